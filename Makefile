@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Targets: make help. Everything that is made goes below build/.
+
+VERSION := 0.1.0
+OUT ?= build
+PREFIX ?= /usr/local
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+ARCH_INCLUDE := /usr/include/$(shell uname -m)-linux-gnu
+
+PACKAGES := libbpf libxdp libuv jansson yaml-0.1 libmicrohttpd libmnl libcap-ng smartcols libcurl
+WARN := -Wall -Wextra -Wshadow -Werror
+CPPFLAGS += -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(OUT)/gen \
+	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CFLAGS ?= -O2 -g
+CFLAGS_ALL = -std=gnu11 $(WARN) $(CFLAGS) -MMD -MP
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf -I$(ARCH_INCLUDE) -MMD -MP
+
+ifdef SANITIZE
+OUT := build/sanitize
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+LAYERS := base core dataplane health control metrics
+BPF_OBJECTS := $(patsubst bpf/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
+SKELETONS := $(patsubst bpf/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
+PROGRAMS := $(addprefix $(OUT)/bin/,sluiced sluicectl sluice-decap)
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard user/$(1)/*.c))
+archive = $(OUT)/lib/lib$(1).a
+ARCHIVES := $(foreach layer,$(LAYERS),$(call archive,$(layer)))
+
+UNIT_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+PACKET_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/packet/test_*.c))
+BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/bench/bench_*.c))
+TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
+PACKET_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
+BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))
+BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
+BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+
+.PHONY: all build help test test-unit check bench demo sanitize install uninstall clean deps
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: build
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+build: $(BPF_OBJECTS) $(PROGRAMS) ## build the programs into build/bin
+
+deps: ## install what building and testing needs (Debian, Ubuntu)
+	deploy/install-deps
+
+$(OUT)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(OUT)/bpf/%.bpf.o: tests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -Itests/bench -c $< -o $@
+
+$(OUT)/gen/%.skel.h: $(OUT)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+$(OUT)/obj/user/%.o: user/%.c | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c $< -o $@
+
+$(OUT)/obj/tests/%.o: tests/%.c | $(SKELETONS) $(BENCH_SKELETONS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS_ALL) -c $< -o $@
+
+define archive_rule
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach layer,$(LAYERS),$(eval $(call archive_rule,$(layer))))
+
+$(OUT)/bin/sluiced: $(call objects,daemon) $(ARCHIVES)
+$(OUT)/bin/sluicectl: $(call objects,cli) $(ARCHIVES)
+$(OUT)/bin/sluice-decap: $(call objects,decap) $(ARCHIVES)
+$(PROGRAMS):
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
+$(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_HELPERS) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
+
+$(OUT)/tests/packet/%: $(OUT)/obj/tests/packet/%.o $(PACKET_HELPERS) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
+
+$(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o $(BENCH_HELPERS) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
+test-programs: build $(UNIT_TESTS) $(PACKET_TESTS)
+
+test: ## unit, packet and end-to-end tests; ends with N passed, N failed, N skipped
+	tests/run
+
+test-unit: $(UNIT_TESTS) ## unit tests only, no privileges
+	tests/run --unit
+
+check: ## format, static analysis, shellcheck, dependency rule, manual pages
+	tests/check/run
+
+bench-programs: build $(BENCHES) $(BENCH_OBJECTS)
+
+bench: bench-programs ## measure; writes build/bench/*.json and prints tables (root)
+	tests/bench/run
+
+demo: ## real traffic through namespaces, about a minute (root)
+	deploy/demo/run
+
+sanitize: ## unit and packet tests with address and undefined-behaviour sanitizers
+	$(MAKE) SANITIZE=1 test-programs
+	tests/run --sanitize
+
+install: build ## install into PREFIX; attaches nothing
+	deploy/install $(OUT) $(DESTDIR)$(PREFIX)
+
+uninstall: ## remove what install put into PREFIX
+	deploy/install --remove $(DESTDIR)$(PREFIX)
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

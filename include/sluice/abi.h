@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Bounds and numbers that the packet path and user space must agree on. */
+#pragma once
+
+/* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's. */
+#define SLUICE_ABI 1
+
+#define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
+
+/* Slot tables: 2^12 .. 2^20 slots a service, at least 512 a member. */
+#define SLUICE_SLOTS_LOG2_MIN 12
+#define SLUICE_SLOTS_LOG2_MAX 20
+#define SLUICE_SLOTS_PER_MEMBER 512
+
+#define SLUICE_MEMBER_NONE 0  /* member index that means "no owner" */
+#define SLUICE_NEXTHOP_NONE 0 /* next hop index that means "unresolved" */
+#define SLUICE_LIMIT_NONE 0   /* limit index that means "no limit" */
+
+#define SLUICE_SERVICE_LIMITS_MAX 4 /* limits stacked on one service */
+#define SLUICE_LIMIT_WAYS 8	    /* words in one set: a cache line */
+
+#define SLUICE_VLAN_TAGS_MAX 2
+#define SLUICE_IPV6_EXT_MAX 6  /* extension headers walked before giving up */
+#define SLUICE_TX_PORTS_MAX 64 /* egress interfaces for redirect */
+
+/* Default map capacities (entries); the configuration's `capacity` section overrides them. */
+#define SLUICE_SERVICE_CELLS_DEFAULT (1U << 14)
+#define SLUICE_SLOTS_DEFAULT (1U << 22)
+#define SLUICE_MEMBERS_DEFAULT (1U << 16)
+#define SLUICE_NEXTHOPS_DEFAULT (1U << 16)
+#define SLUICE_LIMITS_DEFAULT 1024U
+#define SLUICE_LIMIT_SETS_DEFAULT (1U << 19)
+#define SLUICE_EVENTS_BYTES (256U * 1024U)
+
+/* A cell, a region or an index that user space frees may be used again after this time: every
+ * packet that could have read the old word has left the program long before. */
+#define SLUICE_REUSE_AFTER_MS 1000
+
+/* Names of the maps in the object and of their pins below SLUICE_PIN_ROOT/INSTANCE/abiN/. */
+#define SLUICE_MAP_SERVICES "services"
+#define SLUICE_MAP_SLOTS "slots"
+#define SLUICE_MAP_RUNNERS "runners"
+#define SLUICE_MAP_MEMBERS "members"
+#define SLUICE_MAP_NEXTHOPS "nexthops"
+#define SLUICE_MAP_LIMITS "limits"
+#define SLUICE_MAP_LIMIT_SETS "limit_sets"
+#define SLUICE_MAP_MEMBER_STATS "member_stats"
+#define SLUICE_MAP_VERDICT_STATS "verdict_stats"
+#define SLUICE_MAP_LIMIT_STATS "limit_stats"
+#define SLUICE_MAP_TX_PORTS "tx_ports"
+#define SLUICE_MAP_EVENTS "events"
+#define SLUICE_MAP_EVENT_GATE "event_gate"
+#define SLUICE_MAP_META "meta"
+#define SLUICE_MAP_EXPLAIN "explain"
+#define SLUICE_MAP_TEST_CLOCK "test_clock_ns"

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The generic cell rate algorithm (ATM Forum Traffic Management 4.0, virtual scheduling), equal
+ * to a token bucket: a source holds one theoretical arrival time (TAT). A packet conforms when
+ * the debt it would leave, TAT + increment - now, is at most tau (= burst x increment). Times are
+ * 32-bit and wrap; user space chooses the unit 2^k ns so that tau + increment < 2^30 units, and
+ * an increment is at least 100 units (so rounding errs by at most 0.5 %).
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#define SLUICE_GCRA_INLINE static inline __attribute__((always_inline))
+
+#define SLUICE_SEEN_NS_LOG2 24 /* one tick of `seen`: 2^24 ns, about 16.8 ms */
+
+#define SLUICE_SRC_TAT(word) ((__u32)(word))
+#define SLUICE_SRC_SEEN(word) ((__u16)((word) >> 32))
+#define SLUICE_SRC_TAG(word) ((__u16)((word) >> 48))
+#define SLUICE_SRC(tag, seen, tat)                                                                 \
+	((__u64)(__u16)(tag) << 48 | (__u64)(__u16)(seen) << 32 | (__u32)(tat))
+
+/* Now in a limit's units. */
+SLUICE_GCRA_INLINE __u32 sluice_gcra_now(__u64 now_ns, __u32 k)
+{
+	return (__u32)(now_ns >> (k & 63));
+}
+
+SLUICE_GCRA_INLINE __u16 sluice_gcra_seen(__u64 now_ns)
+{
+	return (__u16)(now_ns >> SLUICE_SEEN_NS_LOG2);
+}
+
+/* Debt of a word, in units: 0 when its TAT is past. A debt above tau + inc cannot have been
+ * written; it is a TAT so old that it wrapped, and means idle. */
+SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u32 inc, __u32 tau)
+{
+	__u32 debt = SLUICE_SRC_TAT(word) - now;
+
+	return debt <= tau + inc ? debt : 0;
+}
+
+/* May a packet pass that finds this debt? burst packets pass at once from an idle start. */
+SLUICE_GCRA_INLINE int sluice_gcra_conforms(__u32 debt, __u32 inc, __u32 tau)
+{
+	return debt + inc <= tau;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Values of the BPF maps. What the packet path must see consistently is one aligned 64-bit word,
+ * read by one volatile load and changed by one store or compare-and-swap; everything else in a
+ * cell is written while the word is 0 and stays until it is 0 again. All maps written by user
+ * space here are mmapable arrays (so page-aligned, and a 64-byte value is a cache line).
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#include <sluice/abi.h>
+#include <sluice/types.h>
+
+/* Bits [lo, lo + bits) of a word. */
+#define SLUICE_BITS(word, lo, bits) (((word) >> (lo)) & ((1ULL << (bits)) - 1))
+
+/* ---- services ---------------------------------------------------------------------------- */
+
+enum sluice_mode {
+	SLUICE_MODE_NONE,
+	SLUICE_MODE_L2,	   /* rewrite the destination MAC */
+	SLUICE_MODE_IPIP,  /* IPIP, IP6IP6, 4in6, 6in4 */
+	SLUICE_MODE_LOCAL, /* limit and pass to the local stack */
+	SLUICE_MODE_MAX
+};
+
+/*
+ * The word of a service cell, never 0 while the cell is in use:
+ *   0-31 base: first slot of its table in `slots`;  32-37 log2 of the table's size;
+ *   48-63 flags.
+ * An address cell (port 0, proto 0) says only "this address is ours" and carries its policy.
+ */
+#define SLUICE_SVC_BASE(word) SLUICE_BITS(word, 0, 32)
+#define SLUICE_SVC_LOG2(word) SLUICE_BITS(word, 32, 6)
+#define SLUICE_SVC_F_USED (1ULL << 48)
+#define SLUICE_SVC_F_LOCAL (1ULL << 49)	       /* mode local: no slots */
+#define SLUICE_SVC_F_ADDRESS (1ULL << 50)      /* an address cell */
+#define SLUICE_SVC_F_PASS_UNKNOWN (1ULL << 51) /* address cell: unknown ports go to the stack */
+
+struct sluice_service {
+	__u64 word;
+	__u64 limits;		 /* four 16-bit limit indices, narrowest prefix first; 0 ends */
+	struct sluice_addr addr; /* immutable while word != 0, as all below */
+	__be16 port_be;		 /* 0: all ports (or an address cell) */
+	__u8 proto;		 /* IPPROTO_TCP, IPPROTO_UDP; 0: an address cell */
+	__u8 pad0;
+	__u32 id; /* service id, 1-based, stable while the service exists; 0 in address cells */
+	__u8 pad1[24];
+};
+
+#define SLUICE_SVC_LIMIT(limits, i) ((__u32)SLUICE_BITS(limits, 16 * (i), 16))
+
+_Static_assert(sizeof(struct sluice_service) == 64, "service cell");
+
+/* ---- slots ------------------------------------------------------------------------------- */
+
+/* 0-23 cur: owner of new flows; 24-47 def: owner of flows without an entry; then flags. */
+#define SLUICE_SLOT_CUR(word) ((__u32)SLUICE_BITS(word, 0, 24))
+#define SLUICE_SLOT_DEF(word) ((__u32)SLUICE_BITS(word, 24, 24))
+#define SLUICE_SLOT_F_EXC (1ULL << 48)
+#define SLUICE_SLOT_F_LEARN (1ULL << 49)
+#define SLUICE_SLOT_F_PRE (1ULL << 50)
+#define SLUICE_SLOT_F_DIRTY (1ULL << 51)
+#define SLUICE_SLOT(cur, def) ((__u64)(cur) | (__u64)(def) << 24)
+
+/* `slots`: value __u64, as above. `runners`: value __u64, two members: even slot in bits 0-23,
+ * odd slot in bits 32-55; index = slot / 2. */
+#define SLUICE_RUNNER(word, slot) ((__u32)SLUICE_BITS(word, ((slot)&1) * 32, 24))
+
+/* ---- members and next hops ----------------------------------------------------------------- */
+
+/*
+ * The word of a member: 0-23 next hop index; 24-27 mode; 28-35 epoch; 36-51 path MTU towards the
+ * member, bytes of IP packet including any outer header; 52-63 flags.
+ */
+#define SLUICE_MEMBER_NEXTHOP(word) ((__u32)SLUICE_BITS(word, 0, 24))
+#define SLUICE_MEMBER_MODE(word) ((__u32)SLUICE_BITS(word, 24, 4))
+#define SLUICE_MEMBER_EPOCH(word) ((__u32)SLUICE_BITS(word, 28, 8))
+#define SLUICE_MEMBER_MTU(word) ((__u32)SLUICE_BITS(word, 36, 16))
+#define SLUICE_MEMBER_F_USED (1ULL << 52)
+#define SLUICE_MEMBER_F_DEAD (1ULL << 53) /* its slots go to their runner-ups */
+#define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
+	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \
+	 SLUICE_MEMBER_F_USED)
+
+struct sluice_member {
+	__u64 word;
+	struct sluice_addr addr; /* the member's own address: outer destination of a tunnel */
+	__u32 service;		 /* service id */
+	__be16 port_be;
+	__u8 family; /* enum sluice_family of addr */
+	__u8 pool;   /* position of the pool in its service, for adoption */
+	__u8 pad[32];
+};
+
+_Static_assert(sizeof(struct sluice_member) == 64, "member");
+
+/*
+ * How to reach one or more members. Written once before the first member names it, changed never:
+ * a neighbour that changes its MAC gets a new next hop and its members' words are swapped.
+ */
+struct sluice_nexthop {
+	__u32 ifindex;	    /* egress interface (the lower one, never a VLAN device) */
+	__u16 flags;	    /* SLUICE_NEXTHOP_F_* */
+	__be16 vlan_tci_be; /* tag to set, with F_VLAN */
+	__u8 dmac[6];
+	__u8 smac[6];
+	__be32 src4_be;		 /* outer source for IPv4 tunnels, 0 if none */
+	struct sluice_addr src6; /* outer source for IPv6 tunnels, zero if none */
+	__u8 pad[24];
+};
+
+#define SLUICE_NEXTHOP_F_USED (1U << 0)
+#define SLUICE_NEXTHOP_F_VLAN (1U << 1) /* exactly one 802.1Q tag; without it tags are kept */
+
+_Static_assert(sizeof(struct sluice_nexthop) == 64, "next hop");
+
+/* ---- limits ------------------------------------------------------------------------------- */
+
+enum sluice_limit_count {
+	SLUICE_COUNT_NONE,
+	SLUICE_COUNT_PACKETS,
+	SLUICE_COUNT_NEW_CONNECTIONS, /* TCP SYN without ACK; every UDP packet */
+	SLUICE_COUNT_MAX
+};
+
+enum sluice_limit_mode {
+	SLUICE_LIMIT_DISABLED,
+	SLUICE_LIMIT_ENFORCE,
+	SLUICE_LIMIT_SHADOW,
+	SLUICE_LIMIT_MODE_MAX
+};
+
+/*
+ * word: 0-31 first set of its region in `limit_sets`; 32-37 log2 of the number of sets;
+ *       38-43 k: one unit of time is 2^k ns; 44-47 count; 48-49 mode; 50 used;
+ *       51-55 v4 prefix length - 1 (so /1../32); 56-62 v6 prefix length - 1 (/1../128).
+ * rate: 0-31 increment a packet adds, 32-63 tolerance tau, both in units of 2^k ns.
+ * GCRA admits when TAT - now <= tau - increment ... see include/sluice/gcra.h.
+ */
+struct sluice_limit {
+	__u64 word;
+	__u64 rate;
+	__u32 id; /* for events and counters: this entry's index */
+	__u8 pad[44];
+};
+
+#define SLUICE_LIMIT_BASE(word) ((__u32)SLUICE_BITS(word, 0, 32))
+#define SLUICE_LIMIT_LOG2(word) ((__u32)SLUICE_BITS(word, 32, 6))
+#define SLUICE_LIMIT_K(word) ((__u32)SLUICE_BITS(word, 38, 6))
+#define SLUICE_LIMIT_COUNT(word) ((__u32)SLUICE_BITS(word, 44, 4))
+#define SLUICE_LIMIT_MODE(word) ((__u32)SLUICE_BITS(word, 48, 2))
+#define SLUICE_LIMIT_F_USED (1ULL << 50)
+#define SLUICE_LIMIT_PLEN4(word) ((__u32)SLUICE_BITS(word, 51, 5) + 1)
+#define SLUICE_LIMIT_PLEN6(word) ((__u32)SLUICE_BITS(word, 56, 7) + 1)
+#define SLUICE_LIMIT_RATE(inc, tau) ((__u64)(inc) | (__u64)(tau) << 32)
+#define SLUICE_LIMIT_INC(rate) ((__u32)(rate))
+#define SLUICE_LIMIT_TAU(rate) ((__u32)((rate) >> 32))
+
+_Static_assert(sizeof(struct sluice_limit) == 64, "limit");
+
+/* State of eight sources. A word: 0-31 TAT in units of 2^k ns, 32-47 seen in 16 ms ticks,
+ * 48-63 tag (part of the keyed hash of the source). */
+struct sluice_limit_set {
+	__u64 source[SLUICE_LIMIT_WAYS];
+};
+
+_Static_assert(sizeof(struct sluice_limit_set) == 64, "limit set");
+
+/* ---- counters (per CPU) -------------------------------------------------------------------- */
+
+struct sluice_member_stats {
+	__u64 packets;
+	__u64 bytes;	       /* as received, from the Ethernet header on */
+	__u64 new_connections; /* TCP SYN without ACK */
+	__u64 pad;
+};
+
+struct sluice_verdict_stats {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct sluice_limit_stats {
+	__u64 passed;
+	__u64 refused;	     /* mode enforce: dropped */
+	__u64 would_refuse;  /* mode shadow */
+	__u64 replaced_debt; /* a source with debt lost its word to another one */
+};
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+/* One entry, written once by the daemon that creates the maps, read by one that adopts them. */
+struct sluice_meta {
+	__u32 abi; /* SLUICE_ABI */
+	__u32 tick_ns;
+	struct sluice_hash_key key;
+	__u64 created_s;	 /* CLOCK_REALTIME */
+	__u8 seed_is_configured; /* key derives from `hash_seed` */
+	__u8 pad[23];
+};
+
+_Static_assert(sizeof(struct sluice_meta) == 128, "meta");
+
+/* Per-CPU token gate in front of the event ring. */
+struct sluice_event_gate {
+	__u64 second; /* the second the count belongs to */
+	__u64 sent;
+	__u64 suppressed;
+};
+
+/* What the explain entry found; one entry, the caller serialises test runs. */
+struct sluice_explain {
+	struct sluice_tuple tuple;
+	__u32 verdict; /* enum sluice_verdict */
+	__u32 service;
+	__u32 slot; /* absolute index in `slots`, ~0 if none was read */
+	__u32 member;
+	__u32 limit; /* the limit that refused, or would */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct sluice_explain) == 64, "explain");
+
+/* Constants of one loaded program: the `const volatile` variable `ro` of the object. */
+struct sluice_rodata {
+	struct sluice_hash_key key;
+	__u32 tick_ns;	    /* of jiffies: from clock_getres(CLOCK_MONOTONIC_COARSE) */
+	__u32 cells;	    /* entries of `services`, a power of two */
+	__u32 events_per_s; /* per CPU; 0: no events */
+	__u8 test_clock;    /* time from the map instead of jiffies */
+	__u8 pad[3];
+};
+
+_Static_assert(sizeof(struct sluice_rodata) == 104, "rodata");

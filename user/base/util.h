@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Small helpers that every layer uses: sizes, cleanup attributes, allocation that cannot fail. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Cleanup attributes: release at the end of the scope unless taken. */
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define AUTO_FREE CLEANUP(util_free_p)
+#define AUTO_CLOSE CLEANUP(util_close_p)
+#define AUTO_FCLOSE CLEANUP(util_fclose_p)
+
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__auto_type taken_ = (p);                                                          \
+		(p) = NULL;                                                                        \
+		taken_;                                                                            \
+	})
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int taken_ = (fd);                                                                 \
+		(fd) = -1;                                                                         \
+		taken_;                                                                            \
+	})
+
+void util_free_p(void *p);    /* p: address of a pointer */
+void util_close_p(int *fd);   /* closes when >= 0 */
+void util_fclose_p(FILE **f); /* accepts NULL */
+
+/* Allocation: zeroed, aborts when memory is exhausted (the daemon's memory is bounded by its
+ * configuration; the kernel's overcommit makes a graceful path untestable). */
+void *util_alloc(size_t bytes);
+void *util_alloc_array(size_t count, size_t size);
+void *util_grow(void *p, size_t *capacity, size_t needed, size_t size); /* new cells zeroed */
+char *util_strdup(const char *s);					/* NULL gives NULL */
+char *util_printf(const char *fmt, ...) PRINTF(1, 2);
+
+/* Copies with truncation, always terminated. */
+void util_copy(char *dst, size_t size, const char *src);
+
+/* Reads a whole file of at most max bytes; the result is terminated and owned by the caller.
+ * Returns 0, or -errno (-EFBIG when longer). */
+int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_length);
+
+/* Edit distance, for "did you mean"; the candidate nearest to word within 1/3 of its length. */
+const char *util_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* Object names: 1..63 of [a-z0-9._-], first a letter or digit (case kept as written; A-Z too). */
+bool util_name_is_valid(const char *name);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The configuration as a user writes it: plain data without references to the running state.
+ * config_parse() turns YAML text into it, or into a list of every mistake. Strings are owned by
+ * the config. The schema (types, defaults, bounds, units, help) is one table: config_schema.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/map_types.h>
+#include <sluice/types.h>
+
+#include "base/err.h"
+
+#define NAME_MAX_LENGTH 63
+#define CONFIG_INTERFACES_MAX 16
+#define CONFIG_BYTES_MAX (16U << 20)
+
+enum xdp_attach_mode {
+	XDP_ATTACH_NATIVE,
+	XDP_ATTACH_GENERIC,
+	XDP_ATTACH_AUTO,
+	XDP_ATTACH_MODE_MAX
+};
+enum check_type { CHECK_NONE, CHECK_TCP, CHECK_TYPE_MAX };
+
+struct check_config {
+	enum check_type type;
+	uint16_t port;		 /* 0: the member's */
+	uint32_t interval_ms;	 /* 2000; 100 ms .. 1 h */
+	uint32_t timeout_ms;	 /* 1000; <= interval */
+	uint32_t fast_ms;	 /* 500: interval while in doubt */
+	uint32_t down_ms;	 /* 5000: interval while down */
+	uint32_t fall;		 /* 3; 1..100 */
+	uint32_t rise;		 /* 2; 1..100 */
+	uint32_t jitter_percent; /* 10; 0..50 */
+};
+
+struct member_config {
+	struct sluice_addr addr;
+	uint16_t port;	 /* host byte order; always the service's port (0 for all ports) */
+	uint32_t weight; /* 100; 0..65535 */
+	int line;
+};
+
+struct pool_config {
+	char name[NAME_MAX_LENGTH + 1]; /* "default" when the service lists members directly */
+	uint32_t share;			/* of the service, relative to the other pools; 100 */
+	enum sluice_mode mode;		/* the service's, or the pool's own */
+	struct check_config check;
+	struct member_config *members;
+	size_t member_count;
+	int line;
+};
+
+struct service_config {
+	char name[NAME_MAX_LENGTH + 1];
+	struct sluice_addr addr;
+	uint16_t port; /* host byte order, 0: all ports */
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	enum sluice_mode mode;
+	bool is_unknown_port_passed; /* must agree for all services on one address */
+	uint32_t slots;		     /* 0: chosen; else a power of two, 4096..2^20 */
+	struct pool_config *pools;   /* none in mode local */
+	size_t pool_count;
+	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */
+	int line;
+};
+
+struct limit_config {
+	char name[NAME_MAX_LENGTH + 1];
+	enum sluice_limit_count count; /* no default */
+	enum sluice_limit_mode mode;   /* no default */
+	uint64_t rate_n;	       /* rate_n events per rate_s seconds */
+	uint32_t rate_s;	       /* 1, 60, 3600 */
+	uint64_t burst;	 /* packets; 0 in YAML is an error, absent: default rule of gcra_config.h */
+	uint8_t prefix4; /* 32; 1..32 */
+	uint8_t prefix6; /* 64; 1..128 */
+	uint32_t sources; /* words; rounded up to a power of two; 262144; 1024..16M */
+	int line;
+};
+
+struct capacity_config { /* entries; powers of two where the map needs it */
+	uint32_t service_cells;
+	uint32_t slots;
+	uint32_t members;
+	uint32_t limit_sources;
+};
+
+struct config {
+	char instance[NAME_MAX_LENGTH + 1]; /* "default" */
+	char *interfaces[CONFIG_INTERFACES_MAX];
+	size_t interface_count;
+	enum xdp_attach_mode xdp_mode; /* native */
+	bool has_hash_seed;
+	uint8_t hash_seed[32];			  /* 64 hex digits */
+	char metrics_listen[64];		  /* "127.0.0.1:9464"; "" is disabled */
+	char admin_group[NAME_MAX_LENGTH + 1];	  /* may change everything; "" only root */
+	char operator_group[NAME_MAX_LENGTH + 1]; /* may change members and limits */
+	char viewer_group[NAME_MAX_LENGTH + 1];	  /* may read; "" everybody who can connect */
+	struct sluice_addr outer_source4, outer_source6; /* zero: chosen by route */
+	uint32_t events_per_s;				 /* sampled drop events a CPU; 100 */
+	struct capacity_config capacity;
+	struct service_config *services;
+	size_t service_count;
+	struct limit_config *limits;
+	size_t limit_count;
+};
+
+/* Parses YAML (version: 1). On success *ret_config is a new config owned by the caller and errors
+ * is untouched; else returns negative errno and errors has every mistake, with line and path. */
+int config_parse(const char *yaml, size_t length, struct config **ret_config, struct errs *errors);
+void config_free(struct config *config); /* accepts NULL */

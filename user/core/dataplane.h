@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The port to the packet path: what sync needs from the maps. user/dataplane implements it on
+ * BPF maps, tests/fake in memory. Indices and regions are given out by the caller (sync); an
+ * implementation only places services in their two candidate cells. All calls happen on one
+ * thread. Functions return 0 or negative errno; after an error nothing was written.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/map_types.h>
+#include <sluice/verdict.h>
+
+struct dp_capacity {
+	uint32_t service_cells;
+	uint32_t slots;
+	uint32_t members;
+	uint32_t nexthops;
+	uint32_t limits;
+	uint32_t limit_sets;
+};
+
+struct dp_service {
+	uint32_t id;
+	struct sluice_addr addr;
+	uint16_t port; /* host byte order; 0 all ports */
+	uint8_t proto;
+	bool is_local;
+	bool is_unknown_port_passed;
+	uint32_t slots_base;
+	uint32_t slots_log2;
+	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];
+};
+
+/* What a pinned, adopted map holds already; arrays owned by the caller after dp->adopt(). */
+struct dp_adopted {
+	struct dp_service *services;
+	size_t service_count;
+	struct {
+		uint32_t index;
+		struct sluice_member member;
+	} * members;
+	size_t member_count;
+	struct {
+		uint32_t index;
+		struct sluice_nexthop nexthop;
+	} * nexthops;
+	size_t nexthop_count;
+	struct {
+		uint32_t index;
+		struct sluice_limit limit;
+	} * limits;
+	size_t limit_count;
+};
+
+struct dataplane_ops {
+	void (*capacity)(void *dp, struct dp_capacity *ret_capacity);
+	/* Empty result when the maps are new. Inconsistent maps: -EUCLEAN. */
+	int (*adopt)(void *dp, struct dp_adopted *ret_adopted);
+	/* Creates the service's cell (and its address cell) or replaces its word and limits.
+	 * -ENOSPC when neither candidate cell can be freed. */
+	int (*service_set)(void *dp, const struct dp_service *service);
+	int (*service_delete)(void *dp, const struct dp_service *service);
+	/* Writes all but the word, then the word. */
+	int (*member_set)(void *dp, uint32_t index, const struct sluice_member *member);
+	int (*member_set_word)(void *dp, uint32_t index, uint64_t word); /* 0 frees */
+	int (*nexthop_set)(void *dp, uint32_t index, const struct sluice_nexthop *nexthop);
+	int (*nexthop_clear)(void *dp, uint32_t index);
+	/* cur = def = owner for each slot that differs, by compare-and-swap; returns how many
+	 * changed in *ret_moved (may be NULL). runner as slots_build() gives it. */
+	int (*slots_write)(void *dp, uint32_t base, uint32_t log2, const uint32_t *owner,
+			   const uint32_t *runner, uint32_t *ret_moved);
+	int (*limit_set)(void *dp, uint32_t index, const struct sluice_limit *limit);
+	/* Zeroes the state of a region of 2^log2 sets. */
+	int (*limit_clear_region)(void *dp, uint32_t base, uint32_t log2);
+	/* Counters, summed over CPUs. */
+	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
+	int (*member_stats_reset)(void *dp, uint32_t index);
+	int (*limit_stats)(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats);
+	int (*verdict_stats)(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+};
+
+struct dataplane {
+	const struct dataplane_ops *ops;
+	void *dp;
+};
+
+void dp_adopted_done(struct dp_adopted *adopted);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* State changes as typed events in a bounded ring; readers resume by sequence number. Events carry
+ * names and ids, never pointers. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+
+#define EVENT_TYPES(X)                                                                             \
+	X(config_loaded)                                                                           \
+	X(config_refused)                                                                          \
+	X(service_added)                                                                           \
+	X(service_removed)                                                                         \
+	X(service_changed)                                                                         \
+	X(member_added)                                                                            \
+	X(member_removed)                                                                          \
+	X(member_weight)                                                                           \
+	X(member_admin)                                                                            \
+	X(member_up)                                                                               \
+	X(member_down)                                                                             \
+	X(member_nexthop)                                                                          \
+	X(limit_changed)                                                                           \
+	X(attached)                                                                                \
+	X(detached)                                                                                \
+	X(table_applied)
+
+enum event_type {
+#define X(name) EVENT_##name,
+	EVENT_TYPES(X)
+#undef X
+		EVENT_TYPE_MAX
+};
+
+struct event {
+	uint64_t seq; /* from 1 */
+	uint64_t wall_s;
+	enum event_type type;
+	char service[NAME_MAX_LENGTH + 1]; /* or "" */
+	char pool[NAME_MAX_LENGTH + 1];
+	char member[64]; /* endpoint text */
+	char text[160];	 /* a sentence for a person, with the cause */
+};
+
+struct event_log;
+
+struct event_log *event_log_new(size_t capacity);
+void event_log_free(struct event_log *log);
+const char *event_type_name(enum event_type type);
+/* Copies the event, sets seq and wall_s. */
+void event_log_add(struct event_log *log, const struct event *event);
+/* The first event with seq > since, NULL if none; valid until the next add. *ret_is_gap tells that
+ * events between were overwritten. */
+const struct event *event_log_next(const struct event_log *log, uint64_t since, bool *ret_is_gap);
+uint64_t event_log_last(const struct event_log *log);

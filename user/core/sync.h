@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Turns dirty model state into ordered dataplane operations: members, then slots, then service;
+ * deletes reversed. Gives out member indices, next hop indices, slot and limit regions; what is
+ * freed rests SLUICE_REUSE_AFTER_MS. Table builds are jobs that may run on another thread.
+ */
+#pragma once
+
+#include "core/dataplane.h"
+#include "core/model.h"
+
+struct sync;
+struct build_job;
+
+/* seed: for slots_build(). tick_ns: for limits. model and dataplane must outlive it. */
+struct sync *sync_new(struct model *model, const struct dataplane *dataplane, uint64_t seed,
+		      uint32_t tick_ns);
+void sync_free(struct sync *sync);
+
+/* After the first configuration was applied to the model and before the first sync_run: takes over
+ * what pinned maps hold (indices and regions of services and members that still exist; health of
+ * members marked dead) and frees the rest. 0, or -EUCLEAN with a reason. */
+int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e);
+
+/* One turn: applies everything that needs no table build and queues builds. Marks dead members at
+ * once. Errors are reported and retried at the next turn. */
+int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors);
+
+/* The next table build to do, NULL if none. Run it anywhere, then hand it back on this thread,
+ * which writes the table (or drops it when the service changed or went away meanwhile) and frees
+ * the job. */
+struct build_job *sync_take_job(struct sync *sync);
+void build_job_run(struct build_job *job);
+int sync_finish_job(struct sync *sync, struct build_job *job, uint64_t now_ms, struct err *e);
+bool sync_is_idle(const struct sync *sync); /* no dirty state, no job queued or taken */
+
+/* For display and counters: 0 while a member or service has no index or region yet. */
+uint32_t sync_member_index(const struct sync *sync, uint64_t member_id);
+uint64_t sync_member_by_index(const struct sync *sync, uint32_t index); /* id, 0 if none */
+uint32_t sync_table_log2(const struct sync *sync, uint32_t service_id);
+uint32_t sync_table_fingerprint(const struct sync *sync, uint32_t service_id);
+/* Part of the service's slots the member owns, in 1/2^32; 0 before the first table. */
+uint32_t sync_member_slot_share(const struct sync *sync, uint64_t member_id);
+uint64_t sync_slots_moved_total(const struct sync *sync);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Model state into effective weights: everything that influences distribution is one number. */
+#pragma once
+
+#include "core/model.h"
+
+enum member_state { /* the word a user sees */
+		    MEMBER_SERVING,
+		    MEMBER_CHECKING,	/* no verdict yet: serves */
+		    MEMBER_EJECTED,	/* health down */
+		    MEMBER_UNREACHABLE, /* next hop not resolved */
+		    MEMBER_MAINTENANCE,
+		    MEMBER_DRAINING,
+		    MEMBER_NO_WEIGHT, /* configured weight 0 */
+		    MEMBER_STATE_MAX
+};
+
+const char *member_state_name(enum member_state state);
+enum member_state member_state_of(const struct model_member *member);
+
+/* Share of its own weight that a member gets now, 0..65536 (Q16.16 of 0..1). */
+uint32_t weights_member_share(const struct model_member *member);
+
+/* Effective weight, Q16.16 in a uint32_t, >= 1 when it should own anything: pool share x weight
+ * / sum of the pool's configured weights not in maintenance x member share, scaled so that the
+ * whole service fits. */
+uint32_t weights_effective(const struct model_service *service, const struct model_pool *pool,
+			   const struct model_member *member);

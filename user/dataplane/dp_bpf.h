@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The packet path in the kernel: program, pinned maps, attachments. The only folder that includes
+ * libbpf or libxdp. Pins live in SLUICE_PIN_ROOT/INSTANCE/abiN/ and outlive the daemon.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/event.h>
+#include <sluice/map_types.h>
+
+#include "base/err.h"
+#include "core/config.h"
+#include "core/dataplane.h"
+
+struct dp_bpf;
+
+struct dp_bpf_options {
+	const char *instance;
+	struct dp_capacity capacity;
+	bool has_key; /* from `hash_seed`; else random when maps are created */
+	struct sluice_hash_key key;
+	uint32_t events_per_s;
+	bool is_unpinned; /* tests: no pins, no adoption */
+};
+
+/* The hash key that a configured seed of 32 bytes stands for (expanded with a counter and
+ * sluice_hash_mix; deterministic). */
+void dp_bpf_key_from_seed(const uint8_t seed[32], struct sluice_hash_key *ret_key);
+
+/* Creates and pins the maps, or adopts pinned ones of this ABI (their sizes must fit: ERR_CONFLICT
+ * names the difference and the fix), and loads the program. Fails with a reason and fix when
+ * bpffs is not mounted, capabilities are missing, or the kernel lacks a feature. */
+int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, struct err *e);
+/* Frees user-space state; pins and attachments stay. */
+void dp_bpf_close(struct dp_bpf *dp);
+
+bool dp_bpf_is_adopted(const struct dp_bpf *dp);
+const struct sluice_meta *dp_bpf_meta(const struct dp_bpf *dp);
+struct dataplane dp_bpf_port(struct dp_bpf *dp);
+
+struct dp_attachment {
+	char interface[16];
+	uint32_t ifindex;
+	bool is_generic;
+	bool is_dispatched; /* under libxdp's multi-program dispatcher */
+	bool is_adopted;    /* was ours already: replaced in place */
+	uint32_t program_id;
+	char driver[32];
+	uint64_t since_s; /* wall clock */
+};
+
+/* Attaches to the interface: dispatcher where the kernel permits it, else single-program. A program
+ * of ours (pinned) is replaced in place; anybody else's is refused naming it (ERR_CONFLICT). A
+ * device that cannot do native XDP is refused unless mode allows generic. */
+int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode mode,
+		  struct dp_attachment *ret_attachment, struct err *e);
+int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e);
+/* Interfaces of this network namespace that run our program. Returns the count. */
+size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachments, size_t max);
+/* Without a daemon: detaches every program of the instance in this namespace and removes its pins.
+ * Interfaces are appended to names, comma separated. Nothing there: 0 and an empty text. */
+int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e);
+
+/* Lets the program redirect to an interface (devmap). */
+int dp_bpf_tx_port_add(struct dp_bpf *dp, uint32_t ifindex, struct err *e);
+int dp_bpf_tx_port_remove(struct dp_bpf *dp, uint32_t ifindex);
+
+/* Sampled packet events: poll the descriptor, then call read. */
+typedef void (*dp_bpf_event_fn)(void *arg, const struct sluice_event *event);
+int dp_bpf_events_fd(const struct dp_bpf *dp);
+int dp_bpf_events_read(struct dp_bpf *dp, dp_bpf_event_fn fn, void *arg);
+uint64_t dp_bpf_events_suppressed(const struct dp_bpf *dp);
+
+/* Zeroes words of limits whose TAT is past: call once a second, walks everything within a second. */
+void dp_bpf_sweep_limits(struct dp_bpf *dp);
+
+/* Runs the loaded program on a frame with side effects off. */
+int dp_bpf_explain(struct dp_bpf *dp, const void *frame, uint32_t length,
+		   struct sluice_explain *ret_explain);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Next hops by rtnetlink: route, device, neighbour, path MTU of every wanted address, kept fresh
+ * by notifications (route, neighbour, link, address groups) and a periodic check. Single thread:
+ * poll the descriptor, call resolver_read(), and resolver_tick() once a second.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/types.h>
+
+#include "base/err.h"
+#include "core/model.h"
+
+struct resolver;
+
+/* Called when the answer for an address changed; never from within resolver_want(). text is the
+ * reason of NEXTHOP_FAILED ("no route to host", "10.0.0.2 on eth1: neighbour failed", ...). */
+typedef void (*resolver_fn)(void *arg, const struct sluice_addr *addr, bool is_on_link_only,
+			    enum nexthop_state state, const struct nexthop *nexthop,
+			    const char *text);
+
+int resolver_new(resolver_fn fn, void *arg, struct resolver **ret_resolver, struct err *e);
+void resolver_free(struct resolver *resolver);
+int resolver_fd(const struct resolver *resolver);
+void resolver_read(struct resolver *resolver);
+void resolver_tick(struct resolver *resolver, uint64_t now_ms);
+
+/* Reference counted by (address, is_on_link_only). is_on_link_only (mode l2): a route through a
+ * gateway is a failure, because only a member on the segment sees the rewritten frame. */
+void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
+void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
+
+/* Is the address configured on this host? */
+bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr);
