@@ -5,6 +5,8 @@
  *
  * NH (RFC 4418, 5.2): the sum of 32x32-bit products of (word + key). For a random key two different
  * inputs collide with probability 2^-32 per pass; two passes with independent keys make 64 bits.
+ * A flow's hash stands for the flow and takes two passes; where a service or a source is placed
+ * takes one.
  * The finaliser is the 64-bit one of MurmurHash3 (Appleby, public domain), so that any run of
  * bits of the result can serve as an index.
  */
@@ -38,43 +40,76 @@ SLUICE_HASH_INLINE __u64 sluice_hash_addr_part(const struct sluice_addr *a, cons
 	       sluice_hash_pair((__u32)a->w_be[2], (__u32)a->w_be[3], k + 2);
 }
 
-SLUICE_HASH_INLINE __u64 sluice_hash_fold(__u64 h0, __u64 h1, __u64 fin)
+/* What the first pass of the flow hash and every service hash of a packet share. */
+SLUICE_HASH_INLINE __u64 sluice_hash_daddr_part(const struct sluice_addr *daddr,
+						const struct sluice_hash_key *key)
 {
-	return sluice_hash_mix(h0 ^ (h1 << 32 | h1 >> 32) ^ fin);
+	return sluice_hash_addr_part(daddr, key->nh[0] + 4);
 }
 
-/* The flow hash. Its top bits are the slot; never 0 or 1, which mean free and busy in a table. */
+/* The flow hash, given sluice_hash_daddr_part(). Its top bits are the slot; never 0 or 1, which
+ * mean free and busy in a table. */
+SLUICE_HASH_INLINE __u64 sluice_hash_flow_part(__u64 daddr_part, const struct sluice_tuple *t,
+					       const struct sluice_hash_key *key)
+{
+	__u32 ports = (__u32)t->sport_be | (__u32)t->dport_be << 16;
+	__u64 h0, h1;
+
+	h0 = daddr_part + sluice_hash_addr_part(&t->saddr, key->nh[0]) +
+	     sluice_hash_pair(ports, t->proto, key->nh[0] + 8);
+	h1 = sluice_hash_addr_part(&t->daddr, key->nh[1] + 4) +
+	     sluice_hash_addr_part(&t->saddr, key->nh[1]) +
+	     sluice_hash_pair(ports, t->proto, key->nh[1] + 8);
+	return sluice_hash_mix(h0 ^ (h1 << 32 | h1 >> 32) ^ key->fin) | 2;
+}
+
 SLUICE_HASH_INLINE __u64 sluice_hash_flow(const struct sluice_tuple *t,
 					  const struct sluice_hash_key *key)
 {
-	__u32 ports = (__u32)t->sport_be | (__u32)t->dport_be << 16;
-	__u64 sum[2];
-	int i;
-
-#pragma unroll
-	for (i = 0; i < 2; i++)
-		sum[i] = sluice_hash_addr_part(&t->saddr, key->nh[i]) +
-			 sluice_hash_addr_part(&t->daddr, key->nh[i] + 4) +
-			 sluice_hash_pair(ports, t->proto, key->nh[i] + 8);
-	return sluice_hash_fold(sum[0], sum[1], key->fin) | 2;
+	return sluice_hash_flow_part(sluice_hash_daddr_part(&t->daddr, key), t, key);
 }
 
-/* One address alone: services by address, sources of limits (mask the address first). */
+/* One address alone, in one pass: sources of limits (mask the address first). */
 SLUICE_HASH_INLINE __u64 sluice_hash_addr(const struct sluice_addr *a,
 					  const struct sluice_hash_key *key)
 {
-	return sluice_hash_fold(sluice_hash_addr_part(a, key->nh[0]),
-				sluice_hash_addr_part(a, key->nh[1]), key->fin);
+	return sluice_hash_mix(sluice_hash_addr_part(a, key->nh[0]) ^ key->fin);
 }
 
-/* A service key from the hash of its address; port 0 and proto 0 are ordinary values. */
-SLUICE_HASH_INLINE __u64 sluice_hash_service(__u64 addr_hash, __be16 port_be, __u8 proto)
+/* A service key in one pass, given sluice_hash_daddr_part(); port 0 and proto 0 are ordinary
+ * values. */
+SLUICE_HASH_INLINE __u64 sluice_hash_service_part(__u64 daddr_part, __be16 port_be, __u8 proto,
+						  const struct sluice_hash_key *key)
 {
-	return sluice_hash_mix(addr_hash + ((__u64)proto << 16 | (__u64)port_be));
+	return sluice_hash_mix((daddr_part + sluice_hash_pair(port_be, proto, key->nh[0] + 8)) ^
+			       key->fin);
+}
+
+SLUICE_HASH_INLINE __u64 sluice_hash_service(const struct sluice_addr *a, __be16 port_be,
+					     __u8 proto, const struct sluice_hash_key *key)
+{
+	return sluice_hash_service_part(sluice_hash_daddr_part(a, key), port_be, proto, key);
 }
 
 /* The two candidate cells of a service key; cells is a power of two. */
 SLUICE_HASH_INLINE __u32 sluice_service_cell(__u64 service_hash, int choice, __u32 cells)
 {
 	return (__u32)(choice ? service_hash >> 32 : service_hash) & (cells - 1);
+}
+
+/* The slot of a flow in its service's table of 2^log2 (0..63) slots. */
+SLUICE_HASH_INLINE __u32 sluice_flow_slot(__u64 flow_hash, __u32 log2)
+{
+	return (__u32)((flow_hash >> 1) >> (63 - (log2 & 63)));
+}
+
+/* The set of a source in its limit's region of 2^log2 sets, and its tag there. */
+SLUICE_HASH_INLINE __u32 sluice_source_set(__u64 addr_hash, __u32 log2)
+{
+	return (__u32)((addr_hash >> 1) >> (63 - (log2 & 63)));
+}
+
+SLUICE_HASH_INLINE __u16 sluice_source_tag(__u64 addr_hash)
+{
+	return (__u16)addr_hash;
 }
