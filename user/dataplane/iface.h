@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Network interfaces by name, as far as attaching a program needs to know them. */
+#pragma once
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct iface {
+	char name[IFNAMSIZ];
+	uint32_t ifindex;
+	uint32_t mtu;
+	char driver[32]; /* as ethtool -i says; "" when the device has none */
+};
+
+/* ERR_NOT_FOUND with the interfaces that exist (and the nearest name) when there is none. */
+int iface_find(const char *name, struct iface *ret_iface, struct err *e);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/kernel.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cap-ng.h>
+
+#include <sluice/abi.h>
+
+#define BPFFS "/sys/fs/bpf"
+
+static char last_message[200];
+static bool is_last_from_kernel;
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The verifier's log ends with its reason and a line of statistics. Finds the reason. */
+static void take_verifier_reason(char *log)
+{
+	char *line, *rest = log, *reason = NULL;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line == '\0' || *line == ';' || starts_with(line, "processed ") ||
+		    starts_with(line, "-- END") || starts_with(line, "verification time") ||
+		    starts_with(line, "stack depth"))
+			continue;
+		reason = line;
+	}
+	if (reason)
+		snprintf(last_message, sizeof(last_message), "verifier: %s", reason);
+	is_last_from_kernel = reason != NULL;
+}
+
+static int collect(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	AUTO_FREE char *text = NULL;
+	char *kernel, *log;
+	size_t length;
+
+	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, args) < 0)
+		return 0;
+	log = strstr(text, "BEGIN PROG LOAD LOG --");
+	if (log) {
+		take_verifier_reason(strchrnul(log, '\n'));
+		return 0;
+	}
+	kernel = strstr(text, "Kernel error message: ");
+	if (!kernel && is_last_from_kernel)
+		return 0; /* what follows only repeats that it failed */
+	kernel = kernel ? strchr(kernel, ':') + 2 : text;
+	is_last_from_kernel = kernel != text;
+	if (starts_with(kernel, "libbpf: "))
+		kernel += strlen("libbpf: ");
+	util_copy(last_message, sizeof(last_message), kernel);
+	length = strlen(last_message);
+	while (length && last_message[length - 1] == '\n')
+		last_message[--length] = '\0';
+	return 0;
+}
+
+void kernel_messages_start(void)
+{
+	libbpf_set_print(collect);
+	last_message[0] = '\0';
+	is_last_from_kernel = false;
+}
+
+const char *kernel_message(void)
+{
+	return last_message;
+}
+
+int kernel_check_capabilities(struct err *e)
+{
+	static const struct {
+		capng_type_t bit;
+		const char *name;
+	} needed[] = {
+		{CAP_BPF, "CAP_BPF"},
+		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		{CAP_PERFMON, "CAP_PERFMON"},
+	};
+	char missing[64] = "";
+	size_t i;
+
+	if (capng_get_caps_process() < 0)
+		return err_set(e, ERR_SYSTEM, "", "cannot read the capabilities of this process");
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		return 0; /* stands for CAP_BPF and CAP_PERFMON */
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].bit))
+			continue;
+		if (*missing)
+			strcat(missing, ", ");
+		strcat(missing, needed[i].name);
+	}
+	if (!*missing)
+		return 0;
+	err_set(e, ERR_FORBIDDEN, "",
+		"loading the packet program needs %s, which this process lacks", missing);
+	err_hint(e, "run as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON");
+	return -EPERM;
+}
+
+static int refuse_kernel(struct err *e, const char *what, int code)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	err_set(e, ERR_UNSUPPORTED, "", "kernel %s has no %s (%s)", uts.release, what,
+		strerror(code));
+	err_hint(e, "Sluice needs Linux 6.1 or newer with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and "
+		    "CONFIG_XDP support");
+	return -EOPNOTSUPP;
+}
+
+/* Creates a small map of the kind, as the object will. */
+static int try_map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries,
+		   uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	AUTO_CLOSE int fd = bpf_map_create(type, "sluice_probe", key, value, entries, &opts);
+
+	return fd < 0 ? -errno : 0;
+}
+
+int kernel_check_features(struct err *e)
+{
+	const struct {
+		const char *what;
+		enum bpf_map_type type;
+		uint32_t key, value, entries, flags;
+	} maps[] = {
+		{"mmapable BPF arrays", BPF_MAP_TYPE_ARRAY, 4, 64, 1, BPF_F_MMAPABLE},
+		{"BPF ring buffer", BPF_MAP_TYPE_RINGBUF, 0, 0, (uint32_t)getpagesize(), 0},
+		{"BPF device hash map", BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 1, 0},
+		{"per-CPU BPF arrays", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 1, 0},
+	};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		ret = try_map(maps[i].type, maps[i].key, maps[i].value, maps[i].entries,
+			      maps[i].flags);
+		if (ret == -EPERM) {
+			err_set(e, ERR_FORBIDDEN, "", "the kernel refuses to create BPF maps (%s)",
+				strerror(-ret));
+			err_hint(e,
+				 "give CAP_BPF; in a container also allow the bpf() system call");
+			return ret;
+		}
+		if (ret)
+			return refuse_kernel(e, maps[i].what, -ret);
+	}
+	kernel_messages_start();
+	ret = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL);
+	if (ret <= 0)
+		return refuse_kernel(e, "XDP programs", ret ? -ret : EOPNOTSUPP);
+	return 0;
+}
+
+int kernel_check_bpffs(struct err *e)
+{
+	struct statfs fs;
+
+	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC) {
+		err_set(e, ERR_UNSUPPORTED, "",
+			"no bpffs is mounted at " BPFFS ", so nothing can be pinned");
+		err_hint(e, "mount -t bpf bpf " BPFFS
+			    "; under `ip netns exec` it is hidden: use nsenter --net=");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
