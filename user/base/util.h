@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#ifndef MIN /* <sys/param.h>, which <uv.h> includes, has the same two */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
+#endif
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Cleanup attributes: release at the end of the scope unless taken. */
