@@ -34,6 +34,9 @@ ARCHIVES := $(foreach layer,$(LAYERS),$(call archive,$(layer)))
 
 UNIT_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 PACKET_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/packet/test_*.c))
+DATAPLANE_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/dataplane/test_*.c))
+LAB_PROGRAMS := $(patsubst tests/lib/%.c,$(OUT)/tests/lib/%,$(filter-out %.bpf.c,$(wildcard tests/lib/*.c)))
+LAB_OBJECTS := $(patsubst tests/lib/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/lib/*.bpf.c))
 BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/bench/bench_*.c))
 TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
 PACKET_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
@@ -41,7 +44,7 @@ BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_%,$
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
-.PHONY: all build help test test-unit check bench demo sanitize install uninstall clean deps
+.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench demo sanitize install uninstall clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -62,6 +65,10 @@ $(OUT)/bpf/%.bpf.o: bpf/%.bpf.c
 $(OUT)/bpf/%.bpf.o: tests/bench/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -Itests/bench -c $< -o $@
+
+$(OUT)/bpf/%.bpf.o: tests/lib/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(OUT)/gen/%.skel.h: $(OUT)/bpf/%.bpf.o
 	@mkdir -p $(@D)
@@ -98,11 +105,22 @@ $(OUT)/tests/packet/%: $(OUT)/obj/tests/packet/%.o $(PACKET_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
+$(OUT)/tests/dataplane/%: $(OUT)/obj/tests/dataplane/%.o $(TEST_HELPERS) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
+
+# Stand-alone programs of the lab (load makers): the C library is enough.
+$(OUT)/tests/lib/%: tests/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS) -o $@ $<
+
 $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o $(BENCH_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-test-programs: build $(UNIT_TESTS) $(PACKET_TESTS)
+lab-programs: $(LAB_PROGRAMS) $(LAB_OBJECTS)
+
+test-programs: build $(UNIT_TESTS) $(PACKET_TESTS) $(DATAPLANE_TESTS) lab-programs
 
 test: ## unit, packet and end-to-end tests; ends with N passed, N failed, N skipped
 	tests/run
