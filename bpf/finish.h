@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The one exit: counts the verdict, reports some drops, and turns the verdict into an action. */
+#pragma once
+
+#include <sluice/event.h>
+
+#include "clock.h"
+#include "config.h"
+#include "maps.h"
+#include "pkt.h"
+
+#define FINISH_GATE_NS_LOG2 30 /* the gate's second is 2^30 ns: no division on the drop path */
+
+/* Is it one of the verdicts with this action? Generated from the list in verdict.h. */
+static __always_inline bool finish_is_drop(enum sluice_verdict verdict)
+{
+#define X(name, action, help)                                                                      \
+	| (SLUICE_ACTION_##action == SLUICE_ACTION_DROP ? 1ULL << SLUICE_V_##name : 0)
+	const __u64 drops = 0 SLUICE_VERDICTS(X);
+#undef X
+
+	return drops >> verdict & 1;
+}
+
+/* May this CPU report one more drop in this second? */
+static __always_inline bool finish_may_report(__u64 now_ns)
+{
+	__u64 second = now_ns >> FINISH_GATE_NS_LOG2;
+	struct sluice_event_gate *gate;
+	__u32 zero = 0;
+
+	gate = bpf_map_lookup_elem(&event_gate, &zero);
+	if (!gate)
+		return false;
+	if (gate->second != second) {
+		gate->second = second;
+		gate->sent = 0;
+	}
+	if (gate->sent >= ro.events_per_s) {
+		gate->suppressed++;
+		return false;
+	}
+	gate->sent++;
+	return true;
+}
+
+static __always_inline void finish_report(struct xdp_md *ctx, const struct pkt *p)
+{
+	__u64 now_ns = clock_now_ns();
+	struct sluice_event *event;
+
+	if (!finish_may_report(now_ns))
+		return;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return; /* nobody reads: the counters have it */
+	event->time_ns = now_ns;
+	event->tuple = p->tuple;
+	event->verdict = p->verdict;
+	event->service = p->service_id;
+	event->member = p->member_index;
+	event->limit = p->limit_index;
+	event->bytes = p->frame_len;
+	event->ifindex = ctx->ingress_ifindex;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void finish_count(const struct pkt *p)
+{
+	struct sluice_verdict_stats *stats;
+	struct sluice_member_stats *member;
+	__u32 verdict = p->verdict;
+
+	stats = bpf_map_lookup_elem(&verdict_stats, &verdict);
+	if (stats) {
+		stats->packets++;
+		stats->bytes += p->frame_len;
+	}
+	if (verdict != SLUICE_V_forwarded)
+		return;
+	member = bpf_map_lookup_elem(&member_stats, &p->member_index);
+	if (member) {
+		member->packets++;
+		member->bytes += p->frame_len;
+		if (p->flags & PKT_F_SYN)
+			member->new_connections++;
+	}
+}
+
+/* sent: the XDP action of a forwarded packet. */
+static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice_verdict verdict,
+				  int sent, bool effects)
+{
+	bool is_drop = finish_is_drop(verdict);
+
+	p->verdict = verdict;
+	if (effects) {
+		finish_count(p);
+		if (is_drop && ro.events_per_s)
+			finish_report(ctx, p);
+	}
+	if (verdict == SLUICE_V_forwarded)
+		return sent;
+	return is_drop ? XDP_DROP : XDP_PASS;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The link layer of what leaves: room at both ends, and the Ethernet header with its tags. */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <bpf/bpf_endian.h>
+
+#include "maps.h"
+#include "pkt.h"
+
+#define FRAME_LEN_MIN ETH_ZLEN
+#define FRAME_TAG_LEN 4
+
+/* A next hop with a tag gets exactly that one; without it, the tags the packet came with stay. */
+static __always_inline void frame_set_tags(struct pkt *p)
+{
+	if (!(p->nexthop->flags & SLUICE_NEXTHOP_F_VLAN))
+		return;
+	p->tag_be[0] = bpf_htonl((__u32)ETH_P_8021Q << 16 | bpf_ntohs(p->nexthop->vlan_tci_be));
+	p->tags = 1;
+}
+
+/*
+ * Makes the frame what it will be: outer bytes of room between link and network layer, and
+ * nothing behind the IP packet that is not Ethernet's minimum padding (what a sender hid there
+ * must not grow past the MTU, nor travel on). All packet pointers are stale afterwards.
+ */
+static __always_inline enum sluice_verdict frame_resize(struct xdp_md *ctx, struct pkt *p,
+							__u32 outer)
+{
+	__u32 link = ETH_HLEN + p->tags * FRAME_TAG_LEN;
+	int grow = (int)(link + outer) - p->l3_off;
+	int len = p->frame_len + grow;
+	int want = link + outer + p->ip_len;
+
+	if (want < FRAME_LEN_MIN)
+		want = FRAME_LEN_MIN;
+	if (len > want && bpf_xdp_adjust_tail(ctx, want - len))
+		return SLUICE_V_no_headroom;
+	if (grow && bpf_xdp_adjust_head(ctx, -grow))
+		return SLUICE_V_no_headroom;
+	p->l3_off = link;
+	return V_NEXT;
+}
+
+/* Writes the Ethernet header at data; the caller has checked ETH_HLEN + 8 bytes. */
+static __always_inline void frame_write(void *data, const struct pkt *p, __u16 proto)
+{
+	__be16 proto_be = bpf_htons(proto);
+
+	/* Both addresses lie side by side, in the next hop as on the wire. */
+	*(__u64 *)data = *(const __u64 *)p->nexthop->dmac;
+	*(__u32 *)(data + 8) = *(const __u32 *)(p->nexthop->dmac + 8);
+	if (!p->tags) {
+		*(__be16 *)(data + 12) = proto_be;
+	} else if (p->tags == 1) {
+		*(__be32 *)(data + 12) = p->tag_be[0];
+		*(__be16 *)(data + 16) = proto_be;
+	} else {
+		*(__be32 *)(data + 12) = p->tag_be[0];
+		*(__be32 *)(data + 16) = p->tag_be[1];
+		*(__be16 *)(data + 20) = proto_be;
+	}
+}
+
+_Static_assert(__builtin_offsetof(struct sluice_nexthop, smac) ==
+		       __builtin_offsetof(struct sluice_nexthop, dmac) + ETH_ALEN,
+	       "frame_write copies both addresses at once");
+_Static_assert(__builtin_offsetof(struct sluice_nexthop, dmac) % 8 == 0, "aligned");

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps. User space resizes those of the first block before loading. What user space writes in
+ * place is mmapable: page-aligned, so that a 64-byte value is a cache line.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <sluice/event.h>
+#include <sluice/map_types.h>
+#include <sluice/verdict.h>
+
+#define MAP_ARRAY(name_, type_, entries_, value_, flags_)                                          \
+	struct {                                                                                   \
+		__uint(type, type_);                                                               \
+		__uint(map_flags, flags_);                                                         \
+		__uint(max_entries, entries_);                                                     \
+		__type(key, __u32);                                                                \
+		__type(value, value_);                                                             \
+	} name_ SEC(".maps")
+#define MAP_SHARED(name_, entries_, value_)                                                        \
+	MAP_ARRAY(name_, BPF_MAP_TYPE_ARRAY, entries_, value_, BPF_F_MMAPABLE)
+#define MAP_PERCPU(name_, entries_, value_)                                                        \
+	MAP_ARRAY(name_, BPF_MAP_TYPE_PERCPU_ARRAY, entries_, value_, 0)
+
+/* Sized by the configuration; `runners` has half as many entries as `slots`. */
+MAP_SHARED(services, SLUICE_SERVICE_CELLS_DEFAULT, struct sluice_service);
+MAP_SHARED(slots, SLUICE_SLOTS_DEFAULT, __u64);
+MAP_SHARED(runners, SLUICE_SLOTS_DEFAULT / 2, __u64);
+MAP_SHARED(members, SLUICE_MEMBERS_DEFAULT, struct sluice_member);
+MAP_SHARED(nexthops, SLUICE_NEXTHOPS_DEFAULT, struct sluice_nexthop);
+MAP_SHARED(limits, SLUICE_LIMITS_DEFAULT, struct sluice_limit);
+MAP_SHARED(limit_sets, SLUICE_LIMIT_SETS_DEFAULT, struct sluice_limit_set);
+MAP_PERCPU(member_stats, SLUICE_MEMBERS_DEFAULT, struct sluice_member_stats);
+MAP_PERCPU(limit_stats, SLUICE_LIMITS_DEFAULT, struct sluice_limit_stats);
+
+/* Of one size. */
+MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
+MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
+MAP_SHARED(meta, 1, struct sluice_meta);
+MAP_SHARED(explain, 1, struct sluice_explain);
+MAP_SHARED(test_clock_ns, 1, __u64);
+
+/* Interfaces that packets may leave by, keyed by ifindex. */
+MAP_ARRAY(tx_ports, BPF_MAP_TYPE_DEVMAP_HASH, SLUICE_TX_PORTS_MAX, __u32, 0);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SLUICE_EVENTS_BYTES);
+} events SEC(".maps");

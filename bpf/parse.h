@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reading the headers. Parsing records a defect and never drops: whether a malformed packet
+ * concerns us is known only once its destination has been looked up. Plain pointers and no
+ * helpers, so that it compiles natively too.
+ */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+
+#include "pkt.h"
+
+struct cursor {
+	void *pos;
+	void *end;
+	__u32 ip_header; /* bytes of IP header and extensions passed */
+};
+
+struct parse_vlan {
+	__be16 tci_be;
+	__be16 proto_be;
+};
+
+#define PARSE_IP_MF 0x2000
+#define PARSE_IP_OFFSET 0x1fff
+
+PKT_INLINE bool parse_is_vlan(__be16 proto_be)
+{
+	return proto_be == bpf_htons(ETH_P_8021Q) || proto_be == bpf_htons(ETH_P_8021AD);
+}
+
+/* Ethernet and up to two tags. Returns the protocol behind them, 0 if cut short. */
+PKT_INLINE __be16 parse_ethernet(struct cursor *c, struct pkt *p)
+{
+	struct ethhdr *eth = c->pos;
+	__be16 proto_be;
+	int i;
+
+	if ((void *)(eth + 1) > c->end)
+		return 0;
+	proto_be = eth->h_proto;
+	c->pos = eth + 1;
+	p->l3_off = sizeof(*eth);
+#pragma unroll
+	for (i = 0; i < SLUICE_VLAN_TAGS_MAX; i++) {
+		struct parse_vlan *vlan = c->pos;
+
+		if (!parse_is_vlan(proto_be))
+			break;
+		if ((void *)(vlan + 1) > c->end)
+			return 0;
+		p->tag_be[i] =
+			bpf_htonl((__u32)bpf_ntohs(proto_be) << 16 | bpf_ntohs(vlan->tci_be));
+		proto_be = vlan->proto_be;
+		c->pos = vlan + 1;
+		p->l3_off += sizeof(*vlan);
+		p->tags++;
+	}
+	return proto_be;
+}
+
+PKT_INLINE enum sluice_verdict parse_ipv4(struct cursor *c, struct pkt *p)
+{
+	struct iphdr *ip = c->pos;
+	__u32 header, total;
+
+	if ((void *)(ip + 1) > c->end)
+		return SLUICE_V_not_service; /* its destination cannot be read */
+	p->tuple.family = SLUICE_FAMILY_V4;
+	p->tuple.saddr.w_be[2] = bpf_htonl(0xffff);
+	p->tuple.saddr.w_be[3] = ip->saddr;
+	p->tuple.daddr.w_be[2] = bpf_htonl(0xffff);
+	p->tuple.daddr.w_be[3] = ip->daddr;
+	p->tuple.proto = ip->protocol;
+	p->tos = ip->tos;
+
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || c->pos + header > c->end)
+		p->defect = SLUICE_V_bad_ip_header;
+	else if (total < header || c->pos + total > c->end)
+		p->defect = SLUICE_V_bad_ip_length;
+	else if (ip->frag_off & bpf_htons(PARSE_IP_MF | PARSE_IP_OFFSET))
+		p->defect = SLUICE_V_fragment;
+	p->ip_len = (__u16)total;
+	c->pos += header;
+	c->ip_header = header;
+	return V_NEXT;
+}
+
+/* Walks the extension headers behind an IPv6 header to a transport protocol. */
+PKT_INLINE void parse_ipv6_extensions(struct cursor *c, struct pkt *p)
+{
+	__u8 proto = p->tuple.proto;
+	int i;
+
+	for (i = 0; i <= SLUICE_IPV6_EXT_MAX; i++) {
+		struct ipv6_opt_hdr *ext = c->pos;
+		__u32 len;
+
+		if (proto == IPPROTO_FRAGMENT) {
+			p->defect = SLUICE_V_fragment;
+			break;
+		}
+		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING &&
+		    proto != IPPROTO_DSTOPTS && proto != IPPROTO_MH && proto != IPPROTO_AH)
+			break;
+		if (i == SLUICE_IPV6_EXT_MAX || (void *)(ext + 1) > c->end) {
+			p->defect = SLUICE_V_bad_ext_header;
+			break;
+		}
+		len = proto == IPPROTO_AH ? (ext->hdrlen + 2) * 4 : (ext->hdrlen + 1) * 8;
+		proto = ext->nexthdr;
+		c->pos += len;
+		c->ip_header += len;
+		if (c->pos > c->end) {
+			p->defect = SLUICE_V_bad_ext_header;
+			break;
+		}
+	}
+	p->tuple.proto = proto;
+}
+
+PKT_INLINE bool parse_is_mapped(const struct in6_addr *addr)
+{
+	return !addr->s6_addr32[0] && !addr->s6_addr32[1] &&
+	       addr->s6_addr32[2] == bpf_htonl(0xffff);
+}
+
+PKT_INLINE enum sluice_verdict parse_ipv6(struct cursor *c, struct pkt *p)
+{
+	struct ipv6hdr *ip = c->pos;
+	__u32 total;
+
+	if ((void *)(ip + 1) > c->end)
+		return SLUICE_V_not_service;
+	/* ::ffff:a.b.c.d means an IPv4 address to us; on the wire it is nobody's. */
+	if (parse_is_mapped(&ip->daddr))
+		return SLUICE_V_not_service;
+	p->tuple.family = SLUICE_FAMILY_V6;
+	__builtin_memcpy(p->tuple.saddr.w_be, &ip->saddr, sizeof(p->tuple.saddr));
+	__builtin_memcpy(p->tuple.daddr.w_be, &ip->daddr, sizeof(p->tuple.daddr));
+	p->tuple.proto = ip->nexthdr;
+	p->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
+
+	total = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	if (ip->version != 6)
+		p->defect = SLUICE_V_bad_ip_header;
+	else if (total > 0xffff || c->pos + total > c->end)
+		p->defect = SLUICE_V_bad_ip_length;
+	p->ip_len = (__u16)total;
+	c->pos = ip + 1;
+	c->ip_header = sizeof(*ip);
+	if (!p->defect)
+		parse_ipv6_extensions(c, p);
+	return V_NEXT;
+}
+
+PKT_INLINE void parse_tcp(struct cursor *c, struct pkt *p, __u32 len)
+{
+	struct tcphdr *tcp = c->pos;
+
+	if (len < sizeof(*tcp) || (void *)(tcp + 1) > c->end) {
+		p->defect = SLUICE_V_truncated_l4;
+		return;
+	}
+	p->tuple.sport_be = tcp->source;
+	p->tuple.dport_be = tcp->dest;
+	if (tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > len)
+		p->defect = SLUICE_V_bad_tcp_header;
+	if (tcp->syn && !tcp->ack)
+		p->flags = PKT_F_SYN | PKT_F_NEW;
+}
+
+PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)
+{
+	struct udphdr *udp = c->pos;
+
+	if (len < sizeof(*udp) || (void *)(udp + 1) > c->end) {
+		p->defect = SLUICE_V_truncated_l4;
+		return;
+	}
+	p->tuple.sport_be = udp->source;
+	p->tuple.dport_be = udp->dest;
+	if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > len)
+		p->defect = SLUICE_V_bad_udp_length;
+	p->flags = PKT_F_NEW;
+}
+
+/* Fills a zeroed pkt from a frame. A verdict only where no destination can be read. */
+PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
+{
+	struct cursor c = {.pos = data, .end = end};
+	enum sluice_verdict verdict;
+	__be16 proto_be;
+
+	p->slot = ~0U;
+	p->frame_len = end - data;
+	proto_be = parse_ethernet(&c, p);
+	if (proto_be == bpf_htons(ETH_P_IP))
+		verdict = parse_ipv4(&c, p);
+	else if (proto_be == bpf_htons(ETH_P_IPV6))
+		verdict = parse_ipv6(&c, p);
+	else
+		return SLUICE_V_not_ip;
+	if (verdict != V_NEXT || p->defect)
+		return verdict;
+
+	if (c.ip_header > p->ip_len)
+		p->defect = SLUICE_V_bad_ext_header;
+	else if (p->tuple.proto == IPPROTO_TCP)
+		parse_tcp(&c, p, p->ip_len - c.ip_header);
+	else if (p->tuple.proto == IPPROTO_UDP)
+		parse_udp(&c, p, p->ip_len - c.ip_header);
+	return V_NEXT;
+}

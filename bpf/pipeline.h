@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The stages in their order. A stage returns V_NEXT or the packet's verdict. */
+#pragma once
+
+#include "encap.h"
+#include "finish.h"
+#include "flow.h"
+#include "limit.h"
+#include "parse.h"
+#include "pkt.h"
+#include "rewrite.h"
+#include "service.h"
+#include "transmit.h"
+
+#define STAGE(call)                                                                                \
+	do {                                                                                       \
+		verdict = (call);                                                                  \
+		if (verdict != V_NEXT)                                                             \
+			return verdict;                                                            \
+	} while (0)
+
+static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, struct pkt *p,
+							   bool effects, int *ret_action)
+{
+	enum sluice_verdict verdict;
+	__u64 member_word = 0;
+
+	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
+	STAGE(service_find(p));
+	STAGE(limit_source(p, effects));
+	if (p->svc_word & SLUICE_SVC_F_LOCAL)
+		return SLUICE_V_local;
+	STAGE(flow_find(p, &member_word));
+	switch (SLUICE_MEMBER_MODE(member_word)) {
+	case SLUICE_MODE_L2:
+		STAGE(rewrite(ctx, p, member_word));
+		break;
+	case SLUICE_MODE_IPIP:
+		STAGE(encap(ctx, p, member_word));
+		break;
+	default:
+		return SLUICE_V_bad_table;
+	}
+	return transmit(ctx, p, effects, ret_action);
+}
+
+/*
+ * Takes a packet from the wire to its XDP action. p must be zeroed, and holds afterwards what
+ * was found out. Without effects nothing is charged, counted or reported, so that a described
+ * packet can be run to see where it would go; effects must be a constant.
+ */
+static __always_inline int pipeline(struct xdp_md *ctx, struct pkt *p, bool effects)
+{
+	int sent = XDP_DROP;
+	enum sluice_verdict verdict = pipeline_stages(ctx, p, effects, &sent);
+
+	return finish(ctx, p, verdict, sent, effects);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One packet on its way through the stages. */
+#pragma once
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#include <sluice/map_types.h>
+#include <sluice/verdict.h>
+
+/* What a stage returns when the packet goes on to the next one. */
+#define V_NEXT SLUICE_V_none
+
+#define PKT_INLINE static inline __attribute__((always_inline))
+#define READ_WORD(x) (*(const volatile __u64 *)&(x))
+
+#define PKT_F_SYN (1U << 0) /* opens a TCP connection: SYN without ACK */
+#define PKT_F_NEW (1U << 1) /* counts as a new connection: such a SYN, or any UDP packet */
+
+struct pkt {
+	struct sluice_tuple tuple;
+	__u64 daddr_part; /* of the keyed hashes */
+	__u64 flow_hash;
+	__u64 svc_word;
+	__u64 svc_limits;
+	struct sluice_member *member;
+	struct sluice_nexthop *nexthop;
+	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
+	__u32 service_id;
+	__u32 slot; /* absolute, ~0: none read */
+	__u32 member_index;
+	__u32 limit_index; /* that refused, or would */
+	__u32 frame_len;
+	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
+	__u8 l3_off;
+	__u8 tags;
+	__u8 defect;  /* verdict that the packet gets if it is addressed to a service */
+	__u8 verdict; /* set by finish() */
+	__u8 tos;
+	__u8 flags; /* PKT_F_* */
+	__u8 mode;  /* enum sluice_mode */
+	__u8 pad[3];
+};
+
+_Static_assert(sizeof(struct pkt) <= 128, "a packet's state fits two cache lines");

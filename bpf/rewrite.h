@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Mode l2: the frame goes on with new MAC addresses, the IP packet as it is. */
+#pragma once
+
+#include "frame.h"
+
+static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pkt *p,
+						   __u64 member_word)
+{
+	enum sluice_verdict verdict;
+	void *data, *end;
+
+	if (p->ip_len > SLUICE_MEMBER_MTU(member_word))
+		return SLUICE_V_too_big;
+	frame_set_tags(p);
+	verdict = frame_resize(ctx, p, 0);
+	if (verdict != V_NEXT)
+		return verdict;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (data + ETH_HLEN + SLUICE_VLAN_TAGS_MAX * FRAME_TAG_LEN > end)
+		return SLUICE_V_bad_ip_length; /* cannot be: an IP header follows */
+	frame_write(data, p, p->tuple.family == SLUICE_FAMILY_V4 ? ETH_P_IP : ETH_P_IPV6);
+	return V_NEXT;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose packet is it? Services live in a cuckoo-like table: each key has two candidate cells, and
+ * user space places it in one of them. Exact match first; then the address, which ends the search
+ * for everything that is not ours; then the service of all ports.
+ */
+#pragma once
+
+#include <sluice/hash.h>
+
+#include "config.h"
+#include "maps.h"
+#include "pkt.h"
+
+/* Finds (daddr, port, proto) and keeps its word in p->svc_word. */
+static __always_inline struct sluice_service *service_probe(struct pkt *p, __be16 port_be,
+							    __u8 proto)
+{
+	__u64 hash = sluice_hash_service_part(p->daddr_part, port_be, proto, config_key());
+	int choice;
+
+#pragma unroll
+	for (choice = 0; choice < 2; choice++) {
+		__u32 index = sluice_service_cell(hash, choice, ro.cells);
+		struct sluice_service *cell = bpf_map_lookup_elem(&services, &index);
+
+		/* A cell that is out of range leaves us without a table: then nothing is ours. */
+		if (!cell)
+			continue;
+		p->svc_word = READ_WORD(cell->word);
+		if (p->svc_word && cell->addr.d[1] == p->tuple.daddr.d[1] &&
+		    cell->addr.d[0] == p->tuple.daddr.d[0] && cell->port_be == port_be &&
+		    cell->proto == proto)
+			return cell;
+	}
+	return NULL;
+}
+
+static __always_inline enum sluice_verdict service_find(struct pkt *p)
+{
+	bool has_ports = p->tuple.proto == IPPROTO_TCP || p->tuple.proto == IPPROTO_UDP;
+	struct sluice_service *cell = NULL;
+	bool is_passed;
+
+	p->daddr_part = sluice_hash_daddr_part(&p->tuple.daddr, config_key());
+	/* With a defect the ports may be anything: only the address counts. */
+	if (has_ports && !p->defect)
+		cell = service_probe(p, p->tuple.dport_be, p->tuple.proto);
+	if (!cell) {
+		cell = service_probe(p, 0, 0);
+		if (!cell)
+			return SLUICE_V_not_service;
+		if (p->defect)
+			return p->defect;
+		is_passed = p->svc_word & SLUICE_SVC_F_PASS_UNKNOWN;
+		cell = has_ports ? service_probe(p, 0, p->tuple.proto) : NULL;
+		if (!cell)
+			return is_passed ? SLUICE_V_unknown_port_passed : SLUICE_V_unknown_port;
+	}
+	p->service_id = cell->id;
+	p->svc_limits = READ_WORD(cell->limits);
+	return V_NEXT;
+}
