@@ -37,10 +37,10 @@ PACKET_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/packet/test
 DATAPLANE_TESTS := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/dataplane/test_*.c))
 LAB_PROGRAMS := $(patsubst tests/lib/%.c,$(OUT)/tests/lib/%,$(filter-out %.bpf.c,$(wildcard tests/lib/*.c)))
 LAB_OBJECTS := $(patsubst tests/lib/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/lib/*.bpf.c))
-BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/bench/bench_*.c))
+BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
 TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
 PACKET_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
-BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))
+BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %.bpf.c,$(wildcard tests/bench/*.c)))
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
