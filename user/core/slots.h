@@ -3,7 +3,8 @@
  * Building slot tables: the claim race (docs/decisions/claim-race.md). Weighted rendezvous hashing
  * over slots, evaluated as a race: each member walks the slots in its own keyed bijective
  * permutation, its r-th claim happens at -ln(1 - (r + 1/2) / M) / weight, the earliest claim owns
- * the slot; ties by identity. Integers only, so equal inputs give equal tables on every node.
+ * the slot; ties: the heavier member first, then by identity. Integers only, so equal inputs give
+ * equal tables on every node.
  */
 #pragma once
 
