@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From rate and burst as written to numbers of the packet path, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/gcra_config.h"
+
+#define TICK_4MS 4000000U
+
+static void test_burst(void **state)
+{
+	(void)state;
+	/* 100 k/s on a 4 ms clock: 400 packets arrive in one tick. */
+	assert_int_equal(gcra_burst_min(100000, 1, TICK_4MS), 801);
+	assert_int_equal(gcra_burst_min(1, 3600, TICK_4MS), 2);
+	assert_int_equal(gcra_burst_min(10000000, 1, 10000000), 200001);
+	assert_int_equal(gcra_burst_default(50, 1, TICK_4MS), 50);
+	assert_int_equal(gcra_burst_default(1, 60, TICK_4MS), 2);
+	assert_int_equal(gcra_burst_default(10000000, 1, TICK_4MS), 10000000);
+}
+
+/* Whatever is accepted is exact to 0.5 % and fits the fields. */
+static void test_accepted_is_exact(void **state)
+{
+	static const uint32_t seconds[] = {1, 60, 3600};
+	unsigned int seed = 5, i, accepted = 0;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		uint64_t rate_n = 1 + (uint64_t)rand_r(&seed) % (1ULL << rand_r(&seed) % 24);
+		uint32_t rate_s = seconds[rand_r(&seed) % 3];
+		uint64_t burst = 1 + (uint64_t)rand_r(&seed) % (1ULL << rand_r(&seed) % 24);
+		struct gcra_params p = {77, 77, 77};
+		struct err e = {0};
+		double unit, want;
+		int ret = gcra_params_make(rate_n, rate_s, burst, TICK_4MS, &p, &e);
+
+		if (ret) {
+			assert_int_equal(ret, -EINVAL);
+			assert_int_equal(p.k, 77);
+			assert_true(e.text[0] && e.hint[0]);
+			continue;
+		}
+		accepted++;
+		unit = ldexp(1, (int)p.k);
+		want = rate_s * 1e9 / (double)rate_n;
+		assert_true(fabs(p.inc * unit - want) <= 0.005 * want + 1e-6);
+		assert_true(p.inc >= 100);
+		assert_int_equal(p.tau, p.inc * burst);
+		assert_true((uint64_t)p.tau + p.inc < 1ULL << 30);
+		assert_true(burst >= gcra_burst_min(rate_n, rate_s, TICK_4MS));
+	}
+	assert_true(accepted > 5000);
+}
+
+/* The value that the hint names is accepted, its neighbour is not. */
+static void test_refused_names_nearest(void **state)
+{
+	static const struct {
+		uint64_t rate_n;
+		uint32_t rate_s;
+		uint64_t burst;
+		const char *hint;
+		int step; /* towards the refused side */
+	} rows[] = {
+		{100000, 1, 100, "the smallest burst for this rate is ", -1},
+		{50, 1, 0, "the smallest burst for this rate is ", -1},
+		{50, 1, 1ULL << 40, "the largest burst for this rate is ", 1},
+		{10000000, 1, 1ULL << 40, "the largest burst for this rate is ", 1},
+		{1, 3600, UINT64_MAX, "the largest burst for this rate is ", 1},
+	};
+	struct gcra_params p;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t nearest;
+
+		assert_int_equal(gcra_params_make(rows[i].rate_n, rows[i].rate_s, rows[i].burst,
+						  TICK_4MS, &p, &e),
+				 -EINVAL);
+		assert_int_equal(e.code, ERR_INVALID);
+		assert_int_equal(strncmp(e.hint, rows[i].hint, strlen(rows[i].hint)), 0);
+		nearest = strtoull(e.hint + strlen(rows[i].hint), NULL, 10);
+		assert_int_equal(
+			gcra_params_make(rows[i].rate_n, rows[i].rate_s, nearest, TICK_4MS, &p, &e),
+			0);
+		assert_int_equal(gcra_params_make(rows[i].rate_n, rows[i].rate_s,
+						  nearest + (uint64_t)rows[i].step, TICK_4MS, &p,
+						  &e),
+				 -EINVAL);
+	}
+}
+
+static void test_rates_out_of_range(void **state)
+{
+	struct gcra_params p;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(gcra_params_make(0, 1, 10, TICK_4MS, &p, &e), -EINVAL);
+	assert_int_equal(gcra_params_make(10000001, 1, 1 << 20, TICK_4MS, &p, &e), -EINVAL);
+	assert_non_null(strstr(e.hint, "10000000/s"));
+	assert_int_equal(gcra_params_make(UINT64_MAX, 1, 1 << 20, TICK_4MS, &p, &e), -EINVAL);
+	assert_int_equal(gcra_params_make(1, 3601, 10, TICK_4MS, &p, &e), -EINVAL);
+	assert_int_equal(gcra_params_make(1, 3600, 10, TICK_4MS, &p, NULL), 0);
+	assert_int_equal(gcra_params_make(10000000, 1, 1 << 20, TICK_4MS, &p, NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_accepted_is_exact),
+		cmocka_unit_test(test_refused_names_nearest),
+		cmocka_unit_test(test_rates_out_of_range),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
