@@ -51,7 +51,8 @@ struct model_member {
 	enum nexthop_state nexthop_state;
 	char nexthop_text[96];
 	struct nexthop nexthop;
-	bool is_dead; /* its flows rehash at once: down, maintenance, unresolved */
+	bool is_dead;	    /* its flows rehash at once: down, maintenance, next hop failed */
+	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
 };
 
 struct model_pool {
@@ -78,6 +79,8 @@ struct model_service {
 	size_t pool_count;
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
 	bool is_dirty;				    /* something that sync must look at changed */
+	/* No member is left that may serve: those whose only fault is their health serve anyway. */
+	bool is_panicked;
 };
 
 struct model_limit {
@@ -144,6 +147,11 @@ size_t model_limit_count(const struct model *model);
 struct model_limit *model_limit_at(const struct model *model, size_t position);
 struct model_limit *model_find_limit(const struct model *model, const char *name);
 struct model_limit *model_limit_by_id(const struct model *model, uint32_t id);
+
+/* Adoption of pinned maps: gives services (limits) the ids that the maps already use; ids has one
+ * for each position, all different. References follow. */
+void model_renumber_services(struct model *model, const uint32_t *ids);
+void model_renumber_limits(struct model *model, const uint32_t *ids);
 
 /* Does something differ from the file (runtime weights, admin states, api members, modes)? */
 bool model_has_runtime_changes(const struct model *model);

@@ -26,3 +26,6 @@ uint32_t weights_member_share(const struct model_member *member);
  * whole service fits. */
 uint32_t weights_effective(const struct model_service *service, const struct model_pool *pool,
 			   const struct model_member *member);
+
+/* The same for all members of the service at once, pool by pool in order. */
+void weights_all(const struct model_service *service, uint32_t *ret_weights);
