@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/config_read.h"
+#include "core/config_yaml.h"
+
+static void read_limit(struct config_reader *r, const char *name, yaml_node_t *key,
+		       yaml_node_t *value, void *user)
+{
+	struct limit_config *limit = &r->config->limits[r->config->limit_count++];
+
+	(void)user;
+	config_schema_defaults(CONFIG_SECTION_LIMIT, limit);
+	config_schema_defaults(CONFIG_SECTION_PER, limit);
+	util_copy(limit->name, sizeof(limit->name), name);
+	limit->line = config_line(key);
+	config_read_section(r, CONFIG_SECTION_LIMIT, value, key, limit);
+}
+
+static void read_root(struct config_reader *r)
+{
+	yaml_node_t *root = yaml_document_get_root_node(r->document), *node;
+	struct config *config = r->config;
+	size_t mark;
+
+	config_schema_defaults(CONFIG_SECTION_ROOT, config);
+	config_schema_defaults(CONFIG_SECTION_METRICS, config);
+	config_schema_defaults(CONFIG_SECTION_CAPACITY, &config->capacity);
+	if (!config_read_section(r, CONFIG_SECTION_ROOT, root, root, config))
+		return;
+	config->has_hash_seed = config_find(r, root, "hash_seed", NULL) != NULL;
+	node = config_find(r, root, "services", NULL);
+	if (node) {
+		mark = config_enter(r, "services");
+		config->services = util_alloc_array(config_count_named(node, CONFIG_SERVICES_MAX),
+						    sizeof(*config->services));
+		config_read_named(r, node, CONFIG_SERVICES_MAX, config_read_service, NULL);
+		config_leave(r, mark);
+	}
+	node = config_find(r, root, "limits", NULL);
+	if (node) {
+		mark = config_enter(r, "limits");
+		config->limits = util_alloc_array(config_count_named(node, CONFIG_LIMITS_MAX),
+						  sizeof(*config->limits));
+		config_read_named(r, node, CONFIG_LIMITS_MAX, read_limit, NULL);
+		config_leave(r, mark);
+	}
+	config_check_services(r);
+}
+
+/* In the order of the file; errors without a line come last. */
+static int compare_errors(const void *a, const void *b)
+{
+	const struct err *x = a, *y = b;
+	int line_x = x->line ? x->line : INT32_MAX, line_y = y->line ? y->line : INT32_MAX;
+
+	if (line_x != line_y)
+		return line_x < line_y ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return 0;
+}
+
+int config_parse(const char *yaml, size_t length, struct config **ret_config, struct errs *errors)
+{
+	struct config_reader r = {.errors = errors};
+	size_t before = errors->count;
+	yaml_document_t document;
+	int result = config_yaml_load(yaml, length, &document, errors);
+
+	if (result < 0)
+		return result;
+	r.document = &document;
+	r.config = util_alloc(sizeof(*r.config));
+	read_root(&r);
+	yaml_document_delete(&document);
+	if (errors->count == before && r.unlisted == 0) {
+		*ret_config = r.config;
+		return 0;
+	}
+	config_free(r.config);
+	qsort(errors->list + before, errors->count - before, sizeof(*errors->list), compare_errors);
+	if (r.unlisted)
+		errs_add(errors, ERR_INVALID, NULL, "%zu more mistakes are not listed", r.unlisted);
+	return -EINVAL;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->interface_count; i++)
+		free(config->interfaces[i]);
+	for (size_t i = 0; i < config->service_count; i++) {
+		struct service_config *service = &config->services[i];
+
+		for (size_t j = 0; j < service->pool_count; j++)
+			free(service->pools[j].members);
+		free(service->pools);
+	}
+	free(config->services);
+	free(config->limits);
+	free(config);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/config_schema.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/config.h"
+
+#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define LATER "comes with a later version"
+
+static const struct config_word XDP_WORDS[] = {
+	{"native", XDP_ATTACH_NATIVE, NULL},
+	{"generic", XDP_ATTACH_GENERIC, NULL},
+	{"auto", XDP_ATTACH_AUTO, NULL},
+	{},
+};
+
+static const struct config_word ANNOUNCE_WORDS[] = {
+	{"none", 0, NULL},
+	{"arp", 0, LATER ": write none and route the service addresses to this host"},
+	{"route", 0, LATER ": write none and route the service addresses to this host"},
+	{},
+};
+
+static const struct config_word MODE_WORDS[] = {
+	{"l2", SLUICE_MODE_L2, NULL},
+	{"dr", SLUICE_MODE_L2, NULL},
+	{"ipip", SLUICE_MODE_IPIP, NULL},
+	{"local", SLUICE_MODE_LOCAL, NULL},
+	{"gue", 0, LATER ": use ipip"},
+	{"nat", 0, LATER ": use l2 or ipip"},
+	{},
+};
+
+static const struct config_word POOL_MODE_WORDS[] = {
+	{"l2", SLUICE_MODE_L2, NULL},
+	{"dr", SLUICE_MODE_L2, NULL},
+	{"ipip", SLUICE_MODE_IPIP, NULL},
+	{"local", 0, "is for a whole service, which then has no pools"},
+	{"gue", 0, LATER ": use ipip"},
+	{"nat", 0, LATER ": use l2 or ipip"},
+	{},
+};
+
+static const struct config_word UNKNOWN_PORT_WORDS[] = {
+	{"drop", false, NULL},
+	{"pass", true, NULL},
+	{},
+};
+
+static const struct config_word CHECK_WORDS[] = {
+	{"tcp", CHECK_TCP, NULL},
+	{"none", CHECK_NONE, NULL},
+	{"http", 0, LATER ": use tcp"},
+	{"https", 0, LATER ": use tcp"},
+	{"udp", 0, LATER ": use none, or tcp with a port"},
+	{"dns", 0, LATER ": use none, or tcp with a port"},
+	{"icmp", 0, LATER ": use none, or tcp with a port"},
+	{"exec", 0, LATER ": use none, or tcp with a port"},
+	{},
+};
+
+static const struct config_word VIA_WORDS[] = {
+	{"member", 0, NULL},
+	{"path", 0,
+	 "(probing through the path that traffic takes) " LATER
+	 ": leave the key out or write member"},
+	{},
+};
+
+static const struct config_word COUNT_WORDS[] = {
+	{"packets", SLUICE_COUNT_PACKETS, NULL},
+	{"new-connections", SLUICE_COUNT_NEW_CONNECTIONS, NULL},
+	{"bytes", 0, LATER ": count packets or new-connections"},
+	{},
+};
+
+static const struct config_word LIMIT_MODE_WORDS[] = {
+	{"enforce", SLUICE_LIMIT_ENFORCE, NULL},
+	{"shadow", SLUICE_LIMIT_SHADOW, NULL},
+	{"disabled", SLUICE_LIMIT_DISABLED, NULL},
+	{},
+};
+
+const struct config_field CONFIG_FIELDS[] = {
+	/* the file itself */
+	{CONFIG_SECTION_ROOT, "version", CONFIG_TYPE_NUMBER, .min = 1, .max = 1,
+	 .flags = CONFIG_REQUIRED, .help = "version of this language"},
+	{CONFIG_SECTION_ROOT, "instance", CONFIG_TYPE_NAME, AT(config, instance),
+	 .fallback = "default", .help = "separates pins, sockets and state of daemons on one host"},
+	{CONFIG_SECTION_ROOT, "interfaces", CONFIG_TYPE_INTERFACES, .min = 1,
+	 .max = CONFIG_INTERFACES_MAX, .flags = CONFIG_REQUIRED,
+	 .help = "interfaces that receive the traffic of the services"},
+	{CONFIG_SECTION_ROOT, "xdp", CONFIG_TYPE_WORD, AT(config, xdp_mode), .fallback = "native",
+	 .words = XDP_WORDS, .help = "how the program attaches"},
+	{CONFIG_SECTION_ROOT, "announce", CONFIG_TYPE_WORD, .fallback = "none",
+	 .words = ANNOUNCE_WORDS, .help = "who makes service addresses reachable"},
+	{CONFIG_SECTION_ROOT, "hash_seed", CONFIG_TYPE_SEED, AT(config, hash_seed),
+	 .help = "secret of the hashes; equal on balancers that must agree"},
+	{CONFIG_SECTION_ROOT, "metrics", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_METRICS,
+	 .help = "Prometheus metrics"},
+	{CONFIG_SECTION_ROOT, "access", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_ACCESS,
+	 .help = "groups that may use the control socket"},
+	{CONFIG_SECTION_ROOT, "outer_source", CONFIG_TYPE_SECTION,
+	 .child = CONFIG_SECTION_OUTER_SOURCE, .help = "source address of tunnel packets"},
+	{CONFIG_SECTION_ROOT, "events_per_second", CONFIG_TYPE_NUMBER, AT(config, events_per_s),
+	 .max = 100000, .fallback = "100", .help = "sampled drop events a CPU; 0: none"},
+	{CONFIG_SECTION_ROOT, "capacity", CONFIG_TYPE_SECTION, offsetof(struct config, capacity),
+	 .child = CONFIG_SECTION_CAPACITY, .help = "sizes of the tables in the kernel"},
+	{CONFIG_SECTION_ROOT, "services", CONFIG_TYPE_NAMED, .flags = CONFIG_REQUIRED,
+	 .child = CONFIG_SECTION_SERVICE, .help = "services by name; {} for none"},
+	{CONFIG_SECTION_ROOT, "limits", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_LIMIT,
+	 .help = "limits by name"},
+	{CONFIG_SECTION_ROOT, "management", CONFIG_TYPE_REFUSED,
+	 .help = LATER ", with host-wide rules; nothing but traffic to services is touched now: "
+		       "remove the key"},
+	{CONFIG_SECTION_ROOT, "lists", CONFIG_TYPE_REFUSED, .help = LATER ": remove the key"},
+
+	{CONFIG_SECTION_METRICS, "listen", CONFIG_TYPE_METRICS_LISTEN, AT(config, metrics_listen),
+	 .fallback = "127.0.0.1:9464", .help = "where the metrics are served over HTTP"},
+
+	{CONFIG_SECTION_ACCESS, "admin", CONFIG_TYPE_GROUP, AT(config, admin_group),
+	 .help = "may do everything; root always may"},
+	{CONFIG_SECTION_ACCESS, "operator", CONFIG_TYPE_GROUP, AT(config, operator_group),
+	 .help = "may change members and limits"},
+	{CONFIG_SECTION_ACCESS, "viewer", CONFIG_TYPE_GROUP, AT(config, viewer_group),
+	 .help = "may read; without it everybody who can connect may"},
+
+	{CONFIG_SECTION_OUTER_SOURCE, "ipv4", CONFIG_TYPE_ADDRESS4, AT(config, outer_source4),
+	 .help = "for IPv4 tunnels; without it chosen by route"},
+	{CONFIG_SECTION_OUTER_SOURCE, "ipv6", CONFIG_TYPE_ADDRESS6, AT(config, outer_source6),
+	 .help = "for IPv6 tunnels; without it chosen by route"},
+
+	{CONFIG_SECTION_CAPACITY, "service_cells", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, service_cells), .min = 64, .max = 1U << 20, .fallback = "16384",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "a service takes one, and each of its addresses"},
+	{CONFIG_SECTION_CAPACITY, "slots", CONFIG_TYPE_NUMBER, AT(capacity_config, slots),
+	 .min = 1U << SLUICE_SLOTS_LOG2_MIN, .max = 1U << 26, .fallback = "4194304",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "slots of all services; 12 bytes each"},
+	{CONFIG_SECTION_CAPACITY, "members", CONFIG_TYPE_NUMBER, AT(capacity_config, members),
+	 .min = 16, .max = 1U << 20, .fallback = "65536", .help = "members of all services"},
+	{CONFIG_SECTION_CAPACITY, "limit_sources", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, limit_sources), .min = 1024, .max = 1U << 28, .fallback = "4194304",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "sources of all limits; 8 bytes each"},
+
+	{CONFIG_SECTION_SERVICE, "listen", CONFIG_TYPE_LISTEN, .flags = CONFIG_REQUIRED,
+	 .help = "what it receives: protocol, address, port"},
+	{CONFIG_SECTION_SERVICE, "mode", CONFIG_TYPE_WORD, AT(service_config, mode),
+	 .flags = CONFIG_REQUIRED, .words = MODE_WORDS, .help = "how packets reach the members"},
+	{CONFIG_SECTION_SERVICE, "unknown_port", CONFIG_TYPE_WORD,
+	 AT(service_config, is_unknown_port_passed), .fallback = "drop",
+	 .words = UNKNOWN_PORT_WORDS, .help = "packets to this address that no service wants"},
+	{CONFIG_SECTION_SERVICE, "slots", CONFIG_TYPE_NUMBER, AT(service_config, slots),
+	 .min = 1U << SLUICE_SLOTS_LOG2_MIN, .max = 1U << SLUICE_SLOTS_LOG2_MAX,
+	 .flags = CONFIG_POWER_OF_TWO, .help = "size of its table; chosen by member count without"},
+	{CONFIG_SECTION_SERVICE, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
+	 .help = "how members are probed; default tcp for tcp, none for udp"},
+	{CONFIG_SECTION_SERVICE, "members", CONFIG_TYPE_MEMBERS, .child = CONFIG_SECTION_MEMBER,
+	 .help = "its members, when it has one pool"},
+	{CONFIG_SECTION_SERVICE, "pools", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_POOL,
+	 .help = "its pools by name, instead of members"},
+	{CONFIG_SECTION_SERVICE, "limits", CONFIG_TYPE_LIMIT_NAMES,
+	 .max = SLUICE_SERVICE_LIMITS_MAX, .help = "limits that apply to its sources"},
+
+	{CONFIG_SECTION_POOL, "share", CONFIG_TYPE_NUMBER, AT(pool_config, share), .max = 65535,
+	 .fallback = "100", .help = "of the service, relative to its other pools"},
+	{CONFIG_SECTION_POOL, "mode", CONFIG_TYPE_WORD, AT(pool_config, mode),
+	 .words = POOL_MODE_WORDS, .help = "instead of the service's"},
+	{CONFIG_SECTION_POOL, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
+	 .help = "instead of the service's"},
+	{CONFIG_SECTION_POOL, "members", CONFIG_TYPE_MEMBERS, .flags = CONFIG_REQUIRED,
+	 .child = CONFIG_SECTION_MEMBER, .help = "its members; [] for none"},
+
+	{CONFIG_SECTION_MEMBER, "address", CONFIG_TYPE_ADDRESS_TEXT, .flags = CONFIG_REQUIRED,
+	 .help = "of the machine that serves"},
+	{CONFIG_SECTION_MEMBER, "weight", CONFIG_TYPE_NUMBER, AT(member_config, weight),
+	 .max = 65535, .fallback = "100", .help = "relative to the pool's other members; 0: none"},
+
+	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, AT(check_config, type), .fallback = "tcp",
+	 .words = CHECK_WORDS, .help = "what a probe is"},
+	{CONFIG_SECTION_CHECK, "port", CONFIG_TYPE_NUMBER, AT(check_config, port), .min = 1,
+	 .max = 65535, .help = "port probed; without it the service's"},
+	{CONFIG_SECTION_CHECK, "via", CONFIG_TYPE_WORD, .fallback = "member", .words = VIA_WORDS,
+	 .help = "which address is probed"},
+	{CONFIG_SECTION_CHECK, "interval", CONFIG_TYPE_DURATION, AT(check_config, interval_ms),
+	 .min = 100, .max = 3600000, .fallback = "2s", .help = "between probes"},
+	{CONFIG_SECTION_CHECK, "timeout", CONFIG_TYPE_DURATION, AT(check_config, timeout_ms),
+	 .min = 10, .max = 3600000, .fallback = "1s", .help = "of one probe; at most interval"},
+	{CONFIG_SECTION_CHECK, "fast", CONFIG_TYPE_DURATION, AT(check_config, fast_ms), .min = 100,
+	 .max = 3600000, .fallback = "500ms", .help = "between probes while in doubt"},
+	{CONFIG_SECTION_CHECK, "down", CONFIG_TYPE_DURATION, AT(check_config, down_ms), .min = 100,
+	 .max = 3600000, .fallback = "5s", .help = "between probes of a member that is down"},
+	{CONFIG_SECTION_CHECK, "fall", CONFIG_TYPE_NUMBER, AT(check_config, fall), .min = 1,
+	 .max = 100, .fallback = "3", .help = "failures in a row that take a member out"},
+	{CONFIG_SECTION_CHECK, "rise", CONFIG_TYPE_NUMBER, AT(check_config, rise), .min = 1,
+	 .max = 100, .fallback = "2", .help = "successes in a row that take it back"},
+	{CONFIG_SECTION_CHECK, "jitter", CONFIG_TYPE_NUMBER, AT(check_config, jitter_percent),
+	 .max = 50, .fallback = "10", .help = "per cent by which intervals vary"},
+
+	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
+	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},
+	{CONFIG_SECTION_LIMIT, "rate", CONFIG_TYPE_RATE, .flags = CONFIG_REQUIRED,
+	 .help = "of one source, sustained"},
+	{CONFIG_SECTION_LIMIT, "burst", CONFIG_TYPE_NUMBER, AT(limit_config, burst), .min = 1,
+	 .max = 1000000000, .help = "at once; without it one second of rate"},
+	{CONFIG_SECTION_LIMIT, "per", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_PER,
+	 .help = "what one source is"},
+	{CONFIG_SECTION_LIMIT, "mode", CONFIG_TYPE_WORD, AT(limit_config, mode),
+	 .flags = CONFIG_REQUIRED, .words = LIMIT_MODE_WORDS, .help = "whether it refuses"},
+	{CONFIG_SECTION_LIMIT, "sources", CONFIG_TYPE_NUMBER, AT(limit_config, sources),
+	 .min = 1024, .max = 1U << 24, .fallback = "262144", .flags = CONFIG_ROUND_UP,
+	 .help = "remembered at once"},
+
+	{CONFIG_SECTION_PER, "ipv4", CONFIG_TYPE_NUMBER, AT(limit_config, prefix4), .min = 1,
+	 .max = 32, .fallback = "32", .help = "prefix length of an IPv4 source"},
+	{CONFIG_SECTION_PER, "ipv6", CONFIG_TYPE_NUMBER, AT(limit_config, prefix6), .min = 1,
+	 .max = 128, .fallback = "64", .help = "prefix length of an IPv6 source"},
+};
+
+const size_t CONFIG_FIELD_COUNT = ARRAY_SIZE(CONFIG_FIELDS);
+
+const struct config_field *config_schema_section(enum config_section section, size_t *ret_count)
+{
+	const struct config_field *first = CONFIG_FIELDS, *end = CONFIG_FIELDS + CONFIG_FIELD_COUNT;
+	const struct config_field *last;
+
+	while (first < end && first->section != section)
+		first++;
+	assert(first < end);
+	for (last = first; last < end && last->section == section; last++)
+		;
+	*ret_count = (size_t)(last - first);
+	return first;
+}
+
+const struct config_field *config_schema_find(enum config_section section, const char *key)
+{
+	size_t count;
+	const struct config_field *field = config_schema_section(section, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(field[i].key, key) == 0)
+			return &field[i];
+	}
+	return NULL;
+}
+
+static const char *format_ms(uint64_t ms, char buffer[24])
+{
+	if (ms >= 3600000 && ms % 3600000 == 0)
+		snprintf(buffer, 24, "%" PRIu64 "h", ms / 3600000);
+	else if (ms >= 1000 && ms % 1000 == 0)
+		snprintf(buffer, 24, "%" PRIu64 "s", ms / 1000);
+	else
+		snprintf(buffer, 24, "%" PRIu64 "ms", ms);
+	return buffer;
+}
+
+static void rule_of_words(const struct config_word *words, char *buffer, size_t size)
+{
+	size_t length = 0;
+
+	buffer[0] = '\0';
+	for (; words->text; words++) {
+		if (words->refused)
+			continue;
+		length += (size_t)snprintf(buffer + length, size - length, "%s%s",
+					   length ? ", " : "one of ", words->text);
+		if (length >= size)
+			return;
+	}
+}
+
+const char *config_schema_rule(const struct config_field *field, char *buffer, size_t size)
+{
+	static const char *const RULES[CONFIG_TYPE_MAX] = {
+		[CONFIG_TYPE_NAME] = "a name: 1 to 63 letters, digits or . _ -",
+		[CONFIG_TYPE_GROUP] = "the name of a group",
+		[CONFIG_TYPE_SEED] = "64 hex digits",
+		[CONFIG_TYPE_ADDRESS4] = "an IPv4 address of this host",
+		[CONFIG_TYPE_ADDRESS6] = "an IPv6 address of this host",
+		[CONFIG_TYPE_ADDRESS_TEXT] = "an IPv4 or IPv6 address",
+		[CONFIG_TYPE_LISTEN] = "tcp or udp, then ADDRESS:PORT, or ADDRESS for all ports",
+		[CONFIG_TYPE_METRICS_LISTEN] = "ADDRESS:PORT or disabled",
+		[CONFIG_TYPE_RATE] = "a rate such as 50/s, 10k/s, 100/min or 20/h",
+		[CONFIG_TYPE_SECTION] = "a section",
+		[CONFIG_TYPE_INTERFACES] = "a list of 1 to 16 interface names",
+		[CONFIG_TYPE_LIMIT_NAMES] = "a list of at most 4 names of limits",
+		[CONFIG_TYPE_NAMED] = "one section for each name",
+		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight}",
+		[CONFIG_TYPE_CHECK] = "tcp, none or a section",
+		[CONFIG_TYPE_REFUSED] = "absent",
+	};
+	char min[24], max[24];
+
+	switch (field->type) {
+	case CONFIG_TYPE_NUMBER:
+		if (field->min == field->max)
+			snprintf(buffer, size, "%" PRIu64, field->min);
+		else
+			snprintf(buffer, size, "a number, %" PRIu64 " to %" PRIu64 "%s", field->min,
+				 field->max,
+				 field->flags & CONFIG_POWER_OF_TWO ? ", a power of two" : "");
+		break;
+	case CONFIG_TYPE_DURATION:
+		snprintf(buffer, size, "a duration, %s to %s", format_ms(field->min, min),
+			 format_ms(field->max, max));
+		break;
+	case CONFIG_TYPE_WORD:
+		rule_of_words(field->words, buffer, size);
+		break;
+	default:
+		util_copy(buffer, size, RULES[field->type]);
+	}
+	return buffer;
+}
+
+const char *config_schema_describe(const struct config_field *field, char *buffer, size_t size)
+{
+	char rule[160];
+
+	config_schema_rule(field, rule, sizeof(rule));
+	if (field->fallback)
+		snprintf(buffer, size, "%s; default %s", rule, field->fallback);
+	else
+		snprintf(buffer, size, "%s; %s", rule,
+			 field->flags & CONFIG_REQUIRED ? "required" : "optional");
+	return buffer;
+}
+
+void config_schema_defaults(enum config_section section, void *base)
+{
+	const struct config_field *field;
+	size_t count;
+	int r;
+
+	field = config_schema_section(section, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (!field[i].fallback)
+			continue;
+		r = config_value_parse(&field[i], field[i].fallback, base, NULL);
+		assert(r == 0); /* a default that breaks its own rule is our mistake */
+		(void)r;
+	}
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading one service: what it inherits to its pools comes first, then pools and members. */
+#include "core/config_read.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+static void read_check(struct config_reader *r, yaml_node_t *mapping, struct check_config *check)
+{
+	const struct config_field *type = config_schema_find(CONFIG_SECTION_CHECK, "type");
+	yaml_node_t *key = NULL, *node = config_find(r, mapping, "check", &key);
+	struct check_config own = {};
+	size_t mark;
+
+	if (!node)
+		return;
+	mark = config_enter(r, "check");
+	config_schema_defaults(CONFIG_SECTION_CHECK, &own);
+	if (node->type == YAML_MAPPING_NODE) {
+		config_read_section(r, CONFIG_SECTION_CHECK, node, key, &own);
+		if (own.timeout_ms > own.interval_ms)
+			err_hint(config_fail(r, key, ERR_INVALID,
+					     "timeout of %u ms is longer than interval of %u ms",
+					     own.timeout_ms, own.interval_ms),
+				 "a probe must end before the next one: lower timeout or raise "
+				 "interval");
+	} else {
+		config_read_text(r, type, node, &own);
+	}
+	*check = own;
+	config_leave(r, mark);
+}
+
+/* The address as the member's; its port can only be the service's. */
+static void read_member_address(struct config_reader *r, const struct service_config *service,
+				yaml_node_t *node, struct member_config *member)
+{
+	const char *text = config_text(r, node, false);
+	struct sluice_addr addr;
+	uint16_t port;
+	struct err *e;
+
+	if (!text)
+		return;
+	if (addr_parse_endpoint(text, &addr, &port) < 0) {
+		e = config_fail(r, node, ERR_INVALID, "\"%.64s\" must be an IPv4 or IPv6 address",
+				text);
+		if (strstr(text, "{{"))
+			err_hint(e, "this looks like a template that was not filled in");
+		else if (strchr(text, '/'))
+			err_hint(e, "members are single addresses, not prefixes");
+		else
+			err_hint(e, "names are not looked up: write the address");
+		return;
+	}
+	if (port && service->proto && port != service->port) {
+		err_hint(config_fail(r, node, ERR_INVALID,
+				     "%s: the packet keeps its port in this mode, so the member's "
+				     "port must be the service's, %u",
+				     text, service->port),
+			 "leave the port out, and let the member listen on the service's");
+		return;
+	}
+	if (!addr_is_routable_unicast(&addr)) {
+		err_hint(config_fail(r, node, ERR_INVALID,
+				     "%s: a member's address must be unicast and routable", text),
+			 "loopback, link-local, multicast, broadcast and unspecified addresses "
+			 "cannot be reached by other hosts");
+		return;
+	}
+	member->addr = addr;
+}
+
+static void read_member(struct config_reader *r, const struct service_config *service,
+			yaml_node_t *node, struct member_config *member)
+{
+	yaml_node_t *address;
+	size_t mark;
+
+	config_schema_defaults(CONFIG_SECTION_MEMBER, member);
+	member->line = config_line(node);
+	member->port = service->port;
+	if (node->type != YAML_MAPPING_NODE) {
+		read_member_address(r, service, node, member);
+		return;
+	}
+	/* [2001:db8::, ...] without quotes reads as a key "2001:db8:" */
+	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
+		return;
+	address = config_find(r, node, "address", NULL);
+	if (!address)
+		return;
+	mark = config_enter(r, "address");
+	read_member_address(r, service, address, member);
+	config_leave(r, mark);
+}
+
+static void read_members(struct config_reader *r, const struct service_config *service,
+			 yaml_node_t *mapping, struct pool_config *pool)
+{
+	yaml_node_t *node = config_find(r, mapping, "members", NULL);
+	size_t count, mark;
+
+	if (!node)
+		return;
+	mark = config_enter(r, "members");
+	if (node->type != YAML_SEQUENCE_NODE) {
+		err_hint(config_fail(r, node, ERR_INVALID, "must be a list of addresses"),
+			 "such as [192.0.2.21, 192.0.2.22]; [] if there are none");
+		config_leave(r, mark);
+		return;
+	}
+	count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+	r->members += count;
+	if (r->members > CONFIG_MEMBERS_MAX) {
+		config_fail(r, node, ERR_CAPACITY,
+			    "makes %zu members of all services, more than %u", r->members,
+			    CONFIG_MEMBERS_MAX);
+		r->members -= count;
+		config_leave(r, mark);
+		return;
+	}
+	pool->members = util_alloc_array(count, sizeof(*pool->members));
+	for (size_t i = 0; i < count; i++) {
+		yaml_node_t *item = config_node(r, node->data.sequence.items.start[i]);
+		size_t item_mark = config_enter_index(r, i);
+
+		if (config_may_go_on(r, item))
+			read_member(r, service, item, &pool->members[pool->member_count++]);
+		config_leave(r, item_mark);
+	}
+	config_leave(r, mark);
+}
+
+struct pool_context {
+	struct service_config *service;
+	struct check_config check; /* the service's */
+};
+
+static struct pool_config *add_pool(struct pool_context *context, const char *name, int line)
+{
+	struct pool_config *pool = &context->service->pools[context->service->pool_count++];
+
+	config_schema_defaults(CONFIG_SECTION_POOL, pool);
+	util_copy(pool->name, sizeof(pool->name), name);
+	pool->mode = context->service->mode;
+	pool->check = context->check;
+	pool->line = line;
+	return pool;
+}
+
+static void read_pool(struct config_reader *r, const char *name, yaml_node_t *key,
+		      yaml_node_t *value, void *user)
+{
+	struct pool_context *context = user;
+	struct pool_config *pool = add_pool(context, name, config_line(key));
+
+	if (!config_read_section(r, CONFIG_SECTION_POOL, value, key, pool))
+		return;
+	read_check(r, value, &pool->check);
+	read_members(r, context->service, value, pool);
+}
+
+static void read_pools(struct config_reader *r, yaml_node_t *key, yaml_node_t *node,
+		       struct pool_context *context)
+{
+	struct service_config *service = context->service;
+	size_t mark = config_enter(r, "pools"), count = config_count_named(node, CONFIG_POOLS_MAX);
+
+	service->pools = util_alloc_array(count, sizeof(*service->pools));
+	config_read_named(r, node, CONFIG_POOLS_MAX, read_pool, context);
+	if (node->type == YAML_MAPPING_NODE && count == 0)
+		err_hint(config_fail(r, key, ERR_INVALID, "names no pool"),
+			 "write members: [] for a service without members");
+	config_leave(r, mark);
+}
+
+/* A local service has nothing to choose from, the others have members or pools. */
+static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t *value,
+			 struct pool_context *context)
+{
+	static const char *const KEYS[] = {"members", "pools", "check"};
+	struct service_config *service = context->service;
+	yaml_node_t *keys[ARRAY_SIZE(KEYS)] = {}, *pools = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
+		yaml_node_t *node = config_find(r, value, KEYS[i], &keys[i]);
+		size_t mark = config_enter(r, KEYS[i]);
+
+		if (i == 1)
+			pools = node;
+		if (keys[i] && service->mode == SLUICE_MODE_LOCAL)
+			err_hint(config_fail(r, keys[i], ERR_INVALID,
+					     "a service in mode local has no %s", KEYS[i]),
+				 "its packets go to this host's own stack: remove the key, or use "
+				 "mode l2 or ipip");
+		config_leave(r, mark);
+	}
+	if (service->mode == SLUICE_MODE_LOCAL)
+		return;
+	if (keys[0] && keys[1])
+		err_hint(config_fail(r, keys[1], ERR_INVALID, "has both members and pools"),
+			 "move the members into a pool");
+	if (!keys[0] && !keys[1])
+		err_hint(config_fail(r, key, ERR_INVALID, "has neither members nor pools"),
+			 "list its members; write members: [] if it shall have none");
+	if (keys[1]) {
+		read_pools(r, keys[1], pools, context);
+	} else if (keys[0]) {
+		service->pools = util_alloc_array(1, sizeof(*service->pools));
+		read_members(r, service, value, add_pool(context, "default", service->line));
+	}
+}
+
+void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
+			 yaml_node_t *value, void *user)
+{
+	struct service_config *service = &r->config->services[r->config->service_count++];
+	struct pool_context context = {.service = service};
+
+	(void)user;
+	config_schema_defaults(CONFIG_SECTION_SERVICE, service);
+	util_copy(service->name, sizeof(service->name), name);
+	service->line = config_line(key);
+	if (!config_read_section(r, CONFIG_SECTION_SERVICE, value, key, service))
+		return;
+	/* The other ports of a local address are this host's own: SSH must not end there. */
+	if (service->mode == SLUICE_MODE_LOCAL && !config_find(r, value, "unknown_port", NULL))
+		service->is_unknown_port_passed = true;
+	config_schema_defaults(CONFIG_SECTION_CHECK, &context.check);
+	if (service->proto == IPPROTO_UDP)
+		context.check.type = CHECK_NONE;
+	if (service->mode != SLUICE_MODE_LOCAL)
+		read_check(r, value, &context.check);
+	read_targets(r, key, value, &context);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One text of the configuration to one value. */
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "core/config.h"
+#include "core/config_schema.h"
+
+static const struct {
+	const char *text;
+	uint64_t factor;
+} SUFFIXES[] = {
+	{"", 1},	  {"k", 1000},	    {"M", 1000000},   {"G", 1000000000},
+	{"Ki", 1U << 10}, {"Mi", 1U << 20}, {"Gi", 1U << 30},
+};
+
+static const struct {
+	const char *text;
+	uint64_t ms;
+} DURATIONS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}};
+
+static const struct {
+	const char *text;
+	uint32_t s;
+} PERIODS[] = {{"s", 1}, {"min", 60}, {"m", 60}, {"h", 3600}};
+
+static int fail(const struct config_field *field, const char *text, struct err *e)
+{
+	char rule[160];
+
+	return err_set(e, ERR_INVALID, NULL, "\"%.64s\" must be %s", text,
+		       config_schema_rule(field, rule, sizeof(rule)));
+}
+
+/* Digits without sign, space or leading zero (which YAML 1.1 reads as octal). */
+static int parse_digits(const char *text, uint64_t *ret_value, const char **ret_rest)
+{
+	uint64_t value = 0;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	if (*text == '0' && isdigit((unsigned char)text[1]))
+		return -EDOM;
+	for (; isdigit((unsigned char)*text); text++) {
+		if (__builtin_mul_overflow(value, 10ULL, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+			return -ERANGE;
+	}
+	*ret_value = value;
+	*ret_rest = text;
+	return 0;
+}
+
+/* Digits and a suffix of SI (k, M, G) or IEC (Ki, Mi, Gi), up to the length given. */
+static int parse_count(const char *text, size_t length, uint64_t *ret_value)
+{
+	const char *rest;
+	uint64_t value;
+	int r = parse_digits(text, &value, &rest);
+
+	if (r < 0)
+		return r;
+	length -= (size_t)(rest - text);
+	for (size_t i = 0; i < ARRAY_SIZE(SUFFIXES); i++) {
+		if (strlen(SUFFIXES[i].text) != length ||
+		    strncmp(rest, SUFFIXES[i].text, length) != 0)
+			continue;
+		if (__builtin_mul_overflow(value, SUFFIXES[i].factor, &value))
+			return -ERANGE;
+		*ret_value = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void store(const struct config_field *field, void *base, uint64_t value)
+{
+	void *at = (char *)base + field->offset;
+
+	switch (field->size) { /* the widths that config.h uses; 0: checked, not kept */
+	case 1:
+		*(uint8_t *)at = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	case 8:
+		*(uint64_t *)at = value;
+		break;
+	}
+}
+
+static uint64_t round_up(uint64_t value)
+{
+	uint64_t power = 1;
+
+	while (power < value)
+		power <<= 1;
+	return power;
+}
+
+static int parse_number(const struct config_field *field, const char *text, void *base,
+			struct err *e)
+{
+	uint64_t value, above;
+	int r = parse_count(text, strlen(text), &value);
+
+	if (r == 0 && (value < field->min || value > field->max))
+		r = -ERANGE;
+	if (r < 0) {
+		fail(field, text, e);
+		if (r == -EDOM)
+			err_hint(e, "write the number without leading zeros");
+		else if (r == -EINVAL && isdigit((unsigned char)*text))
+			err_hint(e, "digits, and at most one of k, M, G, Ki, Mi, Gi");
+		return -EINVAL;
+	}
+	above = round_up(value);
+	if (field->flags & CONFIG_POWER_OF_TWO && above != value) {
+		fail(field, text, e);
+		err_hint(e, "the nearest are %llu and %llu", (unsigned long long)above / 2,
+			 (unsigned long long)above);
+		return -EINVAL;
+	}
+	store(field, base, field->flags & CONFIG_ROUND_UP ? above : value);
+	return 0;
+}
+
+static int parse_duration(const struct config_field *field, const char *text, void *base,
+			  struct err *e)
+{
+	const char *rest = text;
+	uint64_t value = 0;
+
+	if (parse_digits(text, &value, &rest) == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(DURATIONS); i++) {
+			if (strcmp(rest, DURATIONS[i].text) != 0)
+				continue;
+			if (__builtin_mul_overflow(value, DURATIONS[i].ms, &value) ||
+			    value < field->min || value > field->max)
+				return fail(field, text, e);
+			store(field, base, value);
+			return 0;
+		}
+	}
+	fail(field, text, e);
+	err_hint(e, "a whole number and its unit: 500ms, 2s, 1m, 1h");
+	return -EINVAL;
+}
+
+static int parse_word(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	static const char *const FALSE_WORDS[] = {"off", "no", "false"};
+	const char *candidates[16], *nearest;
+	size_t count = 0;
+
+	for (const struct config_word *word = field->words; word->text; word++) {
+		if (strcmp(word->text, text) == 0 && word->refused)
+			return err_set(e, ERR_UNSUPPORTED, NULL, "%s %s", text, word->refused);
+		if (strcmp(word->text, text) == 0) {
+			store(field, base, word->value);
+			return 0;
+		}
+		if (!word->refused && count < ARRAY_SIZE(candidates))
+			candidates[count++] = word->text;
+	}
+	fail(field, text, e);
+	nearest = util_nearest(text, candidates, count);
+	for (size_t i = 0; i < ARRAY_SIZE(FALSE_WORDS); i++) {
+		if (strcmp(text, FALSE_WORDS[i]) == 0) /* what people write for it */
+			nearest = candidates[count - 1];
+	}
+	if (nearest && (strcmp(nearest, "disabled") == 0 || util_nearest(text, &nearest, 1)))
+		err_hint(e, "did you mean %s?", nearest);
+	return -EINVAL;
+}
+
+static int parse_name(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	const char *bare = text;
+
+	if (field->type == CONFIG_TYPE_GROUP && *bare == '_')
+		bare++; /* system groups may begin so */
+	if (!util_name_is_valid(bare) || strlen(text) >= field->size)
+		return fail(field, text, e);
+	util_copy((char *)base + field->offset, field->size, text);
+	return 0;
+}
+
+static int parse_seed(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	uint8_t *seed = (uint8_t *)base + field->offset;
+	static const char DIGITS[] = "0123456789abcdef";
+
+	if (strlen(text) != 2 * field->size || strspn(text, "0123456789abcdefABCDEF") != 64) {
+		/* a secret does not go into an error text */
+		err_set(e, ERR_INVALID, NULL, "must be 64 hex digits, has %zu characters",
+			strlen(text));
+		err_hint(e, "make one with: openssl rand -hex 32");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < field->size; i++) {
+		size_t high =
+			(size_t)(strchr(DIGITS, tolower((unsigned char)text[2 * i])) - DIGITS);
+		size_t low =
+			(size_t)(strchr(DIGITS, tolower((unsigned char)text[2 * i + 1])) - DIGITS);
+
+		seed[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+static int parse_address(const struct config_field *field, const char *text, void *base,
+			 struct err *e)
+{
+	struct sluice_addr addr;
+	enum sluice_family family = field->type == CONFIG_TYPE_ADDRESS4 ? SLUICE_FAMILY_V4
+									: SLUICE_FAMILY_V6;
+
+	if (addr_parse(text, &addr) < 0 || addr_family(&addr) != family)
+		return fail(field, text, e);
+	if (!addr_is_routable_unicast(&addr)) {
+		fail(field, text, e);
+		err_hint(e, "loopback, link-local, multicast and broadcast cannot be used");
+		return -EINVAL;
+	}
+	memcpy((char *)base + field->offset, &addr, sizeof(addr));
+	return 0;
+}
+
+static int parse_listen(const struct config_field *field, const char *text, void *base,
+			struct err *e)
+{
+	static const char HINT[] = "such as tcp 192.0.2.10:443 or udp [2001:db8::1]:53";
+	struct service_config *service = base;
+	size_t word = strcspn(text, " \t");
+	const char *endpoint = text + word + strspn(text + word, " \t");
+	struct sluice_addr addr;
+	uint16_t port;
+	uint8_t proto = 0;
+
+	if (word == 3 && strncmp(text, "tcp", 3) == 0)
+		proto = IPPROTO_TCP;
+	else if (word == 3 && strncmp(text, "udp", 3) == 0)
+		proto = IPPROTO_UDP;
+	if (!proto || addr_parse_endpoint(endpoint, &addr, &port) < 0) {
+		fail(field, text, e);
+		err_hint(e, "%s", HINT);
+		return -EINVAL;
+	}
+	if (!addr_is_routable_unicast(&addr)) {
+		err_set(e, ERR_INVALID, NULL,
+			"\"%.64s\": a service's address must be unicast and "
+			"routable",
+			text);
+		err_hint(e, "loopback, link-local, multicast, broadcast and unspecified addresses "
+			    "cannot be balanced");
+		return -EINVAL;
+	}
+	service->addr = addr;
+	service->port = port;
+	service->proto = proto;
+	return 0;
+}
+
+static int parse_metrics_listen(const struct config_field *field, const char *text, void *base,
+				struct err *e)
+{
+	char *at = (char *)base + field->offset;
+	struct sluice_addr addr;
+	uint16_t port;
+
+	if (strcmp(text, "disabled") == 0) {
+		at[0] = '\0';
+		return 0;
+	}
+	if (addr_parse_endpoint(text, &addr, &port) < 0 || port == 0) {
+		fail(field, text, e);
+		err_hint(e, "such as 127.0.0.1:9464 or \"[::1]:9464\"");
+		return -EINVAL;
+	}
+	_Static_assert(sizeof(((struct config *)0)->metrics_listen) >= ENDPOINT_TEXT_MAX, "room");
+	addr_format_endpoint(&addr, port, at);
+	return 0;
+}
+
+static int parse_rate(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	struct limit_config *limit = base;
+	const char *slash = strchr(text, '/');
+	uint64_t n;
+
+	if (!slash || parse_count(text, (size_t)(slash - text), &n) < 0)
+		return fail(field, text, e);
+	if (n == 0) {
+		fail(field, text, e);
+		err_hint(e, "a rate above 0; a limit that should do nothing has mode: disabled");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(PERIODS); i++) {
+		if (strcmp(slash + 1, PERIODS[i].text) != 0)
+			continue;
+		limit->rate_n = n;
+		limit->rate_s = PERIODS[i].s;
+		return 0;
+	}
+	return fail(field, text, e);
+}
+
+/* Which address a member may have depends on its service: the reader of members parses it. */
+static int parse_nothing(const struct config_field *field, const char *text, void *base,
+			 struct err *e)
+{
+	(void)field, (void)text, (void)base, (void)e;
+	return 0;
+}
+
+int config_value_parse(const struct config_field *field, const char *text, void *base,
+		       struct err *e)
+{
+	static int (*const PARSERS[CONFIG_TYPE_MAX])(const struct config_field *, const char *,
+						     void *, struct err *) = {
+		[CONFIG_TYPE_NUMBER] = parse_number,
+		[CONFIG_TYPE_DURATION] = parse_duration,
+		[CONFIG_TYPE_WORD] = parse_word,
+		[CONFIG_TYPE_NAME] = parse_name,
+		[CONFIG_TYPE_GROUP] = parse_name,
+		[CONFIG_TYPE_SEED] = parse_seed,
+		[CONFIG_TYPE_ADDRESS4] = parse_address,
+		[CONFIG_TYPE_ADDRESS6] = parse_address,
+		[CONFIG_TYPE_ADDRESS_TEXT] = parse_nothing,
+		[CONFIG_TYPE_LISTEN] = parse_listen,
+		[CONFIG_TYPE_METRICS_LISTEN] = parse_metrics_listen,
+		[CONFIG_TYPE_RATE] = parse_rate,
+	};
+
+	return PARSERS[field->type](field, text, base, e);
+}
