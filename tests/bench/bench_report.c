@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reads what the other benchmarks wrote, prints it as tables, and compares it with the targets.
+ * All targets are ratios within one run. Missing them is reported, and an error with --strict.
+ */
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#define REPORT_ONE 1
+#define REPORT_MILLION (1 << 20)
+
+struct report {
+	json_t *packet;
+	json_t *live;
+	json_t *table;
+};
+
+static json_t *load(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	json_error_t error;
+	json_t *list;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	list = json_load_file(path, 0, &error);
+	if (list && json_is_array(list))
+		return list;
+	fprintf(stderr, "bench: %s: %s (run tests/bench/run)\n", path,
+		list ? "not a list" : error.text);
+	json_decref(list);
+	return NULL;
+}
+
+static double number(const json_t *row, const char *key)
+{
+	const json_t *value = row ? json_object_get(row, key) : NULL;
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static const char *text(const json_t *row, const char *key)
+{
+	const char *value = json_string_value(json_object_get(row, key));
+
+	return value ? value : "?";
+}
+
+/* The value of a case at this many flows; NAN, which meets no target, when it was not measured. */
+static double ns(const struct report *r, const char *name, int flows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (r->packet, i, row) {
+		if (!strcmp(text(row, "case"), name) && number(row, "flows") == flows)
+			return number(row, "ns");
+	}
+	return NAN;
+}
+
+static double mpps(const struct report *r, const char *name, const char *key)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (r->live, i, row) {
+		if (!strcmp(text(row, "case"), name))
+			return number(row, key);
+	}
+	return NAN;
+}
+
+static void print_packet(const struct report *r)
+{
+	json_t *row;
+	size_t i;
+
+	printf("Nanoseconds a packet\n\n%-20s %9s %9s %9s %9s\n", "CASE", "FLOWS", "SOURCES", "NS",
+	       "x FLOOR");
+	json_array_foreach (r->packet, i, row) {
+		printf("%-20s %9.0f %9.0f %9.1f %9.2f\n", text(row, "case"), number(row, "flows"),
+		       number(row, "sources"), number(row, "ns"), number(row, "ratio"));
+	}
+}
+
+static void print_live(const struct report *r)
+{
+	json_t *row;
+	size_t i;
+
+	printf("\nMillion packets a second on a veth pair, one CPU\n\n%-30s %8s %18s %16s\n",
+	       "CASE", "MPPS", "OF PLAIN XDP_DROP", "OF PLAIN XDP_TX");
+	json_array_foreach (r->live, i, row) {
+		double value = number(row, "mpps");
+
+		printf("%-30s %8.2f %16.0f %% %14.0f %%\n", text(row, "case"), value,
+		       100 * value / number(row, "plain_drop_mpps"),
+		       100 * value / number(row, "plain_tx_mpps"));
+	}
+	row = json_array_get(r->live, 0);
+	printf("%-30s %8.2f\n%-30s %8.2f\n", "plain XDP_DROP", number(row, "plain_drop_mpps"),
+	       "plain XDP_TX", number(row, "plain_tx_mpps"));
+}
+
+/* Columns as the first row has them, whatever they are. */
+static void print_table(const struct report *r)
+{
+	json_t *first = json_array_get(r->table, 0), *row, *value;
+	const char *key;
+	size_t i;
+
+	printf("\nBuilding slot tables\n\n");
+	json_object_foreach (first, key, value) {
+		printf("%13s", key);
+	}
+	printf("\n");
+	json_array_foreach (r->table, i, row) {
+		json_object_foreach (first, key, value) {
+			json_t *cell = json_object_get(row, key);
+
+			if (json_is_integer(cell))
+				printf("%13lld", (long long)json_integer_value(cell));
+			else if (json_is_real(cell))
+				printf("%13.4f", json_real_value(cell));
+			else
+				printf("%13s", text(row, key));
+		}
+		printf("\n");
+	}
+}
+
+static bool judge(const char *what, double value, bool is_at_most, double bound, const char *unit)
+{
+	bool is_met = is_at_most ? value <= bound : value >= bound;
+
+	printf("%-6s %-68s %6.2f%s, target %s %.4g%s\n", is_met ? "met" : "MISSED", what, value,
+	       unit, is_at_most ? "at most" : "at least", bound, unit);
+	return is_met;
+}
+
+static bool judge_packet(const struct report *r)
+{
+	double floor_1 = ns(r, "floor", REPORT_ONE), floor_m = ns(r, "floor", REPORT_MILLION);
+	double ipip_1 = ns(r, "ipip_v4", REPORT_ONE), ipip_m = ns(r, "ipip_v4", REPORT_MILLION);
+	double limit_1 = ns(r, "ipip_v4_limit", REPORT_ONE);
+	double limit_m = ns(r, "ipip_v4_limit", REPORT_MILLION);
+	double track_m = ns(r, "ipip_v4_fulltrack", REPORT_MILLION);
+	bool is_met = true;
+
+	is_met &= judge("forward, ipip, 1 flow: of the floor", ipip_1 / floor_1, true, 3, " x");
+	is_met &= judge("forward, ipip, 1 M flows: of 1 flow", ipip_m / ipip_1, true, 1.3, " x");
+	is_met &= judge("one limit more, 1 source: in floors", (limit_1 - ipip_1) / floor_1, true,
+			1, " x");
+	is_met &= judge("one limit more, 1 M sources: in floors", (limit_m - ipip_m) / floor_m,
+			true, 6, " x");
+	is_met &= judge("1 M flows: faster than the full-tracking variant", track_m / ipip_m, false,
+			5, " x");
+	return is_met;
+}
+
+static bool judge_live(const struct report *r)
+{
+	double flood = mpps(r, "limited_flood", "mpps");
+	double flood_track = mpps(r, "limited_flood_fulltrack", "mpps");
+	double syn = mpps(r, "syn_flood_forward", "mpps");
+	bool is_met = true;
+
+	is_met &= judge("live, syn_flood_forward: of plain XDP_TX",
+			100 * syn / mpps(r, "syn_flood_forward", "plain_tx_mpps"), false, 30, " %");
+	is_met &= judge("live, limited_flood: of plain XDP_DROP",
+			100 * flood / mpps(r, "limited_flood", "plain_drop_mpps"), false, 15, " %");
+	is_met &= judge("live, limited_flood: faster than the full-tracking variant",
+			flood / flood_track, false, 3, " x");
+	return is_met;
+}
+
+int main(int argc, char **argv)
+{
+	bool is_strict = argc == 3 && !strcmp(argv[1], "--strict"), is_met;
+	struct report r;
+
+	if (argc != 2 && !is_strict) {
+		fprintf(stderr, "usage: %s [--strict] DIRECTORY\n", argv[0]);
+		return 2;
+	}
+	r.packet = load(argv[argc - 1], "packet.json");
+	r.live = load(argv[argc - 1], "live.json");
+	r.table = load(argv[argc - 1], "table.json");
+	if (!r.packet || !r.live || !r.table)
+		return 1;
+	print_packet(&r);
+	print_live(&r);
+	print_table(&r);
+	printf("\nTargets\n\n");
+	is_met = judge_packet(&r);
+	is_met &= judge_live(&r);
+	json_decref(r.packet);
+	json_decref(r.live);
+	json_decref(r.table);
+	return is_strict && !is_met ? 1 : 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The floor: the least that an encapsulating program can do. It parses Ethernet, IPv4 and TCP,
+ * pushes a constant outer header and reads no map. Everything above it is what deciding costs.
+ */
+#include "wrap.h"
+
+#define FLOOR_SADDR 0x0a640001 /* 10.100.0.1 */
+#define FLOOR_DADDR 0x0a640002
+#define OUTER ((int)sizeof(struct iphdr))
+
+static __noinline int floor_entry(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
+	struct iphdr *ip = data + ETH_HLEN;
+	struct tcphdr *tcp;
+	__u16 inner_length;
+	__be32 *word;
+	__u32 sum;
+
+	if ((void *)(ip + 1) > data_end || *(__be16 *)(data + 12) != bpf_htons(ETH_P_IP))
+		return XDP_PASS;
+	if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP)
+		return XDP_PASS;
+	tcp = (void *)(ip + 1);
+	if ((void *)(tcp + 1) > data_end || tcp->doff < 5)
+		return XDP_DROP;
+	inner_length = bpf_ntohs(ip->tot_len);
+	if (bpf_xdp_adjust_head(ctx, -OUTER))
+		return XDP_DROP;
+	data = (void *)(long)ctx->data;
+	data_end = (void *)(long)ctx->data_end;
+	if (data + ETH_HLEN + OUTER > data_end)
+		return XDP_DROP;
+	wrap_write_eth(data, bpf_htons(ETH_P_IP));
+	sum = 0x4500 + inner_length + OUTER + (64 << 8 | IPPROTO_IPIP) + (FLOOR_SADDR >> 16) +
+	      (FLOOR_SADDR & 0xffff) + (FLOOR_DADDR >> 16) + (FLOOR_DADDR & 0xffff);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16)) & 0xffff;
+	word = data + ETH_HLEN;
+	word[0] = bpf_htonl(0x45000000 | (inner_length + OUTER));
+	word[1] = 0;
+	word[2] = bpf_htonl(64 << 24 | IPPROTO_IPIP << 16 | sum);
+	word[3] = bpf_htonl(FLOOR_SADDR);
+	word[4] = bpf_htonl(FLOOR_DADDR);
+	return XDP_TX;
+}
+
+SEC("xdp")
+int wrap_floor(struct xdp_md *ctx)
+{
+	int action;
+
+	if (!wrap_next_flow(ctx))
+		goto failed;
+	action = floor_entry(ctx);
+	if (action == XDP_TX && wrap_undo(ctx))
+		return XDP_TX;
+failed:
+	wrap_run.failures++;
+	return XDP_ABORTED;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
