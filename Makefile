@@ -101,6 +101,10 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
+# What tests of the command line need besides the archives: all of it but its main().
+CLI_UNIT_TESTS := $(filter $(OUT)/tests/unit/test_cli%,$(UNIT_TESTS))
+$(CLI_UNIT_TESTS): $(filter-out %/main.o,$(call objects,cli))
+
 $(OUT)/tests/packet/%: $(OUT)/obj/tests/packet/%.o $(PACKET_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
