@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `sluicectl check`: the rules of the daemon, without the daemon. */
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/util.h"
+#include "cli/cli.h"
+#include "cli/render.h"
+#include "cli/run.h"
+#include "cli/table.h"
+#include "core/config.h"
+#include "core/event_log.h"
+#include "core/model.h"
+
+#define EVENTS_KEPT 16 /* nobody reads them here */
+
+struct cost {
+	bool has_v4, has_v6;
+	size_t members;
+};
+
+/* Rules that need the objects together: limits and their bursts, addresses, families. */
+static int check_model(const struct config *config, struct errs *errors)
+{
+	struct event_log *log = event_log_new(EVENTS_KEPT);
+	struct model *model = model_new(log, clock_jiffy_ns());
+	struct change change = {.type = CHANGE_CONFIG, .owner = OWNER_FILE, .config = config};
+	int r = model_apply(model, &change, 1, clock_now_ms(), errors);
+
+	model_free(model);
+	event_log_free(log);
+	return r;
+}
+
+static struct cost service_cost(const struct service_config *service)
+{
+	struct cost cost = {0};
+
+	for (size_t p = 0; p < service->pool_count; p++) {
+		const struct pool_config *pool = &service->pools[p];
+
+		cost.members += pool->member_count;
+		for (size_t m = 0; m < pool->member_count && pool->mode == SLUICE_MODE_IPIP; m++) {
+			if (addr_family(&pool->members[m].addr) == SLUICE_FAMILY_V4)
+				cost.has_v4 = true;
+			else
+				cost.has_v6 = true;
+		}
+	}
+	return cost;
+}
+
+static const char *cost_text(const struct cost *cost)
+{
+	if (cost->has_v4 && cost->has_v6)
+		return "20 bytes, 40 to IPv6 members";
+	if (cost->has_v4)
+		return "20 bytes";
+	return cost->has_v6 ? "40 bytes" : "nothing";
+}
+
+static const char *mode_name(const struct service_config *service)
+{
+	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local"};
+
+	for (size_t p = 1; p < service->pool_count; p++)
+		if (service->pools[p].mode != service->pools[0].mode)
+			return "mixed";
+	return names[service->pool_count > 0 ? service->pools[0].mode : service->mode];
+}
+
+static void print_services(const struct view *view, const struct config *config)
+{
+	static const struct table_column columns[] = {
+		{"SERVICE", false, 0, 12},
+		{"LISTEN", false, 0, 24},
+		{"MODE", false, 0, 0},
+		{"MEMBERS", true, 0, 0},
+		{"EACH PACKET GROWS BY", false, 0, 0},
+	};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct service_config *service = &config->services[i];
+		struct cost cost = service_cost(service);
+		char endpoint[ENDPOINT_TEXT_MAX];
+
+		table_row(table);
+		table_text(table, service->name);
+		table_textf(table, "%s %s", service->proto == IPPROTO_UDP ? "udp" : "tcp",
+			    addr_format_endpoint(&service->addr, service->port, endpoint));
+		table_text(table, mode_name(service));
+		table_textf(table, "%zu", cost.members);
+		table_text(table, cost_text(&cost));
+	}
+	table_print(table, view);
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_good(const struct cli *cli, const char *file, const struct config *config)
+{
+	size_t members = 0;
+	bool is_tunnelled = false;
+	char text[512];
+
+	for (size_t i = 0; i < config->service_count; i++) {
+		struct cost cost = service_cost(&config->services[i]);
+
+		members += cost.members;
+		is_tunnelled |= cost.has_v4 || cost.has_v6;
+	}
+	if (cli->is_json) {
+		fprintf(cli->view.out,
+			"{\"ok\":true,\"services\":%zu,\"members\":%zu,\"limits\":%zu}\n",
+			config->service_count, members, config->limit_count);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %zu service%s, %zu member%s, %zu limit%s", file,
+		 config->service_count, plural(config->service_count), members, plural(members),
+		 config->limit_count, plural(config->limit_count));
+	render_verdict(&cli->view, "ok", text);
+	if (config->service_count > 0) {
+		fputc('\n', cli->view.out);
+		print_services(&cli->view, config);
+	}
+	if (is_tunnelled)
+		fputs("\nA tunnelled packet must still fit the path: set advmss on the backends' "
+		      "routes (see sluice.yaml(5)).\n",
+		      cli->view.out);
+}
+
+static void print_errors(const struct cli *cli, const char *file, const struct errs *errors)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct err *e = &errors->list[i];
+		char text[1024];
+
+		err_format(e, file, text, sizeof(text));
+		fprintf(stderr, "%s\n", text);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "code",
+						      err_code_name(e->code), "message", e->text,
+						      "hint", e->hint, "path", e->path, "line",
+						      e->line, "column", e->column));
+	}
+	cli_error("%s: %zu mistake%s", file, errors->count, plural(errors->count));
+	if (cli->is_json && errors->count > 0) {
+		json_t *document =
+			json_pack("{s:O, s:O}", "error", json_array_get(list, 0), "errors", list);
+
+		json_dumpf(document, cli->view.out, JSON_COMPACT);
+		fputc('\n', cli->view.out);
+		json_decref(document);
+	}
+	json_decref(list);
+}
+
+int run_check(struct cli *cli)
+{
+	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
+	struct errs errors = {0};
+	struct config *config = NULL;
+	AUTO_FREE char *text = NULL;
+	size_t length;
+	int r = util_read_file(file, CONFIG_BYTES_MAX, &text, &length);
+
+	if (r < 0) {
+		cli_error("cannot read %s: %s", file, strerror(-r));
+		if (r == -EFBIG)
+			cli_hint("a configuration has at most 16 MiB");
+		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;
+	}
+	r = config_parse(text, length, &config, &errors);
+	if (r == 0)
+		r = check_model(config, &errors);
+	if (r == 0)
+		print_good(cli, file, config);
+	else
+		print_errors(cli, file, &errors);
+	config_free(config);
+	errs_done(&errors);
+	return r == 0 ? CLI_OK : CLI_FALSE;
+}

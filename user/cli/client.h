@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Requests to the daemon over its unix socket, and what to tell when there is no answer. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "cli/cli.h"
+
+enum client_result {
+	CLIENT_ANSWERED,  /* any HTTP status */
+	CLIENT_NO_SOCKET, /* no daemon has been here, or it ended orderly */
+	CLIENT_NO_DAEMON, /* a socket, but nobody listens */
+	CLIENT_NO_PERMISSION,
+	CLIENT_NO_ANSWER, /* not in time */
+	CLIENT_BROKEN,	  /* closed early, not HTTP, too large: see text */
+	CLIENT_RESULT_MAX
+};
+
+struct answer {
+	long status;
+	char *body; /* terminated */
+	size_t length;
+	json_t *document; /* NULL when the body is not JSON */
+	char text[160];	  /* what went wrong when CLIENT_BROKEN */
+};
+
+void answer_done(struct answer *answer);
+#define AUTO_ANSWER CLEANUP(answer_done)
+
+/* "/v1/services/web": percent-encoded segments up to NULL. Owned by the caller. */
+char *client_path(const char *first, ...) __attribute__((sentinel));
+
+/* body may be NULL. Prints nothing. */
+enum client_result client_request(const struct cli *cli, const char *method, const char *path,
+				  const json_t *body, struct answer *ret_answer);
+/* Says on standard error why there was no answer; returns the exit code. */
+int client_explain(const struct cli *cli, enum client_result result, const struct answer *answer);
+
+/* Both, and maps an error that the daemon reports to messages and an exit code. CLI_OK means: an
+ * answer of success with a JSON document. */
+int client_call(const struct cli *cli, const char *method, const char *path, const json_t *body,
+		struct answer *ret_answer);
+/* Prints the errors of an answer and returns the exit code for its status. */
+int client_report_errors(const struct answer *answer);
+/* The body as it came, one newline at its end. */
+void client_print_body(const struct cli *cli, const struct answer *answer);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The command line as data: one row a command, one row an option, one row a kind of argument.
+ * Parsing, help, completion and the check of the manual page are driven by these rows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct cli;
+
+enum option_id {
+	OPTION_INSTANCE,
+	OPTION_SOCKET,
+	OPTION_JSON,
+	OPTION_TIMEOUT,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_VERBOSE,
+	OPTION_POOL,
+	OPTION_WEIGHT,
+	OPTION_SINCE,
+	OPTION_FOLLOW,
+	OPTION_FORCE,
+	OPTION_MAX
+};
+
+enum arg_kind {
+	ARG_NONE, /* ends the list */
+	ARG_SERVICE,
+	ARG_POOL,
+	ARG_MEMBER,
+	ARG_ADDRESS,
+	ARG_WEIGHT,
+	ARG_LIMIT,
+	ARG_MODE,
+	ARG_FILE, /* may be absent */
+	ARG_INSTANCE,
+	ARG_PATH,
+	ARG_NUMBER,
+	ARG_SECONDS,
+	ARG_KIND_MAX
+};
+
+struct option_def {
+	const char *name; /* without the dashes */
+	char letter;	  /* 0: none */
+	bool is_global;
+	enum arg_kind value; /* ARG_NONE: takes none */
+	const char *help;
+};
+
+struct arg_def {
+	const char *name; /* as usage shows it */
+	bool is_optional;
+	const char *const *choices; /* NULL: any that pass the check */
+	/* NULL when the text is fine, else what it should be. */
+	const char *(*problem)(const char *text);
+};
+
+#define COMMAND_ARGS_MAX 3
+
+struct command {
+	const char *path; /* "member weight" */
+	enum arg_kind args[COMMAND_ARGS_MAX + 1];
+	unsigned int options; /* bits 1 << option_id, besides the global ones */
+	const char *help;
+	const char *detail;	  /* more sentences for --help, or NULL */
+	int (*run)(struct cli *); /* returns enum cli_exit */
+};
+
+struct command_group {
+	const char *name;
+	const char *help;
+};
+
+struct invocation {
+	const struct command *command; /* NULL: only help or version was asked for */
+	const struct command_group *group;
+	const char *args[COMMAND_ARGS_MAX];
+	int arg_count;
+	const char *options[OPTION_MAX];
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+extern const struct command_group command_groups[];
+extern const size_t command_group_count;
+extern const struct option_def option_defs[OPTION_MAX];
+extern const struct arg_def arg_defs[ARG_KIND_MAX];
+
+/* Fills *ret_call from the words after the program's name; texts stay owned by argv. Returns 0, or
+ * -EINVAL with a message (and a hint, may be "") of what is wrong. */
+int command_parse(int argc, char *const *argv, struct invocation *ret_call, char *message,
+		  char *hint, size_t size);
+bool command_has_option(const struct command *command, enum option_id id);
+/* Words of a command's path that argv starts with: 0 (none), 1 (its group), 2. */
+int command_match(int argc, char *const *argv, const struct command **ret_command,
+		  const struct command_group **ret_group);
+
+/* Help of the command, of the group, or of the program when both are NULL. */
+void command_help(FILE *out, const struct command *command, const struct command_group *group);
+/* "member add SERVICE ADDRESS [--pool POOL]"; returns the length it has in full. */
+size_t command_usage(const struct command *command, char *buffer, size_t size);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The tables: everything that sluicectl understands. */
+#include "cli/command.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "cli/run.h"
+
+#define OPTION(name) (1U << OPTION_##name)
+
+static const char *name_problem(const char *text)
+{
+	return util_name_is_valid(text) ? NULL
+					: "a name: 1 to 63 of letters, digits, '.', '_' and '-'";
+}
+
+static const char *pool_problem(const char *text)
+{
+	return strcmp(text, "-") == 0 ? NULL : name_problem(text);
+}
+
+static const char *member_problem(const char *text)
+{
+	struct sluice_addr addr;
+	uint16_t port;
+
+	return addr_parse_endpoint(text, &addr, &port) == 0
+		       ? NULL
+		       : "ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT";
+}
+
+/* Only what can be sent at all: the bounds are the daemon's to judge. */
+static const char *number_problem(const char *text)
+{
+	size_t length = strspn(text, "0123456789");
+
+	return length > 0 && length <= 15 && text[length] == '\0' ? NULL
+								  : "a whole number, 0 or more";
+}
+
+static const char *seconds_problem(const char *text)
+{
+	if (number_problem(text) != NULL || strlen(text) > 5 || atoi(text) == 0)
+		return "seconds, 1 to 99999";
+	return NULL;
+}
+
+static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
+
+const struct arg_def arg_defs[ARG_KIND_MAX] = {
+	[ARG_SERVICE] = {"SERVICE", false, NULL, name_problem},
+	[ARG_POOL] = {"POOL", false, NULL, pool_problem},
+	[ARG_MEMBER] = {"MEMBER", false, NULL, member_problem},
+	[ARG_ADDRESS] = {"ADDRESS", false, NULL, member_problem},
+	[ARG_WEIGHT] = {"N", false, NULL, number_problem},
+	[ARG_LIMIT] = {"LIMIT", false, NULL, name_problem},
+	[ARG_MODE] = {"enforce|shadow|disabled", false, limit_modes, NULL},
+	[ARG_FILE] = {"FILE", true, NULL, NULL},
+	[ARG_INSTANCE] = {"NAME", false, NULL, name_problem},
+	[ARG_PATH] = {"PATH", false, NULL, NULL},
+	[ARG_NUMBER] = {"N", false, NULL, number_problem},
+	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
+};
+
+const struct option_def option_defs[OPTION_MAX] = {
+	[OPTION_INSTANCE] = {"instance", 0, true, ARG_INSTANCE, "talk to this instance (default)"},
+	[OPTION_SOCKET] = {"socket", 0, true, ARG_PATH,
+			   "control socket (/run/sluice/INSTANCE/control.sock)"},
+	[OPTION_JSON] = {"json", 0, true, ARG_NONE, "print the daemon's JSON document unchanged"},
+	[OPTION_TIMEOUT] = {"timeout", 0, true, ARG_SECONDS, "wait this long for an answer (30)"},
+	[OPTION_HELP] = {"help", 'h', true, ARG_NONE, "explain the command"},
+	[OPTION_VERSION] = {"version", 0, true, ARG_NONE, "print the version of sluicectl"},
+	[OPTION_VERBOSE] = {"verbose", 'v', false, ARG_NONE, "show members, limits and drops too"},
+	[OPTION_POOL] = {"pool", 0, false, ARG_POOL, "pool; needed when the service has several"},
+	[OPTION_WEIGHT] = {"weight", 0, false, ARG_WEIGHT, "weight, 0 to 65535 (100)"},
+	[OPTION_SINCE] = {"since", 0, false, ARG_NUMBER, "only events after this sequence number"},
+	[OPTION_FOLLOW] = {"follow", 'f', false, ARG_NONE, "keep printing events as they happen"},
+	[OPTION_FORCE] = {"force", 0, false, ARG_NONE,
+			  "reload even when a service or many members would go"},
+};
+
+const struct command_group command_groups[] = {
+	{"service", "services: an address, port and protocol that packets are received for"},
+	{"pool", "pools: named sets of members of a service"},
+	{"member", "members: backends in a pool, their weight, health and maintenance"},
+	{"limit", "limits: rates that each source may use"},
+};
+const size_t command_group_count = ARRAY_SIZE(command_groups);
+
+const struct command commands[] = {
+	{"status",
+	 {ARG_NONE},
+	 OPTION(VERBOSE),
+	 "is everything well, and if not, why and what to do",
+	 "Exit status 1 when the state is not OK. Rates are over 10 seconds. Members are shown "
+	 "where "
+	 "a service is not well, or with --verbose.",
+	 run_status},
+	{"service list", {ARG_NONE}, 0, "list services", NULL, run_service_list},
+	{"service show",
+	 {ARG_SERVICE},
+	 0,
+	 "one service, its pools and members",
+	 NULL,
+	 run_service_show},
+	{"pool list", {ARG_SERVICE}, 0, "list the pools of a service", NULL, run_pool_list},
+	{"pool show",
+	 {ARG_SERVICE, ARG_POOL},
+	 0,
+	 "one pool, its check and members",
+	 "POOL may be '-' when the service has exactly one.",
+	 run_pool_show},
+	{"member list",
+	 {ARG_SERVICE},
+	 OPTION(POOL),
+	 "list the members of a service",
+	 NULL,
+	 run_member_list},
+	{"member show",
+	 {ARG_SERVICE, ARG_MEMBER},
+	 OPTION(POOL),
+	 "everything about one member",
+	 NULL,
+	 run_member_show},
+	{"member add",
+	 {ARG_SERVICE, ARG_ADDRESS},
+	 OPTION(POOL) | OPTION(WEIGHT),
+	 "add a member while running",
+	 "The configuration file does not change. A member that is there already gets the weight.",
+	 run_member_add},
+	{"member remove",
+	 {ARG_SERVICE, ARG_MEMBER},
+	 OPTION(POOL),
+	 "remove a member while running",
+	 NULL,
+	 run_member_remove},
+	{"member weight",
+	 {ARG_SERVICE, ARG_MEMBER, ARG_WEIGHT},
+	 OPTION(POOL),
+	 "set the weight of a member",
+	 "Weight 0 gives it no new connections.",
+	 run_member_weight},
+	{"member maint",
+	 {ARG_SERVICE, ARG_MEMBER},
+	 OPTION(POOL),
+	 "take a member out for maintenance",
+	 "Its flows go to other members at once.",
+	 run_member_maint},
+	{"member ready",
+	 {ARG_SERVICE, ARG_MEMBER},
+	 OPTION(POOL),
+	 "end the maintenance of a member",
+	 NULL,
+	 run_member_ready},
+	{"limit list", {ARG_NONE}, 0, "list limits", NULL, run_limit_list},
+	{"limit show",
+	 {ARG_LIMIT},
+	 0,
+	 "one limit and its counters",
+	 "Limits hold for this node alone: two nodes admit twice the rate.",
+	 run_limit_show},
+	{"limit mode",
+	 {ARG_LIMIT, ARG_MODE},
+	 0,
+	 "enforce, only count, or disable a limit",
+	 "In shadow mode nothing is refused; what would be is counted.",
+	 run_limit_mode},
+	{"stats",
+	 {ARG_NONE},
+	 OPTION(VERBOSE),
+	 "packets by verdict since the maps were made",
+	 "Every packet received was forwarded, passed or dropped for one of these reasons. "
+	 "Verdicts "
+	 "without packets are shown with --verbose.",
+	 run_stats},
+	{"events",
+	 {ARG_NONE},
+	 OPTION(SINCE) | OPTION(FOLLOW),
+	 "what changed, newest last",
+	 "With --json --follow one JSON object a line.",
+	 run_events},
+	{"metrics", {ARG_NONE}, 0, "Prometheus text", NULL, run_metrics},
+	{"version",
+	 {ARG_NONE},
+	 0,
+	 "versions of sluicectl and of the running sluiced",
+	 NULL,
+	 run_version},
+	{"check",
+	 {ARG_FILE},
+	 0,
+	 "check a configuration file; needs no daemon",
+	 "FILE is /etc/sluice/sluice.yaml unless given. Every mistake is printed at once, with its "
+	 "line; exit status 1 when there is one.",
+	 run_check},
+	{"reload",
+	 {ARG_NONE},
+	 OPTION(FORCE),
+	 "read the configuration file again",
+	 "A file with mistakes changes nothing.",
+	 run_reload},
+	{"detach",
+	 {ARG_NONE},
+	 0,
+	 "stop balancing, as if never installed",
+	 "Takes the program off every interface and removes pinned maps. Works without the daemon, "
+	 "as root.",
+	 run_detach},
+};
+const size_t command_count = ARRAY_SIZE(commands);

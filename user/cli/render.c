@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Services, pools and members. */
+#include "cli/render.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "cli/field.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+#define LABEL_WIDTH 13
+
+const char *render_state_colour(const char *state)
+{
+	static const char *const good[] = {"ok", "serving", "enforce"};
+	static const char *const bad[] = {"down", "fault", "ejected", "unreachable"};
+	static const char *const odd[] = {"degraded", "maintenance", "draining", "no weight"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (strcmp(state, good[i]) == 0)
+			return "green";
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (strcmp(state, bad[i]) == 0)
+			return "red";
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++)
+		if (strcmp(state, odd[i]) == 0)
+			return "yellow";
+	return NULL;
+}
+
+void render_field(const struct view *view, const char *label, const char *fmt, ...)
+{
+	char left[32];
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (text[0] == '\0')
+		return;
+	snprintf(left, sizeof(left), "%-*s", LABEL_WIDTH, label);
+	text_wrap(view->out, left, LABEL_WIDTH, text, view->width);
+}
+
+const char *render_endpoint(const json_t *member, char *buffer, size_t size)
+{
+	const char *address = field_text(member, "address", "?");
+	uint64_t port = field_count(member, "port");
+
+	if (port == 0)
+		snprintf(buffer, size, "%s", address);
+	else if (strchr(address, ':') != NULL)
+		snprintf(buffer, size, "[%s]:%u", address, (unsigned int)port);
+	else
+		snprintf(buffer, size, "%s:%u", address, (unsigned int)port);
+	return buffer;
+}
+
+void render_services(const struct view *view, const json_t *services)
+{
+	static const struct table_column columns[] = {
+		{"SERVICE", false, 0, 12}, {"LISTEN", false, 0, 24}, {"MODE", false, 2, 0},
+		{"SERVING", true, 0, 0},   {"NEW CONN", true, 4, 0}, {"PACKETS", true, 0, 0},
+		{"BITS IN", true, 3, 0},   {"STATE", false, 0, 0},   {"TABLE", false, 1, 0},
+	};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const json_t *service;
+	char number[TEXT_MAX];
+	size_t i;
+
+	json_array_foreach (services, i, service) {
+		const char *state = field_text(service, "state", "");
+		bool is_local = strcmp(field_text(service, "mode", ""), "local") == 0;
+		bool is_udp = strncmp(field_text(service, "listen", ""), "udp", 3) == 0;
+
+		table_row(table);
+		table_text(table, field_text(service, "name", NULL));
+		table_text(table, field_text(service, "listen", NULL));
+		table_text(table, field_text(service, "mode", NULL));
+		if (is_local)
+			table_text(table, NULL);
+		else
+			table_textf(table, "%u/%u",
+				    (unsigned int)field_count(service, "members_serving"),
+				    (unsigned int)field_count(service, "members_total"));
+		table_text(table,
+			   is_udp ? NULL
+				  : text_rate(field_rate(service, "new_connections"), number));
+		table_text(table, text_rate(field_rate(service, "packets"), number));
+		table_text(table, text_rate(field_rate(service, "bytes") * 8, number));
+		table_text(table, state);
+		table_colour(table, render_state_colour(state));
+		table_text(table, field_text(service, "table", NULL));
+	}
+	table_print(table, view);
+}
+
+static void add_check(struct table *table, const json_t *member)
+{
+	const char *health = field_text(member, "health", "");
+	const char *text = field_text(member, "health_text", "");
+	char number[TEXT_MAX];
+
+	if (strcmp(health, "up") == 0 && text[0] == '\0')
+		table_textf(table, "ok %s",
+			    text_latency(field_count(member, "latency_us"), number));
+	else
+		table_text(table, text);
+}
+
+static void state_text(const struct view *view, const json_t *member, char *buffer, size_t size)
+{
+	const json_t *nexthop = json_object_get(member, "nexthop");
+	const char *state = field_text(member, "state", "");
+	uint64_t since = field_count(member, "health_since_s");
+	double weight = field_number(member, "weight", 0);
+	double weight_file = field_number(member, "weight_file", weight);
+	char number[TEXT_MAX];
+	size_t used = (size_t)snprintf(buffer, size, "%s", state);
+
+	if (strcmp(state, "ejected") == 0 && since > 0 && since <= view->now_s)
+		used += (size_t)snprintf(buffer + used, size - used, " %s",
+					 text_duration(view->now_s - since, number));
+	else if (strcmp(state, "unreachable") == 0 && used < size)
+		used += (size_t)snprintf(buffer + used, size - used, ": %s",
+					 field_text(nexthop, "text", "no next hop"));
+	if (used >= size)
+		return;
+	if (strcmp(field_text(member, "owner", "file"), "api") == 0)
+		snprintf(buffer + used, size - used, ", not in the file");
+	else if (weight != weight_file)
+		snprintf(buffer + used, size - used, ", file: weight %.0f", weight_file);
+}
+
+static bool has_several_pools(const json_t *members)
+{
+	const char *first = NULL;
+	const json_t *member;
+	size_t i;
+
+	json_array_foreach (members, i, member) {
+		const char *pool = field_text(member, "pool", "");
+
+		if (first != NULL && strcmp(first, pool) != 0)
+			return true;
+		first = pool;
+	}
+	return false;
+}
+
+void render_members(const struct view *view, const json_t *members)
+{
+	static const struct table_column columns[] = {
+		{"MEMBER", false, 0, 21}, {"POOL", false, 0, 8},   {"WEIGHT", true, 2, 0},
+		{"NOW", true, 0, 0},	  {"OF NEW", true, 0, 0},  {"NEW CONN", true, 1, 0},
+		{"CHECK", false, 0, 12},  {"STATE", false, 0, 12},
+	};
+	AUTO_TABLE struct table *table = NULL;
+	struct table_column shown[ARRAY_SIZE(columns)];
+	bool has_pools = has_several_pools(members);
+	const json_t *member;
+	char number[TEXT_MAX];
+	char text[200];
+	int count = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(columns); i++)
+		if (i != 1 || has_pools)
+			shown[count++] = columns[i];
+	table = table_new(shown, count);
+	json_array_foreach (members, i, member) {
+		double now = field_number(member, "now_percent", 0);
+
+		table_row(table);
+		table_text(table, render_endpoint(member, text, sizeof(text)));
+		if (has_pools)
+			table_text(table, field_text(member, "pool", NULL));
+		table_textf(table, "%.0f", field_number(member, "weight", 0));
+		table_text(table, text_percent(now, number));
+		table_text(table,
+			   now > 0 ? text_percent(field_number(member, "of_new_percent", 0), number)
+				   : NULL);
+		table_text(table, now > 0 ? text_rate(field_rate(member, "new_connections"), number)
+					  : NULL);
+		add_check(table, member);
+		state_text(view, member, text, sizeof(text));
+		table_text(table, text);
+		table_colour(table, render_state_colour(field_text(member, "state", "")));
+	}
+	table_print(table, view);
+}
+
+json_t *render_pool_members(const json_t *pools)
+{
+	json_t *members = json_array();
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach (pools, i, pool)
+		json_array_extend(members, json_object_get(pool, "members"));
+	return members;
+}
+
+static void render_checks(const struct view *view, const json_t *pool)
+{
+	const json_t *check = json_object_get(pool, "check");
+	const char *type = field_text(check, "type", "");
+	uint64_t port = field_count(check, "port");
+	char interval[TEXT_MAX], timeout[TEXT_MAX], fast[TEXT_MAX], down[TEXT_MAX];
+	char where[32] = "";
+
+	if (type[0] == '\0' || strcmp(type, "none") == 0) {
+		render_field(view, "check", "%s", type);
+		return;
+	}
+	if (port > 0)
+		snprintf(where, sizeof(where), " to port %u", (unsigned int)port);
+	render_field(view, "check",
+		     "%s%s every %s (%s in doubt, %s when down), timeout %s; ejected after %u "
+		     "failures, back after %u successes",
+		     type, where, text_ms(field_count(check, "interval_ms"), interval),
+		     text_ms(field_count(check, "fast_ms"), fast),
+		     text_ms(field_count(check, "down_ms"), down),
+		     text_ms(field_count(check, "timeout_ms"), timeout),
+		     (unsigned int)field_count(check, "fall"),
+		     (unsigned int)field_count(check, "rise"));
+}
+
+void render_pools(const struct view *view, const json_t *pools)
+{
+	static const struct table_column columns[] = {
+		{"POOL", false, 0, 12}, {"SHARE", true, 0, 0},	 {"MODE", false, 0, 0},
+		{"CHECK", false, 0, 0}, {"MEMBERS", true, 0, 0},
+	};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		table_row(table);
+		table_text(table, field_text(pool, "name", NULL));
+		table_textf(table, "%.0f", field_number(pool, "share", 0));
+		table_text(table, field_text(pool, "mode", NULL));
+		table_text(table, field_text(json_object_get(pool, "check"), "type", NULL));
+		table_textf(table, "%zu", json_array_size(json_object_get(pool, "members")));
+	}
+	table_print(table, view);
+}
+
+void render_pool(const struct view *view, const json_t *pool)
+{
+	render_field(view, "pool", "%s/%s", field_text(pool, "service", "?"),
+		     field_text(pool, "name", "?"));
+	render_field(view, "mode", "%s", field_text(pool, "mode", ""));
+	render_field(view, "share", "%.0f of its service", field_number(pool, "share", 0));
+	render_checks(view, pool);
+	fputc('\n', view->out);
+	render_members(view, json_object_get(pool, "members"));
+}
+
+static void join(const json_t *texts, char *buffer, size_t size)
+{
+	const json_t *item;
+	size_t used = 0;
+	size_t i;
+
+	buffer[0] = '\0';
+	json_array_foreach (texts, i, item) {
+		if (used < size && json_is_string(item))
+			used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+						 used > 0 ? ", " : "", json_string_value(item));
+	}
+}
+
+void render_service(const struct view *view, const json_t *service)
+{
+	const json_t *pools = json_object_get(service, "pools");
+	json_t *members = render_pool_members(pools);
+	const char *state = field_text(service, "state", "");
+	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX], limits[300];
+
+	render_field(view, "service", "%s", field_text(service, "name", "?"));
+	render_field(view, "listen", "%s", field_text(service, "listen", ""));
+	render_field(view, "mode", "%s", field_text(service, "mode", ""));
+	render_field(view, "state", "%s", state);
+	if (json_array_size(pools) > 0) {
+		render_field(view, "serving", "%u of %u members, %s of the configured weight",
+			     (unsigned int)field_count(service, "members_serving"),
+			     (unsigned int)field_count(service, "members_total"),
+			     text_percent(field_number(service, "weight_serving_percent", 0), a));
+		render_field(view, "table", "%s, %s slots", field_text(service, "table", "-"),
+			     text_count(field_count(service, "slots"), a));
+	}
+	join(json_object_get(service, "limits"), limits, sizeof(limits));
+	render_field(view, "limits", "%s", limits[0] != '\0' ? limits : "none");
+	render_field(view, "now", "%s packets, %s bits, %s new connections",
+		     text_rate(field_rate(service, "packets"), a),
+		     text_rate(field_rate(service, "bytes") * 8, b),
+		     text_rate(field_rate(service, "new_connections"), c));
+	render_field(view, "total", "%s packets, %s, %s new connections",
+		     text_count(field_count(service, "packets"), a),
+		     text_bytes(field_number(service, "bytes", 0), b),
+		     text_count(field_count(service, "new_connections"), c));
+	if (json_array_size(pools) > 1) {
+		fputc('\n', view->out);
+		render_pools(view, pools);
+	}
+	if (json_array_size(members) > 0) {
+		fputc('\n', view->out);
+		render_members(view, members);
+	}
+	json_decref(members);
+}

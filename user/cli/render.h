@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The daemon's documents as tables and blocks. Every function takes what docs/protocol.md calls by
+ * its name. */
+#pragma once
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+
+void render_services(const struct view *view, const json_t *services);
+void render_service(const struct view *view, const json_t *service);
+void render_pools(const struct view *view, const json_t *pools);
+void render_pool(const struct view *view, const json_t *pool);
+void render_members(const struct view *view, const json_t *members);
+void render_member(const struct view *view, const json_t *member);
+void render_limits(const struct view *view, const json_t *limits);
+void render_limit(const struct view *view, const json_t *limit);
+void render_stats(const struct view *view, const json_t *stats);
+void render_event(const struct view *view, const json_t *event);
+
+/* Status, without a verdict of its own: state, summary, why and next come from the document. */
+void render_status(const struct view *view, const json_t *status);
+
+/* "OK  text", the word coloured after the state ok, degraded, fault. */
+void render_verdict(const struct view *view, const char *state, const char *text);
+/* All members of a list of pools in one list; the caller drops the reference. */
+json_t *render_pool_members(const json_t *pools);
+
+/* "SERVICE/POOL 10.0.0.1:443: weight 50 (100 in the file), serving": after a change. */
+void render_member_line(const struct view *view, const json_t *member);
+/* "10.0.0.1:443" */
+const char *render_endpoint(const json_t *member, char *buffer, size_t size);
+/* One "label   text" line of a block, wrapped. */
+void render_field(const struct view *view, const char *label, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+const char *render_state_colour(const char *state);

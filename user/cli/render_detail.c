@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One member in full; limits, verdicts and events. */
+#include "cli/render.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "cli/field.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+static void render_health(const struct view *view, const json_t *member)
+{
+	uint64_t since = field_count(member, "health_since_s");
+	const char *text = field_text(member, "health_text", "");
+	uint64_t latency = field_count(member, "latency_us");
+	char ago[TEXT_MAX] = "";
+	char took[TEXT_MAX];
+
+	if (since > 0 && since <= view->now_s)
+		text_duration(view->now_s - since, ago);
+	render_field(view, "health", "%s%s%s%s%s%s%s", field_text(member, "health", "unknown"),
+		     ago[0] != '\0' ? " for " : "", ago, text[0] != '\0' ? ": " : "", text,
+		     latency > 0 ? ", last answer took " : "",
+		     latency > 0 ? text_latency(latency, took) : "");
+}
+
+static void render_nexthop(const struct view *view, const json_t *nexthop)
+{
+	const char *text = field_text(nexthop, "text", "");
+	const char *device = field_text(nexthop, "device", "");
+	char by_index[IF_NAMESIZE];
+	const char *mac = field_text(nexthop, "mac", "");
+
+	if (!json_is_object(nexthop))
+		return;
+	if (field_count(nexthop, "device") > 0) { /* an interface index */
+		if (if_indextoname((unsigned int)field_count(nexthop, "device"), by_index) == NULL)
+			snprintf(by_index, sizeof(by_index), "if%u",
+				 (unsigned int)field_count(nexthop, "device"));
+		device = by_index;
+	}
+	if (device[0] != '\0' && mac[0] != '\0')
+		render_field(view, "next hop", "%s by %s on %s, path MTU %u%s%s",
+			     field_text(nexthop, "state", "?"), mac, device,
+			     (unsigned int)field_count(nexthop, "mtu"), text[0] != '\0' ? "; " : "",
+			     text);
+	else
+		render_field(view, "next hop", "%s%s%s", field_text(nexthop, "state", "?"),
+			     text[0] != '\0' ? ": " : "", text);
+}
+
+static void weight_text(const json_t *member, char *buffer, size_t size)
+{
+	double weight = field_number(member, "weight", 0);
+	double weight_file = field_number(member, "weight_file", weight);
+
+	if (strcmp(field_text(member, "owner", "file"), "file") != 0 || weight == weight_file)
+		snprintf(buffer, size, "%.0f", weight);
+	else
+		snprintf(buffer, size, "%.0f (%.0f in the file)", weight, weight_file);
+}
+
+void render_member(const struct view *view, const json_t *member)
+{
+	const char *owner = field_text(member, "owner", "file");
+	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX], text[96];
+
+	render_field(view, "member", "%s", render_endpoint(member, text, sizeof(text)));
+	render_field(view, "pool", "%s/%s", field_text(member, "service", "?"),
+		     field_text(member, "pool", "?"));
+	render_field(view, "state", "%s", field_text(member, "state", ""));
+	weight_text(member, text, sizeof(text));
+	render_field(view, "weight", "%s", text);
+	render_field(view, "share", "%s of its own weight, %s of new connections",
+		     text_percent(field_number(member, "now_percent", 0), a),
+		     text_percent(field_number(member, "of_new_percent", 0), b));
+	render_field(view, "admin", "%s", field_text(member, "admin", ""));
+	render_health(view, member);
+	render_nexthop(view, json_object_get(member, "nexthop"));
+	render_field(view, "owner", "%s%s", owner,
+		     strcmp(owner, "api") == 0 ? ": added while running, not in the file" : "");
+	render_field(view, "now", "%s packets, %s bits, %s new connections",
+		     text_rate(field_rate(member, "packets"), a),
+		     text_rate(field_rate(member, "bytes") * 8, b),
+		     text_rate(field_rate(member, "new_connections"), c));
+	render_field(view, "total", "%s packets, %s, %s new connections",
+		     text_count(field_count(member, "packets"), a),
+		     text_bytes(field_number(member, "bytes", 0), b),
+		     text_count(field_count(member, "new_connections"), c));
+}
+
+void render_member_line(const struct view *view, const json_t *member)
+{
+	char endpoint[96];
+	char weight[64];
+
+	weight_text(member, weight, sizeof(weight));
+	fprintf(view->out, "%s/%s %s: weight %s, %s\n", field_text(member, "service", "?"),
+		field_text(member, "pool", "?"),
+		render_endpoint(member, endpoint, sizeof(endpoint)), weight,
+		field_text(member, "state", "?"));
+}
+
+static const char *counts(const json_t *limit)
+{
+	const char *count = field_text(limit, "count", "");
+
+	return strcmp(count, "new-connections") == 0 ? "new conn" : count;
+}
+
+static void add_mode(struct table *table, const json_t *limit)
+{
+	const char *mode = field_text(limit, "mode", "");
+	const char *mode_file = field_text(limit, "mode_file", mode);
+
+	if (strcmp(mode, mode_file) == 0)
+		table_text(table, mode);
+	else
+		table_textf(table, "%s (file: %s)", mode, mode_file);
+	table_colour(table, render_state_colour(mode));
+}
+
+void render_limits(const struct view *view, const json_t *limits)
+{
+	static const struct table_column columns[] = {
+		{"LIMIT", false, 0, 12},      {"COUNTS", false, 1, 0}, {"RATE/SOURCE", false, 0, 0},
+		{"BURST", true, 2, 0},	      {"MODE", false, 0, 0},   {"REFUSED", true, 0, 0},
+		{"WOULD REFUSE", true, 0, 0},
+	};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const json_t *limit;
+	char number[TEXT_MAX];
+	size_t i;
+
+	json_array_foreach (limits, i, limit) {
+		double refused = field_rate(limit, "refused");
+		const char *mode = field_text(limit, "mode", "");
+
+		table_row(table);
+		table_text(table, field_text(limit, "name", NULL));
+		table_text(table, counts(limit));
+		table_textf(table, "%s /%u /%u", field_text(limit, "rate", "?"),
+			    (unsigned int)field_count(limit, "prefix4"),
+			    (unsigned int)field_count(limit, "prefix6"));
+		table_text(table, text_count(field_count(limit, "burst"), number));
+		add_mode(table, limit);
+		table_text(table, strcmp(mode, "enforce") == 0 ? text_rate(refused, number) : NULL);
+		table_colour(table, refused > 0 ? "yellow" : NULL);
+		table_text(table, strcmp(mode, "shadow") == 0
+					  ? text_rate(field_rate(limit, "would_refuse"), number)
+					  : NULL);
+	}
+	table_print(table, view);
+}
+
+void render_limit(const struct view *view, const json_t *limit)
+{
+	const char *mode = field_text(limit, "mode", "");
+	const char *mode_file = field_text(limit, "mode_file", mode);
+	bool is_changed = strcmp(mode, mode_file) != 0;
+	char a[TEXT_MAX], b[TEXT_MAX], services[300] = "";
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(limit, "services"), i, item) {
+		size_t used = strlen(services);
+
+		snprintf(services + used, sizeof(services) - used, "%s%s", used > 0 ? ", " : "",
+			 json_is_string(item) ? json_string_value(item) : "?");
+	}
+	render_field(view, "limit", "%s", field_text(limit, "name", "?"));
+	render_field(view, "mode", "%s%s%s%s", mode, is_changed ? " (" : "",
+		     is_changed ? mode_file : "", is_changed ? " in the file)" : "");
+	render_field(view, "rate", "%s %s per source, burst %s", field_text(limit, "rate", "?"),
+		     counts(limit), text_count(field_count(limit, "burst"), a));
+	render_field(view, "source", "an IPv4 /%u or IPv6 /%u; this node alone counts",
+		     (unsigned int)field_count(limit, "prefix4"),
+		     (unsigned int)field_count(limit, "prefix6"));
+	render_field(view, "services", "%s", services[0] != '\0' ? services : "none");
+	render_field(view, "remembers", "%s sources; exact up to %s from sources never seen before",
+		     text_count(field_count(limit, "sources"), a),
+		     text_pps(field_number(limit, "exact_up_to_pps", 0), b));
+	render_field(view, "now", "refuses %s, would refuse %s",
+		     text_rate(field_rate(limit, "refused"), a),
+		     text_rate(field_rate(limit, "would_refuse"), b));
+	render_field(view, "passed", "%s", text_count(field_count(limit, "passed"), a));
+	render_field(view, "refused", "%s", text_count(field_count(limit, "refused"), a));
+	render_field(view, "would refuse", "%s", text_count(field_count(limit, "would_refuse"), a));
+	render_field(view, "forgotten", "%s times a source in debt lost its place to another",
+		     text_count(field_count(limit, "replaced_debt"), a));
+}
+
+void render_stats(const struct view *view, const json_t *stats)
+{
+	static const struct table_column columns[] = {
+		{"VERDICT", false, 0, 0}, {"ACTION", false, 0, 0},  {"PACKETS", true, 0, 0},
+		{"BYTES", true, 0, 0},	  {"MEANING", false, 1, 0},
+	};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const json_t *verdict;
+	char number[TEXT_MAX];
+	size_t i;
+
+	json_array_foreach (json_object_get(stats, "verdicts"), i, verdict) {
+		if (field_count(verdict, "packets") == 0 && !view->is_verbose)
+			continue;
+		table_row(table);
+		table_text(table, field_text(verdict, "name", NULL));
+		table_text(table, field_text(verdict, "action", NULL));
+		table_text(table, text_count(field_count(verdict, "packets"), number));
+		table_text(table, text_bytes(field_number(verdict, "bytes", 0), number));
+		table_text(table, field_text(verdict, "help", NULL));
+	}
+	table_print(table, view);
+	fprintf(view->out, "\nreceived %s packets;",
+		text_count(field_count(stats, "received_packets"), number));
+	fprintf(view->out, " %s slots moved;",
+		text_count(field_count(stats, "slots_moved"), number));
+	fprintf(view->out, " %s packet events held back by their rate limit\n",
+		text_count(field_count(stats, "events_suppressed"), number));
+}
+
+void render_event(const struct view *view, const json_t *event)
+{
+	static const char *const keys[] = {"service", "pool", "member"};
+	char at[TEXT_MAX];
+	bool is_first = true;
+
+	fprintf(view->out, "%6llu  %s  %-16s ", (unsigned long long)field_count(event, "seq"),
+		text_time(field_count(event, "time_s"), view->now_s, at),
+		field_text(event, "type", "?"));
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *text = field_text(event, keys[i], "");
+
+		if (text[0] == '\0')
+			continue;
+		fprintf(view->out, "%s%s", is_first ? "" : "/", text);
+		is_first = false;
+	}
+	fprintf(view->out, "%s%s\n", is_first ? "" : ": ", field_text(event, "text", ""));
+}

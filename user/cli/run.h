@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The handlers named in the command table; each returns enum cli_exit. */
+#pragma once
+
+struct cli;
+
+int run_status(struct cli *cli);
+int run_service_list(struct cli *cli);
+int run_service_show(struct cli *cli);
+int run_pool_list(struct cli *cli);
+int run_pool_show(struct cli *cli);
+int run_member_list(struct cli *cli);
+int run_member_show(struct cli *cli);
+int run_member_add(struct cli *cli);
+int run_member_remove(struct cli *cli);
+int run_member_weight(struct cli *cli);
+int run_member_maint(struct cli *cli);
+int run_member_ready(struct cli *cli);
+int run_limit_list(struct cli *cli);
+int run_limit_show(struct cli *cli);
+int run_limit_mode(struct cli *cli);
+int run_stats(struct cli *cli);
+int run_events(struct cli *cli);
+int run_metrics(struct cli *cli);
+int run_version(struct cli *cli);
+int run_check(struct cli *cli);
+int run_reload(struct cli *cli);
+int run_detach(struct cli *cli);

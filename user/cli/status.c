@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `sluicectl status`: the verdict first, then why, then the figures. */
+#include "cli/render.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "cli/client.h"
+#include "cli/field.h"
+#include "cli/offline.h"
+#include "cli/run.h"
+#include "cli/text.h"
+
+#define INDENT 10
+#define LABEL_MAX 40
+
+void render_verdict(const struct view *view, const char *state, const char *text)
+{
+	static const struct {
+		const char *state;
+		const char *on;
+	} colours[] = {{"ok", "\033[1;32m"}, {"degraded", "\033[1;33m"}, {"fault", "\033[1;31m"}};
+	const char *on = NULL;
+	char word[32];
+	int indent;
+
+	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
+		if (strcmp(state, colours[i].state) == 0)
+			on = colours[i].on;
+	util_copy(word, sizeof(word), state);
+	for (char *c = word; *c != '\0'; c++)
+		*c = (char)toupper((unsigned char)*c);
+	indent = text_width(word) + 2;
+	if (view->has_colour && on != NULL)
+		fprintf(view->out, "%s%s\033[0m", on, word);
+	else
+		fputs(word, view->out);
+	/* The width is what is left of the line after the word. */
+	text_wrap(view->out, "  ", indent, text, view->width > 0 ? view->width - indent + 2 : 0);
+}
+
+static void render_why(const struct view *view, const json_t *status)
+{
+	const char *next = field_text(status, "next", "");
+	const char *label = "  why     ";
+	const json_t *why;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "why"), i, why) {
+		if (!json_is_string(why))
+			continue;
+		text_wrap(view->out, label, INDENT, json_string_value(why), view->width);
+		label = "          ";
+	}
+	if (next[0] != '\0')
+		text_wrap(view->out, "  next    ", INDENT, next, view->width);
+}
+
+/* "label   text", labels aligned to `width`. */
+static void node_line(const struct view *view, int width, const char *label, const char *text)
+{
+	char left[LABEL_MAX + 32];
+
+	snprintf(left, sizeof(left), "%-*s  ", width, label);
+	text_wrap(view->out, left, width + 2, text, view->width);
+}
+
+static void interface_text(const json_t *interface, char *buffer, size_t size)
+{
+	bool is_generic = strcmp(field_text(interface, "mode", ""), "generic") == 0;
+	const char *driver = field_text(interface, "driver", "");
+	char ago[TEXT_MAX];
+
+	snprintf(buffer, size, "%s XDP%s%s%s, attached %s",
+		 is_generic ? "generic (slow)" : "native", driver[0] != '\0' ? ", " : "", driver,
+		 field_bool(interface, "is_dispatched") ? ", beside other programs" : "",
+		 text_duration(field_count(interface, "attached_s"), ago));
+}
+
+static void node_text(const struct view *view, const json_t *node, char *buffer, size_t size)
+{
+	const char *instance = field_text(node, "instance", "default");
+	bool is_default = strcmp(instance, "default") == 0;
+	char up[TEXT_MAX], at[TEXT_MAX];
+
+	snprintf(buffer, size, "sluiced %s up %s   revision %llu, loaded %s%s%s%s",
+		 field_text(node, "version", "?"), text_duration(field_count(node, "uptime_s"), up),
+		 (unsigned long long)field_count(node, "revision"),
+		 text_time(field_count(node, "loaded_at_s"), view->now_s, at),
+		 field_bool(node, "runtime_changes") ? "; runtime changes not in the file" : "",
+		 is_default ? "" : "   instance ", is_default ? "" : instance);
+}
+
+static void render_node(const struct view *view, const json_t *status)
+{
+	const json_t *node = json_object_get(status, "node");
+	const json_t *interfaces = json_object_get(status, "interfaces");
+	const json_t *interface;
+	char label[LABEL_MAX + 1], text[320], in[TEXT_MAX], pass[TEXT_MAX], drop[TEXT_MAX];
+	int width = (int)strlen("traffic");
+	size_t i;
+
+	snprintf(label, sizeof(label), "node %s", field_text(node, "name", "?"));
+	width = MAX(width, text_width(label));
+	json_array_foreach (interfaces, i, interface)
+		width = MAX(width, text_width(field_text(interface, "name", "")));
+	node_text(view, node, text, sizeof(text));
+	node_line(view, width, label, text);
+	json_array_foreach (interfaces, i, interface) {
+		interface_text(interface, text, sizeof(text));
+		node_line(view, width, field_text(interface, "name", "?"), text);
+	}
+	snprintf(text, sizeof(text), "forwarded %s   passed %s   dropped %s",
+		 text_pps(field_rate(status, "forwarded_pps"), in),
+		 text_pps(field_rate(status, "passed_pps"), pass),
+		 text_pps(field_rate(status, "dropped_pps"), drop));
+	node_line(view, width, "traffic", text);
+}
+
+static void render_drops(const struct view *view, const json_t *status)
+{
+	const json_t *drop;
+	char text[1024] = "";
+	char number[TEXT_MAX];
+	size_t used = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "dropped"), i, drop) {
+		double rate = field_number(drop, "per_second", 0);
+
+		if (rate <= 0 && !(view->is_verbose && field_count(drop, "total") > 0))
+			continue;
+		if (used < sizeof(text))
+			used += (size_t)snprintf(
+				text + used, sizeof(text) - used, "%s%s %s", used > 0 ? "   " : "",
+				field_text(drop, "reason", "?"), text_rate(rate, number));
+	}
+	if (used > 0) {
+		fputc('\n', view->out);
+		text_wrap(view->out, "DROPPED  ", 9, text, view->width);
+	}
+}
+
+static bool is_limit_busy(const json_t *limits)
+{
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach (limits, i, limit)
+		if (field_rate(limit, "refused") > 0 || field_rate(limit, "would_refuse") > 0)
+			return true;
+	return false;
+}
+
+static void render_service_members(const struct view *view, const json_t *services)
+{
+	const json_t *service;
+	size_t i;
+
+	json_array_foreach (services, i, service) {
+		json_t *members;
+
+		if (!view->is_verbose && strcmp(field_text(service, "state", ""), "ok") == 0)
+			continue;
+		members = render_pool_members(json_object_get(service, "pools"));
+		if (json_array_size(members) > 0) {
+			fprintf(view->out, "\n%s\n", field_text(service, "name", "?"));
+			render_members(view, members);
+		}
+		json_decref(members);
+	}
+}
+
+void render_status(const struct view *view, const json_t *status)
+{
+	const json_t *services = json_object_get(status, "services");
+	const json_t *limits = json_object_get(status, "limits");
+
+	render_verdict(view, field_text(status, "state", "fault"),
+		       field_text(status, "summary", ""));
+	render_why(view, status);
+	fputc('\n', view->out);
+	render_node(view, status);
+	if (json_array_size(services) > 0) {
+		fputc('\n', view->out);
+		render_services(view, services);
+		render_service_members(view, services);
+	}
+	if (json_array_size(limits) > 0 && (view->is_verbose || is_limit_busy(limits))) {
+		fputc('\n', view->out);
+		render_limits(view, limits);
+	}
+	render_drops(view, status);
+}
+
+int run_status(struct cli *cli)
+{
+	AUTO_ANSWER struct answer answer;
+	enum client_result result = client_request(cli, "GET", "/v1/status", NULL, &answer);
+	bool is_dead = result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON;
+
+	if (is_dead && !cli->is_json)
+		offline_status(cli);
+	if (result != CLIENT_ANSWERED)
+		return client_explain(cli, result, &answer);
+	if (answer.status != 200 || answer.document == NULL)
+		return client_report_errors(&answer);
+	if (cli->is_json) {
+		client_print_body(cli, &answer);
+	} else {
+		struct view view = cli->view;
+
+		view.width = CLI_STATUS_WIDTH;
+		view.is_verbose = cli_option(cli, OPTION_VERBOSE) != NULL;
+		render_status(&view, answer.document);
+	}
+	return strcmp(field_text(answer.document, "state", ""), "ok") == 0 ? CLI_OK : CLI_FALSE;
+}
