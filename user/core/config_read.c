@@ -299,8 +299,6 @@ static void fail_unknown_key(struct config_reader *r, enum config_section sectio
 	nearest = util_nearest(text, candidates, n);
 	if (strcmp(text, "<<") == 0)
 		err_hint(e, "merge keys are not part of this language");
-	else if (section == CONFIG_SECTION_MEMBER && strchr(text, ':'))
-		err_hint(e, "put an IPv6 address that ends in a colon in quotes");
 	else if (nearest)
 		err_hint(e, "did you mean %s?", nearest);
 	else

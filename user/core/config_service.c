@@ -86,12 +86,11 @@ static void read_member(struct config_reader *r, const struct service_config *se
 		read_member_address(r, service, node, member);
 		return;
 	}
-	/* [2001:db8::, ...] without quotes reads as a key "2001:db8:" */
 	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
 		return;
 	address = config_find(r, node, "address", NULL);
-	if (!address)
-		return;
+	if (!address || !config_text(r, address, true))
+		return; /* has its error already */
 	mark = config_enter(r, "address");
 	read_member_address(r, service, address, member);
 	config_leave(r, mark);

@@ -25,6 +25,16 @@ static struct line find_line(const char *text, size_t length, int number)
 	return (struct line){text, (size_t)((next ? next : end) - text)};
 }
 
+/* Number of the line that holds the text's last byte. */
+static int last_line(const char *text, size_t length)
+{
+	int line = 1;
+
+	for (size_t i = 0; i + 1 < length; i++)
+		line += text[i] == '\n';
+	return line;
+}
+
 static bool line_has(struct line line, const char *what)
 {
 	return line.length > 0 && memmem(line.text, line.length, what, strlen(what)) != NULL;
@@ -37,7 +47,8 @@ static void hint_for_line(struct err *e, struct line line)
 	else if (line_has(line, "\t"))
 		err_hint(e, "YAML indents with spaces: replace the tab");
 	else if (line_has(line, "[") && line_has(line, "::"))
-		err_hint(e, "inside [...] or {...} put an IPv6 address with brackets in quotes");
+		err_hint(e, "inside [...] or {...} put an IPv6 address with "
+			    "brackets or a colon at its end in quotes");
 	else if (line_has(line, "<<<<<<<") || line_has(line, ">>>>>>>"))
 		err_hint(e, "this looks like an unresolved merge conflict");
 }
@@ -53,16 +64,15 @@ static void add_parser_error(const yaml_parser_t *parser, const char *text, size
 	if (parser->error == YAML_READER_ERROR) { /* has an offset instead of a mark */
 		size_t offset = MIN(parser->problem_offset, length);
 
-		line = 1;
-		for (size_t i = 0; i < offset; i++)
-			line += text[i] == '\n';
+		line = last_line(text, offset + 1);
 		e = errs_add(errors, ERR_SYNTAX, NULL, "not UTF-8 text: %s at byte %zu", problem,
 			     offset);
 		e->line = line;
 		err_hint(e, "save the file as UTF-8 without control characters");
 		return;
 	}
-	line = (int)parser->problem_mark.line + 1;
+	/* where the text ends, libyaml may be a line further */
+	line = MIN((int)parser->problem_mark.line + 1, last_line(text, length));
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		e = errs_add(errors, ERR_SYNTAX, NULL, "not YAML: %s, %s that began in line %zu",
 			     problem, parser->context, parser->context_mark.line + 1);
