@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Changes of single objects: members, their health and next hop, modes of limits. */
+#include "core/model_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+
+static const char *const admin_names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
+static const char *const limit_mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce",
+								    "shadow"};
+
+#define NAMES_MAX 4096
+
+static struct model_service *find_service(struct apply *apply, const char *name)
+{
+	struct model_service *service = model_state_service(apply->state, name ? name : "");
+	const char *names[NAMES_MAX], *near;
+	struct err *e;
+	size_t i;
+
+	if (service)
+		return service;
+	for (i = 0; i < apply->state->service_count && i < NAMES_MAX; i++)
+		names[i] = apply->state->services[i].name;
+	near = util_nearest(name ? name : "", names, i);
+	e = errs_add(apply->errors, ERR_NOT_FOUND, "/service", "no service %s",
+		     name && *name ? name : "named");
+	if (near)
+		err_hint(e, "did you mean %s?", near);
+	else
+		err_hint(e, "see sluicectl service list");
+	return NULL;
+}
+
+/* NULL without an error when no pool was named and there are several. */
+static struct model_pool *find_pool(struct apply *apply, struct model_service *service,
+				    const char *name)
+{
+	const char *names[64], *near;
+	struct err *e;
+	size_t i;
+
+	if (!name || !*name || strcmp(name, "-") == 0)
+		return service->pool_count == 1 ? &service->pools[0] : NULL;
+	for (i = 0; i < service->pool_count; i++) {
+		if (strcmp(service->pools[i].name, name) == 0)
+			return &service->pools[i];
+		if (i < ARRAY_SIZE(names))
+			names[i] = service->pools[i].name;
+	}
+	near = util_nearest(name, names, MIN(i, ARRAY_SIZE(names)));
+	e = errs_add(apply->errors, ERR_NOT_FOUND, "/pool", "no pool %s in service %s", name,
+		     service->name);
+	if (near)
+		err_hint(e, "did you mean %s?", near);
+	return NULL;
+}
+
+static void no_member(struct apply *apply, const struct model_service *service,
+		      const struct change *change)
+{
+	size_t p, m, n = 0, total = model_service_member_count(service);
+	AUTO_FREE const char **names = util_alloc_array(total + 1, sizeof(*names));
+	AUTO_FREE char *texts = util_alloc_array(total + 1, ADDR_TEXT_MAX);
+	char wanted[ADDR_TEXT_MAX];
+	const char *near;
+	struct err *e;
+
+	for (p = 0; p < service->pool_count; p++) {
+		for (m = 0; m < service->pools[p].member_count; m++, n++)
+			names[n] = addr_format(&service->pools[p].members[m].addr,
+					       texts + n * ADDR_TEXT_MAX);
+	}
+	addr_format(&change->addr, wanted);
+	near = util_nearest(wanted, names, n);
+	e = errs_add(apply->errors, ERR_NOT_FOUND, "/member", "no member %s in %s%s%s", wanted,
+		     service->name, change->pool && *change->pool ? "/" : "",
+		     change->pool ? change->pool : "");
+	if (near)
+		err_hint(e, "did you mean %s?", near);
+	else
+		err_hint(e, "see sluicectl member list %s", service->name);
+}
+
+/* In the named pool, or in any: an address is in a service only once. */
+static struct model_member *find_member(struct apply *apply, struct model_service *service,
+					const struct change *change, struct model_pool **ret_pool)
+{
+	size_t errors = apply->errors->count, p;
+	struct model_pool *named = find_pool(apply, service, change->pool);
+	struct model_member *member;
+
+	if (apply->errors->count != errors)
+		return NULL;
+	for (p = 0; p < service->pool_count; p++) {
+		if (named && named != &service->pools[p])
+			continue;
+		member = model_find_member(&service->pools[p], &change->addr);
+		if (member) {
+			*ret_pool = &service->pools[p];
+			return member;
+		}
+	}
+	no_member(apply, service, change);
+	return NULL;
+}
+
+static void member_add(struct apply *apply, struct model_service *service,
+		       const struct change *change)
+{
+	size_t errors = apply->errors->count;
+	struct model_pool *pool;
+	struct model_member member = {.addr = change->addr,
+				      .port = service->port,
+				      .owner = change->owner,
+				      .weight = change->weight,
+				      .weight_file = change->weight};
+	struct err *e;
+
+	if (service->mode == SLUICE_MODE_LOCAL) {
+		errs_add(apply->errors, ERR_INVALID, "/service",
+			 "service %s is of mode local and has no members", service->name);
+		return;
+	}
+	pool = find_pool(apply, service, change->pool);
+	if (!pool) {
+		if (apply->errors->count == errors) {
+			e = errs_add(apply->errors, ERR_INVALID, "/pool",
+				     "service %s has %zu pools", service->name,
+				     service->pool_count);
+			err_hint(e, "name the pool that the member joins");
+		}
+		return;
+	}
+	member.id = apply->state->next_member_id++;
+	member.health = pool->check.type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
+	member.health_since_s = clock_wall_s();
+	model_pool_add(pool, &member);
+	model_event(apply, EVENT_member_added, service, pool, &member,
+		    "added with weight %" PRIu32 " at run time", member.weight);
+}
+
+static void member_remove(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member)
+{
+	size_t position = (size_t)(member - pool->members);
+
+	if (member->owner == OWNER_FILE)
+		apply->state->is_file_member_removed = true;
+	model_event(apply, EVENT_member_removed, service, pool, member, "removed at run time");
+	memmove(member, member + 1, (pool->member_count - position - 1) * sizeof(*member));
+	pool->member_count--;
+}
+
+void model_change_member(struct apply *apply, const struct change *change)
+{
+	struct model_service *service = find_service(apply, change->service);
+	struct model_member *member;
+	struct model_pool *pool;
+
+	if (!service)
+		return;
+	if (change->port && change->port != service->port) {
+		struct err *e = errs_add(apply->errors, ERR_INVALID, "/member",
+					 "port %u is not the service's port %u", change->port,
+					 service->port);
+
+		err_hint(e, "members keep the service's port; leave it out");
+		return;
+	}
+	service->is_dirty = true;
+	if (change->type == CHANGE_MEMBER_ADD) {
+		member_add(apply, service, change);
+		return;
+	}
+	member = find_member(apply, service, change, &pool);
+	if (!member)
+		return;
+	if (change->type == CHANGE_MEMBER_REMOVE) {
+		member_remove(apply, service, pool, member);
+	} else if (change->type == CHANGE_MEMBER_WEIGHT) {
+		if (member->weight != change->weight)
+			model_event(apply, EVENT_member_weight, service, pool, member,
+				    "weight %" PRIu32 " -> %" PRIu32, member->weight,
+				    change->weight);
+		member->weight = change->weight;
+		if (member->owner != OWNER_FILE)
+			member->weight_file = change->weight;
+	} else if ((unsigned int)change->admin >= ADMIN_STATE_MAX) {
+		errs_add(apply->errors, ERR_INVALID, "/admin", "unknown admin state %d",
+			 (int)change->admin);
+	} else {
+		if (member->admin != change->admin)
+			model_event(apply, EVENT_member_admin, service, pool, member,
+				    "%s -> %s%s%s", admin_names[member->admin],
+				    admin_names[change->admin],
+				    change->text && *change->text ? ": " : "",
+				    change->text ? change->text : "");
+		member->admin = change->admin;
+	}
+}
+
+void model_change_limit_mode(struct apply *apply, const struct change *change)
+{
+	const char *name = change->limit ? change->limit : "", *names[NAMES_MAX], *near;
+	struct model_limit *limit = model_state_limit(apply->state, name);
+	size_t i;
+
+	if (!limit) {
+		struct err *e =
+			errs_add(apply->errors, ERR_NOT_FOUND, "/limit", "no limit %s", name);
+
+		for (i = 0; i < apply->state->limit_count && i < NAMES_MAX; i++)
+			names[i] = apply->state->limits[i].config.name;
+		near = util_nearest(name, names, i);
+		if (near)
+			err_hint(e, "did you mean %s?", near);
+		return;
+	}
+	if ((unsigned int)change->limit_mode >= SLUICE_LIMIT_MODE_MAX) {
+		errs_add(apply->errors, ERR_INVALID, "/mode", "unknown mode %d of a limit",
+			 (int)change->limit_mode);
+		return;
+	}
+	if (limit->config.mode != change->limit_mode)
+		model_event(apply, EVENT_limit_changed, NULL, NULL, NULL, "limit %s: %s -> %s",
+			    name, limit_mode_names[limit->config.mode],
+			    limit_mode_names[change->limit_mode]);
+	limit->config.mode = change->limit_mode;
+	limit->is_dirty = true;
+}
+
+void model_change_health(struct apply *apply, struct model_service *service,
+			 struct model_pool *pool, struct model_member *member,
+			 const struct change *change)
+{
+	const char *text = change->text ? change->text : "";
+
+	util_copy(member->health_text, sizeof(member->health_text), text);
+	if (change->latency_us)
+		member->latency_us = change->latency_us;
+	if (member->health == change->health)
+		return;
+	if (change->health == HEALTH_DOWN)
+		model_event(apply, EVENT_member_down, service, pool, member, "%s",
+			    *text ? text : "its check fails");
+	else if (change->health == HEALTH_UP)
+		model_event(apply, EVENT_member_up, service, pool, member, "%s",
+			    member->health == HEALTH_DOWN ? "its check passes again"
+							  : "its first check passed");
+	member->health = change->health;
+	member->health_since_s = clock_wall_s();
+	service->is_dirty = true;
+	model_service_refresh(apply, service);
+}
+
+static bool is_same_nexthop(const struct nexthop *a, const struct nexthop *b)
+{
+	return a->ifindex == b->ifindex && a->has_vlan == b->has_vlan &&
+	       (!a->has_vlan || a->vlan_tci == b->vlan_tci) &&
+	       memcmp(a->dmac, b->dmac, sizeof(a->dmac)) == 0 &&
+	       memcmp(a->smac, b->smac, sizeof(a->smac)) == 0 && addr_equal(&a->src4, &b->src4) &&
+	       addr_equal(&a->src6, &b->src6) && a->mtu == b->mtu;
+}
+
+void model_change_nexthop(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member,
+			  const struct change *change)
+{
+	const char *text = change->text ? change->text : "";
+	const uint8_t *mac = change->nexthop.dmac;
+	bool is_resolved = change->nexthop_state == NEXTHOP_RESOLVED;
+	bool is_new = is_resolved && !is_same_nexthop(&member->nexthop, &change->nexthop);
+	enum nexthop_state before = member->nexthop_state;
+
+	util_copy(member->nexthop_text, sizeof(member->nexthop_text), text);
+	if (before == change->nexthop_state && !is_new)
+		return;
+	if (change->nexthop_state == NEXTHOP_FAILED)
+		model_event(apply, EVENT_member_nexthop, service, pool, member, "%s",
+			    *text ? text : "not reachable");
+	else if (is_resolved && before != NEXTHOP_PENDING)
+		model_event(apply, EVENT_member_nexthop, service, pool, member,
+			    "reached through %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+			    mac[3], mac[4], mac[5]);
+	/* What was known stays: a member that fails keeps its way in the packet path, for flows
+	 * that have nowhere else to go. */
+	if (is_resolved)
+		member->nexthop = change->nexthop;
+	member->nexthop_state = change->nexthop_state;
+	service->is_dirty = true;
+	model_service_refresh(apply, service);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Pools and members of a service from a configuration file, joined with what they were. */
+#include "core/model_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+
+static const struct model_pool *pool_named(const struct model_service *service, const char *name)
+{
+	size_t i;
+
+	for (i = 0; service && i < service->pool_count; i++) {
+		if (strcmp(service->pools[i].name, name) == 0)
+			return &service->pools[i];
+	}
+	return NULL;
+}
+
+static void health_init(struct model_member *member, const struct check_config *check)
+{
+	member->health = check->type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
+	member->health_since_s = clock_wall_s();
+	member->health_text[0] = '\0';
+	member->latency_us = 0;
+}
+
+/* A runtime weight stays until the file's own value changes. */
+static void member_merge(struct apply *apply, const struct model_service *service,
+			 struct model_pool *pool, const struct model_pool *old_pool,
+			 const struct member_config *config)
+{
+	const struct model_member *old =
+		old_pool ? model_find_member((struct model_pool *)old_pool, &config->addr) : NULL;
+	struct model_member member = {.addr = config->addr,
+				      .port = config->port,
+				      .owner = OWNER_FILE,
+				      .weight = config->weight,
+				      .weight_file = config->weight};
+
+	if (!old) {
+		member.id = apply->state->next_member_id++;
+		health_init(&member, &pool->check);
+		if (apply->state->has_config)
+			model_event(apply, EVENT_member_added, service, pool, &member,
+				    "added with weight %" PRIu32, member.weight);
+	} else {
+		member = *old;
+		member.owner = OWNER_FILE;
+		member.weight_file = config->weight;
+		if (old->owner != OWNER_FILE || old->weight_file != config->weight)
+			member.weight = config->weight;
+		if (member.weight != old->weight)
+			model_event(apply, EVENT_member_weight, service, pool, &member,
+				    "weight %" PRIu32 " -> %" PRIu32 " in the file", old->weight,
+				    member.weight);
+		if (old_pool->check.type != pool->check.type)
+			health_init(&member, &pool->check);
+	}
+	model_pool_add(pool, &member);
+}
+
+static void members_leave(struct apply *apply, const struct model_service *service,
+			  struct model_pool *pool, const struct model_pool *old_pool)
+{
+	size_t i;
+
+	for (i = 0; i < old_pool->member_count; i++) {
+		const struct model_member *old = &old_pool->members[i];
+
+		if (model_find_member(pool, &old->addr))
+			continue;
+		if (old->owner != OWNER_FILE) {
+			model_pool_add(pool, old);
+			continue;
+		}
+		model_event(apply, EVENT_member_removed, service, pool, old,
+			    "no longer in the file");
+	}
+}
+
+void model_config_pools(struct apply *apply, const struct service_config *config,
+			const struct model_service *old, struct model_service *service)
+{
+	size_t p, m;
+
+	service->pools = util_alloc_array(config->pool_count + 1, sizeof(*service->pools));
+	service->pool_count = config->pool_count;
+	for (p = 0; p < config->pool_count; p++) {
+		const struct pool_config *from = &config->pools[p];
+		const struct model_pool *old_pool = pool_named(old, from->name);
+		struct model_pool *pool = &service->pools[p];
+
+		util_copy(pool->name, sizeof(pool->name), from->name);
+		pool->share = from->share;
+		pool->mode = from->mode;
+		pool->check = from->check;
+		for (m = 0; m < from->member_count; m++)
+			member_merge(apply, service, pool, old_pool, &from->members[m]);
+		if (old_pool)
+			members_leave(apply, service, pool, old_pool);
+	}
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The model's inside, shared by its own files: the state that a change is tried on, and one
+ * application of changes. */
+#pragma once
+
+#include "core/model.h"
+
+/* Everything that a change may replace; plain data, so a copy is a trial. */
+struct model_state {
+	struct model_service *services;
+	size_t service_count;
+	size_t service_capacity;
+	struct model_limit *limits;
+	size_t limit_count;
+	size_t limit_capacity;
+	struct capacity_config capacity;
+	uint64_t next_member_id;
+	uint32_t next_service_id;
+	uint32_t last_limit_id;
+	bool has_config;
+	bool is_file_member_removed; /* at run time; the next reload brings it back */
+};
+
+struct apply {
+	struct model_state *state;
+	struct errs *errors;
+	const struct config *config; /* of the change, for line numbers; or NULL */
+	uint32_t tick_ns;
+	struct event *events; /* recorded if all changes succeed */
+	size_t event_count;
+	size_t event_capacity;
+};
+
+/* model_state.c */
+void model_state_copy(const struct model_state *from, struct model_state *to);
+void model_state_done(struct model_state *state);
+void model_service_done(struct model_service *service);
+struct model_service *model_state_service(const struct model_state *state, const char *name);
+struct model_limit *model_state_limit(const struct model_state *state, const char *name);
+struct model_limit *model_state_limit_by_id(const struct model_state *state, uint32_t id);
+struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member);
+/* log2 of the table that the service should have. */
+unsigned int model_service_slots_log2(const struct model_service *service);
+size_t model_service_member_count(const struct model_service *service);
+/* Derives is_dead, is_readmitted and is_panicked; tells when a panic begins or ends. */
+void model_service_refresh(struct apply *apply, struct model_service *service);
+
+/* model_change.c: one change; errors go to apply->errors. */
+void model_change_member(struct apply *apply, const struct change *change);
+void model_change_limit_mode(struct apply *apply, const struct change *change);
+/* To an existing member, in place. */
+void model_change_health(struct apply *apply, struct model_service *service,
+			 struct model_pool *pool, struct model_member *member,
+			 const struct change *change);
+void model_change_nexthop(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member,
+			  const struct change *change);
+
+/* model_config.c, model_config_member.c */
+void model_change_config(struct apply *apply, const struct change *change);
+void model_config_pools(struct apply *apply, const struct service_config *config,
+			const struct model_service *old, struct model_service *service);
+
+/* model_check.c: rules that hold for any state. */
+void model_check(struct apply *apply);
+
+/* model_state.c: service, pool, member may be NULL. */
+void model_event(struct apply *apply, enum event_type type, const struct model_service *service,
+		 const struct model_pool *pool, const struct model_member *member, const char *fmt,
+		 ...) PRINTF(6, 7);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/model_internal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "core/slots.h"
+#include "core/weights.h"
+
+static void *copy_array(const void *from, size_t count, size_t size)
+{
+	void *to = util_alloc_array(count + 1, size);
+
+	if (count)
+		memcpy(to, from, count * size);
+	return to;
+}
+
+void model_state_copy(const struct model_state *from, struct model_state *to)
+{
+	size_t s, p;
+
+	*to = *from;
+	to->services = copy_array(from->services, from->service_count, sizeof(*to->services));
+	to->service_capacity = from->service_count + 1;
+	to->limits = copy_array(from->limits, from->limit_count, sizeof(*to->limits));
+	to->limit_capacity = from->limit_count + 1;
+	for (s = 0; s < to->service_count; s++) {
+		struct model_service *service = &to->services[s];
+
+		service->pools =
+			copy_array(service->pools, service->pool_count, sizeof(*service->pools));
+		for (p = 0; p < service->pool_count; p++) {
+			struct model_pool *pool = &service->pools[p];
+
+			pool->members = copy_array(pool->members, pool->member_count,
+						   sizeof(*pool->members));
+			pool->member_capacity = pool->member_count + 1;
+		}
+	}
+}
+
+void model_service_done(struct model_service *service)
+{
+	size_t p;
+
+	for (p = 0; p < service->pool_count; p++)
+		free(service->pools[p].members);
+	free(service->pools);
+	service->pools = NULL;
+	service->pool_count = 0;
+}
+
+void model_state_done(struct model_state *state)
+{
+	size_t s;
+
+	for (s = 0; s < state->service_count; s++)
+		model_service_done(&state->services[s]);
+	free(state->services);
+	free(state->limits);
+	memset(state, 0, sizeof(*state));
+}
+
+struct model_service *model_state_service(const struct model_state *state, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < state->service_count; i++) {
+		if (strcmp(state->services[i].name, name) == 0)
+			return &state->services[i];
+	}
+	return NULL;
+}
+
+struct model_limit *model_state_limit(const struct model_state *state, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < state->limit_count; i++) {
+		if (strcmp(state->limits[i].config.name, name) == 0)
+			return &state->limits[i];
+	}
+	return NULL;
+}
+
+struct model_limit *model_state_limit_by_id(const struct model_state *state, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < state->limit_count; i++) {
+		if (state->limits[i].id == id)
+			return &state->limits[i];
+	}
+	return NULL;
+}
+
+struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member)
+{
+	pool->members = util_grow(pool->members, &pool->member_capacity, pool->member_count + 1,
+				  sizeof(*pool->members));
+	pool->members[pool->member_count] = *member;
+	return &pool->members[pool->member_count++];
+}
+
+size_t model_service_member_count(const struct model_service *service)
+{
+	size_t p, count = 0;
+
+	for (p = 0; p < service->pool_count; p++)
+		count += service->pools[p].member_count;
+	return count;
+}
+
+unsigned int model_service_slots_log2(const struct model_service *service)
+{
+	if (service->slots)
+		return (unsigned int)__builtin_ctz(service->slots);
+	return slots_log2_for((uint32_t)model_service_member_count(service));
+}
+
+static bool is_only_health_at_fault(const struct model_pool *pool,
+				    const struct model_member *member)
+{
+	return member->weight && pool->share && member->admin == ADMIN_READY &&
+	       member->nexthop_state == NEXTHOP_RESOLVED && member->health == HEALTH_DOWN;
+}
+
+/* Panic: nobody may serve, but somebody could if it were not for the checks. Then a wrong check
+ * does less harm than refusing everybody (the fallback "else all" for correlated failures). */
+static bool is_panic(const struct model_service *service)
+{
+	bool is_somebody = false;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count; m++) {
+			const struct model_member *member = &pool->members[m];
+
+			if (is_only_health_at_fault(pool, member))
+				is_somebody = true;
+			else if (member->weight && pool->share && weights_member_share(member))
+				return false;
+		}
+	}
+	return is_somebody;
+}
+
+void model_service_refresh(struct apply *apply, struct model_service *service)
+{
+	bool is_panicked = is_panic(service);
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count; m++) {
+			struct model_member *member = &pool->members[m];
+
+			member->is_readmitted = is_panicked &&
+						is_only_health_at_fault(pool, member);
+			member->is_dead = member->admin == ADMIN_MAINT ||
+					  member->nexthop_state == NEXTHOP_FAILED ||
+					  (member->health == HEALTH_DOWN && !member->is_readmitted);
+		}
+	}
+	if (is_panicked && !service->is_panicked)
+		model_event(apply, EVENT_service_changed, service, NULL, NULL,
+			    "panic: no member is healthy, so all that only fail their check serve");
+	if (!is_panicked && service->is_panicked)
+		model_event(apply, EVENT_service_changed, service, NULL, NULL, "panic is over");
+	service->is_panicked = is_panicked;
+}
+
+void model_event(struct apply *apply, enum event_type type, const struct model_service *service,
+		 const struct model_pool *pool, const struct model_member *member, const char *fmt,
+		 ...)
+{
+	struct event *event;
+	va_list args;
+
+	apply->events = util_grow(apply->events, &apply->event_capacity, apply->event_count + 1,
+				  sizeof(*apply->events));
+	event = &apply->events[apply->event_count++];
+	memset(event, 0, sizeof(*event));
+	event->type = type;
+	if (service)
+		util_copy(event->service, sizeof(event->service), service->name);
+	if (pool)
+		util_copy(event->pool, sizeof(event->pool), pool->name);
+	if (member)
+		addr_format_endpoint(&member->addr, member->port, event->member);
+	va_start(args, fmt);
+	vsnprintf(event->text, sizeof(event->text), fmt, args);
+	va_end(args);
+}
