@@ -52,7 +52,7 @@ static __always_inline enum sluice_verdict flow_find(struct pkt *p, __u64 *ret_w
 
 	if (log2 > SLUICE_SLOTS_LOG2_MAX)
 		return SLUICE_V_bad_table;
-	p->flow_hash = sluice_hash_flow_part(p->daddr_part, &p->tuple, config_key());
+	p->flow_hash = sluice_hash_flow(&p->tuple, config_key());
 	p->slot = (__u32)SLUICE_SVC_BASE(p->svc_word) + sluice_flow_slot(p->flow_hash, log2);
 	slot = bpf_map_lookup_elem(&slots, &p->slot);
 	if (!slot)

@@ -19,7 +19,6 @@
 
 struct pkt {
 	struct sluice_tuple tuple;
-	__u64 daddr_part; /* of the keyed hashes */
 	__u64 flow_hash;
 	__u64 svc_word;
 	__u64 svc_limits;

@@ -16,7 +16,7 @@
 static __always_inline struct sluice_service *service_probe(struct pkt *p, __be16 port_be,
 							    __u8 proto)
 {
-	__u64 hash = sluice_hash_service_part(p->daddr_part, port_be, proto, config_key());
+	__u64 hash = sluice_hash_service(&p->tuple.daddr, port_be, proto, config_key());
 	int choice;
 
 #pragma unroll
@@ -42,7 +42,6 @@ static __always_inline enum sluice_verdict service_find(struct pkt *p)
 	struct sluice_service *cell = NULL;
 	bool is_passed;
 
-	p->daddr_part = sluice_hash_daddr_part(&p->tuple.daddr, config_key());
 	/* With a defect the ports may be anything: only the address counts. */
 	if (has_ports && !p->defect)
 		cell = service_probe(p, p->tuple.dport_be, p->tuple.proto);

@@ -33,62 +33,64 @@ SLUICE_HASH_INLINE __u64 sluice_hash_pair(__u32 a, __u32 b, const __u32 *k)
 	return (__u64)(__u32)(a + k[0]) * (__u32)(b + k[1]);
 }
 
-/* Partial sum over an address, with four keys from k. */
-SLUICE_HASH_INLINE __u64 sluice_hash_addr_part(const struct sluice_addr *a, const __u32 *k)
+/* Is it a v4-mapped address? */
+SLUICE_HASH_INLINE int sluice_hash_is_v4(const struct sluice_addr *a)
+{
+	const __u8 ff[4] = {0, 0, 0xff, 0xff};
+	__u32 word;
+
+	__builtin_memcpy(&word, ff, sizeof(word));
+	return !a->d[0] && a->w_be[2] == word;
+}
+
+/* Partial sum over an IPv6 address, with four keys from k. */
+SLUICE_HASH_INLINE __u64 sluice_hash_v6(const struct sluice_addr *a, const __u32 *k)
 {
 	return sluice_hash_pair((__u32)a->w_be[0], (__u32)a->w_be[1], k) +
 	       sluice_hash_pair((__u32)a->w_be[2], (__u32)a->w_be[3], k + 2);
 }
 
-/* What the first pass of the flow hash and every service hash of a packet share. */
-SLUICE_HASH_INLINE __u64 sluice_hash_daddr_part(const struct sluice_addr *daddr,
-						const struct sluice_hash_key *key)
-{
-	return sluice_hash_addr_part(daddr, key->nh[0] + 4);
-}
-
-/* The flow hash, given sluice_hash_daddr_part(). Its top bits are the slot; never 0 or 1, which
- * mean free and busy in a table. */
-SLUICE_HASH_INLINE __u64 sluice_hash_flow_part(__u64 daddr_part, const struct sluice_tuple *t,
-					       const struct sluice_hash_key *key)
+/* One pass over a flow; of IPv4 addresses only the 32 bits that differ are worth a product. */
+SLUICE_HASH_INLINE __u64 sluice_hash_tuple(const struct sluice_tuple *t, const __u32 *k)
 {
 	__u32 ports = (__u32)t->sport_be | (__u32)t->dport_be << 16;
-	__u64 h0, h1;
+	__u64 sum = sluice_hash_pair(ports, t->proto, k + 8);
 
-	h0 = daddr_part + sluice_hash_addr_part(&t->saddr, key->nh[0]) +
-	     sluice_hash_pair(ports, t->proto, key->nh[0] + 8);
-	h1 = sluice_hash_addr_part(&t->daddr, key->nh[1] + 4) +
-	     sluice_hash_addr_part(&t->saddr, key->nh[1]) +
-	     sluice_hash_pair(ports, t->proto, key->nh[1] + 8);
-	return sluice_hash_mix(h0 ^ (h1 << 32 | h1 >> 32) ^ key->fin) | 2;
+	if (t->family == SLUICE_FAMILY_V4)
+		return sum + sluice_hash_pair((__u32)t->saddr.w_be[3], (__u32)t->daddr.w_be[3], k);
+	return sum + sluice_hash_v6(&t->saddr, k) + sluice_hash_v6(&t->daddr, k + 4);
 }
 
+/* The flow hash. Its top bits are the slot; never 0 or 1, which mean free and busy in a table. */
 SLUICE_HASH_INLINE __u64 sluice_hash_flow(const struct sluice_tuple *t,
 					  const struct sluice_hash_key *key)
 {
-	return sluice_hash_flow_part(sluice_hash_daddr_part(&t->daddr, key), t, key);
+	__u64 h0 = sluice_hash_tuple(t, key->nh[0]);
+	__u64 h1 = sluice_hash_tuple(t, key->nh[1]);
+
+	return sluice_hash_mix(h0 ^ (h1 << 32 | h1 >> 32) ^ key->fin) | 2;
 }
 
 /* One address alone, in one pass: sources of limits (mask the address first). */
 SLUICE_HASH_INLINE __u64 sluice_hash_addr(const struct sluice_addr *a,
 					  const struct sluice_hash_key *key)
 {
-	return sluice_hash_mix(sluice_hash_addr_part(a, key->nh[0]) ^ key->fin);
+	__u64 sum = sluice_hash_is_v4(a) ? sluice_hash_pair((__u32)a->w_be[3], 0, key->nh[0])
+					 : sluice_hash_v6(a, key->nh[0]);
+
+	return sluice_hash_mix(sum ^ key->fin);
 }
 
-/* A service key in one pass, given sluice_hash_daddr_part(); port 0 and proto 0 are ordinary
- * values. */
-SLUICE_HASH_INLINE __u64 sluice_hash_service_part(__u64 daddr_part, __be16 port_be, __u8 proto,
-						  const struct sluice_hash_key *key)
-{
-	return sluice_hash_mix((daddr_part + sluice_hash_pair(port_be, proto, key->nh[0] + 8)) ^
-			       key->fin);
-}
-
+/* A service key, in one pass; port 0 and proto 0 are ordinary values. */
 SLUICE_HASH_INLINE __u64 sluice_hash_service(const struct sluice_addr *a, __be16 port_be,
 					     __u8 proto, const struct sluice_hash_key *key)
 {
-	return sluice_hash_service_part(sluice_hash_daddr_part(a, key), port_be, proto, key);
+	__u32 port = (__u32)port_be | (__u32)proto << 16;
+	__u64 sum = sluice_hash_is_v4(a) ? sluice_hash_pair((__u32)a->w_be[3], port, key->nh[0])
+					 : sluice_hash_v6(a, key->nh[0]) +
+						   sluice_hash_pair(port, 0, key->nh[0] + 4);
+
+	return sluice_hash_mix(sum ^ key->fin);
 }
 
 /* The two candidate cells of a service key; cells is a power of two. */
