@@ -256,7 +256,8 @@ void render_pool(const struct view *view, const json_t *pool)
 	render_field(view, "pool", "%s/%s", field_text(pool, "service", "?"),
 		     field_text(pool, "name", "?"));
 	render_field(view, "mode", "%s", field_text(pool, "mode", ""));
-	render_field(view, "share", "%.0f of its service", field_number(pool, "share", 0));
+	render_field(view, "share", "%.0f, relative to the other pools of the service",
+		     field_number(pool, "share", 0));
 	render_checks(view, pool);
 	fputc('\n', view->out);
 	render_members(view, json_object_get(pool, "members"));

@@ -38,7 +38,8 @@ void render_verdict(const struct view *view, const char *state, const char *text
 	else
 		fputs(word, view->out);
 	/* The width is what is left of the line after the word. */
-	text_wrap(view->out, "  ", indent, text, view->width > 0 ? view->width - indent + 2 : 0);
+	text_wrap(view->out, text[0] != '\0' ? "  " : "", indent, text,
+		  view->width > 0 ? view->width - indent + 2 : 0);
 }
 
 static void render_why(const struct view *view, const json_t *status)
@@ -89,7 +90,7 @@ static void node_text(const struct view *view, const json_t *node, char *buffer,
 		 field_text(node, "version", "?"), text_duration(field_count(node, "uptime_s"), up),
 		 (unsigned long long)field_count(node, "revision"),
 		 text_time(field_count(node, "loaded_at_s"), view->now_s, at),
-		 field_bool(node, "runtime_changes") ? "; runtime changes not in the file" : "",
+		 field_bool(node, "runtime_changes") ? "; runtime changes not in file" : "",
 		 is_default ? "" : "   instance ", is_default ? "" : instance);
 }
 
@@ -132,10 +133,13 @@ static void render_drops(const struct view *view, const json_t *status)
 
 		if (rate <= 0 && !(view->is_verbose && field_count(drop, "total") > 0))
 			continue;
-		if (used < sizeof(text))
-			used += (size_t)snprintf(
-				text + used, sizeof(text) - used, "%s%s %s", used > 0 ? "   " : "",
-				field_text(drop, "reason", "?"), text_rate(rate, number));
+		if (used >= sizeof(text))
+			continue;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s%s",
+					 used > 0 ? "   " : "", field_text(drop, "reason", "?"),
+					 rate > 0 ? text_rate(rate, number)
+						  : text_count(field_count(drop, "total"), number),
+					 rate > 0 ? "" : " before");
 	}
 	if (used > 0) {
 		fputc('\n', view->out);

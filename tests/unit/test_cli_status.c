@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What `status` shows of the daemon's document, and that it always fits. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "cli/field.h"
+#include "cli/render.h"
+#include "cli/text.h"
+
+#define NOW_S 1700000000
+
+static const char node[] =
+	"'node':{'name':'lb1','version':'0.1.0','instance':'default','uptime_s':3542400,"
+	"'revision':87,'loaded_at_s':1699999000,'runtime_changes':true},"
+	"'interfaces':[{'name':'eth0','ifindex':2,'mode':'native','is_dispatched':false,"
+	"'driver':'mlx5_core','attached_s':3542400,'program_id':12}],"
+	"'rates':{'forwarded_pps':1380000,'passed_pps':12,'dropped_pps':38100}";
+
+#define MEMBER(address, more)                                                                      \
+	"{'service':'web','pool':'default','address':'" address "','port':443,'owner':'file',"     \
+	"'weight':100,'weight_file':100,'rates':{'packets':1,'bytes':1,'new_connections':4900}"    \
+	"," more "}"
+#define SERVING                                                                                    \
+	"'now_percent':100,'of_new_percent':50,'state':'serving','health':'up','health_text':'',"  \
+	"'latency_us':1800"
+#define EJECTED                                                                                    \
+	"'now_percent':0,'of_new_percent':0,'state':'ejected','health':'down',"                    \
+	"'health_text':'connect timed out','health_since_s':1699999750"
+
+#define SERVICE(name, listen, state, serving, members)                                             \
+	"{'name':'" name "','listen':'" listen "','mode':'ipip','state':'" state "',"              \
+	"'members_total':2,'members_serving':" serving ",'table':'9c41e07a','slots':4096,"         \
+	"'rates':{'packets':1290000,'bytes':387500000,'new_connections':12400},"                   \
+	"'pools':[{'name':'default','members':[" members "]}]}"
+
+static const char limits[] =
+	"'limits':[{'name':'per-client','count':'new-connections','rate':'50/s','burst':200,"
+	"'prefix4':32,'prefix6':64,'mode':'enforce','mode_file':'enforce',"
+	"'rates':{'refused':38100,'would_refuse':0}}],"
+	"'dropped':[{'reason':'limit','total':9,'per_second':38100},"
+	"{'reason':'too_big','total':7,'per_second':0}]";
+
+/* Single quotes for double ones, so that the documents above can be read. */
+static json_t *document(const char *fmt, ...)
+{
+	char text[4096];
+	json_t *result;
+	json_error_t error;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	for (char *c = text; *c != '\0'; c++)
+		if (*c == '\'')
+			*c = '"';
+	result = json_loads(text, 0, &error);
+	if (result == NULL)
+		fail_msg("%s at %d in %s", error.text, error.position, text);
+	return result;
+}
+
+static char *rendered(json_t *status, bool is_verbose, bool has_colour)
+{
+	char *text = NULL;
+	size_t length;
+	struct view view = {.width = CLI_STATUS_WIDTH,
+			    .is_verbose = is_verbose,
+			    .has_colour = has_colour,
+			    .now_s = NOW_S};
+
+	view.out = open_memstream(&text, &length);
+	render_status(&view, status);
+	fclose(view.out);
+	json_decref(status);
+	return text;
+}
+
+static void assert_fits(const char *text)
+{
+	AUTO_FREE char *copy = util_strdup(text);
+	char *rest;
+
+	for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (text_width(line) > CLI_STATUS_WIDTH)
+			fail_msg("%d columns: %s", text_width(line), line);
+		assert_int_not_equal(line[strlen(line) - 1], ' ');
+	}
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("'%s' is missing in:\n%s", part, text);
+}
+
+static void assert_lacks(const char *text, const char *part)
+{
+	if (strstr(text, part) != NULL)
+		fail_msg("'%s' does not belong in:\n%s", part, text);
+}
+
+static json_t *healthy(void)
+{
+	return document(
+		"{'state':'ok','summary':'all members serving','why':[],'next':null,%s,"
+		"'services':[" SERVICE("web", "tcp 192.0.2.10:443", "ok", "2",
+				       MEMBER("10.1.0.11", SERVING)) "],'limits':[],'dropped':[]}",
+		node);
+}
+
+static void healthy_is_short(void **state)
+{
+	AUTO_FREE char *text = rendered(healthy(), false, false);
+
+	(void)state;
+	assert_string_equal(text,
+			    "OK  all members serving\n"
+			    "\n"
+			    "node lb1  sluiced 0.1.0 up 41 d   revision 87, loaded 21:56; runtime "
+			    "changes not in file\n"
+			    "eth0      native XDP, mlx5_core, attached 41 d\n"
+			    "traffic   forwarded 1.38 Mpps   passed 12 pps   dropped 38.1 kpps\n"
+			    "\n"
+			    "SERVICE  LISTEN              MODE  SERVING  NEW CONN   PACKETS   BITS "
+			    "IN  STATE  TABLE\n"
+			    "web      tcp 192.0.2.10:443  ipip      2/2  12.4 k/s  1.29 M/s  3.10 "
+			    "G/s  ok     9c41e07a\n");
+}
+
+static void verbose_shows_members(void **state)
+{
+	AUTO_FREE char *text = rendered(healthy(), true, false);
+
+	(void)state;
+	assert_fits(text);
+	assert_has(text, "10.1.0.11:443     100  100%     50%  4.90 k/s  ok 1.8 ms  serving");
+}
+
+static void degraded_says_why_and_what_next(void **state)
+{
+	AUTO_FREE char *text = rendered(
+		document(
+			"{'state':'degraded','summary':'web: 1 of 2 members serving',"
+			"'why':['10.3.0.11 ejected 4 min ago: 3 connect timeouts','second reason'],"
+			"'next':'sluicectl member show web 10.3.0.11',%s,"
+			"'services':[" SERVICE(
+				"web", "tcp 192.0.2.10:443", "degraded", "1",
+				MEMBER("10.1.0.11", SERVING) "," MEMBER(
+					"10.3.0.11",
+					EJECTED)) "," SERVICE("dns", "udp 192.0.2.53:53", "ok", "2",
+							      MEMBER("10.9.0.9", SERVING)) "],%s}",
+			node, limits),
+		false, false);
+
+	(void)state;
+	assert_fits(text);
+	assert_int_equal(strncmp(text,
+				 "DEGRADED  web: 1 of 2 members serving\n"
+				 "  why     10.3.0.11 ejected 4 min ago: 3 connect timeouts\n"
+				 "          second reason\n"
+				 "  next    sluicectl member show web 10.3.0.11\n\n",
+				 strlen("DEGRADED  web")),
+			 0);
+	assert_has(text,
+		   "          second reason\n  next    sluicectl member show web 10.3.0.11\n\n");
+	assert_has(text, "dns      udp 192.0.2.53:53   ipip      2/2         -  1.29 M/s");
+	assert_has(text, "\nweb\nMEMBER");
+	assert_has(text, "10.3.0.11:443     100    0%       -         -  connect timed out  "
+			 "ejected 4 min\n");
+	assert_lacks(text, "10.9.0.9"); /* its service is well */
+	assert_has(text, "per-client  new conn  50/s /32 /64    200  enforce  38.1 k/s");
+	assert_has(text, "DROPPED  limit 38.1 k/s\n");
+	assert_lacks(text, "too_big");
+}
+
+static void fault_leads(void **state)
+{
+	json_t *status = document("{'state':'fault','summary':'web: no member serves',%s,"
+				  "'services':[" SERVICE("web", "tcp 192.0.2.10:443", "down", "0",
+							 MEMBER("10.1.0.11", EJECTED)) "]}",
+				  node);
+	AUTO_FREE char *text = rendered(json_incref(status), false, false);
+	AUTO_FREE char *coloured = rendered(status, false, true);
+
+	(void)state;
+	assert_fits(text);
+	assert_int_equal(strncmp(text, "FAULT  web: no member serves\n", 29), 0);
+	assert_has(text, "  down   9c41e07a");
+	assert_lacks(text, "\033");
+	assert_has(coloured, "\033[1;31mFAULT\033[0m  web: no member serves\n");
+}
+
+/* The longest names, IPv6 everywhere, long reasons: cut or wrapped, never wider. */
+static void extremes_fit(void **state)
+{
+#define LONG_NAME "a23456789012345678901234567890123456789012345678901234567890123"
+#define LONG_TEXT                                                                                  \
+	"the member answered with something that takes many words to say and many more to "        \
+	"understand, and then some"
+	AUTO_FREE char *text = rendered(
+		document("{'state':'degraded','summary':'" LONG_TEXT LONG_TEXT "',"
+			 "'why':['" LONG_TEXT "'],%s,'services':[" SERVICE(
+				 LONG_NAME, "tcp [2001:db8:1111:2222:3333:4444:5555:6666]:65535",
+				 "degraded", "1",
+				 MEMBER("2001:db8:1111:2222:3333:4444:5555:6666",
+					"'now_percent':33.3,'of_new_percent':12.5,'state':'"
+					"unreachable',"
+					"'health':'down','health_text':'" LONG_TEXT
+					"','nexthop':{'state':'failed','text':'" LONG_TEXT
+					"'}")) "],%s}",
+			 node, limits),
+		true, false);
+
+	(void)state;
+	assert_fits(text);
+	assert_has(text, "...");
+	assert_has(text, "unreach");
+}
+
+/* Fields of a newer or older daemon may be missing: no crash, no invention. */
+static void missing_fields_are_dashes(void **state)
+{
+	AUTO_FREE char *empty = rendered(document("{}"), true, false);
+	AUTO_FREE char *bare = rendered(document("{'state':'ok','services':[{}],'limits':[{}],"
+						 "'interfaces':[{}],'why':[7],'dropped':[{}]}"),
+					true, false);
+
+	(void)state;
+	assert_int_equal(strncmp(empty, "FAULT", 5), 0); /* no state is no good state */
+	assert_fits(bare);
+	assert_has(bare, "-  ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(healthy_is_short),
+		cmocka_unit_test(verbose_shows_members),
+		cmocka_unit_test(degraded_says_why_and_what_next),
+		cmocka_unit_test(fault_leads),
+		cmocka_unit_test(extremes_fit),
+		cmocka_unit_test(missing_fields_are_dashes),
+	};
+
+	setenv("TZ", "UTC", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
