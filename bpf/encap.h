@@ -59,44 +59,47 @@ static __always_inline void encap_write_ipv6(void *l3, const struct pkt *p)
 	out[9] = p->member->addr.w_be[3];
 }
 
-static __always_inline bool encap_has_source(const struct pkt *p, bool is_outer_v4)
+/* outer is a constant: each family gets straight code of its own. */
+static __always_inline enum sluice_verdict encap_push(struct xdp_md *ctx, struct pkt *p,
+						      __u32 outer)
 {
-	if (is_outer_v4)
-		return p->nexthop->src4_be;
-	return p->nexthop->src6.d[0] | p->nexthop->src6.d[1];
-}
-
-static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p,
-						 __u64 member_word)
-{
-	bool is_outer_v4 = p->member->family == SLUICE_FAMILY_V4;
-	__u32 outer = is_outer_v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	enum sluice_verdict verdict;
-	void *data, *end;
+	void *data, *end, *l3;
 
-	if (p->ip_len + outer > SLUICE_MEMBER_MTU(member_word))
-		return SLUICE_V_too_big;
-	if (!encap_has_source(p, is_outer_v4))
-		return SLUICE_V_no_nexthop;
-	frame_set_tags(p);
 	verdict = frame_resize(ctx, p, outer);
 	if (verdict != V_NEXT)
 		return verdict;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	/* Cannot be: an inner IP header follows. For the verifier, room for the longest of both. */
-	if (data + ETH_HLEN + SLUICE_VLAN_TAGS_MAX * FRAME_TAG_LEN + outer > end)
+	/* Cannot be: an inner IP header follows. The verifier wants to see it. */
+	if (data + FRAME_LINK_MAX + outer > end)
 		return SLUICE_V_bad_ip_length;
-	frame_write(data, p, is_outer_v4 ? ETH_P_IP : ETH_P_IPV6);
-	data += ETH_HLEN + p->tags * FRAME_TAG_LEN;
-	if (is_outer_v4) {
-		if (data + sizeof(struct iphdr) > end)
-			return SLUICE_V_bad_ip_length;
-		encap_write_ipv4(data, p);
+	if (outer == sizeof(struct iphdr)) {
+		l3 = frame_write(data, p, ETH_P_IP);
+		encap_write_ipv4(l3, p);
 	} else {
-		if (data + sizeof(struct ipv6hdr) > end)
-			return SLUICE_V_bad_ip_length;
-		encap_write_ipv6(data, p);
+		l3 = frame_write(data, p, ETH_P_IPV6);
+		encap_write_ipv6(l3, p);
 	}
 	return V_NEXT;
+}
+
+static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p,
+						 __u64 member_word)
+{
+	__u32 room = SLUICE_MEMBER_MTU(member_word);
+
+	frame_set_tags(p);
+	if (p->member->family == SLUICE_FAMILY_V4) {
+		if (p->ip_len + sizeof(struct iphdr) > room)
+			return SLUICE_V_too_big;
+		if (!p->nexthop->src4_be)
+			return SLUICE_V_no_nexthop;
+		return encap_push(ctx, p, sizeof(struct iphdr));
+	}
+	if (p->ip_len + sizeof(struct ipv6hdr) > room)
+		return SLUICE_V_too_big;
+	if (!(p->nexthop->src6.d[0] | p->nexthop->src6.d[1]))
+		return SLUICE_V_no_nexthop;
+	return encap_push(ctx, p, sizeof(struct ipv6hdr));
 }

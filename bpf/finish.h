@@ -65,25 +65,25 @@ static __always_inline void finish_report(struct xdp_md *ctx, const struct pkt *
 	bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void finish_count(const struct pkt *p)
+static __always_inline void finish_count(const struct pkt *p, __u32 verdict)
 {
-	struct sluice_verdict_stats *stats;
-	struct sluice_member_stats *member;
-	__u32 verdict = p->verdict;
+	struct sluice_verdict_stats *stats = bpf_map_lookup_elem(&verdict_stats, &verdict);
 
-	stats = bpf_map_lookup_elem(&verdict_stats, &verdict);
 	if (stats) {
 		stats->packets++;
 		stats->bytes += p->frame_len;
 	}
-	if (verdict != SLUICE_V_forwarded)
-		return;
-	member = bpf_map_lookup_elem(&member_stats, &p->member_index);
-	if (member) {
-		member->packets++;
-		member->bytes += p->frame_len;
+}
+
+static __always_inline void finish_count_member(const struct pkt *p)
+{
+	struct sluice_member_stats *stats = bpf_map_lookup_elem(&member_stats, &p->member_index);
+
+	if (stats) {
+		stats->packets++;
+		stats->bytes += p->frame_len;
 		if (p->flags & PKT_F_SYN)
-			member->new_connections++;
+			stats->new_connections++;
 	}
 }
 
@@ -91,15 +91,17 @@ static __always_inline void finish_count(const struct pkt *p)
 static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice_verdict verdict,
 				  int sent, bool effects)
 {
-	bool is_drop = finish_is_drop(verdict);
-
 	p->verdict = verdict;
-	if (effects) {
-		finish_count(p);
-		if (is_drop && ro.events_per_s)
-			finish_report(ctx, p);
-	}
-	if (verdict == SLUICE_V_forwarded)
+	if (effects)
+		finish_count(p, verdict);
+	if (verdict == SLUICE_V_forwarded) {
+		if (effects)
+			finish_count_member(p);
 		return sent;
-	return is_drop ? XDP_DROP : XDP_PASS;
+	}
+	if (!finish_is_drop(verdict))
+		return XDP_PASS;
+	if (effects && ro.events_per_s)
+		finish_report(ctx, p);
+	return XDP_DROP;
 }

@@ -21,9 +21,12 @@ static __always_inline struct sluice_member *flow_read_member(__u32 index, __u64
 /* A member that has just been freed counts as dead: somebody read the slot before it moved. */
 static __always_inline bool flow_is_alive(__u64 member_word)
 {
-	return (member_word & (SLUICE_MEMBER_F_USED | SLUICE_MEMBER_F_DEAD)) ==
-	       SLUICE_MEMBER_F_USED;
+	/* By bit number: 64-bit masks cost the program two instructions each. */
+	return SLUICE_BITS(member_word, 52, 2) == 1;
 }
+
+_Static_assert(SLUICE_MEMBER_F_USED == 1ULL << 52 && SLUICE_MEMBER_F_DEAD == 1ULL << 53,
+	       "flow_is_alive");
 
 /* The owner is dead: the runner-up takes over at once, until the table is rebuilt. */
 static __always_inline enum sluice_verdict flow_run_up(struct pkt *p, __u64 *ret_word)

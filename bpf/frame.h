@@ -10,6 +10,7 @@
 
 #define FRAME_LEN_MIN ETH_ZLEN
 #define FRAME_TAG_LEN 4
+#define FRAME_LINK_MAX (ETH_HLEN + SLUICE_VLAN_TAGS_MAX * FRAME_TAG_LEN)
 
 /* A next hop with a tag gets exactly that one; without it, the tags the packet came with stay. */
 static __always_inline void frame_set_tags(struct pkt *p)
@@ -39,28 +40,27 @@ static __always_inline enum sluice_verdict frame_resize(struct xdp_md *ctx, stru
 		return SLUICE_V_no_headroom;
 	if (grow && bpf_xdp_adjust_head(ctx, -grow))
 		return SLUICE_V_no_headroom;
-	p->l3_off = link;
 	return V_NEXT;
 }
 
-/* Writes the Ethernet header at data; the caller has checked ETH_HLEN + 8 bytes. */
-static __always_inline void frame_write(void *data, const struct pkt *p, __u16 proto)
+/* Writes the Ethernet header at data; the caller has checked FRAME_LINK_MAX bytes. Returns where
+ * the network layer begins. */
+static __always_inline void *frame_write(void *data, const struct pkt *p, __u16 proto)
 {
-	__be16 proto_be = bpf_htons(proto);
-
 	/* Both addresses lie side by side, in the next hop as on the wire. */
 	*(__u64 *)data = *(const __u64 *)p->nexthop->dmac;
 	*(__u32 *)(data + 8) = *(const __u32 *)(p->nexthop->dmac + 8);
-	if (!p->tags) {
-		*(__be16 *)(data + 12) = proto_be;
-	} else if (p->tags == 1) {
-		*(__be32 *)(data + 12) = p->tag_be[0];
-		*(__be16 *)(data + 16) = proto_be;
-	} else {
-		*(__be32 *)(data + 12) = p->tag_be[0];
-		*(__be32 *)(data + 16) = p->tag_be[1];
-		*(__be16 *)(data + 20) = proto_be;
+	data += 12;
+	if (p->tags) {
+		*(__be32 *)data = p->tag_be[0];
+		data += FRAME_TAG_LEN;
+		if (p->tags > 1) {
+			*(__be32 *)data = p->tag_be[1];
+			data += FRAME_TAG_LEN;
+		}
 	}
+	*(__be16 *)data = bpf_htons(proto);
+	return data + 2;
 }
 
 _Static_assert(__builtin_offsetof(struct sluice_nexthop, smac) ==

@@ -22,6 +22,11 @@ struct cursor {
 	__u32 ip_header; /* bytes of IP header and extensions passed */
 };
 
+struct parse_eth { /* ethhdr is packed: its protocol would be read byte by byte */
+	__u8 macs[12];
+	__be16 proto_be;
+};
+
 struct parse_vlan {
 	__be16 tci_be;
 	__be16 proto_be;
@@ -38,13 +43,13 @@ PKT_INLINE bool parse_is_vlan(__be16 proto_be)
 /* Ethernet and up to two tags. Returns the protocol behind them, 0 if cut short. */
 PKT_INLINE __be16 parse_ethernet(struct cursor *c, struct pkt *p)
 {
-	struct ethhdr *eth = c->pos;
+	struct parse_eth *eth = c->pos;
 	__be16 proto_be;
 	int i;
 
 	if ((void *)(eth + 1) > c->end)
 		return 0;
-	proto_be = eth->h_proto;
+	proto_be = eth->proto_be;
 	c->pos = eth + 1;
 	p->l3_off = sizeof(*eth);
 #pragma unroll
@@ -80,6 +85,8 @@ PKT_INLINE enum sluice_verdict parse_ipv4(struct cursor *c, struct pkt *p)
 	if ((void *)(ip + 1) > c->end)
 		return SLUICE_V_not_service; /* its destination cannot be read */
 	p->tuple.family = SLUICE_FAMILY_V4;
+	p->tuple.saddr.d[0] = 0;
+	p->tuple.daddr.d[0] = 0;
 	p->tuple.saddr.d[1] = parse_map_ipv4(ip->saddr);
 	p->tuple.daddr.d[1] = parse_map_ipv4(ip->daddr);
 	p->tuple.proto = ip->protocol;
@@ -202,14 +209,13 @@ PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)
 	p->flags = PKT_F_NEW;
 }
 
-/* Fills a zeroed pkt from a frame. A verdict only where no destination can be read. */
+/* Fills an initialised pkt from a frame. A verdict only where no destination can be read. */
 PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
 {
 	struct cursor c = {.pos = data, .end = end};
 	enum sluice_verdict verdict;
 	__be16 proto_be;
 
-	p->slot = ~0U;
 	p->frame_len = end - data;
 	proto_be = parse_ethernet(&c, p);
 	if (proto_be == bpf_htons(ETH_P_IP))

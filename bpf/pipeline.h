@@ -25,6 +25,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	enum sluice_verdict verdict;
 	__u64 member_word = 0;
 
+	pkt_init(p);
 	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
 	STAGE(service_find(p));
 	STAGE(limit_source(p, effects));
@@ -45,8 +46,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 }
 
 /*
- * Takes a packet from the wire to its XDP action. p must be zeroed, and holds afterwards what
- * was found out. Without effects nothing is charged, counted or reported, so that a described
+ * Takes a packet from the wire to its XDP action; p need not be initialised, and holds afterwards
+ * what was found out. Without effects nothing is charged, counted or reported, so that a described
  * packet can be run to see where it would go; effects must be a constant.
  */
 static __always_inline int pipeline(struct xdp_md *ctx, struct pkt *p, bool effects)

@@ -17,28 +17,42 @@
 #define PKT_F_SYN (1U << 0) /* opens a TCP connection: SYN without ACK */
 #define PKT_F_NEW (1U << 1) /* counts as a new connection: such a SYN, or any UDP packet */
 
+/*
+ * Kept in memory on purpose: in registers it would be spilled at every helper call. Fields that
+ * are used before a stage has set them are zeroed by pkt_init(), in as few stores as possible.
+ */
 struct pkt {
 	struct sluice_tuple tuple;
+	__u32 service_id;
+	__u32 limit_index; /* that refused, or would */
+	__u32 member_index;
+	__u32 slot; /* absolute, PKT_NO_SLOT: none read */
+	__u8 tags;
+	__u8 defect;  /* verdict that the packet gets if it is addressed to a service */
+	__u8 flags;   /* PKT_F_* */
+	__u8 verdict; /* set by finish() */
+	__u8 tos;
+	__u8 l3_off;
+	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
+	__u32 frame_len;
+	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
 	__u64 flow_hash;
 	__u64 svc_word;
 	__u64 svc_limits;
 	struct sluice_member *member;
 	struct sluice_nexthop *nexthop;
-	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
-	__u32 service_id;
-	__u32 slot; /* absolute, ~0: none read */
-	__u32 member_index;
-	__u32 limit_index; /* that refused, or would */
-	__u32 frame_len;
-	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
-	__u8 l3_off;
-	__u8 tags;
-	__u8 defect;  /* verdict that the packet gets if it is addressed to a service */
-	__u8 verdict; /* set by finish() */
-	__u8 tos;
-	__u8 flags; /* PKT_F_* */
-	__u8 mode;  /* enum sluice_mode */
-	__u8 pad[3];
 };
+
+#define PKT_NO_SLOT (~0U)
+
+PKT_INLINE void pkt_init(struct pkt *p)
+{
+	*(__u64 *)&p->tuple.sport_be = 0; /* to the end of the tuple */
+	p->service_id = 0;
+	p->limit_index = 0;
+	p->member_index = 0;
+	p->slot = PKT_NO_SLOT;
+	*(__u64 *)&p->tags = 0; /* to ip_len */
+}
 
 _Static_assert(sizeof(struct pkt) <= 128, "a packet's state fits two cache lines");

@@ -18,7 +18,7 @@ static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pk
 		return verdict;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	if (data + ETH_HLEN + SLUICE_VLAN_TAGS_MAX * FRAME_TAG_LEN > end)
+	if (data + FRAME_LINK_MAX > end)
 		return SLUICE_V_bad_ip_length; /* cannot be: an IP header follows */
 	frame_write(data, p, p->tuple.family == SLUICE_FAMILY_V4 ? ETH_P_IP : ETH_P_IPV6);
 	return V_NEXT;

@@ -6,32 +6,50 @@
  */
 #pragma once
 
+#include <bpf/bpf_endian.h>
+
 #include <sluice/hash.h>
 
 #include "config.h"
 #include "maps.h"
 #include "pkt.h"
 
+/* Port, protocol and padding of a cell as one word. */
+static __always_inline __u32 service_port(__be16 port_be, __u8 proto)
+{
+	return bpf_htonl((__u32)bpf_ntohs(port_be) << 16 | (__u32)proto << 8);
+}
+
+_Static_assert(__builtin_offsetof(struct sluice_service, proto) ==
+			       __builtin_offsetof(struct sluice_service, port_be) + 2 &&
+		       __builtin_offsetof(struct sluice_service, id) ==
+			       __builtin_offsetof(struct sluice_service, port_be) + 4,
+	       "service_port compares them at once");
+
 /* Finds (daddr, port, proto) and keeps its word in p->svc_word. */
 static __always_inline struct sluice_service *service_probe(struct pkt *p, __be16 port_be,
 							    __u8 proto)
 {
 	__u64 hash = sluice_hash_service(&p->tuple.daddr, port_be, proto, config_key());
+	__u32 port = service_port(port_be, proto);
 	int choice;
 
 #pragma unroll
 	for (choice = 0; choice < 2; choice++) {
 		__u32 index = sluice_service_cell(hash, choice, ro.cells);
 		struct sluice_service *cell = bpf_map_lookup_elem(&services, &index);
+		__u64 word;
 
 		/* A cell that is out of range leaves us without a table: then nothing is ours. */
 		if (!cell)
 			continue;
-		p->svc_word = READ_WORD(cell->word);
-		if (p->svc_word && cell->addr.d[1] == p->tuple.daddr.d[1] &&
-		    cell->addr.d[0] == p->tuple.daddr.d[0] && cell->port_be == port_be &&
-		    cell->proto == proto)
+		word = READ_WORD(cell->word);
+		if (word && cell->addr.d[1] == p->tuple.daddr.d[1] &&
+		    cell->addr.d[0] == p->tuple.daddr.d[0] &&
+		    *(const __u32 *)&cell->port_be == port) {
+			p->svc_word = word;
 			return cell;
+		}
 	}
 	return NULL;
 }

@@ -9,7 +9,7 @@
 SEC("xdp")
 int sluice(struct xdp_md *ctx)
 {
-	struct pkt p = {};
+	struct pkt p;
 
 	return pipeline(ctx, &p, true);
 }

@@ -7,8 +7,8 @@
  * inputs collide with probability 2^-32 per pass; two passes with independent keys make 64 bits.
  * A flow's hash stands for the flow and takes two passes; where a service or a source is placed
  * takes one.
- * The finaliser is the 64-bit one of MurmurHash3 (Appleby, public domain), so that any run of
- * bits of the result can serve as an index.
+ * sluice_hash_mix() is the finaliser of MurmurHash3 (Appleby, public domain), for inputs without
+ * any randomness of their own. docs/decisions/hash.md has the reasons and the measurements.
  */
 #pragma once
 
@@ -26,6 +26,14 @@ SLUICE_HASH_INLINE __u64 sluice_hash_mix(__u64 h)
 	h *= 0xc4ceb9fe1a85ec53ULL;
 	h ^= h >> 33;
 	return h;
+}
+
+/* For NH sums, whose products have mixed already: one more product spreads them over all bits. */
+SLUICE_HASH_INLINE __u64 sluice_hash_finish(__u64 h)
+{
+	h ^= h >> 32;
+	h *= 0xff51afd7ed558ccdULL;
+	return h ^ h >> 32;
 }
 
 SLUICE_HASH_INLINE __u64 sluice_hash_pair(__u32 a, __u32 b, const __u32 *k)
@@ -68,7 +76,7 @@ SLUICE_HASH_INLINE __u64 sluice_hash_flow(const struct sluice_tuple *t,
 	__u64 h0 = sluice_hash_tuple(t, key->nh[0]);
 	__u64 h1 = sluice_hash_tuple(t, key->nh[1]);
 
-	return sluice_hash_mix(h0 ^ (h1 << 32 | h1 >> 32) ^ key->fin) | 2;
+	return sluice_hash_finish(h0 ^ (h1 << 32 | h1 >> 32) ^ key->fin) | 2;
 }
 
 /* One address alone, in one pass: sources of limits (mask the address first). */
@@ -78,7 +86,7 @@ SLUICE_HASH_INLINE __u64 sluice_hash_addr(const struct sluice_addr *a,
 	__u64 sum = sluice_hash_is_v4(a) ? sluice_hash_pair((__u32)a->w_be[3], 0, key->nh[0])
 					 : sluice_hash_v6(a, key->nh[0]);
 
-	return sluice_hash_mix(sum ^ key->fin);
+	return sluice_hash_finish(sum ^ key->fin);
 }
 
 /* A service key, in one pass; port 0 and proto 0 are ordinary values. */
@@ -90,7 +98,7 @@ SLUICE_HASH_INLINE __u64 sluice_hash_service(const struct sluice_addr *a, __be16
 					 : sluice_hash_v6(a, key->nh[0]) +
 						   sluice_hash_pair(port, 0, key->nh[0] + 4);
 
-	return sluice_hash_mix(sum ^ key->fin);
+	return sluice_hash_finish(sum ^ key->fin);
 }
 
 /* The two candidate cells of a service key; cells is a power of two. */
