@@ -147,6 +147,18 @@ sanitize: ## unit and packet tests with address and undefined-behaviour sanitize
 	$(MAKE) SANITIZE=1 test-programs
 	tests/run --sanitize
 
+FUZZ_S ?= 60
+FUZZ_CFLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+$(OUT)/fuzz/fuzz_config: tests/fuzz/fuzz_config.c $(wildcard user/base/*.c user/core/config*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) $^ -lyaml -o $@
+
+fuzz: $(OUT)/fuzz/fuzz_config ## fuzz the configuration reader for FUZZ_S seconds
+	@mkdir -p $(OUT)/fuzz/corpus
+	$< -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -artifact_prefix=$(OUT)/fuzz/ \
+		$(OUT)/fuzz/corpus tests/fuzz/seeds/config
+
 install: build ## install into PREFIX; attaches nothing
 	deploy/install $(OUT) $(DESTDIR)$(PREFIX)
 

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "fuzz/fuzz_config.c"
+
 #include "core/config_read.h"
 #include "core/config_yaml.h"
 #include "unit/config_errors.h"
@@ -103,12 +105,36 @@ static void test_mutated(void **state)
 	}
 }
 
+/* What the fuzzer starts from, and what it found. */
+static void test_fuzz_seeds(void **state)
+{
+	DIR *dir = opendir("tests/fuzz/seeds/config");
+	struct dirent *entry;
+	size_t seeds = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		AUTO_FREE char *path = util_printf("tests/fuzz/seeds/config/%s", entry->d_name);
+		AUTO_FREE char *text = NULL;
+		size_t length;
+
+		if (*entry->d_name == '.')
+			continue;
+		assert_int_equal(util_read_file(path, CONFIG_BYTES_MAX, &text, &length), 0);
+		LLVMFuzzerTestOneInput((const uint8_t *)text, length);
+		seeds++;
+	}
+	closedir(dir);
+	assert_true(seeds >= 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_too_big),	    cmocka_unit_test(test_alias_bomb),
 		cmocka_unit_test(test_many_errors), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_mutated),	    cmocka_unit_test(test_fuzz_seeds),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

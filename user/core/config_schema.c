@@ -260,16 +260,17 @@ static const char *format_ms(uint64_t ms, char buffer[24])
 
 static void rule_of_words(const struct config_word *words, char *buffer, size_t size)
 {
-	size_t length = 0;
+	size_t length = 0, accepted = 0;
 
-	buffer[0] = '\0';
-	for (; words->text; words++) {
+	for (const struct config_word *word = words; word->text; word++)
+		accepted += !word->refused;
+	for (; words->text && length < size; words++) {
+		const char *before = length ? ", " : accepted > 1 ? "one of " : "";
+
 		if (words->refused)
 			continue;
-		length += (size_t)snprintf(buffer + length, size - length, "%s%s",
-					   length ? ", " : "one of ", words->text);
-		if (length >= size)
-			return;
+		length += (size_t)snprintf(buffer + length, size - length, "%s%s", before,
+					   words->text);
 	}
 }
 
