@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* As if never installed: works from the pins alone, whether or not a daemon lives. */
+#include "dataplane/dp_bpf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "dataplane/hook.h"
+#include "dataplane/pins.h"
+
+#define ABI_MAX_TRIED 64 /* layouts that could ever have been pinned */
+
+static void append_name(char *names, size_t size, const char *name)
+{
+	size_t used = strlen(names);
+
+	if (used < size)
+		snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Detaches the programs that are pinned in one directory. */
+static int detach_all(const char *dir, char *names, size_t size, struct err *e)
+{
+	struct if_nameindex *all = if_nameindex();
+	struct hook hook;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; all && all[i].if_index && !ret; i++) {
+		AUTO_CLOSE int fd = -1;
+
+		if (hook_query(all[i].if_index, &hook) || !hook.program_id)
+			continue;
+		fd = pins_open_program(dir, hook.program_id);
+		if (fd < 0)
+			continue;
+		ret = hook_detach(all[i].if_index, fd, hook.is_generic);
+		if (ret)
+			err_set(e, ret == -EPERM ? ERR_FORBIDDEN : ERR_SYSTEM, "",
+				"%s: cannot detach program %u: %s", all[i].if_name, hook.program_id,
+				strerror(-ret));
+		else
+			append_name(names, size, all[i].if_name);
+	}
+	if (all)
+		if_freenameindex(all);
+	return ret;
+}
+
+/* Pins go only after every interface was detached: without them nobody could tell whose program
+ * still runs. */
+int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e)
+{
+	char dir[192];
+	uint32_t abi;
+	int ret;
+
+	if (size)
+		names[0] = '\0';
+	for (abi = 1; abi < ABI_MAX_TRIED; abi++) {
+		ret = pins_path(instance, abi, dir, sizeof(dir), e);
+		if (!ret && access(dir, F_OK))
+			continue;
+		if (!ret)
+			ret = detach_all(dir, names, size, e);
+		if (ret)
+			return ret;
+		ret = pins_remove_all(dir);
+		if (ret)
+			return err_set(e, ERR_SYSTEM, "", "cannot remove the pins in %s: %s", dir,
+				       strerror(-ret));
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files behind dp_bpf.h share. */
+#pragma once
+
+#include <stddef.h>
+
+#include "dataplane/dp_bpf.h"
+#include "dataplane/placement.h"
+
+struct sluice_bpf;
+struct clock_bpf;
+struct bpf_map;
+struct ring_buffer;
+
+#define DP_PIN_PATH_MAX 192
+
+/* The mmapable arrays. */
+struct dp_maps {
+	struct sluice_service *services;
+	__u64 *slots;
+	__u64 *runners;
+	struct sluice_member *members;
+	struct sluice_nexthop *nexthops;
+	struct sluice_limit *limits;
+	struct sluice_limit_set *limit_sets;
+	struct sluice_meta *meta;
+	struct sluice_explain *explain;
+	struct dp_capacity capacity;
+};
+
+struct dp_bpf {
+	struct sluice_bpf *skel;
+	struct clock_bpf *clock; /* reads the packet path's time */
+	char pin_dir[DP_PIN_PATH_MAX];
+	bool is_unpinned;
+	bool is_adopted;
+	uint32_t program_id;
+	uint32_t events_per_s;
+	struct dp_maps maps;
+	struct placement *placement;
+	int cpus;
+	void *percpu; /* room for one value of the largest per-CPU map */
+	struct ring_buffer *ring;
+	dp_bpf_event_fn event_fn;
+	void *event_arg;
+};
+
+/* maps.c: maps all arrays of the loaded skeleton. */
+int dp_maps_open(struct dp_bpf *dp, struct err *e);
+void dp_maps_close(struct dp_bpf *dp);
+
+/* stats.c */
+int dp_stats_open(struct dp_bpf *dp);
+int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_stats);
+int dp_member_stats_reset(void *arg, uint32_t index);
+int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats);
+int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+
+/* events.c, sweep.c */
+int dp_events_open(struct dp_bpf *dp, struct err *e);
+void dp_events_close(struct dp_bpf *dp);
+int dp_clock_open(struct dp_bpf *dp, struct err *e);
+void dp_clock_close(struct dp_bpf *dp);

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The port's operations on the mapped arrays. */
+#include "dataplane/dp_bpf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "dataplane/dp_internal.h"
+#include "sluice.skel.h"
+
+/* Bits of a slot word that the owners do not use. */
+#define SLOT_FLAGS (~((1ULL << 48) - 1))
+
+/* ---- mapping -------------------------------------------------------------------------------- */
+
+static size_t mapped_bytes(const struct bpf_map *map)
+{
+	size_t page = (size_t)getpagesize();
+	/* The kernel rounds values up to 8 bytes; ours are multiples. */
+	size_t bytes = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static int map_array(const struct bpf_map *map, void *ret_address, struct err *e)
+{
+	void *address = mmap(NULL, mapped_bytes(map), PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(map), 0);
+
+	if (address == MAP_FAILED)
+		return err_set(e, ERR_SYSTEM, "", "cannot map %s (%zu bytes): %s",
+			       bpf_map__name(map), mapped_bytes(map), strerror(errno));
+	*(void **)ret_address = address;
+	return 0;
+}
+
+static void unmap_array(const struct bpf_map *map, void *address)
+{
+	if (address)
+		munmap(address, mapped_bytes(map));
+}
+
+int dp_maps_open(struct dp_bpf *dp, struct err *e)
+{
+	struct dp_maps *maps = &dp->maps;
+	const struct {
+		const struct bpf_map *map;
+		void *address;
+	} arrays[] = {
+		{dp->skel->maps.services, &maps->services},
+		{dp->skel->maps.slots, &maps->slots},
+		{dp->skel->maps.runners, &maps->runners},
+		{dp->skel->maps.members, &maps->members},
+		{dp->skel->maps.nexthops, &maps->nexthops},
+		{dp->skel->maps.limits, &maps->limits},
+		{dp->skel->maps.limit_sets, &maps->limit_sets},
+		{dp->skel->maps.meta, &maps->meta},
+		{dp->skel->maps.explain, &maps->explain},
+	};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(arrays); i++) {
+		ret = map_array(arrays[i].map, arrays[i].address, e);
+		if (ret)
+			return ret;
+	}
+	maps->capacity = (struct dp_capacity){
+		.service_cells = bpf_map__max_entries(dp->skel->maps.services),
+		.slots = bpf_map__max_entries(dp->skel->maps.slots),
+		.members = bpf_map__max_entries(dp->skel->maps.members),
+		.nexthops = bpf_map__max_entries(dp->skel->maps.nexthops),
+		.limits = bpf_map__max_entries(dp->skel->maps.limits),
+		.limit_sets = bpf_map__max_entries(dp->skel->maps.limit_sets),
+	};
+	return 0;
+}
+
+void dp_maps_close(struct dp_bpf *dp)
+{
+	struct dp_maps *maps = &dp->maps;
+
+	if (!dp->skel)
+		return;
+	unmap_array(dp->skel->maps.services, maps->services);
+	unmap_array(dp->skel->maps.slots, maps->slots);
+	unmap_array(dp->skel->maps.runners, maps->runners);
+	unmap_array(dp->skel->maps.members, maps->members);
+	unmap_array(dp->skel->maps.nexthops, maps->nexthops);
+	unmap_array(dp->skel->maps.limits, maps->limits);
+	unmap_array(dp->skel->maps.limit_sets, maps->limit_sets);
+	unmap_array(dp->skel->maps.meta, maps->meta);
+	unmap_array(dp->skel->maps.explain, maps->explain);
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static __u64 load(const __u64 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static void store(__u64 *word, __u64 value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static void get_capacity(void *arg, struct dp_capacity *ret_capacity)
+{
+	const struct dp_bpf *dp = arg;
+
+	*ret_capacity = dp->maps.capacity;
+}
+
+static int service_set(void *arg, const struct dp_service *service)
+{
+	struct dp_bpf *dp = arg;
+	uint64_t slots = 1ULL << (service->slots_log2 & 63);
+
+	if (!service->is_local && service->slots_base + slots > dp->maps.capacity.slots)
+		return -EINVAL;
+	return placement_set(dp->placement, service);
+}
+
+static int service_delete(void *arg, const struct dp_service *service)
+{
+	struct dp_bpf *dp = arg;
+
+	return placement_delete(dp->placement, service);
+}
+
+static int member_set(void *arg, uint32_t index, const struct sluice_member *member)
+{
+	struct dp_bpf *dp = arg;
+	struct sluice_member *cell = &dp->maps.members[index];
+
+	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
+		return -EINVAL;
+	store(&cell->word, 0);
+	memcpy((char *)cell + sizeof(cell->word), (const char *)member + sizeof(cell->word),
+	       sizeof(*cell) - sizeof(cell->word));
+	store(&cell->word, member->word);
+	return 0;
+}
+
+static int member_set_word(void *arg, uint32_t index, uint64_t word)
+{
+	struct dp_bpf *dp = arg;
+
+	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
+		return -EINVAL;
+	store(&dp->maps.members[index].word, word);
+	return 0;
+}
+
+static int nexthop_set(void *arg, uint32_t index, const struct sluice_nexthop *nexthop)
+{
+	struct dp_bpf *dp = arg;
+
+	if (index == SLUICE_NEXTHOP_NONE || index >= dp->maps.capacity.nexthops)
+		return -EINVAL;
+	dp->maps.nexthops[index] = *nexthop;
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* before a member's word can name it */
+	return 0;
+}
+
+static int nexthop_clear(void *arg, uint32_t index)
+{
+	struct dp_bpf *dp = arg;
+
+	if (index == SLUICE_NEXTHOP_NONE || index >= dp->maps.capacity.nexthops)
+		return -EINVAL;
+	memset(&dp->maps.nexthops[index], 0, sizeof(dp->maps.nexthops[index]));
+	return 0;
+}
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+/* Gives the slot its owner, for new flows and old ones; flags stay. Returns whether it moved. */
+static bool slot_set_owner(__u64 *slot, uint32_t owner)
+{
+	__u64 old = load(slot), new;
+
+	do {
+		new = (old & SLOT_FLAGS) | SLUICE_SLOT(owner, owner);
+		if (new == old)
+			return false;
+	} while (!__atomic_compare_exchange_n(slot, &old, new, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return SLUICE_SLOT_CUR(old) != owner || SLUICE_SLOT_DEF(old) != owner;
+}
+
+static int slots_write(void *arg, uint32_t base, uint32_t log2, const uint32_t *owner,
+		       const uint32_t *runner, uint32_t *ret_moved)
+{
+	struct dp_bpf *dp = arg;
+	uint32_t count, i, moved = 0;
+	uint64_t pair;
+
+	if (log2 < 1 || log2 > SLUICE_SLOTS_LOG2_MAX || base & 1 ||
+	    base + (1ULL << log2) > dp->maps.capacity.slots)
+		return -EINVAL;
+	count = 1U << log2;
+	for (i = 0; i < count; i++)
+		if (owner[i] >= dp->maps.capacity.members || runner[i] >= dp->maps.capacity.members)
+			return -EINVAL;
+	for (i = 0; i < count; i++)
+		moved += slot_set_owner(&dp->maps.slots[base + i], owner[i]);
+	for (i = 0; i < count; i += 2) {
+		pair = runner[i] | (uint64_t)runner[i + 1] << 32;
+		if (load(&dp->maps.runners[(base + i) / 2]) != pair)
+			store(&dp->maps.runners[(base + i) / 2], pair);
+	}
+	if (ret_moved)
+		*ret_moved = moved;
+	return 0;
+}
+
+/* ---- limits --------------------------------------------------------------------------------- */
+
+/* The rate counts in units that the word defines. Where both change under traffic, the limit is
+ * off for the moment in between, rather than wrong. */
+static int limit_set(void *arg, uint32_t index, const struct sluice_limit *limit)
+{
+	struct dp_bpf *dp = arg;
+	struct sluice_limit *cell = &dp->maps.limits[index];
+
+	if (index == SLUICE_LIMIT_NONE || index >= dp->maps.capacity.limits)
+		return -EINVAL;
+	if (cell->rate != limit->rate)
+		store(&cell->word, 0);
+	cell->id = limit->id;
+	store(&cell->rate, limit->rate);
+	store(&cell->word, limit->word);
+	return 0;
+}
+
+static int limit_clear_region(void *arg, uint32_t base, uint32_t log2)
+{
+	struct dp_bpf *dp = arg;
+	struct sluice_limit_set *set;
+	uint32_t i, way;
+
+	if (log2 > 31 || base + (1ULL << log2) > dp->maps.capacity.limit_sets)
+		return -EINVAL;
+	for (i = 0; i < 1U << log2; i++) {
+		set = &dp->maps.limit_sets[base + i];
+		for (way = 0; way < SLUICE_LIMIT_WAYS; way++)
+			if (set->source[way]) /* untouched pages stay shared and cold */
+				__atomic_store_n(&set->source[way], 0, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* ---- adoption ------------------------------------------------------------------------------- */
+
+static void adopt_service(const struct sluice_service *cell, struct dp_adopted *adopted,
+			  size_t *capacity, const struct placement *placement)
+{
+	const struct sluice_service *address = placement_find(placement, &cell->addr, 0, 0);
+	struct dp_service *service;
+	int i;
+
+	adopted->services = util_grow(adopted->services, capacity, adopted->service_count + 1,
+				      sizeof(*adopted->services));
+	service = &adopted->services[adopted->service_count++];
+	service->id = cell->id;
+	service->addr = cell->addr;
+	service->port = ntohs(cell->port_be);
+	service->proto = cell->proto;
+	service->is_local = cell->word & SLUICE_SVC_F_LOCAL;
+	service->is_unknown_port_passed = address && address->word & SLUICE_SVC_F_PASS_UNKNOWN;
+	service->slots_base = (uint32_t)SLUICE_SVC_BASE(cell->word);
+	service->slots_log2 = (uint32_t)SLUICE_SVC_LOG2(cell->word);
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+		service->limits[i] = (uint16_t)SLUICE_SVC_LIMIT(cell->limits, i);
+}
+
+static void adopt_cells(const struct dp_maps *maps, const struct placement *placement,
+			struct dp_adopted *adopted)
+{
+	size_t services = 0, members = 0, nexthops = 0, limits = 0, n;
+	uint32_t i;
+
+	for (i = 0; i < maps->capacity.service_cells; i++)
+		if (maps->services[i].word && !(maps->services[i].word & SLUICE_SVC_F_ADDRESS))
+			adopt_service(&maps->services[i], adopted, &services, placement);
+	for (i = 1; i < maps->capacity.members; i++) {
+		if (!maps->members[i].word)
+			continue;
+		n = adopted->member_count++;
+		adopted->members =
+			util_grow(adopted->members, &members, n + 1, sizeof(*adopted->members));
+		adopted->members[n].index = i;
+		adopted->members[n].member = maps->members[i];
+	}
+	for (i = 1; i < maps->capacity.nexthops; i++) {
+		if (!(maps->nexthops[i].flags & SLUICE_NEXTHOP_F_USED))
+			continue;
+		n = adopted->nexthop_count++;
+		adopted->nexthops =
+			util_grow(adopted->nexthops, &nexthops, n + 1, sizeof(*adopted->nexthops));
+		adopted->nexthops[n].index = i;
+		adopted->nexthops[n].nexthop = maps->nexthops[i];
+	}
+	for (i = 1; i < maps->capacity.limits; i++) {
+		if (!maps->limits[i].word)
+			continue;
+		n = adopted->limit_count++;
+		adopted->limits =
+			util_grow(adopted->limits, &limits, n + 1, sizeof(*adopted->limits));
+		adopted->limits[n].index = i;
+		adopted->limits[n].limit = maps->limits[i];
+	}
+}
+
+static int adopt(void *arg, struct dp_adopted *ret_adopted)
+{
+	struct dp_bpf *dp = arg;
+	int ret;
+
+	memset(ret_adopted, 0, sizeof(*ret_adopted));
+	if (!dp->is_adopted)
+		return 0;
+	ret = placement_adopt(dp->placement);
+	if (!ret)
+		adopt_cells(&dp->maps, dp->placement, ret_adopted);
+	return ret;
+}
+
+struct dataplane dp_bpf_port(struct dp_bpf *dp)
+{
+	static const struct dataplane_ops ops = {
+		.capacity = get_capacity,
+		.adopt = adopt,
+		.service_set = service_set,
+		.service_delete = service_delete,
+		.member_set = member_set,
+		.member_set_word = member_set_word,
+		.nexthop_set = nexthop_set,
+		.nexthop_clear = nexthop_clear,
+		.slots_write = slots_write,
+		.limit_set = limit_set,
+		.limit_clear_region = limit_clear_region,
+		.member_stats = dp_member_stats,
+		.member_stats_reset = dp_member_stats_reset,
+		.limit_stats = dp_limit_stats,
+		.verdict_stats = dp_verdict_stats,
+	};
+
+	return (struct dataplane){.ops = &ops, .dp = dp};
+}

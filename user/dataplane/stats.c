@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Per-CPU counters, summed. */
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "dataplane/dp_internal.h"
+#include "sluice.skel.h"
+
+#define VALUE_BYTES_MAX 32
+
+_Static_assert(sizeof(struct sluice_member_stats) <= VALUE_BYTES_MAX, "buffer");
+_Static_assert(sizeof(struct sluice_limit_stats) <= VALUE_BYTES_MAX, "buffer");
+_Static_assert(sizeof(struct sluice_event_gate) <= VALUE_BYTES_MAX, "buffer");
+
+int dp_stats_open(struct dp_bpf *dp)
+{
+	dp->cpus = libbpf_num_possible_cpus();
+	if (dp->cpus <= 0)
+		return -EIO;
+	dp->percpu = util_alloc_array((size_t)dp->cpus, VALUE_BYTES_MAX);
+	return 0;
+}
+
+/* All these values are arrays of 64-bit counters. */
+static int sum(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t index, void *ret_sums)
+{
+	size_t words = bpf_map__value_size(map) / sizeof(uint64_t), i;
+	uint64_t sums[VALUE_BYTES_MAX / sizeof(uint64_t)] = {};
+	const uint64_t *value = dp->percpu;
+	int cpu;
+
+	if (index >= bpf_map__max_entries(map))
+		return -EINVAL;
+	if (bpf_map_lookup_elem(bpf_map__fd(map), &index, dp->percpu))
+		return -errno;
+	for (cpu = 0; cpu < dp->cpus; cpu++, value += words)
+		for (i = 0; i < words; i++)
+			sums[i] += value[i];
+	memcpy(ret_sums, sums, words * sizeof(uint64_t));
+	return 0;
+}
+
+int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_stats)
+{
+	const struct dp_bpf *dp = arg;
+
+	return sum(dp, dp->skel->maps.member_stats, index, ret_stats);
+}
+
+int dp_member_stats_reset(void *arg, uint32_t index)
+{
+	const struct dp_bpf *dp = arg;
+
+	if (index >= dp->maps.capacity.members)
+		return -EINVAL;
+	memset(dp->percpu, 0, (size_t)dp->cpus * VALUE_BYTES_MAX);
+	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.member_stats), &index, dp->percpu,
+				BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats)
+{
+	const struct dp_bpf *dp = arg;
+
+	return sum(dp, dp->skel->maps.limit_stats, index, ret_stats);
+}
+
+int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX])
+{
+	struct sluice_verdict_stats stats[SLUICE_V_MAX];
+	const struct dp_bpf *dp = arg;
+	uint32_t verdict;
+	int ret;
+
+	for (verdict = 0; verdict < SLUICE_V_MAX; verdict++) {
+		ret = sum(dp, dp->skel->maps.verdict_stats, verdict, &stats[verdict]);
+		if (ret)
+			return ret;
+	}
+	memcpy(ret_stats, stats, sizeof(stats));
+	return 0;
+}
+
+uint64_t dp_bpf_events_suppressed(const struct dp_bpf *dp)
+{
+	struct sluice_event_gate gate;
+
+	return sum(dp, dp->skel->maps.event_gate, 0, &gate) ? 0 : gate.suppressed;
+}
