@@ -40,6 +40,7 @@ LAB_OBJECTS := $(patsubst tests/lib/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/
 BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
 TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
 PACKET_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
+DATAPLANE_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/dataplane/test_%,$(wildcard tests/dataplane/*.c)))
 BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %.bpf.c,$(wildcard tests/bench/*.c)))
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
@@ -109,7 +110,7 @@ $(OUT)/tests/packet/%: $(OUT)/obj/tests/packet/%.o $(PACKET_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
-$(OUT)/tests/dataplane/%: $(OUT)/obj/tests/dataplane/%.o $(TEST_HELPERS) $(ARCHIVES)
+$(OUT)/tests/dataplane/%: $(OUT)/obj/tests/dataplane/%.o $(DATAPLANE_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 

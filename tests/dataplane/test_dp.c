@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Maps, pins and attachments in the real kernel. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <sluice/gcra.h>
+#include <sluice/hash.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "dataplane/dp_bpf.h"
+#include "dataplane/space.h"
+
+#define INSTANCE "sld-test"
+#define DIR SLUICE_PIN_ROOT "/" INSTANCE
+#define LOG2 12
+
+static const struct dp_capacity small = {
+	.service_cells = 1024,
+	.slots = 1 << 14,
+	.members = 1024,
+	.nexthops = 1024,
+	.limits = 64,
+	.limit_sets = 1024,
+};
+
+static struct dp_bpf *open_dp(void)
+{
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_bpf *dp = NULL;
+	struct err e = {};
+
+	if (dp_bpf_open(&options, &dp, &e))
+		fail_msg("%s (%s)", e.text, e.hint);
+	return dp;
+}
+
+static void clean(void)
+{
+	char names[64];
+	struct err e = {};
+
+	if (dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e))
+		fail_msg("%s", e.text);
+	assert_int_not_equal(access(DIR, F_OK), 0);
+}
+
+static struct sluice_addr address(const char *text)
+{
+	struct sluice_addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	return addr;
+}
+
+static struct dp_service web(void)
+{
+	return (struct dp_service){.id = 3,
+				   .addr = address("192.0.2.10"),
+				   .port = 80,
+				   .proto = IPPROTO_TCP,
+				   .slots_base = 4096,
+				   .slots_log2 = LOG2,
+				   .limits = {5},
+				   .is_unknown_port_passed = true};
+}
+
+/* A service with two members, as sync would write it. */
+static void fill(const struct dataplane *port)
+{
+	struct sluice_member member = {.word = SLUICE_MEMBER(9, SLUICE_MODE_IPIP, 0, 1500),
+				       .addr = address("10.0.0.2"),
+				       .service = 3,
+				       .family = SLUICE_FAMILY_V4};
+	struct sluice_nexthop nexthop = {.ifindex = 1, .flags = SLUICE_NEXTHOP_F_USED};
+	struct sluice_limit limit = {
+		.word = SLUICE_LIMIT_F_USED, .id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
+	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
+	struct dp_service service = web();
+	uint32_t i, moved;
+
+	for (i = 0; i < 1 << LOG2; i++) {
+		owner[i] = 7 + i % 2;
+		runner[i] = 8 - i % 2;
+	}
+	assert_int_equal(port->ops->nexthop_set(port->dp, 9, &nexthop), 0);
+	assert_int_equal(port->ops->member_set(port->dp, 7, &member), 0);
+	assert_int_equal(port->ops->member_set(port->dp, 8, &member), 0);
+	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
+	assert_int_equal(moved, 1 << LOG2);
+	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
+	assert_int_equal(moved, 0);
+	owner[5] = 7;
+	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
+	assert_int_equal(moved, 1);
+	assert_int_equal(port->ops->limit_set(port->dp, 5, &limit), 0);
+	assert_int_equal(port->ops->service_set(port->dp, &service), 0);
+}
+
+static void test_state_survives(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dataplane port = dp_bpf_port(dp);
+	struct dp_service expected = web();
+	struct dp_adopted adopted;
+	struct sluice_meta meta = *dp_bpf_meta(dp);
+
+	(void)state;
+	assert_false(dp_bpf_is_adopted(dp));
+	assert_int_equal(port.ops->adopt(port.dp, &adopted), 0);
+	assert_int_equal(adopted.service_count + adopted.member_count, 0);
+	fill(&port);
+	dp_bpf_close(dp);
+
+	dp = open_dp();
+	port = dp_bpf_port(dp);
+	assert_true(dp_bpf_is_adopted(dp));
+	assert_memory_equal(dp_bpf_meta(dp), &meta, sizeof(meta));
+	assert_int_equal(port.ops->adopt(port.dp, &adopted), 0);
+	assert_int_equal(adopted.service_count, 1);
+	assert_int_equal(adopted.services[0].id, expected.id);
+	assert_true(addr_equal(&adopted.services[0].addr, &expected.addr));
+	assert_int_equal(adopted.services[0].port, 80);
+	assert_int_equal(adopted.services[0].slots_base, 4096);
+	assert_int_equal(adopted.services[0].slots_log2, LOG2);
+	assert_int_equal(adopted.services[0].limits[0], 5);
+	assert_true(adopted.services[0].is_unknown_port_passed);
+	assert_int_equal(adopted.member_count, 2);
+	assert_int_equal(adopted.members[1].index, 8);
+	assert_int_equal(adopted.members[1].member.service, 3);
+	assert_int_equal(adopted.nexthop_count, 1);
+	assert_int_equal(adopted.nexthops[0].index, 9);
+	assert_int_equal(adopted.limit_count, 1);
+	assert_int_equal(adopted.limits[0].limit.rate, SLUICE_LIMIT_RATE(100, 1000));
+	dp_adopted_done(&adopted);
+	dp_bpf_close(dp);
+	clean();
+}
+
+/* The program itself looks the service up: what user space wrote is where it reads. */
+static void test_program_sees_tables(void **state)
+{
+	static const uint8_t frame[] = {
+		2,    0,    0,	 0,  0, 1,  2, 0, 0,  0, 0, 2, 8,    0, /* Ethernet */
+		0x45, 0,    0,	 40, 0, 0,  0, 0, 64, 6, 0, 0, 198,  51,
+		100,  7,    192, 0,  2, 10, /* IPv4 */
+		0x12, 0x34, 0,	 80, 0, 0,  0, 1, 0,  0, 0, 0, 0x50, 2,
+		4,    0,    0,	 0,  0, 0, /* TCP */
+	};
+	struct dp_bpf *dp = open_dp();
+	struct dataplane port = dp_bpf_port(dp);
+	struct sluice_explain explain;
+
+	(void)state;
+	assert_int_equal(dp_bpf_explain(dp, frame, sizeof(frame), &explain), 0);
+	assert_int_equal(explain.verdict, SLUICE_V_not_service);
+	fill(&port);
+	assert_int_equal(dp_bpf_explain(dp, frame, sizeof(frame), &explain), 0);
+	assert_int_equal(explain.service, 3);
+	assert_true(explain.member == 7 || explain.member == 8);
+	assert_in_range(explain.slot, 4096, 8191);
+	assert_int_equal(ntohs(explain.tuple.dport_be), 80);
+	assert_int_equal(dp_bpf_explain(dp, frame, 13, &explain), -EMSGSIZE);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_bounds_are_refused(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dataplane port = dp_bpf_port(dp);
+	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
+	struct sluice_member member = {.word = SLUICE_MEMBER_F_USED};
+	struct dp_service service = web();
+
+	(void)state;
+	assert_int_equal(port.ops->member_set(port.dp, 0, &member), -EINVAL);
+	assert_int_equal(port.ops->member_set(port.dp, small.members, &member), -EINVAL);
+	assert_int_equal(port.ops->slots_write(port.dp, small.slots - 2, LOG2, owner, runner, NULL),
+			 -EINVAL);
+	owner[9] = small.members;
+	assert_int_equal(port.ops->slots_write(port.dp, 0, LOG2, owner, runner, NULL), -EINVAL);
+	service.slots_base = small.slots;
+	assert_int_equal(port.ops->service_set(port.dp, &service), -EINVAL);
+	assert_int_equal(port.ops->limit_clear_region(port.dp, 1, 10), -EINVAL);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_sizes_and_keys_must_fit(void **state)
+{
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small, .has_key = true};
+	struct dp_bpf *dp = open_dp();
+	struct err e = {};
+
+	(void)state;
+	dp_bpf_close(dp);
+	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "hash_seed"));
+	options.has_key = false;
+	options.capacity.slots *= 2;
+	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "slots has 16384 entries, the configuration wants 32768"));
+	options.capacity = small;
+	options.capacity.slots = 1000;
+	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
+	assert_int_equal(e.code, ERR_INVALID);
+	options.capacity = small;
+	options.instance = "../x";
+	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
+	assert_int_equal(e.code, ERR_INVALID);
+	clean();
+}
+
+static void test_half_written_pins(void **state)
+{
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_bpf *dp = open_dp();
+	struct err e = {};
+
+	(void)state;
+	dp_bpf_close(dp);
+	/* With a program that might be attached: refused. */
+	assert_int_equal(unlink(DIR "/abi1/members"), 0);
+	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "members"));
+	/* Without one, no packet ever used it: started over. */
+	assert_true(space_try("rm " DIR "/abi1/program-*"));
+	dp = open_dp();
+	assert_false(dp_bpf_is_adopted(dp));
+	assert_int_equal(access(DIR "/abi1/members", F_OK), 0);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_attach_replace_cleanup(void **state)
+{
+	struct dp_attachment first, second, listed[4];
+	struct dp_bpf *dp = open_dp();
+	char names[64];
+	struct err e = {};
+
+	(void)state;
+	if (dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &first, &e))
+		fail_msg("%s", e.text);
+	assert_string_equal(first.interface, "dp0");
+	assert_string_equal(first.driver, "veth");
+	assert_false(first.is_generic);
+	assert_false(first.is_adopted);
+	assert_int_equal(first.ifindex, if_nametoindex("dp0"));
+	assert_int_equal(dp_bpf_attachments(dp, listed, 4), 1);
+	/* Again: nothing to do. */
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &second, &e), 0);
+	assert_int_equal(second.program_id, first.program_id);
+	dp_bpf_close(dp);
+
+	dp = open_dp(); /* the next daemon, with a program of its own */
+	assert_int_equal(dp_bpf_attachments(dp, listed, 4), 1);
+	assert_int_equal(listed[0].program_id, first.program_id);
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &second, &e), 0);
+	assert_true(second.is_adopted);
+	assert_int_not_equal(second.program_id, first.program_id);
+	assert_true(space_try("test $(ls " DIR "/abi1 | grep -c program-) = 1"));
+	dp_bpf_close(dp);
+
+	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
+	assert_string_equal(names, "dp0");
+	assert_int_not_equal(access(DIR, F_OK), 0);
+	assert_false(space_try("ip link show dp0 | grep -q xdp"));
+	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
+	assert_string_equal(names, "");
+}
+
+static void test_detach(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dp_attachment attachment;
+	struct err e = {};
+
+	(void)state;
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e), 0);
+	assert_int_equal(dp_bpf_detach(dp, "dp0", &e), 0);
+	assert_false(space_try("ip link show dp0 | grep -q xdp"));
+	assert_int_not_equal(dp_bpf_detach(dp, "dp0", &e), 0);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_foreign_program_stays(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dp_attachment attachment;
+	char names[64];
+	struct err e = {};
+
+	(void)state;
+	space_run("ip link set dev dp0 xdpdrv obj build/bpf/xdp_pass.bpf.o sec xdp");
+	assert_int_not_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &attachment, &e), 0);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "xdp_pass"));
+	assert_non_null(strstr(e.text, "id "));
+	assert_int_not_equal(dp_bpf_detach(dp, "dp0", &e), 0);
+	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
+	assert_string_equal(names, "");
+	assert_true(space_try("ip link show dp0 | grep -q xdp"));
+	space_run("ip link set dev dp0 xdpdrv off");
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_devices_that_cannot(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dp_attachment attachment;
+	struct err e = {};
+
+	(void)state;
+	assert_int_not_equal(dp_bpf_attach(dp, "dp1", XDP_ATTACH_AUTO, &attachment, &e), 0);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_non_null(strstr(e.hint, "dp0"));
+	assert_int_not_equal(dp_bpf_attach(dp, "lo", XDP_ATTACH_NATIVE, &attachment, &e), 0);
+	assert_int_equal(e.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(e.text, "native"));
+	assert_int_equal(dp_bpf_attach(dp, "lo", XDP_ATTACH_AUTO, &attachment, &e), 0);
+	assert_true(attachment.is_generic);
+	assert_int_equal(dp_bpf_detach(dp, "lo", &e), 0);
+	space_run("ip link add br0 type bridge");
+	assert_int_not_equal(dp_bpf_attach(dp, "br0", XDP_ATTACH_AUTO, &attachment, &e), 0);
+	assert_non_null(strstr(e.text, "bridge"));
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_mode_change(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct dp_attachment attachment;
+	struct err e = {};
+
+	(void)state;
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_GENERIC, &attachment, &e), 0);
+	assert_true(attachment.is_generic);
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &attachment, &e), 0);
+	assert_true(attachment.is_generic);
+	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e), 0);
+	assert_false(attachment.is_generic);
+	assert_int_equal(dp_bpf_detach(dp, "dp0", &e), 0);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_tx_ports(void **state)
+{
+	struct dp_bpf *dp = open_dp();
+	struct err e = {};
+
+	(void)state;
+	assert_int_equal(dp_bpf_tx_port_add(dp, if_nametoindex("dp0"), &e), 0);
+	assert_int_equal(dp_bpf_tx_port_add(dp, if_nametoindex("dp0"), &e), 0);
+	assert_int_equal(dp_bpf_tx_port_remove(dp, if_nametoindex("dp0")), 0);
+	assert_int_equal(dp_bpf_tx_port_remove(dp, if_nametoindex("dp0")), -ENOENT);
+	assert_int_not_equal(dp_bpf_tx_port_add(dp, 123456, &e), 0);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_counters_start_at_zero(void **state)
+{
+	struct sluice_verdict_stats verdicts[SLUICE_V_MAX];
+	struct sluice_member_stats member = {.packets = 1};
+	struct sluice_limit_stats limit = {.passed = 1};
+	struct dp_bpf *dp = open_dp();
+	struct dataplane port = dp_bpf_port(dp);
+
+	(void)state;
+	assert_int_equal(port.ops->member_stats(port.dp, 7, &member), 0);
+	assert_int_equal(member.packets, 0);
+	assert_int_equal(port.ops->limit_stats(port.dp, 5, &limit), 0);
+	assert_int_equal(limit.passed, 0);
+	assert_int_equal(port.ops->verdict_stats(port.dp, verdicts), 0);
+	assert_int_equal(verdicts[SLUICE_V_forwarded].packets, 0);
+	assert_int_equal(port.ops->member_stats_reset(port.dp, 7), 0);
+	assert_int_equal(port.ops->member_stats(port.dp, small.members, &member), -EINVAL);
+	assert_true(dp_bpf_events_fd(dp) >= 0);
+	assert_int_equal(dp_bpf_events_read(dp, NULL, NULL), 0);
+	assert_int_equal(dp_bpf_events_suppressed(dp), 0);
+	dp_bpf_close(dp);
+	clean();
+}
+
+static void test_seed_gives_one_key(void **state)
+{
+	struct sluice_hash_key a, b;
+	uint8_t seed[32] = {1, 2, 3};
+	const uint32_t *words = (const uint32_t *)&a;
+	size_t i;
+
+	(void)state;
+	dp_bpf_key_from_seed(seed, &a);
+	dp_bpf_key_from_seed(seed, &b);
+	assert_memory_equal(&a, &b, sizeof(a));
+	for (i = 0; i < sizeof(a) / 4; i++)
+		assert_int_not_equal(words[i], 0);
+	seed[31] = 1;
+	dp_bpf_key_from_seed(seed, &b);
+	for (i = 0; i < 10; i++)
+		assert_int_not_equal(a.nh[0][i], b.nh[0][i]);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	space_enter();
+	space_veth("dp0");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char names[64];
+	struct err e;
+
+	(void)state;
+	return dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_state_survives),
+		cmocka_unit_test(test_program_sees_tables),
+		cmocka_unit_test(test_bounds_are_refused),
+		cmocka_unit_test(test_sizes_and_keys_must_fit),
+		cmocka_unit_test(test_half_written_pins),
+		cmocka_unit_test(test_attach_replace_cleanup),
+		cmocka_unit_test(test_detach),
+		cmocka_unit_test(test_foreign_program_stays),
+		cmocka_unit_test(test_devices_that_cannot),
+		cmocka_unit_test(test_mode_change),
+		cmocka_unit_test(test_tx_ports),
+		cmocka_unit_test(test_counters_start_at_zero),
+		cmocka_unit_test(test_seed_gives_one_key),
+	};
+
+	space_require_root();
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
