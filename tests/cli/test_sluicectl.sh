@@ -1,0 +1,255 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# sluicectl against a daemon's socket that answers as docs/protocol.md says (fake_api.py), and
+# against sockets that do not. Needs no privileges; with root it also looks from an ordinary user.
+# shellcheck disable=SC2317 # functions that tap_fails and the trap call by name
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
+
+BUILD=${SLUICE_BUILD:-build}
+NOBODY=65534
+TEMP=$(mktemp -d /tmp/sluice-cli.XXXXXX) || exit 1
+PIDS=()
+cleanup() {
+	[ ${#PIDS[@]} -eq 0 ] || kill "${PIDS[@]}" 2> /dev/null
+	chmod -R u+rwx "$TEMP"
+	rm -rf "$TEMP"
+}
+trap cleanup EXIT
+chmod 755 "$TEMP"
+cp "$BUILD/bin/sluicectl" "$TEMP/sluicectl" || exit 1 # where any user may run it
+CTL=$TEMP/sluicectl
+unset NO_COLOR
+export http_proxy=http://192.0.2.1:1 TZ=UTC # a proxy must not matter on a unix socket
+
+# start NAME OPTION...: a fake daemon at $TEMP/NAME.sock
+start() {
+	local name=$1
+	shift
+	python3 tests/cli/fake_api.py "$TEMP/$name.sock" "$TEMP/$name.log" "$@" &
+	PIDS+=($!)
+}
+
+await() {
+	for _ in $(seq 100); do
+		[ -S "$TEMP/$1.sock" ] && return
+		sleep 0.1
+	done
+	echo "Bail out! the fake daemon $1 did not start"
+	exit 1
+}
+
+ctl() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	"$CTL" --socket "$TEMP/$name.sock" "$@"
+}
+
+as_nobody() {
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+last_request() { # NAME
+	tail -n 1 "$TEMP/$1.log"
+}
+
+start ok
+start degraded --state degraded
+start fault --state fault
+start hang --behave hang
+start close --behave close
+start garbage --behave garbage
+start forbid --behave forbid
+for name in ok degraded fault hang close garbage forbid; do await "$name"; done
+
+# ---- status
+output=$(ctl ok status)
+tap_is "status ok: exit status" $? 0
+tap_match "status ok: the verdict leads" "$(head -n 1 <<< "$output")" '^OK  web: all 3 members serving$'
+tap_is "status ok: no member lines" "$(grep -c 10.1.0.11 <<< "$output")" 0
+tap_is "status ok: no escapes when not on a terminal" "$(grep -c $'\033' <<< "$output")" 0
+tap_match "status -v: members" "$(ctl ok status -v)" '10\.1\.0\.11:443 +100 +100% +33\.3%'
+output=$(ctl degraded status)
+tap_is "status degraded: exit status" $? 1
+tap_match "status degraded: the verdict leads" "$(head -n 1 <<< "$output")" '^DEGRADED  web: 2 of 3'
+tap_match "status degraded: why" "$output" '^  why     10\.3\.0\.11 ejected'
+tap_match "status degraded: what next" "$output" '^  next    sluicectl member show web'
+tap_match "status degraded: the member" "$output" '10\.3\.0\.11:443 .* connect timed out +ejected 4 min'
+tap_fails "status fault: exit status" 1 '^FAULT  web: no member serves' ctl fault status
+for name in ok degraded fault; do
+	tap_is "status $name -v: at most 100 columns" \
+		"$(ctl $name status -v | awk 'length($0) > 100' | wc -l)" 0
+done
+wanted=$(curl -s --noproxy '*' --unix-socket "$TEMP/degraded.sock" http://sluice/v1/services)
+tap_is "--json prints the document unchanged" "$(ctl degraded --json service list)" "$wanted"
+tap_fails "--json status: exit status as without" 1 '"state": "degraded"' ctl degraded status --json
+
+# ---- on a terminal
+if command -v script > /dev/null; then
+	on_terminal="stty cols 60; TERM=xterm $CTL --socket $TEMP/degraded.sock"
+	output=$(script -qec "$on_terminal member list web" /dev/null)
+	tap_match "a terminal: colours" "$output" $'\033\\[31m'
+	plain=$(sed $'s/\033\\[[0-9;]*m//g; s/\r//' <<< "$output")
+	tap_is "a terminal of 60 columns: fits" "$(awk 'length($0) > 60' <<< "$plain" | wc -l)" 0
+	tap_match "a terminal of 60 columns: the state stays" "$plain" 'ejected 4 m'
+	output=$(NO_COLOR=1 script -qec "$on_terminal member list web" /dev/null)
+	tap_is "NO_COLOR: none" "$(grep -c $'\033' <<< "$output")" 0
+else
+	tap_skip "a terminal" "script(1) is missing"
+fi
+
+# ---- objects
+tap_match "service list" "$(ctl ok service list)" \
+	'^web +tcp 192\.0\.2\.10:443 +ipip +3/3 +12\.4 k/s +1\.29 M/s +3\.10 G/s +ok +9c41e07a$'
+tap_match "service show" "$(ctl ok service show web)" '^table +9c41e07a, 4,096 slots$'
+tap_match "pool list" "$(ctl ok pool list web)" '^default +100 +ipip +tcp +3$'
+tap_match "pool show" "$(ctl ok pool show web -)" '^check +tcp every 2 s \(500 ms in doubt'
+tap_match "member list" "$(ctl ok member list web)" '^10\.3\.0\.11:443 +50 '
+tap_is "member list --json: one list of all pools" \
+	"$(ctl ok member list web --json | python3 -c 'import json, sys
+print(" ".join(m["address"] for m in json.load(sys.stdin)["members"]))')" \
+	"10.1.0.11 10.2.0.11 10.3.0.11"
+tap_match "member show" "$(ctl ok member show web 10.1.0.11:443)" '^next hop +resolved by 02:00'
+tap_is "member show: the port is encoded" "$(last_request ok)" \
+	"GET /v1/services/web/pools/-/members/10.1.0.11%3A443 "
+tap_match "limit list" "$(ctl ok limit list)" '^per-client +new conn +50/s /32 /64 +200 +enforce'
+tap_match "limit show" "$(ctl ok limit show per-client)" '^mode +enforce \(shadow in the file\)$'
+tap_match "stats" "$(ctl ok stats)" '^limit +drop +38,100 +2\.29 MB +refused by'
+tap_is "stats: without packets only with -v" \
+	"$(ctl ok stats | grep -c too_big) $(ctl ok stats -v | grep -c too_big)" "0 1"
+tap_match "events" "$(ctl ok events --since 1)" \
+	'^ +2  2023-11-14 22:13  member_down +web/default/10\.3\.0\.11:443: connect timed out'
+tap_is "events --since asks the daemon" "$(last_request ok)" "GET /v1/events?since=1 "
+tap_fails "events: a gap is said" 0 'some events between are lost' ctl ok events --since 2
+output=$(timeout 3 "$CTL" --socket "$TEMP/ok.sock" events --follow --json)
+tap_is "events --follow: each event once" "$(grep -c '"seq":' <<< "$output")" 3
+tap_is "metrics" "$(ctl ok metrics)" "sluice_up 1"
+tap_match "version" "$(ctl ok version)" '^sluiced +0\.1\.0, maps of ABI 1$'
+
+# ---- changes
+tap_is "member add" "$(ctl ok member add web 10.9.0.1 --weight 30)" \
+	"web/default 10.9.0.1:443: weight 30, checking"
+tap_is "member add: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.9.0.1 {"weight":30}'
+tap_is "member remove" "$(ctl ok member remove web 10.9.0.1 --pool default)" \
+	"10.9.0.1: removed from web"
+tap_is "member remove: the request" "$(last_request ok)" \
+	"DELETE /v1/services/web/pools/default/members/10.9.0.1 "
+tap_is "member weight" "$(ctl ok member weight web 10.1.0.11 50)" \
+	"web/default 10.1.0.11:443: weight 50 (100 in the file), serving"
+tap_is "member maint" "$(ctl ok member maint web 10.1.0.11)" \
+	"web/default 10.1.0.11:443: weight 50 (100 in the file), maintenance"
+tap_is "member ready" "$(ctl ok member ready web 10.1.0.11)" \
+	"web/default 10.1.0.11:443: weight 50 (100 in the file), serving"
+tap_is "member ready: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"ready"}'
+tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
+	"limit per-client: mode disabled (shadow in the file)"
+tap_is "reload" "$(ctl ok reload)" "reloaded: revision 88 is running"
+tap_is "reload --force: the request" "$(ctl degraded reload --force && last_request degraded)" \
+	$'reloaded: revision 88 is running\nPOST /v1/config/reload {"force":true}'
+tap_match "detach" "$(ctl ok detach)" '^detached from eth0$'
+
+# ---- refusals, each with its exit status
+tap_fails "1: a weight out of range" 1 'weight 70000 is out of range \(at /weight\)' \
+	ctl ok member weight web 10.1.0.11 70000
+tap_fails "1: every mistake of a reload" 1 'line 15: services.web.members\[1\].weight: weight 70000' \
+	ctl fault reload
+tap_fails "1: no JSON" 1 'is .*garbage.sock the control socket' ctl garbage service list
+tap_fails "2: unknown command" 2 "did you mean 'status'" "$CTL" statsus
+tap_fails "2: no number" 2 "'many' is not a whole number" ctl ok member weight web 10.1.0.11 many
+tap_fails "2: no address" 2 "'10.1.0.300' is not ADDRESS" ctl ok member add web 10.1.0.300
+tap_fails "2: a socket path too long" 2 'has 1 to 107 bytes' \
+	"$CTL" --socket "/$(printf '%0200d' 0)" status
+tap_fails "2: nothing at all" 2 'usage: sluicectl' "$CTL"
+tap_fails "3: unknown member, with a suggestion" 3 'did you mean 10\.1\.0\.11\?' \
+	ctl ok member show web 10.1.0.12
+tap_fails "3: unknown service" 3 'no service wob' ctl ok member weight wob 10.1.0.11 5
+tap_fails "3: unknown limit" 3 'did you mean per-client\?' ctl ok limit show per-cleint
+tap_fails "--json: the error's document, too" 3 '^\{"error": \{"code": "not_found"' \
+	ctl ok --json limit show nothing
+tap_fails "4: no socket, with the fix" 4 'no socket at .*/none.sock' ctl none service list
+tap_fails "4: status says so first" 4 'FAULT  sluiced is not running' ctl none status
+tap_fails "4: no socket, the fix" 4 'sudo systemctl start sluiced' ctl none service list
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$TEMP/stale.sock"
+tap_fails "4: a stale socket" 4 'nobody listens at .*/stale.sock' ctl stale service list
+tap_fails "4: closed without an answer" 4 'no valid answer' ctl close service list
+tap_fails "4: version still prints its own" 4 '^sluicectl [0-9]' ctl none version
+tap_fails "4: a wrong --socket is no dead daemon to detach" 4 'with --instance NAME' ctl none detach
+tap_fails "5: refused by role" 5 'members of the group sluice may' ctl forbid reload
+tap_fails "6: conflict" 6 'reload --force does it' ctl degraded reload
+tap_fails "7: no answer in time" 7 'within 1 s' ctl hang --timeout 1 status
+
+# ---- without permission
+mkdir -m 750 "$TEMP/closed"
+if [ "$(id -u)" -eq 0 ]; then
+	chgrp daemon "$TEMP/closed"
+	tap_fails "5: not permitted, the group is named" 5 'join the group daemon' \
+		as_nobody "$CTL" --socket "$TEMP/closed/control.sock" status
+	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl detach' \
+		as_nobody "$CTL" --instance sli-none detach
+	tap_fails "0: detach without the daemon, nothing there" 0 \
+		'^nothing of instance sli-none was attached or pinned$' "$CTL" --instance sli-none detach
+	tap_is "0: the same as JSON" "$("$CTL" --instance sli-none --json detach)" '{"detached":[]}'
+else
+	chmod 000 "$TEMP/closed"
+	tap_fails "5: not permitted" 5 'not permitted to connect to' \
+		"$CTL" --socket "$TEMP/closed/control.sock" status
+	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl detach' \
+		"$CTL" --instance sli-none detach
+	tap_skip "0: detach without the daemon, nothing there" "needs root"
+	tap_skip "0: the same as JSON" "needs root"
+fi
+
+# ---- check, without any daemon
+cat > "$TEMP/good.yaml" << EOF
+version: 1
+interfaces: [eth0]
+services:
+  web: {listen: tcp 192.0.2.10:443, mode: ipip, check: tcp, limits: [all], members: [10.1.0.1, "2001:db8::1"]}
+  dns: {listen: udp 192.0.2.53:53, mode: l2, check: none, members: [10.1.0.2]}
+limits:
+  all: {count: new-connections, rate: 50/s, burst: 200, mode: shadow}
+EOF
+cat > "$TEMP/bad.yaml" << EOF
+version: 1
+interfaces: [eth0]
+services:
+  web: {listen: tcp 192.0.2.10:443, mode: ipop, check: tcp, members: [10.1.0.1]}
+  dns: {listen: udp 192.0.2.53:53, mode: l2, members: [{address: 10.1.0.2, weight: 70000}]}
+EOF
+output=$("$CTL" check "$TEMP/good.yaml")
+tap_is "check: exit status" $? 0
+tap_match "check: summary" "$output" '^OK  .*/good.yaml: 2 services, 3 members, 1 limit$'
+tap_match "check: what a tunnel costs" "$output" '^web .* ipip +2  20 bytes, 40 to IPv6 members$'
+tap_match "check: what a rewrite costs" "$output" '^dns .* l2 +1  nothing$'
+tap_is "check --json" "$("$CTL" check --json "$TEMP/good.yaml")" \
+	'{"ok":true,"services":2,"members":3,"limits":1}'
+tap_fails "check: a mistake, with line and path" 1 '^.*/bad.yaml:4: services.web.mode: "ipop" must' \
+	"$CTL" check "$TEMP/bad.yaml"
+tap_fails "check: the other one, too" 1 'bad.yaml:5: services.dns.members\[0\].weight: ' \
+	"$CTL" check "$TEMP/bad.yaml"
+sed 's/burst: 200/burst: 1/; s/rate: 50/rate: 50000/' "$TEMP/good.yaml" > "$TEMP/burst.yaml"
+tap_fails "check: a burst too small for the clock" 1 'burst.yaml:7: limits.all.*burst' \
+	"$CTL" check "$TEMP/burst.yaml"
+tap_fails "check: no such file" 3 'cannot read .*/none.yaml: No such file' "$CTL" check "$TEMP/none.yaml"
+
+# ---- completion
+complete() { # WORD...: what the shell offers for the last one
+	PATH=$TEMP:$PATH bash -c '. deploy/completion/sluicectl
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_sluicectl; echo "${COMPREPLY[*]}"' bash sluicectl --socket "$TEMP/ok.sock" "$@"
+}
+tap_is "completion: commands" "$(complete member re)" "remove ready"
+tap_is "completion: services of the daemon" "$(complete service show "")" "web"
+tap_is "completion: members of the service" "$(complete member show web 10.3)" "10.3.0.11:443"
+tap_is "completion: limits" "$(complete limit mode per)" "per-client"
+tap_is "completion: modes" "$(complete limit mode per-client s)" "shadow"
+tap_is "completion: values of options" "$(complete member list web --pool d)" "default"
+
+tap_done
