@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/sync.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "core/sync_internal.h"
+
+#define LIMIT_SETS_MIN_LOG2 7 /* 1024 sources */
+
+struct sync *sync_new(struct model *model, const struct dataplane *dataplane, uint64_t seed,
+		      uint32_t tick_ns)
+{
+	struct sync *sync = util_alloc(sizeof(*sync));
+
+	sync->model = model;
+	sync->dp = *dataplane;
+	sync->seed = seed;
+	sync->tick_ns = tick_ns;
+	sync_op(sync, capacity, &sync->capacity);
+	index_pool_init(&sync->member_indices, sync->capacity.members);
+	index_pool_init(&sync->nexthop_indices, sync->capacity.nexthops);
+	region_pool_init(&sync->slot_regions, sync->capacity.slots, SLUICE_SLOTS_LOG2_MIN);
+	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, LIMIT_SETS_MIN_LOG2);
+	sync->limits = util_alloc_array(sync->capacity.limits + 1, sizeof(*sync->limits));
+	sync->by_index = util_alloc_array(sync->capacity.members + 1, sizeof(struct sync_member *));
+	return sync;
+}
+
+void sync_free(struct sync *sync)
+{
+	struct sync_service *service, *next;
+
+	if (!sync)
+		return;
+	sync_members_free(sync);
+	HASH_ITER (hh, sync->services, service, next) {
+		HASH_DEL(sync->services, service);
+		sync_service_free(service);
+	}
+	index_pool_done(&sync->member_indices);
+	index_pool_done(&sync->nexthop_indices);
+	region_pool_done(&sync->slot_regions);
+	region_pool_done(&sync->limit_regions);
+	free(sync->limits);
+	free(sync->by_index);
+	free(sync->queue);
+	free(sync);
+}
+
+static bool is_in(const struct sync_service *service, const uint32_t *ids, size_t count)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (ids[middle] < service->id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && ids[low] == service->id;
+}
+
+static int id_compare(const void *a, const void *b)
+{
+	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+
+	return (i > j) - (i < j);
+}
+
+/* Before anything is added: a new service may listen where a removed one did. */
+static void services_remove(struct sync *sync, struct errs *errors)
+{
+	size_t i, count = model_service_count(sync->model);
+	AUTO_FREE uint32_t *ids = util_alloc_array(count + 1, sizeof(*ids));
+	struct sync_service *service, *next;
+
+	for (i = 0; i < count; i++)
+		ids[i] = model_service_at(sync->model, i)->id;
+	qsort(ids, count, sizeof(*ids), id_compare);
+	HASH_ITER (hh, sync->services, service, next) {
+		int ret;
+
+		if (is_in(service, ids, count))
+			continue;
+		ret = sync_service_remove(sync, service);
+		if (ret == 0)
+			continue;
+		sync->is_removing = true;
+		errs_add(errors, ERR_SYSTEM, "services",
+			 "a removed service cannot be deleted from the maps: %s (tried again)",
+			 strerror(-ret));
+	}
+}
+
+int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
+{
+	uint64_t revision = model_revision(sync->model);
+	bool is_changed = revision != sync->revision || sync->is_removing;
+	size_t i, errors_before = errors->count;
+	int ret;
+
+	sync->now_ms = now_ms;
+	sync->turn++;
+	sync->is_removing = false;
+	sync_members_tick(sync);
+	region_pool_tick(&sync->slot_regions, now_ms);
+	region_pool_tick(&sync->limit_regions, now_ms);
+
+	sync_limits_update(sync, errors);
+	if (is_changed)
+		services_remove(sync, errors);
+	for (i = 0; i < model_service_count(sync->model); i++) {
+		struct model_service *model = model_service_at(sync->model, i);
+
+		if (model->is_dirty && sync_service_update(sync, model, errors) == 0)
+			model->is_dirty = false;
+	}
+	/* Now no service names them. */
+	if (is_changed && errors->count == errors_before) {
+		ret = sync_limits_remove(sync);
+		if (ret)
+			errs_add(errors, ERR_SYSTEM, "limits",
+				 "a removed limit cannot be cleared: %s (tried again)",
+				 strerror(-ret));
+	}
+	sync->is_removing |= is_changed && errors->count != errors_before;
+	sync->revision = revision;
+	return errors->count == errors_before ? 0 : -EIO;
+}
+
+bool sync_is_idle(const struct sync *sync)
+{
+	size_t i;
+
+	if (sync->taken || sync->is_removing || sync->revision != model_revision(sync->model))
+		return false;
+	for (i = 0; i < sync->queue_count; i++) {
+		const struct sync_service *service = sync_service_find(sync, sync->queue[i]);
+
+		if (service && service->is_queued)
+			return false;
+	}
+	for (i = 0; i < model_service_count(sync->model); i++) {
+		if (model_service_at(sync->model, i)->is_dirty)
+			return false;
+	}
+	for (i = 0; i < model_limit_count(sync->model); i++) {
+		if (model_limit_at(sync->model, i)->is_dirty)
+			return false;
+	}
+	return true;
+}
+
+static const struct sync_member *find_member(const struct sync *sync, uint64_t id)
+{
+	struct sync_member *member;
+
+	HASH_FIND(hh, sync->members, &id, sizeof(id), member);
+	return member;
+}
+
+uint32_t sync_member_index(const struct sync *sync, uint64_t member_id)
+{
+	const struct sync_member *member = find_member(sync, member_id);
+
+	return member && member->is_written ? member->index : SLUICE_MEMBER_NONE;
+}
+
+uint64_t sync_member_by_index(const struct sync *sync, uint32_t index)
+{
+	return index < sync->capacity.members && sync->by_index[index] ? sync->by_index[index]->id
+								       : 0;
+}
+
+uint32_t sync_table_log2(const struct sync *sync, uint32_t service_id)
+{
+	const struct sync_service *service = sync_service_find(sync, service_id);
+
+	return service && service->has_region ? service->log2 : 0;
+}
+
+uint32_t sync_table_fingerprint(const struct sync *sync, uint32_t service_id)
+{
+	const struct sync_service *service = sync_service_find(sync, service_id);
+
+	return service && service->has_table ? service->fingerprint : 0;
+}
+
+uint32_t sync_member_slot_share(const struct sync *sync, uint64_t member_id)
+{
+	const struct sync_member *member = find_member(sync, member_id);
+	uint64_t share;
+
+	if (!member || !member->service->has_table)
+		return 0;
+	share = (uint64_t)member->slots << 32 >> member->service->log2;
+	return share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
+}
+
+uint64_t sync_slots_moved_total(const struct sync *sync)
+{
+	return sync->slots_moved;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking over pinned maps. Everything found becomes a record, as if this process had written it;
+ * what the configuration still has gets its identity back (services by where they listen, members
+ * by address, limits by their place in a service), and the first sync_run() removes the rest.
+ */
+#include "core/sync_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+struct adopt {
+	struct sync *sync;
+	struct dp_adopted found;
+	struct change *changes; /* what the maps say about members of the model */
+	size_t change_count, change_capacity;
+	struct err *e;
+};
+
+static int damaged(struct adopt *adopt, const char *what, uint32_t number, const char *rule)
+{
+	err_set(adopt->e, ERR_CONFLICT, "maps", "the pinned maps are inconsistent: %s %u %s", what,
+		number, rule);
+	err_hint(adopt->e,
+		 "remove them with sluicectl detach (traffic stops until the next start)");
+	return -EUCLEAN;
+}
+
+static const struct dp_service *found_service(const struct adopt *adopt,
+					      const struct model_service *model)
+{
+	size_t i;
+
+	for (i = 0; i < adopt->found.service_count; i++) {
+		const struct dp_service *found = &adopt->found.services[i];
+
+		if (addr_equal(&found->addr, &model->addr) && found->port == model->port &&
+		    found->proto == model->proto)
+			return found;
+	}
+	return NULL;
+}
+
+static void renumber_services(struct adopt *adopt)
+{
+	struct model *model = adopt->sync->model;
+	size_t i, count = model_service_count(model);
+	AUTO_FREE uint32_t *ids = util_alloc_array(count + 1, sizeof(*ids));
+	uint32_t next = 1;
+
+	for (i = 0; i < adopt->found.service_count; i++)
+		next = MAX(next, adopt->found.services[i].id + 1);
+	for (i = 0; i < count; i++) {
+		const struct dp_service *found = found_service(adopt, model_service_at(model, i));
+
+		ids[i] = found ? found->id : next++;
+	}
+	model_renumber_services(model, ids);
+}
+
+static const struct sluice_limit *found_limit(const struct adopt *adopt, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < adopt->found.limit_count; i++) {
+		if (adopt->found.limits[i].index == index)
+			return &adopt->found.limits[i].limit;
+	}
+	return NULL;
+}
+
+static bool is_same_limit(const struct sluice_limit *found, const struct model_limit *limit)
+{
+	return found && SLUICE_LIMIT_COUNT(found->word) == limit->config.count &&
+	       SLUICE_LIMIT_PLEN4(found->word) == limit->config.prefix4 &&
+	       SLUICE_LIMIT_PLEN6(found->word) == limit->config.prefix6 &&
+	       (uint32_t)SLUICE_LIMIT_WAYS << SLUICE_LIMIT_LOG2(found->word) ==
+		       limit->config.sources;
+}
+
+static bool is_listed(const uint32_t *ids, size_t count, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Maps hold no names of limits: the i-th limit of a service is the one that was its i-th. */
+static void match_limits(struct adopt *adopt, const struct model_service *service,
+			 const struct dp_service *found, uint32_t *ids)
+{
+	struct model *model = adopt->sync->model;
+	size_t i, l, count = model_limit_count(model);
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && service->limits[i]; i++) {
+		uint32_t index = found->limits[i];
+
+		if (!index || is_listed(ids, count, index))
+			continue;
+		for (l = 0; l < count; l++) {
+			const struct model_limit *limit = model_limit_at(model, l);
+
+			if (limit->id == service->limits[i] && !ids[l] &&
+			    is_same_limit(found_limit(adopt, index), limit))
+				ids[l] = index;
+		}
+	}
+}
+
+static int renumber_limits(struct adopt *adopt)
+{
+	struct model *model = adopt->sync->model;
+	size_t i, count = model_limit_count(model);
+	AUTO_FREE uint32_t *ids = util_alloc_array(count + 1, sizeof(*ids));
+	uint32_t next = 1;
+
+	for (i = 0; i < model_service_count(model); i++) {
+		const struct model_service *service = model_service_at(model, i);
+		const struct dp_service *found = found_service(adopt, service);
+
+		if (found)
+			match_limits(adopt, service, found, ids);
+	}
+	for (i = 0; i < count; i++) {
+		if (ids[i])
+			continue;
+		while (found_limit(adopt, next) || is_listed(ids, count, next))
+			next++;
+		if (next >= adopt->sync->capacity.limits) {
+			err_set(adopt->e, ERR_CAPACITY, "limits",
+				"the limits of the configuration and of the pinned maps together "
+				"are more than %u",
+				adopt->sync->capacity.limits - 1);
+			err_hint(adopt->e, "start once with fewer limits, or sluicectl detach");
+			return -ENOSPC;
+		}
+		ids[i] = next++;
+	}
+	model_renumber_limits(model, ids);
+	return 0;
+}
+
+static int adopt_limits(struct adopt *adopt)
+{
+	struct sync *sync = adopt->sync;
+	size_t i;
+
+	for (i = 0; i < adopt->found.limit_count; i++) {
+		uint32_t index = adopt->found.limits[i].index;
+		const struct sluice_limit *found = &adopt->found.limits[i].limit;
+
+		if (!index || index >= sync->capacity.limits || sync->limits[index].is_used)
+			return damaged(adopt, "limit", index, "is out of range or there twice");
+		if (region_pool_claim(&sync->limit_regions, SLUICE_LIMIT_BASE(found->word),
+				      SLUICE_LIMIT_LOG2(found->word)))
+			return damaged(adopt, "limit", index, "has an impossible or shared region");
+		sync->limits[index].is_used = true;
+		sync->limits[index].written = *found;
+	}
+	return 0;
+}
+
+static int adopt_services(struct adopt *adopt)
+{
+	struct sync *sync = adopt->sync;
+	size_t i;
+
+	for (i = 0; i < adopt->found.service_count; i++) {
+		const struct dp_service *found = &adopt->found.services[i];
+		struct sync_service *service;
+
+		if (!found->id || sync_service_find(sync, found->id))
+			return damaged(adopt, "service id", found->id, "is used twice");
+		service = sync_service_new(sync, found->id);
+		service->written = *found;
+		service->is_written = true;
+		if (found->is_local)
+			continue;
+		if (region_pool_claim(&sync->slot_regions, found->slots_base, found->slots_log2))
+			return damaged(adopt, "service id", found->id,
+				       "has an impossible or shared slot table");
+		service->has_region = true;
+		service->base = found->slots_base;
+		service->log2 = found->slots_log2;
+	}
+	return 0;
+}
+
+/* Next hops that several entries describe alike stay one: the others are cleared. */
+static int adopt_nexthops(struct adopt *adopt, struct sync_nexthop **by_index)
+{
+	struct sync *sync = adopt->sync;
+	AUTO_FREE uint8_t *is_named = util_alloc_array((size_t)sync->capacity.nexthops + 1, 1);
+	size_t i;
+
+	for (i = 0; i < adopt->found.member_count; i++) {
+		uint32_t index = SLUICE_MEMBER_NEXTHOP(adopt->found.members[i].member.word);
+
+		if (index < sync->capacity.nexthops)
+			is_named[index] = 1;
+	}
+	for (i = 0; i < adopt->found.nexthop_count; i++) {
+		uint32_t index = adopt->found.nexthops[i].index;
+		const struct sluice_nexthop *content = &adopt->found.nexthops[i].nexthop;
+		struct sync_nexthop *same;
+
+		HASH_FIND(hh, sync->nexthops, content, sizeof(*content), same);
+		if (index_pool_claim(&sync->nexthop_indices, index))
+			return damaged(adopt, "next hop", index, "is out of range or there twice");
+		if (is_named[index])
+			by_index[index] = same ? same : sync_nexthop_adopt(sync, index, content);
+		if (!is_named[index] || same)
+			index_pool_give(&sync->nexthop_indices, index, sync->now_ms);
+	}
+	return 0;
+}
+
+static struct change *change_add(struct adopt *adopt, enum change_type type, uint64_t id)
+{
+	struct change *change;
+
+	adopt->changes = util_grow(adopt->changes, &adopt->change_capacity, adopt->change_count + 1,
+				   sizeof(*adopt->changes));
+	change = &adopt->changes[adopt->change_count++];
+	*change = (struct change){.type = type, .member_id = id};
+	return change;
+}
+
+static void nexthop_to_model(const struct sluice_nexthop *from, uint64_t word, struct nexthop *to)
+{
+	*to = (struct nexthop){.ifindex = from->ifindex,
+			       .has_vlan = from->flags & SLUICE_NEXTHOP_F_VLAN,
+			       .src6 = from->src6,
+			       .mtu = SLUICE_MEMBER_MTU(word)};
+	if (to->has_vlan)
+		to->vlan_tci = ntohs(from->vlan_tci_be);
+	memcpy(to->dmac, from->dmac, sizeof(to->dmac));
+	memcpy(to->smac, from->smac, sizeof(to->smac));
+	if (from->src4_be) {
+		to->src4.w_be[2] = htonl(0xffff);
+		to->src4.w_be[3] = from->src4_be;
+	}
+}
+
+/* Until checks and resolver have spoken, what the maps say holds: so the first table is the one
+ * that is there, and no flow moves because the daemon was restarted. */
+static void tell_model(struct adopt *adopt, const struct model_pool *pool, uint64_t id,
+		       const struct sync_member *record)
+{
+	bool is_dead = record->written.word & SLUICE_MEMBER_F_DEAD;
+	struct change *change;
+
+	if (is_dead && pool->check.type != CHECK_NONE) {
+		change = change_add(adopt, CHANGE_MEMBER_HEALTH, id);
+		change->health = HEALTH_DOWN;
+		change->text = "was out before the restart";
+	}
+	if (record->nexthop && !(is_dead && pool->check.type == CHECK_NONE)) {
+		change = change_add(adopt, CHANGE_MEMBER_NEXTHOP, id);
+		change->nexthop_state = NEXTHOP_RESOLVED;
+		nexthop_to_model(&record->nexthop->content, record->written.word, &change->nexthop);
+	}
+}
+
+static const struct model_member *find_in_model(const struct model_service *service,
+						const struct sluice_member *found,
+						const struct model_pool **ret_pool)
+{
+	size_t p;
+
+	if (!service || ntohs(found->port_be) != service->port)
+		return NULL;
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_member *member =
+			model_find_member(&service->pools[p], &found->addr);
+
+		if (member) {
+			*ret_pool = &service->pools[p];
+			return member;
+		}
+	}
+	return NULL;
+}
+
+static int adopt_member(struct adopt *adopt, const struct model_service *model,
+			struct sync_service *service, uint32_t index,
+			const struct sluice_member *found, struct sync_nexthop *nexthop)
+{
+	const struct model_pool *pool = NULL;
+	const struct model_member *member = find_in_model(model, found, &pool);
+	struct sync_member *record;
+
+	/* A second entry of one address is the remains of an unfinished removal. */
+	if (member && sync_member_index(adopt->sync, member->id))
+		member = NULL;
+	record = sync_member_new(adopt->sync, service, member ? member->id : 0, index);
+	record->written = *found;
+	record->is_written = true;
+	if (nexthop) {
+		record->nexthop = nexthop;
+		nexthop->users++;
+	}
+	if (!member)
+		return sync_member_leave(adopt->sync, record);
+	tell_model(adopt, pool, member->id, record);
+	return 0;
+}
+
+static int adopt_members(struct adopt *adopt, struct sync_nexthop **nexthops)
+{
+	struct sync *sync = adopt->sync;
+	size_t count = model_service_count(sync->model), i, s;
+	const struct model_service *model = NULL;
+
+	for (i = 0; i < adopt->found.member_count; i++) {
+		uint32_t index = adopt->found.members[i].index;
+		const struct sluice_member *found = &adopt->found.members[i].member;
+		uint32_t nexthop = SLUICE_MEMBER_NEXTHOP(found->word);
+		struct sync_service *service = sync_service_find(sync, found->service);
+		int ret;
+
+		if (index_pool_claim(&sync->member_indices, index))
+			return damaged(adopt, "member", index, "is out of range or there twice");
+		if (!service) { /* its service was deleted, this entry not yet */
+			index_pool_give(&sync->member_indices, index, sync->now_ms);
+			continue;
+		}
+		if (!model || model->id != found->service) {
+			for (model = NULL, s = 0; s < count && !model; s++) {
+				if (model_service_at(sync->model, s)->id == found->service)
+					model = model_service_at(sync->model, s);
+			}
+		}
+		ret = adopt_member(adopt, model, service, index, found,
+				   nexthop < sync->capacity.nexthops ? nexthops[nexthop] : NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int adopt_all(struct adopt *adopt)
+{
+	struct sync *sync = adopt->sync;
+	AUTO_FREE struct sync_nexthop **nexthops =
+		util_alloc_array((size_t)sync->capacity.nexthops + 1, sizeof(*nexthops));
+	struct errs errors = {0};
+	int ret;
+
+	renumber_services(adopt);
+	ret = renumber_limits(adopt);
+	if (ret == 0)
+		ret = adopt_limits(adopt);
+	if (ret == 0)
+		ret = adopt_services(adopt);
+	if (ret == 0)
+		ret = adopt_nexthops(adopt, nexthops);
+	if (ret == 0)
+		ret = adopt_members(adopt, nexthops);
+	if (ret == 0 && adopt->change_count)
+		ret = model_apply(sync->model, adopt->changes, adopt->change_count, sync->now_ms,
+				  &errors);
+	if (errors.count && adopt->e)
+		*adopt->e = errors.list[0];
+	errs_done(&errors);
+	return ret;
+}
+
+int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e)
+{
+	struct adopt adopt = {.sync = sync, .e = e};
+	int ret;
+
+	sync->now_ms = now_ms;
+	ret = sync_op(sync, adopt, &adopt.found);
+	if (ret) {
+		err_set(e, ERR_CONFLICT, "maps", "the pinned maps cannot be read: %s",
+			strerror(-ret));
+		err_hint(e,
+			 "remove them with sluicectl detach (traffic stops until the next start)");
+		return ret;
+	}
+	ret = adopt_all(&adopt);
+	dp_adopted_done(&adopt.found);
+	free(adopt.changes);
+	return ret;
+}

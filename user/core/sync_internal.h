@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What sync knows about the maps: a record for each thing it has put there. */
+#pragma once
+
+#include <uthash.h>
+
+#include "core/index_pool.h"
+#include "core/region_pool.h"
+#include "core/slots.h"
+#include "core/sync.h"
+
+struct sync_nexthop {
+	struct sluice_nexthop content; /* the key: equal ways share an entry */
+	uint32_t index;
+	uint32_t users;
+	UT_hash_handle hh;
+};
+
+struct sync_member {
+	uint64_t id; /* the model's; 0: adopted, and no longer in the configuration */
+	uint32_t index;
+	struct sluice_member written; /* with the word as the packet path has it */
+	struct sync_nexthop *nexthop; /* that the word names; NULL: none */
+	bool is_written;
+	bool is_leaving; /* gone from the model: rests until no table names it */
+	uint64_t seen;	 /* turn in which the model had it */
+	struct sync_service *service;
+	uint32_t slots; /* owned in the last table */
+	UT_hash_handle hh;
+};
+
+struct sync_service {
+	uint32_t id;
+	bool is_written; /* has a cell */
+	struct dp_service written;
+	bool has_region;
+	uint32_t base;
+	unsigned int log2;
+	struct slots_member *wanted; /* input of the table it should have, by identity */
+	uint32_t wanted_count;
+	unsigned int wanted_log2;
+	struct slots_member *built; /* input of the table it has */
+	uint32_t built_count;
+	bool has_table;
+	uint32_t fingerprint;
+	bool is_queued; /* in sync->queue */
+	bool is_taken;	/* a job is out */
+	bool is_failed; /* the last build could not be written: again at retry_ms */
+	uint64_t retry_ms;
+	struct sync_member **members;
+	size_t member_count, member_capacity;
+	UT_hash_handle hh;
+};
+
+struct sync_limit { /* by index */
+	bool is_used;
+	struct sluice_limit written;
+	uint64_t rest_until_ms;
+};
+
+struct sync {
+	struct model *model;
+	struct dataplane dp;
+	struct dp_capacity capacity;
+	uint64_t seed;
+	uint32_t tick_ns;
+	uint64_t now_ms;
+	uint64_t turn;
+	uint64_t revision; /* of the model when things that went away were last looked for */
+	bool is_removing;  /* something that went away could not be removed yet */
+	struct index_pool member_indices, nexthop_indices;
+	struct region_pool slot_regions, limit_regions;
+	struct sync_nexthop *nexthops;
+	struct sync_member *members;
+	struct sync_service *services;
+	struct sync_limit *limits;
+	struct sync_member **by_index;
+	uint32_t *queue; /* service ids, oldest first */
+	size_t queue_count, queue_capacity;
+	size_t taken; /* jobs that are out */
+	uint64_t slots_moved;
+};
+
+#define sync_op(sync, op, ...) ((sync)->dp.ops->op((sync)->dp.dp, ##__VA_ARGS__))
+
+/* sync_member.c */
+struct sync_member *sync_member_new(struct sync *sync, struct sync_service *service, uint64_t id,
+				    uint32_t index);
+/* Writes what differs from the model. 0 or negative errno. */
+int sync_member_update(struct sync *sync, struct sync_service *service,
+		       const struct model_service *model, size_t pool_position,
+		       const struct model_member *member);
+/* Marks dead; the index is freed by sync_members_retire(). */
+int sync_member_leave(struct sync *sync, struct sync_member *member);
+/* Frees leaving members (or all): no table names them any more. */
+void sync_members_retire(struct sync *sync, struct sync_service *service, bool is_all);
+/* Frees indices that have rested. */
+void sync_members_tick(struct sync *sync);
+struct sync_nexthop *sync_nexthop_adopt(struct sync *sync, uint32_t index,
+					const struct sluice_nexthop *content);
+void sync_members_free(struct sync *sync);
+
+/* sync_service.c */
+struct sync_service *sync_service_find(const struct sync *sync, uint32_t id);
+struct sync_service *sync_service_new(struct sync *sync, uint32_t id);
+int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors);
+/* Deletes the cell, frees members and region, then the record. */
+int sync_service_remove(struct sync *sync, struct sync_service *service);
+/* The cell that the service should have with the region it has now. */
+void sync_service_desired(const struct sync_service *service, const struct model_service *model,
+			  struct dp_service *ret_desired);
+void sync_service_free(struct sync_service *service);
+
+/* sync_table.c */
+void sync_table_want(struct sync *sync, struct sync_service *service,
+		     const struct model_service *model);
+void sync_table_queue(struct sync *sync, struct sync_service *service);
+
+/* sync_limit.c */
+void sync_limits_update(struct sync *sync, struct errs *errors);
+/* Clears limits that the model no longer has. 0 or negative errno. */
+int sync_limits_remove(struct sync *sync);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Limits: the entry's index is the limit's id; its sources have a region of sets. */
+#include "core/sync_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "core/gcra_config.h"
+
+#define REGION_BITS (0x3fULL << 32 | 0xffffffffULL)
+#define MODE_BITS (3ULL << 48)
+
+static unsigned int sets_log2(const struct limit_config *config)
+{
+	return (unsigned int)__builtin_ctz(config->sources / SLUICE_LIMIT_WAYS);
+}
+
+/* The word without base and size of its region. */
+static uint64_t limit_word(const struct limit_config *config, uint32_t k)
+{
+	return (uint64_t)k << 38 | (uint64_t)config->count << 44 | (uint64_t)config->mode << 48 |
+	       SLUICE_LIMIT_F_USED | (uint64_t)(config->prefix4 - 1) << 51 |
+	       (uint64_t)(config->prefix6 - 1) << 56;
+}
+
+/* Sources' states stay meaningful while unit, prefixes, what is counted and size do. */
+static bool is_state_kept(const struct sync_limit *limit, uint64_t word, unsigned int log2)
+{
+	return limit->is_used && SLUICE_LIMIT_LOG2(limit->written.word) == log2 &&
+	       ((limit->written.word ^ word) & ~REGION_BITS & ~MODE_BITS) == 0;
+}
+
+static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t index,
+		       const struct sluice_limit *entry)
+{
+	int ret;
+
+	if (limit->is_used && limit->written.word == entry->word &&
+	    limit->written.rate == entry->rate)
+		return 0;
+	ret = sync_op(sync, limit_set, index, entry);
+	if (ret)
+		return ret;
+	limit->written = *entry;
+	limit->is_used = true;
+	return 0;
+}
+
+static int limit_update(struct sync *sync, const struct model_limit *model)
+{
+	struct sync_limit *limit = &sync->limits[model->id];
+	const struct limit_config *config = &model->config;
+	unsigned int log2 = sets_log2(config);
+	struct sluice_limit entry = {.id = model->id};
+	struct gcra_params params;
+	uint64_t old_word = limit->written.word;
+	bool was_used = limit->is_used;
+	uint32_t base;
+	int ret;
+
+	ret = gcra_params_make(config->rate_n, config->rate_s, config->burst, sync->tick_ns,
+			       &params, NULL);
+	if (ret)
+		return ret;
+	entry.word = limit_word(config, params.k);
+	entry.rate = SLUICE_LIMIT_RATE(params.inc, params.tau);
+	if (is_state_kept(limit, entry.word, log2)) {
+		entry.word |= limit->written.word & REGION_BITS;
+		return limit_write(sync, limit, model->id, &entry);
+	}
+	if (!was_used && limit->rest_until_ms > sync->now_ms)
+		return -EAGAIN;
+	ret = region_pool_take(&sync->limit_regions, log2, &base);
+	if (ret)
+		return ret;
+	entry.word |= (uint64_t)log2 << 32 | base;
+	ret = sync_op(sync, limit_clear_region, base, log2);
+	if (ret == 0)
+		ret = limit_write(sync, limit, model->id, &entry);
+	if (ret) {
+		region_pool_give(&sync->limit_regions, base, log2, sync->now_ms);
+		return ret;
+	}
+	if (was_used)
+		region_pool_give(&sync->limit_regions, SLUICE_LIMIT_BASE(old_word),
+				 SLUICE_LIMIT_LOG2(old_word), sync->now_ms);
+	return 0;
+}
+
+void sync_limits_update(struct sync *sync, struct errs *errors)
+{
+	size_t i;
+
+	for (i = 0; i < model_limit_count(sync->model); i++) {
+		struct model_limit *model = model_limit_at(sync->model, i);
+		struct err *e;
+		int ret;
+
+		if (!model->is_dirty)
+			continue;
+		ret = model->id < sync->capacity.limits ? limit_update(sync, model) : -ENOSPC;
+		if (ret == 0) {
+			model->is_dirty = false;
+		} else if (ret != -EAGAIN) {
+			e = errs_add(errors, ret == -ENOSPC ? ERR_CAPACITY : ERR_SYSTEM,
+				     model->config.name, "limit %s: cannot write it: %s",
+				     model->config.name, strerror(-ret));
+			err_hint(e, "tried again; if it lasts, raise capacity.limit_sources");
+		}
+	}
+}
+
+int sync_limits_remove(struct sync *sync)
+{
+	const struct sluice_limit nothing = {0};
+	uint32_t index;
+	int ret, worst = 0;
+
+	for (index = 1; index < sync->capacity.limits; index++) {
+		struct sync_limit *limit = &sync->limits[index];
+
+		if (!limit->is_used || model_limit_by_id(sync->model, index))
+			continue;
+		ret = sync_op(sync, limit_set, index, &nothing);
+		if (ret) {
+			worst = ret;
+			continue;
+		}
+		region_pool_give(&sync->limit_regions, SLUICE_LIMIT_BASE(limit->written.word),
+				 SLUICE_LIMIT_LOG2(limit->written.word), sync->now_ms);
+		*limit = (struct sync_limit){.rest_until_ms = sync->now_ms + SLUICE_REUSE_AFTER_MS};
+	}
+	return worst;
+}

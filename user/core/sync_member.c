@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Members and their next hops: entries, words, dead marks. */
+#include "core/sync_internal.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+static void nexthop_content(const struct nexthop *from, struct sluice_nexthop *ret_content)
+{
+	*ret_content = (struct sluice_nexthop){
+		.ifindex = from->ifindex, .flags = SLUICE_NEXTHOP_F_USED, .src6 = from->src6};
+	if (from->has_vlan) {
+		ret_content->flags |= SLUICE_NEXTHOP_F_VLAN;
+		ret_content->vlan_tci_be = htons(from->vlan_tci);
+	}
+	memcpy(ret_content->dmac, from->dmac, sizeof(ret_content->dmac));
+	memcpy(ret_content->smac, from->smac, sizeof(ret_content->smac));
+	ret_content->src4_be = from->src4.w_be[3];
+}
+
+struct sync_nexthop *sync_nexthop_adopt(struct sync *sync, uint32_t index,
+					const struct sluice_nexthop *content)
+{
+	struct sync_nexthop *nexthop = util_alloc(sizeof(*nexthop));
+
+	nexthop->content = *content;
+	nexthop->index = index;
+	HASH_ADD(hh, sync->nexthops, content, sizeof(nexthop->content), nexthop);
+	return nexthop;
+}
+
+/* The entry with this content, a new one if there is none yet; NULL and *ret_err on failure. */
+static struct sync_nexthop *nexthop_get(struct sync *sync, const struct nexthop *from, int *ret_err)
+{
+	struct sluice_nexthop content;
+	struct sync_nexthop *nexthop;
+	uint32_t index;
+
+	nexthop_content(from, &content);
+	HASH_FIND(hh, sync->nexthops, &content, sizeof(content), nexthop);
+	if (nexthop)
+		return nexthop;
+	*ret_err = index_pool_take(&sync->nexthop_indices, &index);
+	if (*ret_err)
+		return NULL;
+	*ret_err = sync_op(sync, nexthop_set, index, &content);
+	if (*ret_err) {
+		index_pool_give(&sync->nexthop_indices, index, sync->now_ms);
+		return NULL;
+	}
+	return sync_nexthop_adopt(sync, index, &content);
+}
+
+/* A next hop that no word names any more leaves the map when it has rested. */
+static void nexthop_put(struct sync *sync, struct sync_nexthop *nexthop)
+{
+	if (!nexthop || nexthop->users)
+		return;
+	index_pool_give(&sync->nexthop_indices, nexthop->index, sync->now_ms);
+	HASH_DEL(sync->nexthops, nexthop);
+	free(nexthop);
+}
+
+struct sync_member *sync_member_new(struct sync *sync, struct sync_service *service, uint64_t id,
+				    uint32_t index)
+{
+	struct sync_member *record = util_alloc(sizeof(*record));
+
+	record->id = id;
+	record->index = index;
+	record->service = service;
+	if (id)
+		HASH_ADD(hh, sync->members, id, sizeof(record->id), record);
+	sync->by_index[index] = record;
+	service->members = util_grow(service->members, &service->member_capacity,
+				     service->member_count + 1, sizeof(struct sync_member *));
+	service->members[service->member_count++] = record;
+	return record;
+}
+
+static void set_word(struct sync *sync, struct sync_member *record, uint64_t word,
+		     struct sync_nexthop *nexthop)
+{
+	struct sync_nexthop *before = record->nexthop;
+
+	record->written.word = word;
+	record->nexthop = nexthop;
+	if (nexthop)
+		nexthop->users++;
+	if (before) {
+		before->users--;
+		nexthop_put(sync, before);
+	}
+}
+
+static uint64_t member_word(const struct sync_member *record, const struct sync_nexthop *nexthop,
+			    enum sluice_mode mode, const struct model_member *member)
+{
+	uint32_t mtu = nexthop ? MIN(member->nexthop.mtu, UINT16_MAX) : 0;
+	uint32_t epoch = SLUICE_MEMBER_EPOCH(record->written.word);
+	uint64_t word;
+
+	/* Entries of flows name the epoch: a death makes them all stale at once. */
+	if (member->is_dead && record->is_written && !(record->written.word & SLUICE_MEMBER_F_DEAD))
+		epoch = (epoch + 1) & 0xff;
+	word = SLUICE_MEMBER(nexthop ? nexthop->index : SLUICE_NEXTHOP_NONE, mode, epoch, mtu);
+	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
+}
+
+static int member_create(struct sync *sync, struct sync_member *record, uint64_t word,
+			 const struct model_service *model, size_t pool_position,
+			 const struct model_member *member)
+{
+	struct sluice_member entry = {.word = word,
+				      .addr = member->addr,
+				      .service = model->id,
+				      .port_be = htons(member->port),
+				      .family = (uint8_t)addr_family(&member->addr),
+				      .pool = (uint8_t)pool_position};
+	int ret = sync_op(sync, member_stats_reset, record->index);
+
+	if (ret == 0)
+		ret = sync_op(sync, member_set, record->index, &entry);
+	if (ret)
+		return ret;
+	entry.word = 0;
+	record->written = entry;
+	record->is_written = true;
+	return 0;
+}
+
+int sync_member_update(struct sync *sync, struct sync_service *service,
+		       const struct model_service *model, size_t pool_position,
+		       const struct model_member *member)
+{
+	struct sync_nexthop *nexthop = NULL;
+	struct sync_member *record;
+	uint32_t index;
+	uint64_t word;
+	int ret = 0;
+
+	HASH_FIND(hh, sync->members, &member->id, sizeof(member->id), record);
+	if (!record) {
+		ret = index_pool_take(&sync->member_indices, &index);
+		if (ret)
+			return ret;
+		record = sync_member_new(sync, service, member->id, index);
+	}
+	assert(record->service == service);
+	record->seen = sync->turn;
+	if (member->nexthop.ifindex) {
+		nexthop = nexthop_get(sync, &member->nexthop, &ret);
+		/* Without room for the new way the old one stays; dead marks never wait. */
+		if (!nexthop)
+			nexthop = record->nexthop;
+	}
+	word = member_word(record, nexthop, model->pools[pool_position].mode, member);
+	if (!record->is_written) {
+		int err = member_create(sync, record, word, model, pool_position, member);
+
+		if (err) {
+			nexthop_put(sync, nexthop);
+			return err;
+		}
+	} else if (word != record->written.word) {
+		int err = sync_op(sync, member_set_word, record->index, word);
+
+		if (err) {
+			nexthop_put(sync, nexthop);
+			return err;
+		}
+	}
+	if (word != record->written.word || nexthop != record->nexthop)
+		set_word(sync, record, word, nexthop);
+	return ret;
+}
+
+int sync_member_leave(struct sync *sync, struct sync_member *record)
+{
+	uint64_t word = record->written.word;
+	uint32_t epoch = (SLUICE_MEMBER_EPOCH(word) + 1) & 0xff;
+	int ret;
+
+	record->is_leaving = true;
+	if (!record->is_written || word & SLUICE_MEMBER_F_DEAD)
+		return 0;
+	word = (word & ~(0xffULL << 28)) | (uint64_t)epoch << 28 | SLUICE_MEMBER_F_DEAD;
+	ret = sync_op(sync, member_set_word, record->index, word);
+	if (ret == 0)
+		record->written.word = word;
+	return ret;
+}
+
+void sync_members_retire(struct sync *sync, struct sync_service *service, bool is_all)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < service->member_count; i++) {
+		struct sync_member *record = service->members[i];
+
+		if (!is_all && !record->is_leaving) {
+			service->members[kept++] = record;
+			continue;
+		}
+		set_word(sync, record, 0, NULL);
+		index_pool_give(&sync->member_indices, record->index, sync->now_ms);
+		sync->by_index[record->index] = NULL;
+		if (record->id)
+			HASH_DEL(sync->members, record);
+		free(record);
+	}
+	service->member_count = kept;
+}
+
+/* The entry stays readable, dead, while its index rests: a packet may have read the slot before
+ * the table changed. */
+static void member_free_entry(void *arg, uint32_t index)
+{
+	struct sync *sync = arg;
+
+	sync_op(sync, member_set_word, index, 0);
+}
+
+static void nexthop_free_entry(void *arg, uint32_t index)
+{
+	struct sync *sync = arg;
+
+	sync_op(sync, nexthop_clear, index);
+}
+
+void sync_members_tick(struct sync *sync)
+{
+	index_pool_tick(&sync->member_indices, sync->now_ms, member_free_entry, sync);
+	index_pool_tick(&sync->nexthop_indices, sync->now_ms, nexthop_free_entry, sync);
+}
+
+void sync_members_free(struct sync *sync)
+{
+	struct sync_member *member, *next_member;
+	struct sync_nexthop *nexthop, *next_nexthop;
+
+	HASH_ITER (hh, sync->members, member, next_member)
+		HASH_DEL(sync->members, member);
+	HASH_ITER (hh, sync->nexthops, nexthop, next_nexthop) {
+		HASH_DEL(sync->nexthops, nexthop);
+		free(nexthop);
+	}
+}

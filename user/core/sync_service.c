@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Services: their cells, and the order in which they and what belongs to them come and go. */
+#include "core/sync_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+struct sync_service *sync_service_find(const struct sync *sync, uint32_t id)
+{
+	struct sync_service *service;
+
+	HASH_FIND(hh, sync->services, &id, sizeof(id), service);
+	return service;
+}
+
+struct sync_service *sync_service_new(struct sync *sync, uint32_t id)
+{
+	struct sync_service *service = util_alloc(sizeof(*service));
+
+	service->id = id;
+	HASH_ADD(hh, sync->services, id, sizeof(service->id), service);
+	return service;
+}
+
+void sync_service_free(struct sync_service *service)
+{
+	size_t i;
+
+	for (i = 0; i < service->member_count; i++)
+		free(service->members[i]);
+	free(service->members);
+	free(service->wanted);
+	free(service->built);
+	free(service);
+}
+
+void sync_service_desired(const struct sync_service *service, const struct model_service *model,
+			  struct dp_service *ret_desired)
+{
+	size_t i;
+
+	*ret_desired = (struct dp_service){
+		.id = model->id,
+		.addr = model->addr,
+		.port = model->port,
+		.proto = model->proto,
+		.is_local = model->mode == SLUICE_MODE_LOCAL,
+		.is_unknown_port_passed = model->is_unknown_port_passed,
+	};
+	if (!ret_desired->is_local) {
+		ret_desired->slots_base = service->base;
+		ret_desired->slots_log2 = service->log2;
+	}
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+		ret_desired->limits[i] = (uint16_t)model->limits[i];
+}
+
+static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
+{
+	return a->id == b->id && addr_equal(&a->addr, &b->addr) && a->port == b->port &&
+	       a->proto == b->proto && a->is_local == b->is_local &&
+	       a->is_unknown_port_passed == b->is_unknown_port_passed &&
+	       a->slots_base == b->slots_base && a->slots_log2 == b->slots_log2 &&
+	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0;
+}
+
+static void report(struct errs *errors, int ret, const struct model_service *model,
+		   const char *what, const char *hint)
+{
+	struct err *e = errs_add(errors, ret == -ENOSPC ? ERR_CAPACITY : ERR_SYSTEM, model->name,
+				 "service %s: cannot write %s: %s", model->name, what,
+				 strerror(-ret));
+
+	err_hint(e, "%s", hint);
+}
+
+static void update_members(struct sync *sync, struct sync_service *service,
+			   const struct model_service *model, struct errs *errors, bool *is_done)
+{
+	size_t p, m;
+	int ret, worst = 0;
+
+	for (p = 0; p < model->pool_count; p++) {
+		for (m = 0; m < model->pools[p].member_count; m++) {
+			ret = sync_member_update(sync, service, model, p,
+						 &model->pools[p].members[m]);
+			worst = ret ? ret : worst;
+		}
+	}
+	for (m = 0; m < service->member_count; m++) {
+		if (service->members[m]->seen == sync->turn)
+			continue;
+		ret = sync_member_leave(sync, service->members[m]);
+		worst = ret ? ret : worst;
+	}
+	if (!worst)
+		return;
+	*is_done = false;
+	report(errors, worst, model, "its members",
+	       "tried again; if the members map is full, raise capacity.members");
+}
+
+/* A service that handed packets to members and is now local needs no table. */
+static void drop_table(struct sync *sync, struct sync_service *service)
+{
+	sync_members_retire(sync, service, true);
+	if (service->has_region)
+		region_pool_give(&sync->slot_regions, service->base, service->log2, sync->now_ms);
+	service->has_region = service->has_table = service->is_queued = false;
+	service->base = 0;
+	service->log2 = 0;
+	service->fingerprint = 0;
+}
+
+int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors)
+{
+	struct sync_service *service = sync_service_find(sync, model->id);
+	bool is_local = model->mode == SLUICE_MODE_LOCAL, is_done = true;
+	struct dp_service desired;
+	int ret;
+
+	if (!service)
+		service = sync_service_new(sync, model->id);
+	update_members(sync, service, model, errors, &is_done);
+	if (!is_local)
+		sync_table_want(sync, service, model);
+	/* The cell comes last: its first table makes it, see sync_finish_job(). */
+	sync_service_desired(service, model, &desired);
+	if ((is_local || service->has_region) &&
+	    !(service->is_written && is_same_cell(&service->written, &desired))) {
+		ret = sync_op(sync, service_set, &desired);
+		if (ret) {
+			report(errors, ret, model, "its cell",
+			       "tried again; if it lasts, raise capacity.service_cells");
+			return ret;
+		}
+		service->written = desired;
+		service->is_written = true;
+	}
+	if (is_local)
+		drop_table(sync, service);
+	return is_done ? 0 : -EAGAIN;
+}
+
+int sync_service_remove(struct sync *sync, struct sync_service *service)
+{
+	if (service->is_written) {
+		int ret = sync_op(sync, service_delete, &service->written);
+
+		if (ret)
+			return ret;
+		service->is_written = false;
+	}
+	drop_table(sync, service);
+	HASH_DEL(sync->services, service);
+	sync_service_free(service);
+	return 0;
+}
