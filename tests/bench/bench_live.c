@@ -151,7 +151,7 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 {
 	struct fixture_service service = {
 		.addr = fixture_v4(LIVE_OPEN),
-		.port = 80,
+		.port = WRAP_SERVICE_PORT,
 		.mode = SLUICE_MODE_IPIP,
 		.family = SLUICE_FAMILY_V4,
 	};

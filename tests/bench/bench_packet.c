@@ -31,7 +31,6 @@
 #define PACKET_WARM (1U << 17) /* at least; else as many as there are flows */
 #define PACKET_BYTES_V4 64
 #define PACKET_BYTES_V6 84
-#define PACKET_PORT 80
 #define PACKET_LO_IFINDEX 1 /* where test runs arrive unless told otherwise */
 
 #define V4_IPIP 0xc0000201 /* 192.0.2.1 and so on */
@@ -86,7 +85,7 @@ static void *frame_ethernet(struct frame *f, uint16_t proto, uint32_t length)
 
 static void frame_tcp(struct tcphdr *tcp)
 {
-	tcp->dest = htons(PACKET_PORT);
+	tcp->dest = htons(WRAP_SERVICE_PORT);
 	tcp->doff = 5;
 	tcp->ack = 1;
 	tcp->window = htons(1000);
@@ -198,11 +197,11 @@ static int measure_path(struct path *p, uint32_t flows, double *ret_ns)
 static int fill(struct fixture *f, const struct bpf_object *object, const struct sluice_rodata *ro)
 {
 	const struct fixture_service services[] = {
-		{fixture_v4(V4_IPIP), PACKET_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V4, 0},
-		{fixture_v4(V4_L2), PACKET_PORT, SLUICE_MODE_L2, SLUICE_FAMILY_V4, 0},
-		{fixture_v4(V4_LIMITED), PACKET_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V4,
+		{fixture_v4(V4_IPIP), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V4, 0},
+		{fixture_v4(V4_L2), WRAP_SERVICE_PORT, SLUICE_MODE_L2, SLUICE_FAMILY_V4, 0},
+		{fixture_v4(V4_LIMITED), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V4,
 		 limit.index},
-		{fixture_v6(V6_IPIP), PACKET_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V6, 0},
+		{fixture_v6(V6_IPIP), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP, SLUICE_FAMILY_V6, 0},
 	};
 	int err = fixture_open(f, object, ro);
 	size_t i;

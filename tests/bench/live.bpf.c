@@ -6,7 +6,6 @@
  */
 #include "wrap.h"
 
-#define LIVE_PORT 80
 
 __u32 live_ifindex; /* where the generator sends */
 __u32 live_sources_log2;
@@ -42,7 +41,7 @@ int live_generate(struct xdp_md *ctx)
 	ip->saddr = bpf_htonl(WRAP_V4_BASE + (i & ((1U << live_sources_log2) - 1)));
 	ip->daddr = live_daddr_be;
 	tcp->source = bpf_htons(WRAP_PORT_BASE + (i >> live_sources_log2));
-	tcp->dest = bpf_htons(LIVE_PORT);
+	tcp->dest = bpf_htons(WRAP_SERVICE_PORT);
 	tcp->seq = i;
 	tcp->ack_seq = 0;
 	tcp->doff = 5;

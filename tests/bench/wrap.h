@@ -39,7 +39,9 @@ static __always_inline void wrap_write_eth(void *data, __be16 proto_be)
 	*(__be16 *)(data + 12) = proto_be;
 }
 
-/* Writes the next flow into the frame; false when the frame is not the one we were given. */
+/* Writes the next flow into the frame; false when the frame is not the one we were given. Stores
+ * are as wide as anybody's loads: one load from two stores waits for both to leave the CPU's store
+ * buffer, which does not happen to packets that a device has written. */
 static __always_inline bool wrap_next_flow(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
@@ -47,24 +49,24 @@ static __always_inline bool wrap_next_flow(struct xdp_md *ctx)
 	__u32 i = wrap_run.next++ & wrap_run.mask;
 	__u32 source = WRAP_V4_BASE + (i >> wrap_run.flows_per_source_log2);
 	__u32 port = WRAP_PORT_BASE + (i & ((1U << wrap_run.flows_per_source_log2) - 1));
-	struct tcphdr *tcp;
+	__u8 *l4;
 
 	if (wrap_run.is_v6) {
 		struct ipv6hdr *ip6 = data + ETH_HLEN;
 
-		tcp = (void *)(ip6 + 1);
-		if ((void *)(tcp + 1) > data_end)
+		l4 = (void *)(ip6 + 1);
+		if ((void *)l4 + sizeof(__be32) > data_end)
 			return false;
-		ip6->saddr.in6_u.u6_addr32[3] = bpf_htonl(source);
+		*(__be64 *)&ip6->saddr.in6_u.u6_addr32[2] = bpf_cpu_to_be64(source);
 	} else {
 		struct iphdr *ip = data + ETH_HLEN;
 
-		tcp = (void *)(ip + 1);
-		if ((void *)(tcp + 1) > data_end)
+		l4 = (void *)(ip + 1);
+		if ((void *)l4 + sizeof(__be32) > data_end)
 			return false;
 		ip->saddr = bpf_htonl(source);
 	}
-	tcp->source = bpf_htons(port);
+	*(__be32 *)l4 = bpf_htonl(port << 16 | WRAP_SERVICE_PORT);
 	return true;
 }
 

@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#define WRAP_SERVICE_PORT 80
+
 /* Initialisers. */
 #define WRAP_MAC_CLIENT 0x02, 0, 0, 0, 0, 0x01
 #define WRAP_MAC_BALANCER 0x02, 0, 0, 0, 0, 0x02
