@@ -12,7 +12,7 @@
 
 static __noinline int fulltrack_entry(struct xdp_md *ctx)
 {
-	struct pkt p = {};
+	struct pkt p;
 
 	return pipeline(ctx, &p, true);
 }

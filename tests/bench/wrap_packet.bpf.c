@@ -5,7 +5,7 @@
 
 static __noinline int packet_entry(struct xdp_md *ctx)
 {
-	struct pkt p = {};
+	struct pkt p;
 
 	return pipeline(ctx, &p, true);
 }
