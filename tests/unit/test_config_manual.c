@@ -128,28 +128,35 @@ static void test_every_word(void **state)
 	}
 }
 
-/* The fenced examples are configurations. */
-static void test_page_examples(void **state)
+/* Parses each block of a file between the fence and ```; returns their number. */
+static size_t parse_examples(const char *path, const char *fence)
 {
 	AUTO_FREE char *page = NULL;
 	size_t length, examples = 0;
 	char *start, *end;
 
-	(void)state;
-	assert_int_equal(util_read_file("docs/man/sluice.yaml.5.scd", 1 << 20, &page, &length), 0);
-	for (start = strstr(page, "```\n"); start; start = strstr(end + 4, "```\n")) {
+	assert_int_equal(util_read_file(path, 1 << 20, &page, &length), 0);
+	for (start = strstr(page, fence); start; start = strstr(end + 4, fence)) {
 		struct config *config = NULL;
 		struct errs errors = {};
 
-		end = strstr(start + 4, "```\n");
+		start += strlen(fence);
+		end = strstr(start, "```\n");
 		assert_non_null(end);
-		if (config_parse(start + 4, (size_t)(end - start - 4), &config, &errors) < 0)
-			fail_msg("example %zu, line %d: %s: %s", examples + 1, errors.list[0].line,
-				 errors.list[0].path, errors.list[0].text);
+		if (config_parse(start, (size_t)(end - start), &config, &errors) < 0)
+			fail_msg("%s, example %zu, line %d: %s: %s", path, examples + 1,
+				 errors.list[0].line, errors.list[0].path, errors.list[0].text);
 		config_free(config);
 		examples++;
 	}
-	assert_int_equal(examples, 3);
+	return examples;
+}
+
+static void test_examples(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_examples("docs/man/sluice.yaml.5.scd", "```\n"), 3);
+	assert_int_equal(parse_examples("README.md", "```yaml\n"), 3);
 }
 
 int main(void)
@@ -158,7 +165,7 @@ int main(void)
 		cmocka_unit_test(test_page_has_every_key),
 		cmocka_unit_test(test_rows_are_sound),
 		cmocka_unit_test(test_every_word),
-		cmocka_unit_test(test_page_examples),
+		cmocka_unit_test(test_examples),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
