@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The control API: HTTP and JSON over a unix socket (docs/protocol.md). It has no loop of its own:
+ * poll the descriptor, call control_turn(), and again after control_timeout_ms(). What it shows
+ * and changes comes through struct control_host, so that it knows neither packet path nor prober.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event_log.h"
+#include "core/model.h"
+#include "core/stats.h"
+#include "core/sync.h"
+
+struct control_interface {
+	char name[16];
+	uint32_t ifindex;
+	bool is_generic;
+	bool is_dispatched;
+	char driver[32];
+	uint64_t attached_s; /* since, wall clock */
+	uint32_t program_id;
+};
+
+struct control_node {
+	char name[64]; /* of the machine */
+	const char *version;
+	const char *instance;
+	uint64_t uptime_s;
+	uint64_t loaded_at_s; /* wall clock */
+	bool is_ready;
+	char not_ready[160];	/* why */
+	char last_refusal[320]; /* of a reload, "" when the running configuration is the file's */
+	uint64_t events_suppressed;
+};
+
+struct control_check {
+	size_t services, members, limits;
+};
+
+/* The daemon, as the API sees it. */
+struct control_host {
+	void *arg;
+	struct model *model;
+	const struct sync *sync;
+	const struct stats *stats;
+	const struct event_log *events;
+	/* Brings the counters in stats up to date. */
+	void (*refresh)(void *arg);
+	void (*node)(void *arg, struct control_node *ret_node);
+	size_t (*interfaces)(void *arg, struct control_interface *list, size_t max);
+	/* All as model_apply(): 0, or negative errno and errors. */
+	int (*apply)(void *arg, const struct change *change, struct errs *errors);
+	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
+		     struct errs *errors);
+	int (*reload)(void *arg, bool is_forced, bool *ret_changed, struct errs *errors);
+	/* Detaches, removes the pins, and ends the daemon once the answer is out. names: comma
+	 * separated. */
+	int (*detach)(void *arg, char *names, size_t size, struct err *e);
+	/* Allocated text, owned by the caller. */
+	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
+};
+
+struct control;
+
+/* Opens the socket; a stale one is replaced, so the caller holds the instance's lock. Groups may
+ * be "" as in struct config; one that does not exist is an error. */
+int control_new(const struct control_host *host, const char *socket_path,
+		const struct config *config, struct control **ret_control, struct err *e);
+void control_free(struct control *control); /* accepts NULL; removes the socket */
+/* Takes over the groups of a new configuration. */
+int control_set_groups(struct control *control, const struct config *config, struct err *e);
+
+int control_fd(const struct control *control);
+void control_turn(struct control *control);
+/* Until the next control_turn() at the latest; -1 none. */
+int control_timeout_ms(struct control *control);
+/* Call once a second: ends requests that take longer than 10 s. */
+void control_tick(struct control *control, uint64_t now_ms);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "control/find.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+static void not_found(struct errs *errors, const char *pointer, const char *text,
+		      const char *nearest, const char *list)
+{
+	struct err *e = errs_add(errors, ERR_NOT_FOUND, pointer, "%s", text);
+
+	if (nearest)
+		err_hint(e, "did you mean %s?", nearest);
+	else
+		err_hint(e, "%s", list);
+}
+
+struct model_service *find_service(const struct request *request, struct errs *errors)
+{
+	const char *name = route_param(&request->params, "service");
+	const struct model *model = request->host->model;
+	struct model_service *service = model_find_service(model, name);
+	size_t count = model_service_count(model);
+	const char **names;
+	char text[160];
+	size_t i;
+
+	if (service)
+		return service;
+	names = util_alloc_array(count + 1, sizeof(*names));
+	for (i = 0; i < count; i++)
+		names[i] = model_service_at(model, i)->name;
+	snprintf(text, sizeof(text), "no service %.80s", name);
+	not_found(errors, "/service", text, util_nearest(name, names, count),
+		  "sluicectl service list shows them all");
+	free(names);
+	return NULL;
+}
+
+struct model_pool *find_pool(const struct request *request, struct model_service **ret_service,
+			     struct errs *errors)
+{
+	struct model_service *service = find_service(request, errors);
+	const char *name = route_param(&request->params, "pool");
+	const char *names[16];
+	struct model_pool *pool;
+	char text[200];
+	size_t count;
+
+	if (!service)
+		return NULL;
+	*ret_service = service;
+	if (!strcmp(name, "-")) {
+		if (service->pool_count == 1)
+			return &service->pools[0];
+		if (!service->pool_count)
+			err_hint(errs_add(errors, ERR_NOT_FOUND, "/pool", "service %s has no pools",
+					  service->name),
+				 "a service in mode local hands packets to this host");
+		else
+			err_hint(errs_add(errors, ERR_INVALID, "/pool",
+					  "service %s has %zu pools, so - is ambiguous",
+					  service->name, service->pool_count),
+				 "name one: sluicectl pool list %s", service->name);
+		return NULL;
+	}
+	pool = model_find_pool(service, name);
+	if (pool)
+		return pool;
+	for (count = 0; count < MIN(service->pool_count, ARRAY_SIZE(names)); count++)
+		names[count] = service->pools[count].name;
+	snprintf(text, sizeof(text), "no pool %.80s in service %s", name, service->name);
+	not_found(errors, "/pool", text, util_nearest(name, names, count),
+		  "sluicectl pool list SERVICE shows them");
+	return NULL;
+}
+
+int find_endpoint(const struct request *request, const struct model_service *service,
+		  struct sluice_addr *ret_addr, struct errs *errors)
+{
+	const char *text = route_param(&request->params, "member");
+	uint16_t port;
+
+	if (addr_parse_endpoint(text, ret_addr, &port)) {
+		err_hint(errs_add(errors, ERR_INVALID, "/member",
+				  "%.80s is not an address of a member", text),
+			 "ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, numeric");
+		return -EINVAL;
+	}
+	if (port && port != service->port) {
+		err_hint(errs_add(errors, ERR_INVALID, "/member",
+				  "port %u: members of %s have its port, %u", port, service->name,
+				  service->port),
+			 "leave the port out");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+struct model_member *find_member(const struct request *request, struct model_service **ret_service,
+				 struct model_pool **ret_pool, struct errs *errors)
+{
+	const char *name = route_param(&request->params, "member");
+	struct model_pool *pool = find_pool(request, ret_service, errors);
+	struct model_member *member;
+	struct sluice_addr addr;
+	char(*texts)[ADDR_TEXT_MAX];
+	const char **names;
+	char text[240];
+	size_t i;
+
+	if (!pool || find_endpoint(request, *ret_service, &addr, errors))
+		return NULL;
+	*ret_pool = pool;
+	member = model_find_member(pool, &addr);
+	if (member)
+		return member;
+	texts = util_alloc_array(pool->member_count + 1, sizeof(*texts));
+	names = util_alloc_array(pool->member_count + 1, sizeof(*names));
+	for (i = 0; i < pool->member_count; i++)
+		names[i] = addr_format(&pool->members[i].addr, texts[i]);
+	snprintf(text, sizeof(text), "no member %.80s in %s/%s", name, (*ret_service)->name,
+		 pool->name);
+	not_found(errors, "/member", text, util_nearest(name, names, pool->member_count),
+		  "sluicectl member list SERVICE shows them");
+	free(names);
+	free(texts);
+	return NULL;
+}
+
+struct model_limit *find_limit(const struct request *request, struct errs *errors)
+{
+	const char *name = route_param(&request->params, "limit");
+	const struct model *model = request->host->model;
+	struct model_limit *limit = model_find_limit(model, name);
+	size_t count = model_limit_count(model);
+	const char **names;
+	char text[160];
+	size_t i;
+
+	if (limit)
+		return limit;
+	names = util_alloc_array(count + 1, sizeof(*names));
+	for (i = 0; i < count; i++)
+		names[i] = model_limit_at(model, i)->config.name;
+	snprintf(text, sizeof(text), "no limit %.80s", name);
+	not_found(errors, "/limit", text, util_nearest(name, names, count),
+		  "sluicectl limit list shows them all");
+	free(names);
+	return NULL;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading and changing members. Names are copied before a change: it may move the objects. */
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "control/find.h"
+#include "control/reply.h"
+#include "control/view.h"
+
+#define WEIGHT_DEFAULT 100
+
+/* What a change says about the member it names. */
+struct subject {
+	char service[NAME_MAX_LENGTH + 1];
+	char pool[NAME_MAX_LENGTH + 1];
+	char endpoint[ENDPOINT_TEXT_MAX];
+	struct sluice_addr addr;
+};
+
+static void name_subject(struct subject *subject, const struct model_service *service,
+			 const struct model_pool *pool, const struct sluice_addr *addr)
+{
+	util_copy(subject->service, sizeof(subject->service), service->name);
+	util_copy(subject->pool, sizeof(subject->pool), pool->name);
+	addr_format_endpoint(addr, service->port, subject->endpoint);
+	subject->addr = *addr;
+}
+
+static int apply(const struct request *request, enum change_type type,
+		 const struct subject *subject, uint32_t weight, enum admin_state admin,
+		 struct errs *errors)
+{
+	const struct control_host *host = request->host;
+	struct change change = {
+		.type = type,
+		.owner = OWNER_API,
+		.service = subject->service,
+		.pool = subject->pool,
+		.addr = subject->addr,
+		.weight = weight,
+		.admin = admin,
+		.text = "by request",
+	};
+
+	return host->apply(host->arg, &change, errors);
+}
+
+static void log_change(const struct request *request, const struct subject *subject,
+		       const char *what)
+{
+	log_info("control", "member %s/%s/%s: %s uid=%u pid=%d", subject->service, subject->pool,
+		 subject->endpoint, what, request->peer.uid, request->peer.pid);
+}
+
+int op_member_list(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	struct model_service *service;
+	const struct model_pool *pool = find_pool(request, &service, errors);
+	struct reply_list *list;
+	size_t m;
+
+	if (!pool)
+		return -1;
+	request->host->refresh(request->host->arg);
+	list = reply_list_begin("members");
+	for (m = 0; m < pool->member_count; m++)
+		reply_list_add(list, view_member(request->host, service, pool, &pool->members[m]));
+	reply_list_end(list, reply);
+	return 0;
+}
+
+int op_member_show(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+
+	if (!member)
+		return -1;
+	request->host->refresh(request->host->arg);
+	reply->json = view_member(request->host, service, pool, member);
+	return 0;
+}
+
+static int set_weight(const struct request *request, const struct subject *subject, uint32_t old,
+		      uint32_t weight, struct errs *errors)
+{
+	char text[64];
+	int r;
+
+	if (old == weight)
+		return 0;
+	r = apply(request, CHANGE_MEMBER_WEIGHT, subject, weight, ADMIN_READY, errors);
+	if (r)
+		return r;
+	snprintf(text, sizeof(text), "weight %u -> %u", old, weight);
+	log_change(request, subject, text);
+	return 0;
+}
+
+int op_member_put(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	const json_t *field = json_object_get(request->body, "weight");
+	uint32_t weight = field ? (uint32_t)json_integer_value(field) : WEIGHT_DEFAULT;
+	const struct model_member *member;
+	struct model_service *service;
+	struct model_pool *pool = find_pool(request, &service, errors);
+	struct subject subject;
+	struct sluice_addr addr;
+	char text[64];
+	int r;
+
+	if (!pool || find_endpoint(request, service, &addr, errors))
+		return -1;
+	name_subject(&subject, service, pool, &addr);
+	member = model_find_member(pool, &addr);
+	if (member) {
+		r = field ? set_weight(request, &subject, member->weight, weight, errors) : 0;
+	} else {
+		r = apply(request, CHANGE_MEMBER_ADD, &subject, weight, ADMIN_READY, errors);
+		snprintf(text, sizeof(text), "none -> added, weight %u", weight);
+		if (!r)
+			log_change(request, &subject, text);
+	}
+	return r ? r : op_member_show(request, reply, errors);
+}
+
+int op_member_delete(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct subject subject;
+	char text[64];
+	int r;
+
+	if (!member)
+		return -1;
+	name_subject(&subject, service, pool, &member->addr);
+	snprintf(text, sizeof(text), "weight %u -> removed", member->weight);
+	r = apply(request, CHANGE_MEMBER_REMOVE, &subject, 0, ADMIN_READY, errors);
+	if (r)
+		return r;
+	log_change(request, &subject, text);
+	reply->json = json_pack("{s:b}", "changed", 1);
+	return 0;
+}
+
+int op_member_weight(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	const json_t *field = json_object_get(request->body, "weight");
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct subject subject;
+	int r;
+
+	if (!member)
+		return -1;
+	name_subject(&subject, service, pool, &member->addr);
+	r = set_weight(request, &subject, member->weight, (uint32_t)json_integer_value(field),
+		       errors);
+	return r ? r : op_member_show(request, reply, errors);
+}
+
+int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	static const char *const words[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
+	const char *word = json_string_value(json_object_get(request->body, "admin"));
+	enum admin_state admin = strcmp(word, "maint") ? ADMIN_READY : ADMIN_MAINT;
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct subject subject;
+	char text[64];
+	int r;
+
+	if (!member)
+		return -1;
+	if (member->admin != admin) {
+		name_subject(&subject, service, pool, &member->addr);
+		snprintf(text, sizeof(text), "%s -> %s", words[member->admin], words[admin]);
+		r = apply(request, CHANGE_MEMBER_ADMIN, &subject, 0, admin, errors);
+		if (r)
+			return r;
+		log_change(request, &subject, text);
+	}
+	return op_member_show(request, reply, errors);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Status: the verdict first, then why, then what to type next; then the numbers. */
+#include <string.h>
+#include <stdlib.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "control/operations.h"
+#include "control/reply.h"
+#include "control/view.h"
+
+#define INTERFACES_SHOWN 64
+#define WHY_MAX 20 /* lines; the rest is a count */
+#define EVENTS_SHOWN 1000
+
+enum severity { SEVERITY_OK, SEVERITY_DEGRADED, SEVERITY_FAULT, SEVERITY_MAX };
+
+/* What is wrong, collected while walking. */
+struct diagnosis {
+	enum severity severity;
+	char summary[256];
+	json_t *why;
+	size_t left_out;
+	char next[320];
+};
+
+static void add_why(struct diagnosis *diagnosis, const char *fmt, ...) PRINTF(2, 3);
+static void add_why(struct diagnosis *diagnosis, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (json_array_size(diagnosis->why) >= WHY_MAX) {
+		diagnosis->left_out++;
+		return;
+	}
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	json_array_append_new(diagnosis->why, json_string(text));
+}
+
+/* The worst finding gives the summary and the next command; the first of equals stays. */
+static void blame(struct diagnosis *diagnosis, enum severity severity, const char *next,
+		  const char *fmt, ...) PRINTF(4, 5);
+static void blame(struct diagnosis *diagnosis, enum severity severity, const char *next,
+		  const char *fmt, ...)
+{
+	va_list args;
+
+	if (severity <= diagnosis->severity)
+		return;
+	diagnosis->severity = severity;
+	va_start(args, fmt);
+	vsnprintf(diagnosis->summary, sizeof(diagnosis->summary), fmt, args);
+	va_end(args);
+	util_copy(diagnosis->next, sizeof(diagnosis->next), next);
+}
+
+static const char *since_text(uint64_t since_s, char text[32])
+{
+	uint64_t age = clock_wall_s() - since_s;
+
+	if (!since_s || age > 1000000000)
+		text[0] = '\0';
+	else if (age < 120)
+		snprintf(text, 32, " for %u s", (unsigned int)age);
+	else if (age < 7200)
+		snprintf(text, 32, " for %u min", (unsigned int)(age / 60));
+	else if (age < 172800)
+		snprintf(text, 32, " for %u h", (unsigned int)(age / 3600));
+	else
+		snprintf(text, 32, " for %u d", (unsigned int)(age / 86400));
+	return text;
+}
+
+static void explain_member(struct diagnosis *diagnosis, const struct model_service *service,
+			   const struct model_member *member)
+{
+	char endpoint[ENDPOINT_TEXT_MAX], since[32];
+
+	addr_format_endpoint(&member->addr, member->port, endpoint);
+	switch (member_state_of(member)) {
+	case MEMBER_EJECTED:
+		add_why(diagnosis, "%s: %s ejected%s: %s", service->name, endpoint,
+			since_text(member->health_since_s, since),
+			member->health_text[0] ? member->health_text : "down before a restart");
+		break;
+	case MEMBER_UNREACHABLE:
+		add_why(diagnosis, "%s: %s unreachable: %s", service->name, endpoint,
+			member->nexthop_text[0] ? member->nexthop_text
+						: "its next hop is not resolved yet");
+		break;
+	case MEMBER_MAINTENANCE:
+		add_why(diagnosis, "%s: %s in maintenance", service->name, endpoint);
+		break;
+	case MEMBER_DRAINING:
+		add_why(diagnosis, "%s: %s draining", service->name, endpoint);
+		break;
+	default:
+		break;
+	}
+}
+
+static void diagnose_service(struct diagnosis *diagnosis, const struct model_service *service)
+{
+	struct view_tally tally = view_count(service);
+	const char *state = view_service_state(service, &tally);
+	char next[320];
+	size_t p, m;
+
+	if (!strcmp(state, "ok"))
+		return;
+	snprintf(next, sizeof(next), "sluicectl member list %s", service->name);
+	if (!strcmp(state, "down"))
+		blame(diagnosis, SEVERITY_FAULT, next, "%s: none of %zu members serving",
+		      service->name, tally.total);
+	else
+		blame(diagnosis, SEVERITY_DEGRADED, next,
+		      "%s: %zu of %zu members serving, %u %% of configured weight", service->name,
+		      tally.serving, tally.total, tally.weight_percent);
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++)
+			explain_member(diagnosis, service, &service->pools[p].members[m]);
+}
+
+static void summarise_ok(const struct control_host *host, struct diagnosis *diagnosis)
+{
+	size_t serving = 0, total = 0, maintenance = 0;
+	size_t count = model_service_count(host->model);
+	size_t s;
+	int n;
+
+	for (s = 0; s < count; s++) {
+		struct view_tally tally = view_count(model_service_at(host->model, s));
+
+		serving += tally.serving;
+		total += tally.total;
+		maintenance += tally.maintenance;
+	}
+	n = snprintf(diagnosis->summary, sizeof(diagnosis->summary),
+		     "%zu service%s, %zu of %zu members serving", count, count == 1 ? "" : "s",
+		     serving, total);
+	if (maintenance)
+		snprintf(diagnosis->summary + n, sizeof(diagnosis->summary) - (size_t)n,
+			 ", %zu in maintenance", maintenance);
+}
+
+static void diagnose(const struct control_host *host, const struct control_node *node,
+		     struct diagnosis *diagnosis)
+{
+	size_t s;
+
+	if (!node->is_ready) {
+		blame(diagnosis, SEVERITY_FAULT, "sluicectl events", "%s", node->not_ready);
+		add_why(diagnosis, "%s", node->not_ready);
+	}
+	for (s = 0; s < model_service_count(host->model); s++)
+		diagnose_service(diagnosis, model_service_at(host->model, s));
+	if (node->last_refusal[0]) {
+		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl check",
+		      "the last reload was refused, the configuration before it is running");
+		add_why(diagnosis, "reload refused: %s", node->last_refusal);
+	}
+	if (diagnosis->left_out) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "and %zu more", diagnosis->left_out);
+		json_array_append_new(diagnosis->why, json_string(text));
+	}
+	if (diagnosis->severity == SEVERITY_OK)
+		summarise_ok(host, diagnosis);
+}
+
+static json_t *view_node(const struct control_host *host, const struct control_node *node)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "name", node->name, "version",
+			 node->version, "instance", node->instance, "uptime_s",
+			 (json_int_t)node->uptime_s, "revision",
+			 (json_int_t)model_revision(host->model), "loaded_at_s",
+			 (json_int_t)node->loaded_at_s, "runtime_changes",
+			 model_has_runtime_changes(host->model));
+}
+
+static json_t *view_interfaces(const struct control_host *host)
+{
+	struct control_interface list[INTERFACES_SHOWN];
+	size_t count = host->interfaces(host->arg, list, ARRAY_SIZE(list));
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		json_array_append_new(
+			array, json_pack("{s:s, s:i, s:s, s:b, s:s, s:I, s:i}", "name",
+					 list[i].name, "ifindex", list[i].ifindex, "mode",
+					 list[i].is_generic ? "generic" : "native", "is_dispatched",
+					 list[i].is_dispatched, "driver", list[i].driver,
+					 "attached_s", (json_int_t)list[i].attached_s, "program_id",
+					 list[i].program_id));
+	return array;
+}
+
+static json_t *view_rates(const struct control_host *host)
+{
+	return json_pack("{s:o, s:o, s:o}", "forwarded_pps",
+			 view_number(view_action_rate(host, SLUICE_ACTION_FORWARD)), "passed_pps",
+			 view_number(view_action_rate(host, SLUICE_ACTION_PASS)), "dropped_pps",
+			 view_number(view_action_rate(host, SLUICE_ACTION_DROP)));
+}
+
+/* {"a":1,...} without its closing brace, so that the long lists can follow piece by piece. */
+static void open_object(FILE *out, json_t *head)
+{
+	char *text = json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	if (!text)
+		abort();
+	fwrite(text, 1, strlen(text) - 1, out);
+	free(text);
+	json_decref(head);
+}
+
+static void write_list(FILE *out, struct reply *list)
+{
+	/* A list is an object of its own, {"NAME":[...]} and a newline: only the inside is
+	 * wanted. */
+	fputc(',', out);
+	fwrite(list->text + 1, 1, list->text_length - 3, out);
+	reply_done(list);
+}
+
+int op_status(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	static const char *const names[SEVERITY_MAX] = {"ok", "degraded", "fault"};
+	struct diagnosis diagnosis = {.why = json_array()};
+	const struct control_host *host = request->host;
+	struct reply services = {0}, limits = {0};
+	struct control_node node = {0};
+	json_t *head;
+	FILE *out;
+
+	host->refresh(host->arg);
+	host->node(host->arg, &node);
+	diagnose(host, &node, &diagnosis);
+	op_service_list(request, &services, errors);
+	op_limit_list(request, &limits, errors);
+	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
+			 diagnosis.why, "next",
+			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+			 view_node(host, &node), "interfaces", view_interfaces(host), "rates",
+			 view_rates(host), "dropped", view_dropped(host));
+	out = open_memstream(&reply->text, &reply->text_length);
+	if (!out || !head)
+		abort();
+	open_object(out, head);
+	write_list(out, &services);
+	write_list(out, &limits);
+	fputs("}\n", out);
+	fclose(out);
+	return 0;
+}
+
+int op_stats(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
+	static const struct {
+		const char *name, *help;
+		enum sluice_action action;
+	} verdicts[] = {
+#define X(name, action, help) {#name, help, SLUICE_ACTION_##action},
+		SLUICE_VERDICTS(X)
+#undef X
+	};
+	const struct control_host *host = request->host;
+	struct control_node node = {0};
+	json_t *list = json_array();
+	uint64_t received = 0;
+	size_t v;
+
+	(void)errors;
+	host->refresh(host->arg);
+	host->node(host->arg, &node);
+	for (v = 0; v < SLUICE_V_MAX; v++) {
+		uint64_t total[STATS_COUNTERS];
+
+		stats_total(host->stats, STATS_KEY(STATS_VERDICT, v), total);
+		received += total[0];
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:I, s:I}", "name", verdicts[v].name, "action",
+				  actions[verdicts[v].action], "help", verdicts[v].help, "packets",
+				  (json_int_t)total[0], "bytes", (json_int_t)total[1]));
+	}
+	reply->json = json_pack("{s:o, s:I, s:I, s:I}", "verdicts", list, "received_packets",
+				(json_int_t)received, "events_suppressed",
+				(json_int_t)node.events_suppressed, "slots_moved",
+				(json_int_t)sync_slots_moved_total(host->sync));
+	return 0;
+}
+
+int op_events(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	const struct event_log *log = request->host->events;
+	const char *text = request->since ? request->since : "0";
+	bool is_gap = false, has_gap = false;
+	const struct event *event;
+	json_t *list;
+	uint64_t since;
+	char *end;
+
+	since = strtoull(text, &end, 10);
+	if (end == text || *end || text[0] == '-') {
+		err_hint(errs_add(errors, ERR_INVALID, "/since",
+				  "since=%.40s is not a sequence number", text),
+			 "use the \"last\" of an earlier answer, or 0");
+		return -1;
+	}
+	list = json_array();
+	while (json_array_size(list) < EVENTS_SHOWN &&
+	       (event = event_log_next(log, since, &is_gap))) {
+		has_gap |= is_gap;
+		since = event->seq;
+		json_array_append_new(list, view_event(event));
+	}
+	reply->json = json_pack("{s:o, s:I, s:b}", "events", list, "last", (json_int_t)since, "gap",
+				has_gap);
+	return 0;
+}

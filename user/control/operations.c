@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "control/operations.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const words_admin[] = {"ready", "maint", NULL};
+static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
+
+static const struct field fields_member[] = {
+	{"weight", FIELD_INTEGER, false, 0, 65535, NULL, "share relative to the other members"},
+	{0},
+};
+static const struct field fields_weight[] = {
+	{"weight", FIELD_INTEGER, true, 0, 65535, NULL, "share relative to the other members"},
+	{0},
+};
+static const struct field fields_admin[] = {
+	{"admin", FIELD_WORD, true, 0, 0, words_admin, "ready serves, maint takes out at once"},
+	{0},
+};
+static const struct field fields_mode[] = {
+	{"mode", FIELD_WORD, true, 0, 0, words_mode, "enforce drops, shadow only counts"},
+	{0},
+};
+static const struct field fields_reload[] = {
+	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "apply what a reload refuses by default"},
+	{0},
+};
+
+#define SERVICE "/v1/services/{service}"
+#define POOL SERVICE "/pools/{pool}"
+#define MEMBER POOL "/members/{member}"
+
+#define GET(path, handler, help)                                                                   \
+	{                                                                                          \
+		"GET", path, ROLE_VIEWER, BODY_NONE, NULL, handler, help                           \
+	}
+
+const struct operation operations[] = {
+	GET("/v1/version", op_version, "Version of the daemon, the API and the map layout."),
+	GET("/v1/ready", op_ready, "Are tables loaded and the program attached?"),
+	GET("/v1/status", op_status, "State of the node, in words and in numbers."),
+	GET("/v1/services", op_service_list, "All services with their pools and members."),
+	GET(SERVICE, op_service_show, "One service."),
+	GET(SERVICE "/pools", op_pool_list, "The pools of a service."),
+	GET(POOL, op_pool_show, "One pool."),
+	GET(POOL "/members", op_member_list, "The members of a pool."),
+	GET(MEMBER, op_member_show, "One member."),
+	{"PUT", MEMBER, ROLE_OPERATOR, BODY_JSON, fields_member, op_member_put,
+	 "Adds a member, or sets the weight of one that exists."},
+	{"DELETE", MEMBER, ROLE_OPERATOR, BODY_NONE, NULL, op_member_delete,
+	 "Removes a member; its connections are cut."},
+	{"PUT", MEMBER "/weight", ROLE_OPERATOR, BODY_JSON, fields_weight, op_member_weight,
+	 "Sets a member's weight."},
+	{"PUT", MEMBER "/admin", ROLE_OPERATOR, BODY_JSON, fields_admin, op_member_admin,
+	 "Puts a member into maintenance, or makes it ready again."},
+	GET("/v1/limits", op_limit_list, "All limits."),
+	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
+	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,
+	 "Sets a limit's mode."},
+	GET("/v1/stats", op_stats, "Packets by verdict."),
+	GET("/v1/events", op_events, "State changes after sequence number ?since=N."),
+	{"POST", "/v1/config/check", ROLE_VIEWER, BODY_YAML, NULL, op_config_check,
+	 "Checks a configuration without applying it."},
+	{"POST", "/v1/config/reload", ROLE_ADMIN, BODY_JSON, fields_reload, op_config_reload,
+	 "Reads the configuration file again; the running one stays when it has mistakes."},
+	{"POST", "/v1/detach", ROLE_ADMIN, BODY_NONE, NULL, op_detach,
+	 "Detaches the program, removes its pins and ends the daemon."},
+	GET("/v1/operations", op_operations, "This table."),
+	GET("/v1/openapi.json", op_openapi, "This table as an OpenAPI 3.0 document."),
+	GET("/metrics", op_metrics, "Counters as Prometheus text, or OpenMetrics by Accept."),
+};
+const size_t operation_count = ARRAY_SIZE(operations);
+
+size_t operation_body_max(const struct operation *operation)
+{
+	return operation->body == BODY_YAML ? CONFIG_BYTES_MAX : BODY_JSON_MAX;
+}
+
+/* The pattern that shares most with a path nobody serves: by leading segments, then by spelling. */
+static const char *nearest_path(const char *path)
+{
+	const char *candidates[ARRAY_SIZE(operations)];
+	size_t best = 0, count = 0;
+	const char *nearest;
+	size_t i;
+
+	for (i = 0; i < operation_count; i++)
+		best = MAX(best, route_common(operations[i].path, path));
+	for (i = 0; i < operation_count; i++)
+		if (route_common(operations[i].path, path) == best)
+			candidates[count++] = operations[i].path;
+	nearest = util_nearest(path, candidates, count);
+	return nearest || !best ? nearest : candidates[0];
+}
+
+static void add_allowed(char *allow, size_t size, const char *method)
+{
+	size_t used = strlen(allow);
+
+	snprintf(allow + used, size - used, "%s%s", used ? ", " : "", method);
+}
+
+int operations_find(const char *method, const char *path, const struct operation **ret_operation,
+		    struct route_params *ret_params, char *allow, size_t allow_size, struct err *e)
+{
+	const char *wanted = strcmp(method, "HEAD") ? method : "GET";
+	const char *nearest;
+	size_t i;
+
+	allow[0] = '\0';
+	for (i = 0; i < operation_count; i++) {
+		const struct operation *operation = &operations[i];
+
+		if (!route_match(operation->path, path, NULL))
+			continue;
+		if (!strcmp(operation->method, wanted)) {
+			route_match(operation->path, path, ret_params);
+			*ret_operation = operation;
+			return 0;
+		}
+		add_allowed(allow, allow_size, operation->method);
+		if (!strcmp(operation->method, "GET"))
+			add_allowed(allow, allow_size, "HEAD");
+	}
+	if (allow[0]) {
+		err_set(e, ERR_METHOD, "", "%.20s is not possible on %.120s", method, path);
+		err_hint(e, "this path has %s", allow);
+		return -EPERM;
+	}
+	err_set(e, ERR_NOT_FOUND, "", "no operation has the path %.120s", path);
+	nearest = nearest_path(path);
+	if (nearest)
+		err_hint(e, "did you mean %s? GET /v1/operations lists them all", nearest);
+	else
+		err_hint(e, "GET /v1/operations lists all paths");
+	return -ENOENT;
+}

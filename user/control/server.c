@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP over a unix socket: libmicrohttpd with an epoll descriptor that the daemon's loop polls.
+ * One request: find the operation, check role and revision, collect the body, call the handler.
+ */
+#include "control/control.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/operations.h"
+#include "control/reply.h"
+
+#define CONNECTIONS_MAX 64
+#define REQUEST_MS 10000
+#define CONNECTION_MEMORY 32768 /* headers and path; the body is ours */
+#define LARGE_ANSWER (1U << 20)
+
+/* A connection and the request on it, if any. */
+struct connection {
+	struct control *control;
+	struct connection *next, *previous;
+	int fd;
+	uint64_t since_ms; /* of the request, or of the silence before it */
+	bool is_begun;
+	struct operation const *operation;
+	struct route_params params;
+	char *body;
+	size_t length, capacity;
+	bool is_too_large;
+};
+
+struct control {
+	struct control_host host;
+	struct peer_policy policy;
+	struct MHD_Daemon *http;
+	struct connection *connections;
+	char path[108];
+};
+
+/* ---- answering ----------------------------------------------------------------------------- */
+
+static enum MHD_Result send_reply(struct control *control, struct MHD_Connection *http,
+				  struct reply *reply, const char *allow)
+{
+	bool is_large = reply->text_length > LARGE_ANSWER;
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	char etag[32];
+
+	reply_render(reply);
+	response = MHD_create_response_from_buffer(reply->text_length, reply->text,
+						   MHD_RESPMEM_MUST_FREE);
+	reply->text = NULL;
+	if (!response)
+		return MHD_NO;
+	snprintf(etag, sizeof(etag), "\"%llu\"",
+		 (unsigned long long)model_revision(control->host.model));
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				reply->content_type ? reply->content_type : "application/json");
+	if (allow && allow[0])
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	result = MHD_queue_response(http, reply->status ? (unsigned int)reply->status : 200,
+				    response);
+	MHD_destroy_response(response);
+	if (is_large)
+		malloc_trim(0);
+	return result;
+}
+
+static enum MHD_Result send_error(struct control *control, struct MHD_Connection *http, int status,
+				  const char *allow, const struct err *e)
+{
+	struct reply reply = {0};
+	struct errs errors = {0};
+	enum MHD_Result result;
+
+	errs_add_err(&errors, e);
+	reply_errors(&reply, &errors, status);
+	errs_done(&errors);
+	result = send_reply(control, http, &reply, allow);
+	reply_done(&reply);
+	return result;
+}
+
+/* ---- one request --------------------------------------------------------------------------- */
+
+/* The revision the caller expects, when If-Match names one. */
+static int check_revision(struct control *control, struct MHD_Connection *http, struct err *e)
+{
+	const char *wanted =
+		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH);
+	char now[32];
+
+	snprintf(now, sizeof(now), "\"%llu\"",
+		 (unsigned long long)model_revision(control->host.model));
+	if (!wanted || !strcmp(wanted, "*") || !strcmp(wanted, now))
+		return 0;
+	err_set(e, ERR_CONFLICT, "", "the running revision is %s, not %.40s", now, wanted);
+	err_hint(e, "read the object again and decide anew");
+	return -EBUSY;
+}
+
+static int check_role(struct control *control, struct connection *connection, struct peer *peer,
+		      struct err *e)
+{
+	const struct operation *operation = connection->operation;
+	enum role role;
+	int r = peer_read(connection->fd, peer);
+
+	if (r) {
+		err_set(e, ERR_SYSTEM, "", "cannot read the caller's credentials: %s",
+			strerror(-r));
+		return r;
+	}
+	role = peer_role(peer, &control->policy);
+	if (role >= operation->role)
+		return 0;
+	err_set(e, ERR_FORBIDDEN, "", "%s %s needs role %s; uid %u has role %s", operation->method,
+		operation->path, role_name(operation->role), peer->uid, role_name(role));
+	err_hint(e, "use root, or a member of the group in access.%s", role_name(operation->role));
+	return -EACCES;
+}
+
+/* Runs the handler; its errors become the answer. */
+static enum MHD_Result run(struct control *control, struct connection *connection,
+			   struct MHD_Connection *http, const struct peer *peer)
+{
+	struct request request = {
+		.operation = connection->operation,
+		.host = &control->host,
+		.params = connection->params,
+		.peer = *peer,
+		.since = MHD_lookup_connection_value(http, MHD_GET_ARGUMENT_KIND, "since"),
+		.accept =
+			MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
+	};
+	struct reply reply = {0};
+	struct errs errors = {0};
+	enum MHD_Result result;
+	int r = 0;
+
+	if (request.operation->body == BODY_YAML) {
+		request.raw = connection->body ? connection->body : "";
+		request.raw_length = connection->length;
+	} else {
+		r = body_parse(connection->body ? connection->body : "", connection->length,
+			       request.operation->fields, &request.body, &errors);
+	}
+	if (!r)
+		r = request.operation->handler(&request, &reply, &errors);
+	if (r)
+		reply_errors(&reply, &errors, reply.status);
+	json_decref(request.body);
+	errs_done(&errors);
+	result = send_reply(control, http, &reply, NULL);
+	reply_done(&reply);
+	return result;
+}
+
+static void set_too_large(const struct operation *operation, struct err *e)
+{
+	err_set(e, ERR_TOO_LARGE, "", "the body of %s %s is larger than %zu bytes",
+		operation->method, operation->path, operation_body_max(operation));
+}
+
+/* Headers are complete: refuse at once what needs no body to be refused. True when answered. */
+static bool refuse_early(struct control *control, struct connection *connection,
+			 struct MHD_Connection *http, const char *url, const char *method,
+			 enum MHD_Result *ret_result)
+{
+	const char *length =
+		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	struct err e = {0};
+	char allow[64];
+	struct peer peer;
+
+	if (operations_find(method, url, &connection->operation, &connection->params, allow,
+			    sizeof(allow), &e)) {
+		*ret_result = send_error(control, http, 0, allow, &e);
+		return true;
+	}
+	if (check_role(control, connection, &peer, &e)) {
+		*ret_result = send_error(control, http, 0, NULL, &e);
+		return true;
+	}
+	if (length && strtoull(length, NULL, 10) > operation_body_max(connection->operation)) {
+		set_too_large(connection->operation, &e);
+		*ret_result = send_error(control, http, 0, NULL, &e);
+		return true;
+	}
+	return false;
+}
+
+static void collect(struct connection *connection, const char *data, size_t size)
+{
+	size_t max = operation_body_max(connection->operation);
+
+	if (connection->is_too_large || size > max - connection->length) {
+		connection->is_too_large = true;
+		return;
+	}
+	connection->body = util_grow(connection->body, &connection->capacity,
+				     connection->length + size + 1, 1);
+	memcpy(connection->body + connection->length, data, size);
+	connection->length += size;
+	connection->body[connection->length] = '\0';
+}
+
+static struct connection *connection_of(struct MHD_Connection *http)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info->socket_context;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **request_context)
+{
+	struct connection *connection = connection_of(http);
+	struct control *control = cls;
+	enum MHD_Result result;
+	struct err e = {0};
+	struct peer peer;
+
+	(void)version;
+	if (!connection)
+		return MHD_NO;
+	*request_context = connection;
+	if (!connection->is_begun) {
+		connection->is_begun = true;
+		connection->since_ms = clock_now_ms();
+		if (refuse_early(control, connection, http, url, method, &result))
+			return result;
+		return MHD_YES;
+	}
+	if (*size) {
+		collect(connection, data, *size);
+		*size = 0;
+		return MHD_YES;
+	}
+	if (connection->is_too_large) {
+		set_too_large(connection->operation, &e);
+		return send_error(control, http, 0, NULL, &e);
+	}
+	/* Again: groups or revision may have changed while the body came in. */
+	if (check_role(control, connection, &peer, &e))
+		return send_error(control, http, 0, NULL, &e);
+	if (check_revision(control, http, &e))
+		return send_error(control, http, MHD_HTTP_PRECONDITION_FAILED, NULL, &e);
+	return run(control, connection, http, &peer);
+}
+
+static void forget_request(struct connection *connection)
+{
+	free(connection->body);
+	connection->body = NULL;
+	connection->length = connection->capacity = 0;
+	connection->is_too_large = false;
+	connection->is_begun = false;
+	connection->operation = NULL;
+	connection->since_ms = clock_now_ms();
+}
+
+static void on_completed(void *cls, struct MHD_Connection *http, void **request_context,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct connection *connection = connection_of(http);
+
+	(void)cls;
+	(void)request_context;
+	(void)code;
+	if (connection)
+		forget_request(connection);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *http, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct connection *connection = *socket_context;
+	struct control *control = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		connection = util_alloc(sizeof(*connection));
+		connection->control = control;
+		connection->fd = MHD_get_connection_info(http, MHD_CONNECTION_INFO_CONNECTION_FD)
+					 ->connect_fd;
+		connection->since_ms = clock_now_ms();
+		connection->next = control->connections;
+		if (connection->next)
+			connection->next->previous = connection;
+		control->connections = connection;
+		*socket_context = connection;
+	} else if (connection) {
+		if (connection->previous)
+			connection->previous->next = connection->next;
+		else
+			control->connections = connection->next;
+		if (connection->next)
+			connection->next->previous = connection->previous;
+		free(connection->body);
+		free(connection);
+		*socket_context = NULL;
+	}
+}
+
+/* Paths are decoded segment by segment (route.c), so that %2F cannot make new ones. */
+static size_t keep_encoded(void *cls, struct MHD_Connection *http, char *text)
+{
+	(void)cls;
+	(void)http;
+	return strlen(text);
+}
+
+/* ---- socket -------------------------------------------------------------------------------- */
+
+static int set_socket_mode(const char *path, const struct peer_policy *policy, struct err *e)
+{
+	bool is_open;
+	gid_t group = peer_socket_group(policy, &is_open);
+
+	if ((group != PEER_NO_GROUP && chown(path, (uid_t)-1, group)) ||
+	    chmod(path, is_open ? 0666 : 0660)) {
+		int r = -errno;
+
+		err_set(e, ERR_SYSTEM, "", "cannot give the control socket %s its group: %s", path,
+			strerror(-r));
+		err_hint(e, "run the daemon as root, or as a user that is in the group");
+		return r;
+	}
+	return 0;
+}
+
+static int open_socket(const char *path, const struct peer_policy *policy, struct err *e)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		err_set(e, ERR_INVALID, "", "the path of the control socket is too long: %s", path);
+		err_hint(e,
+			 "a unix socket's path has at most %zu bytes: shorten --run-dir or "
+			 "--instance",
+			 sizeof(sa.sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	util_copy(sa.sun_path, sizeof(sa.sun_path), path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || (unlink(path) && errno != ENOENT) ||
+	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || chmod(path, 0600) ||
+	    listen(fd, CONNECTIONS_MAX)) {
+		r = -errno;
+		err_set(e, ERR_SYSTEM, "", "cannot listen on %s: %s", path, strerror(-r));
+		return r;
+	}
+	r = set_socket_mode(path, policy, e);
+	return r ? r : TAKE_FD(fd);
+}
+
+int control_new(const struct control_host *host, const char *socket_path,
+		const struct config *config, struct control **ret_control, struct err *e)
+{
+	struct control *control = util_alloc(sizeof(*control));
+	int fd = -1;
+	int r;
+
+	control->host = *host;
+	r = peer_policy_from_config(config, &control->policy, e);
+	if (!r) {
+		fd = open_socket(socket_path, &control->policy, e);
+		r = fd < 0 ? fd : 0;
+	}
+	if (r) {
+		free(control);
+		return r;
+	}
+	util_copy(control->path, sizeof(control->path), socket_path);
+	control->http = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)(REQUEST_MS / 1000),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, control, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+		MHD_OPTION_END);
+	if (!control->http) {
+		err_set(e, ERR_SYSTEM, "", "cannot start the HTTP server on %s", socket_path);
+		close(fd);
+		unlink(socket_path);
+		free(control);
+		return -EIO;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	unlink(control->path);
+	MHD_stop_daemon(control->http);
+	free(control);
+}
+
+int control_set_groups(struct control *control, const struct config *config, struct err *e)
+{
+	struct peer_policy policy;
+	int r = peer_policy_from_config(config, &policy, e);
+
+	if (!r)
+		r = set_socket_mode(control->path, &policy, e);
+	if (!r)
+		control->policy = policy;
+	return r;
+}
+
+/* ---- loop ---------------------------------------------------------------------------------- */
+
+int control_fd(const struct control *control)
+{
+	return MHD_get_daemon_info(control->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+void control_turn(struct control *control)
+{
+	MHD_run(control->http);
+}
+
+int control_timeout_ms(struct control *control)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(control->http, &ms) != MHD_YES)
+		return -1;
+	return (int)MIN(ms, 60000);
+}
+
+void control_tick(struct control *control, uint64_t now_ms)
+{
+	struct connection *connection;
+
+	/* libmicrohttpd's own timeout starts anew with every byte: a slow drip never ends there. */
+	for (connection = control->connections; connection; connection = connection->next)
+		if (now_ms - connection->since_ms > REQUEST_MS)
+			shutdown(connection->fd, SHUT_RDWR);
+}

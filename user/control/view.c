@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "control/view.h"
+
+#include <math.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
+static const char *const admin_names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
+static const char *const health_names[HEALTH_STATE_MAX] = {"unknown", "up", "down"};
+static const char *const nexthop_names[NEXTHOP_STATE_MAX] = {"pending", "resolved", "failed"};
+
+json_t *view_number(double value)
+{
+	return json_real(round(value * 10) / 10);
+}
+
+const char *view_mode_name(enum sluice_mode mode)
+{
+	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local"};
+
+	return mode < SLUICE_MODE_MAX ? names[mode] : "?";
+}
+
+const char *view_listen(const struct model_service *service, char *text, size_t size)
+{
+	const char *proto = service->proto == IPPROTO_UDP ? "udp" : "tcp";
+	char endpoint[ENDPOINT_TEXT_MAX];
+
+	if (service->port)
+		addr_format_endpoint(&service->addr, service->port, endpoint);
+	else
+		addr_format(&service->addr, endpoint);
+	snprintf(text, size, "%s %s", proto, endpoint);
+	return text;
+}
+
+struct view_tally view_count(const struct model_service *service)
+{
+	struct view_tally tally = {0};
+	uint64_t configured = 0, serving = 0;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count; m++) {
+			const struct model_member *member = &pool->members[m];
+			enum member_state state = member_state_of(member);
+			uint64_t weight = (uint64_t)member->weight * pool->share;
+
+			tally.total++;
+			tally.serving += state == MEMBER_SERVING || state == MEMBER_CHECKING;
+			tally.broken += state == MEMBER_EJECTED || state == MEMBER_UNREACHABLE;
+			tally.maintenance += state == MEMBER_MAINTENANCE;
+			configured += weight << 16;
+			serving += weight * weights_member_share(member);
+		}
+	}
+	if (configured)
+		tally.weight_percent = (uint32_t)((double)serving * 100 / (double)configured + 0.5);
+	return tally;
+}
+
+const char *view_service_state(const struct model_service *service, const struct view_tally *tally)
+{
+	if (service->mode == SLUICE_MODE_LOCAL)
+		return "ok";
+	if (!tally->serving)
+		return "down";
+	return tally->broken ? "degraded" : "ok";
+}
+
+/* Adds packets, bytes, new_connections and their rates. */
+static void add_traffic(const struct control_host *host, json_t *object, uint64_t key)
+{
+	uint64_t total[STATS_COUNTERS];
+	double rate[STATS_COUNTERS];
+
+	stats_total(host->stats, key, total);
+	stats_rate(host->stats, key, rate);
+	json_object_set_new(object, "packets", json_integer((json_int_t)total[0]));
+	json_object_set_new(object, "bytes", json_integer((json_int_t)total[1]));
+	json_object_set_new(object, "new_connections", json_integer((json_int_t)total[2]));
+	json_object_set_new(object, "rates",
+			    json_pack("{s:o, s:o, s:o}", "packets", view_number(rate[0]), "bytes",
+				      view_number(rate[1]), "new_connections",
+				      view_number(rate[2])));
+}
+
+static json_t *view_nexthop(const struct model_member *member)
+{
+	const struct nexthop *hop = &member->nexthop;
+	json_t *object = json_pack("{s:s, s:s}", "state", nexthop_names[member->nexthop_state],
+				   "text", member->nexthop_text);
+	char device[IF_NAMESIZE];
+	char mac[18];
+
+	if (member->nexthop_state != NEXTHOP_RESOLVED)
+		return object;
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", hop->dmac[0], hop->dmac[1],
+		 hop->dmac[2], hop->dmac[3], hop->dmac[4], hop->dmac[5]);
+	if (!if_indextoname(hop->ifindex, device))
+		snprintf(device, sizeof(device), "if%u", hop->ifindex);
+	json_object_set_new(object, "device", json_string(device));
+	json_object_set_new(object, "mac", json_string(mac));
+	json_object_set_new(object, "mtu", json_integer(hop->mtu));
+	return object;
+}
+
+json_t *view_member(const struct control_host *host, const struct model_service *service,
+		    const struct model_pool *pool, const struct model_member *member)
+{
+	char address[ADDR_TEXT_MAX];
+	json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:i}", "service", service->name,
+				   "pool", pool->name, "address",
+				   addr_format(&member->addr, address), "port", member->port,
+				   "owner", owner_names[member->owner], "weight", member->weight,
+				   "weight_file", member->weight_file);
+	double slots = sync_member_slot_share(host->sync, member->id);
+	double now = weights_member_share(member);
+
+	json_object_set_new(object, "now_percent", view_number(now * 100 / 65536));
+	json_object_set_new(object, "of_new_percent", view_number(slots * 100 / 4294967296.0));
+	json_object_set_new(object, "state",
+			    json_string(member_state_name(member_state_of(member))));
+	json_object_set_new(object, "admin", json_string(admin_names[member->admin]));
+	json_object_set_new(object, "health", json_string(health_names[member->health]));
+	json_object_set_new(object, "health_text", json_string(member->health_text));
+	json_object_set_new(object, "health_since_s",
+			    json_integer((json_int_t)member->health_since_s));
+	json_object_set_new(object, "latency_us", json_integer(member->latency_us));
+	json_object_set_new(object, "nexthop", view_nexthop(member));
+	add_traffic(host, object, STATS_KEY(STATS_MEMBER, member->id));
+	return object;
+}
+
+static json_t *view_check(const struct check_config *check)
+{
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "type",
+			 check->type == CHECK_TCP ? "tcp" : "none", "port", check->port,
+			 "interval_ms", check->interval_ms, "timeout_ms", check->timeout_ms,
+			 "fast_ms", check->fast_ms, "down_ms", check->down_ms, "fall", check->fall,
+			 "rise", check->rise);
+}
+
+json_t *view_pool(const struct control_host *host, const struct model_service *service,
+		  const struct model_pool *pool)
+{
+	json_t *members = json_array();
+	size_t m;
+
+	for (m = 0; m < pool->member_count; m++)
+		json_array_append_new(members, view_member(host, service, pool, &pool->members[m]));
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o}", "service", service->name, "name",
+			 pool->name, "share", pool->share, "mode", view_mode_name(pool->mode),
+			 "check", view_check(&pool->check), "members", members);
+}
+
+static json_t *view_limit_names(const struct control_host *host,
+				const struct model_service *service)
+{
+	json_t *names = json_array();
+	size_t i;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && service->limits[i]; i++) {
+		const struct model_limit *limit =
+			model_limit_by_id(host->model, service->limits[i]);
+
+		if (limit)
+			json_array_append_new(names, json_string(limit->config.name));
+	}
+	return names;
+}
+
+json_t *view_service(const struct control_host *host, const struct model_service *service)
+{
+	struct view_tally tally = view_count(service);
+	uint32_t log2 = sync_table_log2(host->sync, service->id);
+	json_t *pools = json_array();
+	char listen[LISTEN_TEXT_MAX], table[16];
+	json_t *object;
+	size_t p;
+
+	for (p = 0; p < service->pool_count; p++)
+		json_array_append_new(pools, view_pool(host, service, &service->pools[p]));
+	snprintf(table, sizeof(table), "%08x", sync_table_fingerprint(host->sync, service->id));
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i}", "name",
+			   service->name, "listen", view_listen(service, listen, sizeof(listen)),
+			   "mode", view_mode_name(service->mode), "owner",
+			   owner_names[service->owner], "state",
+			   view_service_state(service, &tally), "members_total", (int)tally.total,
+			   "members_serving", (int)tally.serving, "weight_serving_percent",
+			   (int)tally.weight_percent, "table", log2 ? table : "", "slots",
+			   log2 ? 1 << log2 : 0);
+	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
+	json_object_set_new(object, "limits", view_limit_names(host, service));
+	json_object_set_new(object, "pools", pools);
+	return object;
+}
+
+json_t *view_event(const struct event *event)
+{
+	return json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "seq", (json_int_t)event->seq,
+			 "time_s", (json_int_t)event->wall_s, "type", event_type_name(event->type),
+			 "service", event->service, "pool", event->pool, "member", event->member,
+			 "text", event->text);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Objects of the API as JSON (docs/protocol.md, Objects). New references. */
+#pragma once
+
+#include <jansson.h>
+
+#include "control/control.h"
+#include "core/weights.h"
+
+/* How a service stands, counted once for status and service. */
+struct view_tally {
+	size_t total;	/* members */
+	size_t serving; /* of them: serving or checking, with weight */
+	size_t broken;	/* ejected or unreachable */
+	size_t maintenance;
+	uint32_t weight_percent; /* of the configured weight that serves */
+};
+
+struct view_tally view_count(const struct model_service *service);
+/* "ok", "degraded" (a member is broken), "down" (none serves). */
+const char *view_service_state(const struct model_service *service, const struct view_tally *tally);
+const char *view_listen(const struct model_service *service, char *text, size_t size);
+const char *view_mode_name(enum sluice_mode mode);
+
+json_t *view_service(const struct control_host *host, const struct model_service *service);
+json_t *view_pool(const struct control_host *host, const struct model_service *service,
+		  const struct model_pool *pool);
+json_t *view_member(const struct control_host *host, const struct model_service *service,
+		    const struct model_pool *pool, const struct model_member *member);
+json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
+json_t *view_event(const struct event *event);
+/* Verdicts that drop: [{"reason","help","total","per_second"}]. */
+json_t *view_dropped(const struct control_host *host);
+/* Packets a second over all verdicts of an action. */
+double view_action_rate(const struct control_host *host, enum sluice_action action);
+json_t *view_number(double value); /* rounded to a tenth */

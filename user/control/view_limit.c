@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Limits and verdicts as JSON. */
+#include "control/view.h"
+
+#include <string.h>
+
+#include <sluice/verdict.h>
+
+static const char *const count_names[SLUICE_COUNT_MAX] = {"none", "packets", "new-connections"};
+static const char *const mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce", "shadow"};
+
+static const char *rate_text(const struct limit_config *config, char text[32])
+{
+	const char *unit = config->rate_s == 60 ? "min" : config->rate_s == 3600 ? "h" : "s";
+
+	snprintf(text, 32, "%llu/%s", (unsigned long long)config->rate_n, unit);
+	return text;
+}
+
+/* Up to this many packets a second from ever new sources no word is lost before it is idle. */
+static uint64_t exact_up_to(const struct limit_config *config)
+{
+	uint64_t words = SLUICE_LIMIT_WAYS;
+
+	while (words < config->sources)
+		words *= 2;
+	return (uint64_t)((double)words * (double)config->rate_n / config->rate_s);
+}
+
+static json_t *services_of(const struct control_host *host, uint32_t limit)
+{
+	json_t *names = json_array();
+	size_t s, i;
+
+	for (s = 0; s < model_service_count(host->model); s++) {
+		const struct model_service *service = model_service_at(host->model, s);
+
+		for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+			if (service->limits[i] == limit)
+				json_array_append_new(names, json_string(service->name));
+	}
+	return names;
+}
+
+json_t *view_limit(const struct control_host *host, const struct model_limit *limit)
+{
+	const struct limit_config *config = &limit->config;
+	uint64_t key = STATS_KEY(STATS_LIMIT, limit->id);
+	uint64_t total[STATS_COUNTERS];
+	double rate[STATS_COUNTERS];
+	json_t *object;
+	char text[32];
+
+	stats_total(host->stats, key, total);
+	stats_rate(host->stats, key, rate);
+	object = json_pack("{s:s, s:s, s:s, s:I, s:i, s:I, s:i, s:i, s:s, s:s, s:I, s:I}", "name",
+			   config->name, "count", count_names[config->count], "rate",
+			   rate_text(config, text), "rate_n", (json_int_t)config->rate_n, "rate_s",
+			   config->rate_s, "burst", (json_int_t)config->burst, "prefix4",
+			   config->prefix4, "prefix6", config->prefix6, "mode",
+			   mode_names[config->mode], "mode_file", mode_names[limit->mode_file],
+			   "sources", (json_int_t)config->sources, "exact_up_to_pps",
+			   (json_int_t)exact_up_to(config));
+	json_object_set_new(object, "services", services_of(host, limit->id));
+	json_object_set_new(object, "passed", json_integer((json_int_t)total[0]));
+	json_object_set_new(object, "refused", json_integer((json_int_t)total[1]));
+	json_object_set_new(object, "would_refuse", json_integer((json_int_t)total[2]));
+	json_object_set_new(object, "replaced_debt", json_integer((json_int_t)total[3]));
+	json_object_set_new(object, "rates",
+			    json_pack("{s:o, s:o}", "refused", view_number(rate[1]), "would_refuse",
+				      view_number(rate[2])));
+	return object;
+}
+
+static const struct {
+	const char *name, *help;
+	enum sluice_action action;
+} verdicts[] = {
+#define X(name, action, help) {#name, help, SLUICE_ACTION_##action},
+	SLUICE_VERDICTS(X)
+#undef X
+};
+
+json_t *view_dropped(const struct control_host *host)
+{
+	json_t *list = json_array();
+	size_t v;
+
+	for (v = 0; v < SLUICE_V_MAX; v++) {
+		uint64_t total[STATS_COUNTERS];
+		double rate[STATS_COUNTERS];
+
+		if (verdicts[v].action != SLUICE_ACTION_DROP)
+			continue;
+		stats_total(host->stats, STATS_KEY(STATS_VERDICT, v), total);
+		stats_rate(host->stats, STATS_KEY(STATS_VERDICT, v), rate);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "reason",
+						      verdicts[v].name, "help", verdicts[v].help,
+						      "total", (json_int_t)total[0], "per_second",
+						      view_number(rate[0])));
+	}
+	return list;
+}
+
+double view_action_rate(const struct control_host *host, enum sluice_action action)
+{
+	double sum = 0;
+	size_t v;
+
+	for (v = 0; v < SLUICE_V_MAX; v++) {
+		double rate[STATS_COUNTERS];
+
+		stats_rate(host->stats, STATS_KEY(STATS_VERDICT, v), rate);
+		if (verdicts[v].action == action)
+			sum += rate[0];
+	}
+	return sum;
+}
