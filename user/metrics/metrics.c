@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "metrics/metrics.h"
+
+#include <stdlib.h>
+
+#include <sluice/abi.h>
+#include <sluice/verdict.h>
+
+#include "base/addr.h"
+#include "core/weights.h"
+#include "metrics/text.h"
+
+/* ---- verdicts ------------------------------------------------------------------------------ */
+
+static void write_verdicts(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric families[] = {
+		{"sluice_verdict_packets", METRIC_COUNTER,
+		 "Packets by how they left the program; their sum is what was received."},
+		{"sluice_verdict_bytes", METRIC_COUNTER,
+		 "Bytes of received frames by how they left the program."},
+	};
+	static const struct {
+		const char *name, *action;
+	} verdicts[] = {
+#define X(name, action, help) {#name, #action},
+		SLUICE_VERDICTS(X)
+#undef X
+	};
+	static const char *const lower[][2] = {
+		{"PASS", "pass"}, {"DROP", "drop"}, {"FORWARD", "forward"}};
+	size_t f, v, a;
+
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (v = SLUICE_V_forwarded; v < SLUICE_V_MAX; v++) {
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"reason", verdicts[v].name}};
+			uint64_t total[STATS_COUNTERS];
+
+			for (a = 0; a < ARRAY_SIZE(lower); a++)
+				if (lower[a][0][0] == verdicts[v].action[0])
+					labels[1] = (struct metric_label){"action", lower[a][1]};
+			stats_total(source->stats, STATS_KEY(STATS_VERDICT, v), total);
+			metric_count(text, labels, total[f]);
+		}
+	}
+}
+
+/* ---- services ------------------------------------------------------------------------------ */
+
+static uint32_t count_members(const struct model_service *service, bool is_serving_only)
+{
+	uint32_t count = 0;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		for (m = 0; m < service->pools[p].member_count; m++) {
+			enum member_state state = member_state_of(&service->pools[p].members[m]);
+
+			count += !is_serving_only || state == MEMBER_SERVING ||
+				 state == MEMBER_CHECKING;
+		}
+	}
+	return count;
+}
+
+static void write_services(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric traffic[] = {
+		{"sluice_service_packets", METRIC_COUNTER,
+		 "Packets sent to the service's members, also to those that are gone."},
+		{"sluice_service_bytes", METRIC_COUNTER, "Bytes of those packets as received."},
+		{"sluice_service_new_connections", METRIC_COUNTER,
+		 "TCP SYN packets sent to the service's members."},
+	};
+	static const struct metric gauges[] = {
+		{"sluice_service_members", METRIC_GAUGE, "Members of the service."},
+		{"sluice_service_members_serving", METRIC_GAUGE,
+		 "Members that get new connections."},
+		{"sluice_service_slots", METRIC_GAUGE, "Size of the service's slot table."},
+	};
+	size_t count = model_service_count(source->model);
+	size_t f, s;
+
+	for (f = 0; f < ARRAY_SIZE(traffic) + ARRAY_SIZE(gauges); f++) {
+		bool is_traffic = f < ARRAY_SIZE(traffic);
+
+		metric_begin(text, is_traffic ? &traffic[f] : &gauges[f - ARRAY_SIZE(traffic)]);
+		for (s = 0; s < count; s++) {
+			const struct model_service *service = model_service_at(source->model, s);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"lb_service", service->name}};
+			uint64_t total[STATS_COUNTERS];
+			uint32_t log2 = sync_table_log2(source->sync, service->id);
+
+			if (is_traffic) {
+				stats_total(source->stats, STATS_KEY(STATS_SERVICE, service->id),
+					    total);
+				metric_count(text, labels, total[f]);
+			} else if (f == ARRAY_SIZE(traffic) + 2) {
+				metric_count(text, labels, log2 ? 1ULL << log2 : 0);
+			} else {
+				metric_count(text, labels,
+					     count_members(service, f > ARRAY_SIZE(traffic)));
+			}
+		}
+	}
+}
+
+/* ---- members ------------------------------------------------------------------------------- */
+
+struct member_view {
+	const struct model_pool *pool;
+	const struct model_member *member;
+	struct metric_label labels[METRIC_LABELS_MAX]; /* three set, room for more */
+};
+
+typedef void (*member_fn)(struct metric_text *text, const struct metrics_source *source,
+			  struct member_view *view);
+
+static void for_each_member(struct metric_text *text, const struct metrics_source *source,
+			    member_fn fn)
+{
+	size_t s, p, m;
+
+	for (s = 0; s < model_service_count(source->model); s++) {
+		const struct model_service *service = model_service_at(source->model, s);
+
+		for (p = 0; p < service->pool_count; p++) {
+			const struct model_pool *pool = &service->pools[p];
+
+			for (m = 0; m < pool->member_count; m++) {
+				const struct model_member *member = &pool->members[m];
+				char endpoint[ENDPOINT_TEXT_MAX];
+				struct member_view view = {
+					.pool = pool,
+					.member = member,
+					.labels = {{"lb_service", service->name},
+						   {"pool", pool->name},
+						   {"member", endpoint}},
+				};
+
+				addr_format_endpoint(&member->addr, member->port, endpoint);
+				fn(text, source, &view);
+			}
+		}
+	}
+}
+
+static void write_traffic(struct metric_text *text, const struct metrics_source *source,
+			  const struct member_view *view, size_t counter)
+{
+	uint64_t total[STATS_COUNTERS];
+
+	stats_total(source->stats, STATS_KEY(STATS_MEMBER, view->member->id), total);
+	metric_count(text, view->labels, total[counter]);
+}
+
+static void write_packets(struct metric_text *text, const struct metrics_source *source,
+			  struct member_view *view)
+{
+	write_traffic(text, source, view, 0);
+}
+
+static void write_bytes(struct metric_text *text, const struct metrics_source *source,
+			struct member_view *view)
+{
+	write_traffic(text, source, view, 1);
+}
+
+static void write_new(struct metric_text *text, const struct metrics_source *source,
+		      struct member_view *view)
+{
+	write_traffic(text, source, view, 2);
+}
+
+static void write_weight(struct metric_text *text, const struct metrics_source *source,
+			 struct member_view *view)
+{
+	(void)source;
+	metric_count(text, view->labels, view->member->weight);
+}
+
+static void write_share(struct metric_text *text, const struct metrics_source *source,
+			struct member_view *view)
+{
+	(void)source;
+	metric_value(text, view->labels, weights_member_share(view->member) / 65536.0);
+}
+
+static void write_slot_share(struct metric_text *text, const struct metrics_source *source,
+			     struct member_view *view)
+{
+	metric_value(text, view->labels,
+		     sync_member_slot_share(source->sync, view->member->id) / 4294967296.0);
+}
+
+static void write_state(struct metric_text *text, const struct metrics_source *source,
+			struct member_view *view)
+{
+	enum member_state now = member_state_of(view->member);
+	enum member_state state;
+
+	(void)source;
+	for (state = 0; state < MEMBER_STATE_MAX; state++) {
+		view->labels[3] = (struct metric_label){"state", member_state_name(state)};
+		metric_count(text, view->labels, state == now);
+	}
+}
+
+static void write_checks(struct metric_text *text, const struct metrics_source *source,
+			 struct member_view *view)
+{
+	uint64_t results[PROBE_RESULT_MAX], latency_us_sum;
+	enum probe_result result;
+
+	source->checks(source->arg, view->pool, view->member, results, &latency_us_sum);
+	for (result = 0; result < PROBE_RESULT_MAX; result++) {
+		view->labels[3] = (struct metric_label){"result", probe_result_name(result)};
+		metric_count(text, view->labels, results[result]);
+	}
+}
+
+static void write_check_time(struct metric_text *text, const struct metrics_source *source,
+			     struct member_view *view)
+{
+	uint64_t results[PROBE_RESULT_MAX], latency_us_sum;
+
+	source->checks(source->arg, view->pool, view->member, results, &latency_us_sum);
+	metric_value(text, view->labels, (double)latency_us_sum / 1e6);
+}
+
+static const struct {
+	struct metric metric;
+	member_fn fn;
+} member_families[] = {
+	{{"sluice_member_packets", METRIC_COUNTER, "Packets sent to the member."}, write_packets},
+	{{"sluice_member_bytes", METRIC_COUNTER, "Bytes of those packets as received."},
+	 write_bytes},
+	{{"sluice_member_new_connections", METRIC_COUNTER, "TCP SYN packets sent to the member."},
+	 write_new},
+	{{"sluice_member_weight", METRIC_GAUGE, "Configured weight in force."}, write_weight},
+	{{"sluice_member_share_ratio", METRIC_GAUGE,
+	  "Part of its own weight that the member gets now."},
+	 write_share},
+	{{"sluice_member_slots_ratio", METRIC_GAUGE,
+	  "Part of the service's slots, so of new connections, that the member owns."},
+	 write_slot_share},
+	{{"sluice_member_state", METRIC_GAUGE, "1 for the state the member is in."}, write_state},
+	{{"sluice_member_checks", METRIC_COUNTER,
+	  "Health probes by result; undecided ones failed on this host's side."},
+	 write_checks},
+	{{"sluice_member_check_seconds", METRIC_COUNTER, "Time that passing probes took, summed."},
+	 write_check_time},
+};
+
+static void write_members(struct metric_text *text, const struct metrics_source *source)
+{
+	uint64_t members = 0;
+	size_t s, i;
+
+	for (s = 0; s < model_service_count(source->model); s++)
+		members += count_members(model_service_at(source->model, s), false);
+	if (members > METRICS_MEMBERS_MAX)
+		return;
+	for (i = 0; i < ARRAY_SIZE(member_families); i++) {
+		metric_begin(text, &member_families[i].metric);
+		for_each_member(text, source, member_families[i].fn);
+	}
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+static void write_limits(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric families[] = {
+		{"sluice_limit_passed", METRIC_COUNTER, "Packets that conformed to the limit."},
+		{"sluice_limit_refused", METRIC_COUNTER, "Packets dropped by the limit."},
+		{"sluice_limit_would_refuse", METRIC_COUNTER,
+		 "Packets that the limit would have dropped in mode enforce."},
+		{"sluice_limit_replaced_debt", METRIC_COUNTER,
+		 "Sources with debt that lost their place to another source."},
+	};
+	size_t f, i;
+
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (i = 0; i < model_limit_count(source->model); i++) {
+			const struct model_limit *limit = model_limit_at(source->model, i);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"limit", limit->config.name}};
+			uint64_t total[STATS_COUNTERS];
+
+			stats_total(source->stats, STATS_KEY(STATS_LIMIT, limit->id), total);
+			metric_count(text, labels, total[f]);
+		}
+	}
+}
+
+/* ---- the daemon ---------------------------------------------------------------------------- */
+
+static void write_one(struct metric_text *text, const char *name, enum metric_type type,
+		      const char *help, double value)
+{
+	const struct metric metric = {name, type, help};
+
+	metric_begin(text, &metric);
+	metric_value(text, NULL, value);
+}
+
+static void write_interfaces(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric metric = {"sluice_interface_attached", METRIC_GAUGE,
+					     "1 for each interface that runs the program."};
+	size_t i;
+
+	metric_begin(text, &metric);
+	for (i = 0; i < source->interface_count; i++) {
+		const struct metrics_interface *interface = &source->interfaces[i];
+		struct metric_label labels[METRIC_LABELS_MAX] = {
+			{"interface", interface->name},
+			{"mode", interface->is_generic ? "generic" : "native"}};
+
+		metric_count(text, labels, 1);
+	}
+}
+
+static void write_reloads(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric metric = {"sluice_config_reloads", METRIC_COUNTER,
+					     "Loads of the configuration file by result."};
+	struct metric_label applied[METRIC_LABELS_MAX] = {{"result", "applied"}};
+	struct metric_label refused[METRIC_LABELS_MAX] = {{"result", "refused"}};
+
+	metric_begin(text, &metric);
+	metric_count(text, applied, source->reloads_applied);
+	metric_count(text, refused, source->reloads_refused);
+}
+
+static void write_daemon(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric build = {"sluice_build", METRIC_INFO, "What is running."};
+	char abi[16];
+	struct metric_label labels[METRIC_LABELS_MAX] = {{"version", SLUICE_VERSION}, {"abi", abi}};
+
+	snprintf(abi, sizeof(abi), "%u", SLUICE_ABI);
+	metric_begin(text, &build);
+	metric_count(text, labels, 1);
+	write_one(text, "sluice_ready", METRIC_GAUGE,
+		  "1 when tables are loaded and the program is attached.", source->is_ready);
+	write_interfaces(text, source);
+	write_one(text, "sluice_events_suppressed", METRIC_COUNTER,
+		  "Packet events that were not sampled because of their rate limit.",
+		  (double)source->events_suppressed);
+	write_one(text, "sluice_slots_moved", METRIC_COUNTER, "Slots that changed their owner.",
+		  (double)sync_slots_moved_total(source->sync));
+	write_one(text, "sluice_config_revision", METRIC_GAUGE,
+		  "Number of the running configuration.", (double)model_revision(source->model));
+	write_reloads(text, source);
+	write_one(text, "sluice_config_last_reload_successful", METRIC_GAUGE,
+		  "0 when the file on disk was refused and the one before it runs.",
+		  !source->is_last_reload_refused);
+	write_one(text, "sluice_config_last_load_timestamp_seconds", METRIC_GAUGE,
+		  "When the running configuration was loaded.", (double)source->loaded_at_s);
+	write_one(text, "process_start_time_seconds", METRIC_GAUGE, "Start of the daemon.",
+		  (double)source->started_s);
+}
+
+char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length)
+{
+	struct metric_text text = {.is_openmetrics = is_openmetrics};
+	char *buffer = NULL;
+
+	text.out = open_memstream(&buffer, ret_length);
+	if (!text.out)
+		abort();
+	write_daemon(&text, source);
+	write_verdicts(&text, source);
+	write_services(&text, source);
+	write_members(&text, source);
+	write_limits(&text, source);
+	metric_end(&text);
+	fclose(text.out);
+	return buffer;
+}

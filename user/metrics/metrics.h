@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Everything that is counted, as Prometheus text. Labels: lb_service, pool, member, reason; never
+ * a client's address. Series per member are left out above METRICS_MEMBERS_MAX members.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "core/health_state.h"
+#include "core/model.h"
+#include "core/stats.h"
+#include "core/sync.h"
+
+#define METRICS_MEMBERS_MAX 2000
+
+struct metrics_interface {
+	char name[16];
+	bool is_generic;
+};
+
+/* What there is to show, gathered by the daemon. */
+struct metrics_source {
+	const struct model *model;
+	const struct sync *sync;
+	const struct stats *stats;
+	const struct metrics_interface *interfaces;
+	size_t interface_count;
+	uint64_t events_suppressed;
+	uint64_t started_s;   /* wall clock */
+	uint64_t loaded_at_s; /* last good load, wall clock */
+	uint64_t reloads_applied, reloads_refused;
+	bool is_last_reload_refused;
+	bool is_ready;
+	/* Probes of a member's target: results and the sum of the latencies of passes. */
+	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
+		       uint64_t ret_results[PROBE_RESULT_MAX], uint64_t *ret_latency_us_sum);
+	void *arg;
+};
+
+/* Allocated text, owned by the caller. */
+char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length);
