@@ -88,7 +88,7 @@ static __always_inline __u32 limit_way(struct sluice_limit_set *set, const struc
 
 	*ret_debt = 0;
 	*ret_lost = 0;
-#pragma unroll
+	PKT_UNROLL
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
 

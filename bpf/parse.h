@@ -32,6 +32,10 @@ struct parse_vlan {
 	__be16 proto_be;
 };
 
+struct parse_ports { /* of TCP and UDP */
+	__u32 both;
+};
+
 #define PARSE_IP_MF 0x2000
 #define PARSE_IP_OFFSET 0x1fff
 
@@ -52,7 +56,7 @@ PKT_INLINE __be16 parse_ethernet(struct cursor *c, struct pkt *p)
 	proto_be = eth->proto_be;
 	c->pos = eth + 1;
 	p->l3_off = sizeof(*eth);
-#pragma unroll
+	PKT_UNROLL
 	for (i = 0; i < SLUICE_VLAN_TAGS_MAX; i++) {
 		struct parse_vlan *vlan = c->pos;
 
@@ -177,7 +181,10 @@ PKT_INLINE enum sluice_verdict parse_ipv6(struct cursor *c, struct pkt *p)
 /* Both ports at once, for the same reason as in parse_map_ipv4(): the hash reads them together. */
 PKT_INLINE void parse_ports(struct cursor *c, struct pkt *p)
 {
-	*(__u32 *)&p->tuple.sport_be = *(const __u32 *)c->pos;
+	const struct parse_ports *ports = c->pos;
+
+	__builtin_memcpy((void *)&p->tuple + __builtin_offsetof(struct sluice_tuple, sport_be),
+			 &ports->both, sizeof(ports->both));
 }
 
 PKT_INLINE void parse_tcp(struct cursor *c, struct pkt *p, __u32 len)

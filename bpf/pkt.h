@@ -12,6 +12,11 @@
 #define V_NEXT SLUICE_V_none
 
 #define PKT_INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define PKT_UNROLL _Pragma("unroll")
+#else
+#define PKT_UNROLL /* gcc compiles the parser for its tests */
+#endif
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
 #define PKT_F_SYN (1U << 0) /* opens a TCP connection: SYN without ACK */
@@ -45,14 +50,17 @@ struct pkt {
 
 #define PKT_NO_SLOT (~0U)
 
+#define PKT_ZERO(p, field, len)                                                                    \
+	__builtin_memset((void *)(p) + __builtin_offsetof(struct pkt, field), 0, len)
+
 PKT_INLINE void pkt_init(struct pkt *p)
 {
-	*(__u64 *)&p->tuple.sport_be = 0; /* to the end of the tuple */
+	PKT_ZERO(p, tuple.sport_be, 8); /* to the end of the tuple */
 	p->service_id = 0;
 	p->limit_index = 0;
 	p->member_index = 0;
 	p->slot = PKT_NO_SLOT;
-	*(__u64 *)&p->tags = 0; /* to ip_len */
+	PKT_ZERO(p, tags, 8); /* to ip_len */
 }
 
 _Static_assert(sizeof(struct pkt) <= 128, "a packet's state fits two cache lines");

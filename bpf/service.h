@@ -34,7 +34,7 @@ static __always_inline struct sluice_service *service_probe(struct pkt *p, __be1
 	__u32 port = service_port(port_be, proto);
 	int choice;
 
-#pragma unroll
+	PKT_UNROLL
 	for (choice = 0; choice < 2; choice++) {
 		__u32 index = sluice_service_cell(hash, choice, ro.cells);
 		struct sluice_service *cell = bpf_map_lookup_elem(&services, &index);
