@@ -106,7 +106,8 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_f
 
 	request->nlmsg_seq = ++netlink->sequence;
 	request->nlmsg_flags |= NLM_F_REQUEST;
-	if (!(request->nlmsg_flags & NLM_F_DUMP))
+	/* A dump ends with a message of its own. Its bits are also those of "replace" and "excl". */
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(netlink->requests, request, request->nlmsg_len) < 0)
 		return -errno;
