@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "metrics/metrics.h"
+
+#define FRESH_MS 200  /* counters younger than this are not read again */
+#define LINGER_MS 200 /* time for the answer to a detach to get out */
+
+static void refresh(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (stats_age_ms(daemon->stats, clock_now_ms()) > FRESH_MS)
+		collect_counters(daemon, false);
+}
+
+static void fill_not_ready(const struct daemon *daemon, char *text, size_t size)
+{
+	if (daemon->is_detached)
+		snprintf(text, size, "detached by request, about to stop");
+	else if (!daemon->is_synced)
+		snprintf(text, size, "starting: waiting for next hops");
+	else
+		snprintf(text, size, "starting: building tables, not attached yet");
+}
+
+static void node(void *arg, struct control_node *ret_node)
+{
+	struct daemon *daemon = arg;
+
+	memset(ret_node, 0, sizeof(*ret_node));
+	gethostname(ret_node->name, sizeof(ret_node->name) - 1);
+	ret_node->version = SLUICE_VERSION;
+	ret_node->instance = daemon->instance;
+	ret_node->uptime_s = (clock_now_ms() - daemon->started_ms) / 1000;
+	ret_node->loaded_at_s = daemon->loaded_at_s;
+	ret_node->is_ready = daemon->is_ready;
+	if (!daemon->is_ready)
+		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
+	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
+	if (!daemon->is_detached)
+		ret_node->events_suppressed = dp_bpf_events_suppressed(daemon->dp);
+}
+
+static size_t interfaces(void *arg, struct control_interface *list, size_t max)
+{
+	struct dp_attachment attachments[2 * CONFIG_INTERFACES_MAX];
+	struct daemon *daemon = arg;
+	size_t count = 0;
+	size_t i;
+
+	if (!daemon->is_detached)
+		count = dp_bpf_attachments(daemon->dp, attachments, ARRAY_SIZE(attachments));
+	count = MIN(count, MIN(max, ARRAY_SIZE(attachments)));
+	for (i = 0; i < count; i++) {
+		const struct dp_attachment *from = &attachments[i];
+		struct control_interface *to = &list[i];
+
+		util_copy(to->name, sizeof(to->name), from->interface);
+		util_copy(to->driver, sizeof(to->driver), from->driver);
+		to->ifindex = from->ifindex;
+		to->is_generic = from->is_generic;
+		to->is_dispatched = from->is_dispatched;
+		to->attached_s = from->since_s;
+		to->program_id = from->program_id;
+	}
+	return count;
+}
+
+static int apply(void *arg, const struct change *change, struct errs *errors)
+{
+	return loop_apply(arg, change, 1, errors);
+}
+
+static int check(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
+		 struct errs *errors)
+{
+	struct config *config;
+	int r = reload_parse(arg, yaml, length, &config, errors);
+	size_t s, p;
+
+	if (r)
+		return r;
+	ret_check->services = config->service_count;
+	ret_check->limits = config->limit_count;
+	ret_check->members = 0;
+	for (s = 0; s < config->service_count; s++)
+		for (p = 0; p < config->services[s].pool_count; p++)
+			ret_check->members += config->services[s].pools[p].member_count;
+	config_free(config);
+	return 0;
+}
+
+static int reload(void *arg, bool is_forced, bool *ret_changed, struct errs *errors)
+{
+	return reload_run(arg, is_forced, ret_changed, errors);
+}
+
+static void on_linger_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void on_linger(uv_timer_t *timer)
+{
+	loop_stop(timer->data);
+	uv_close((uv_handle_t *)timer, on_linger_closed);
+}
+
+static int detach(void *arg, char *names, size_t size, struct err *e)
+{
+	struct daemon *daemon = arg;
+	uv_timer_t *timer;
+	int r = attach_remove_everything(daemon, names, size, e);
+
+	if (r)
+		return r;
+	timer = util_alloc(sizeof(*timer));
+	uv_timer_init(&daemon->loop, timer);
+	timer->data = daemon;
+	uv_timer_start(timer, on_linger, LINGER_MS, 0);
+	return 0;
+}
+
+static void checks(void *arg, const struct model_pool *pool, const struct model_member *member,
+		   uint64_t ret_results[PROBE_RESULT_MAX], uint64_t *ret_latency_us_sum)
+{
+	const struct daemon *daemon = arg;
+	struct health_counts counts;
+
+	health_member_counts(daemon->health, pool, member, &counts);
+	memcpy(ret_results, counts.results, sizeof(counts.results));
+	*ret_latency_us_sum = counts.latency_us_sum;
+}
+
+char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
+{
+	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
+	struct metrics_interface shown[ARRAY_SIZE(attached)] = {0};
+	struct daemon *daemon = arg;
+	struct metrics_source source = {
+		.model = daemon->model,
+		.sync = daemon->sync,
+		.stats = daemon->stats,
+		.interfaces = shown,
+		.interface_count = interfaces(daemon, attached, ARRAY_SIZE(attached)),
+		.events_suppressed = daemon->is_detached ? 0 : dp_bpf_events_suppressed(daemon->dp),
+		.started_s = daemon->started_s,
+		.loaded_at_s = daemon->loaded_at_s,
+		.reloads_applied = daemon->reloads_applied,
+		.reloads_refused = daemon->reloads_refused,
+		.is_last_reload_refused = daemon->refusal[0],
+		.is_ready = daemon->is_ready,
+		.checks = checks,
+		.arg = daemon,
+	};
+	size_t i;
+
+	refresh(daemon);
+	for (i = 0; i < source.interface_count; i++) {
+		util_copy(shown[i].name, sizeof(shown[i].name), attached[i].name);
+		shown[i].is_generic = attached[i].is_generic;
+	}
+	return metrics_render(&source, is_openmetrics, ret_length);
+}
+
+struct control_host api_host(struct daemon *daemon)
+{
+	return (struct control_host){
+		.arg = daemon,
+		.model = daemon->model,
+		.sync = daemon->sync,
+		.stats = daemon->stats,
+		.events = daemon->events,
+		.refresh = refresh,
+		.node = node,
+		.interfaces = interfaces,
+		.apply = apply,
+		.check = check,
+		.reload = reload,
+		.detach = detach,
+		.metrics = api_metrics,
+	};
+}

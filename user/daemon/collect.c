@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include "base/clock.h"
+
+static void collect_verdicts(struct daemon *daemon)
+{
+	struct sluice_verdict_stats verdicts[SLUICE_V_MAX];
+	size_t v;
+
+	if (daemon->port.ops->verdict_stats(daemon->port.dp, verdicts))
+		return;
+	for (v = 0; v < SLUICE_V_MAX; v++) {
+		const uint64_t raw[STATS_COUNTERS] = {verdicts[v].packets, verdicts[v].bytes};
+
+		stats_record(daemon->stats, STATS_KEY(STATS_VERDICT, v), 0, raw);
+	}
+}
+
+static void collect_member(struct daemon *daemon, uint64_t group, const struct model_member *member)
+{
+	uint32_t index = sync_member_index(daemon->sync, member->id);
+	struct sluice_member_stats stats = {0};
+	uint64_t raw[STATS_COUNTERS];
+
+	if (index && daemon->port.ops->member_stats(daemon->port.dp, index, &stats))
+		return;
+	raw[0] = stats.packets;
+	raw[1] = stats.bytes;
+	raw[2] = stats.new_connections;
+	raw[3] = 0;
+	stats_record(daemon->stats, STATS_KEY(STATS_MEMBER, member->id), group, raw);
+}
+
+static void collect_services(struct daemon *daemon)
+{
+	size_t s, p, m;
+
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+		uint64_t group = STATS_KEY(STATS_SERVICE, service->id);
+
+		stats_group(daemon->stats, group);
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++)
+				collect_member(daemon, group, &service->pools[p].members[m]);
+	}
+}
+
+static void collect_limits(struct daemon *daemon)
+{
+	size_t i;
+
+	for (i = 0; i < model_limit_count(daemon->model); i++) {
+		const struct model_limit *limit = model_limit_at(daemon->model, i);
+		struct sluice_limit_stats stats;
+
+		if (daemon->port.ops->limit_stats(daemon->port.dp, limit->id, &stats))
+			continue;
+		stats_record(daemon->stats, STATS_KEY(STATS_LIMIT, limit->id), 0,
+			     (uint64_t[STATS_COUNTERS]){stats.passed, stats.refused,
+							stats.would_refuse, stats.replaced_debt});
+	}
+}
+
+void collect_counters(struct daemon *daemon, bool is_tick)
+{
+	if (daemon->is_detached)
+		return;
+	stats_begin(daemon->stats, clock_now_ms(), is_tick);
+	collect_verdicts(daemon);
+	collect_services(daemon);
+	collect_limits(daemon);
+	stats_end(daemon->stats);
+}

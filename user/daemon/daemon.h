@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* sluiced: one thread, one loop. What its files share; they are start, loop, reload, attach,
+ * collect and api. */
+#pragma once
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "control/control.h"
+#include "core/stats.h"
+#include "core/sync.h"
+#include "daemon/http_poll.h"
+#include "daemon/nexthops.h"
+#include "dataplane/dp_bpf.h"
+#include "health/health.h"
+#include "metrics/listener.h"
+
+#define DAEMON_CONFIG_PATH "/etc/sluice/sluice.yaml"
+#define DAEMON_RUN_DIRECTORY "/run/sluice"
+
+struct daemon_options {
+	const char *config_path;
+	const char *instance; /* NULL: the configuration's */
+	const char *run_directory;
+};
+
+/* Observations wait here for the end of the loop turn, then go into the model together. */
+struct observations {
+	struct change *list;
+	char (*texts)[96];
+	size_t count, capacity, text_capacity;
+};
+
+struct daemon {
+	struct daemon_options options;
+	char instance[NAME_MAX_LENGTH + 1];
+	char directory[256]; /* RUN_DIRECTORY/INSTANCE */
+	char *text;	     /* of the configuration in force */
+	size_t text_length;
+	struct config *config; /* in force */
+	char refusal[320];     /* of the last reload, "" if it was applied */
+	uint64_t started_ms, started_s, loaded_at_s;
+	uint64_t reloads_applied, reloads_refused;
+
+	uv_loop_t loop;
+	uv_prepare_t prepare; /* once a turn */
+	uv_timer_t tick;      /* once a second */
+	uv_signal_t signals[3];
+	uv_poll_t resolver_poll, events_poll;
+	int lock_fd;
+
+	struct event_log *events;
+	struct model *model;
+	struct dp_bpf *dp;
+	struct dataplane port;
+	struct sync *sync;
+	struct stats *stats;
+	struct nexthops *nexthops;
+	struct health *health;
+	struct control *control;
+	struct http_poll *control_poll;
+	struct listener *listener;
+	struct http_poll *listener_poll;
+
+	struct observations observations;
+	unsigned int jobs;     /* table builds on other threads */
+	bool is_structure_new; /* services or members changed: checks and next hops follow */
+	bool is_sync_due;
+	bool is_synced; /* sync may run: next hops are known or waited for long enough */
+	bool is_ready;
+	bool is_stopping;
+	bool is_detached;
+	uint64_t sync_complained_ms;
+	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
+	uint64_t packet_events;
+};
+
+/* log.c */
+void daemon_log_err(enum log_level level, const struct daemon *daemon, const struct err *e);
+void daemon_log_errs(const struct daemon *daemon, const struct errs *errors);
+
+/* start.c: from options to a running loop; returns the exit status. */
+int daemon_run(const struct daemon_options *options);
+
+/* loop.c */
+void loop_init(struct daemon *daemon);
+/* Handles that need the parts of the daemon: resolver, packet events, control. */
+void loop_watch(struct daemon *daemon);
+void loop_watch_listener(struct daemon *daemon);
+/* Turns until done(daemon), a stop, or the timeout. */
+void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *daemon),
+		    uint64_t timeout_ms);
+void loop_stop(struct daemon *daemon);
+void loop_done(struct daemon *daemon);
+void loop_observe_health(void *arg, uint64_t member_id, enum health_state state, const char *text,
+			 uint32_t latency_us);
+void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
+			  const struct nexthop *nexthop, const char *text);
+/* Applies changes by file or api now; checks and next hops follow at the end of the turn. */
+int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
+	       struct errs *errors);
+
+/* attach.c. attach_all(): all of the configuration's interfaces or none; those that were ours
+ * already stay in any case. attach_prune(): detaches what is not in the configuration. */
+int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors);
+int attach_prune(struct daemon *daemon, const struct config *config);
+int attach_remove_everything(struct daemon *daemon, char *names, size_t size, struct err *e);
+bool attach_has(const struct config *config, const char *interface);
+
+/* reload.c */
+int reload_parse(struct daemon *daemon, const char *text, size_t length, struct config **ret_config,
+		 struct errs *errors);
+/* What only this host can tell: addresses that are local, or are not. */
+int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
+int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors);
+
+/* collect.c: counters of the packet path into stats. */
+void collect_counters(struct daemon *daemon, bool is_tick);
+
+/* api.c: the daemon as control and metrics see it. */
+struct control_host api_host(struct daemon *daemon);
+char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+void daemon_log_err(enum log_level level, const struct daemon *daemon, const struct err *e)
+{
+	const char *file = e->line ? daemon->options.config_path : NULL;
+	char text[800];
+
+	err_format(e, file, text, sizeof(text));
+	log_line(level, e->line ? "config" : "daemon", "%s", text);
+}
+
+void daemon_log_errs(const struct daemon *daemon, const struct errs *errors)
+{
+	size_t i;
+
+	for (i = 0; i < errors->count; i++)
+		daemon_log_err(LOG_LEVEL_ERROR, daemon, &errors->list[i]);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The loop. Callbacks only note what happened; once a turn, before the loop sleeps, everything
+ * noted goes into the model together and from there into the packet path.
+ */
+#include "daemon/daemon.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "daemon/notify.h"
+
+#define JOBS_MAX 4 /* libuv's threads */
+#define SYNC_COMPLAIN_MS 10000
+
+/* ---- observations -------------------------------------------------------------------------- */
+
+static struct change *add_observation(struct daemon *daemon, enum change_type type,
+				      uint64_t member_id, const char *text)
+{
+	struct observations *o = &daemon->observations;
+	struct change *change;
+
+	o->list = util_grow(o->list, &o->capacity, o->count + 1, sizeof(*o->list));
+	o->texts = util_grow(o->texts, &o->text_capacity, o->count + 1, sizeof(*o->texts));
+	util_copy(o->texts[o->count], sizeof(o->texts[0]), text ? text : "");
+	change = &o->list[o->count++];
+	*change = (struct change){.type = type, .owner = OWNER_FILE, .member_id = member_id};
+	return change;
+}
+
+void loop_observe_health(void *arg, uint64_t member_id, enum health_state state, const char *text,
+			 uint32_t latency_us)
+{
+	struct change *change = add_observation(arg, CHANGE_MEMBER_HEALTH, member_id, text);
+
+	change->health = state;
+	change->latency_us = latency_us;
+}
+
+void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
+			  const struct nexthop *nexthop, const char *text)
+{
+	struct change *change = add_observation(arg, CHANGE_MEMBER_NEXTHOP, member_id, text);
+
+	change->nexthop_state = state;
+	change->nexthop = *nexthop;
+}
+
+static void log_transition(const struct model *model, const struct change *change)
+{
+	struct model_service *service;
+	struct model_pool *pool;
+	struct model_member *member = model_member_by_id(model, change->member_id, &service, &pool);
+	char endpoint[ENDPOINT_TEXT_MAX];
+
+	addr_format_endpoint(&member->addr, member->port, endpoint);
+	if (change->type == CHANGE_MEMBER_HEALTH && change->health != member->health &&
+	    change->health != HEALTH_UNKNOWN)
+		log_line(change->health == HEALTH_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+			 "health", "member %s/%s/%s is %s (%s)", service->name, pool->name,
+			 endpoint, change->health == HEALTH_DOWN ? "down" : "up",
+			 change->text[0] ? change->text : "check passed");
+	if (change->type == CHANGE_MEMBER_NEXTHOP && change->nexthop_state == NEXTHOP_FAILED &&
+	    member->nexthop_state != NEXTHOP_FAILED)
+		log_warning("nexthop", "member %s/%s/%s is unreachable (%s)", service->name,
+			    pool->name, endpoint, change->text);
+}
+
+/* Members may have gone since they were observed: those are left out. */
+static void flush_observations(struct daemon *daemon)
+{
+	struct observations *o = &daemon->observations;
+	struct errs errors = {0};
+	size_t i, kept = 0;
+
+	if (!o->count)
+		return;
+	for (i = 0; i < o->count; i++) {
+		if (!model_member_by_id(daemon->model, o->list[i].member_id, NULL, NULL))
+			continue;
+		o->list[kept] = o->list[i];
+		o->list[kept].text = o->texts[i];
+		log_transition(daemon->model, &o->list[kept]);
+		kept++;
+	}
+	o->count = 0;
+	if (kept && model_apply(daemon->model, o->list, kept, clock_now_ms(), &errors))
+		daemon_log_errs(daemon, &errors);
+	errs_done(&errors);
+	daemon->is_sync_due = true;
+}
+
+int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
+	       struct errs *errors)
+{
+	int r;
+
+	/* What a member that goes has counted stays in its service's totals. */
+	if (daemon->sync)
+		collect_counters(daemon, false);
+	r = model_apply(daemon->model, changes, count, clock_now_ms(), errors);
+	if (!r)
+		daemon->is_structure_new = daemon->is_sync_due = true;
+	return r;
+}
+
+/* A member that lost its check keeps no verdict of it. */
+static void forget_unchecked(struct daemon *daemon)
+{
+	size_t s, p, m;
+
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		for (p = 0; p < service->pool_count; p++) {
+			const struct model_pool *pool = &service->pools[p];
+
+			for (m = 0; pool->check.type == CHECK_NONE && m < pool->member_count; m++)
+				if (pool->members[m].health != HEALTH_UNKNOWN)
+					loop_observe_health(daemon, pool->members[m].id,
+							    HEALTH_UNKNOWN, "", 0);
+		}
+	}
+}
+
+static void follow_structure(struct daemon *daemon)
+{
+	if (!daemon->is_structure_new || !daemon->health)
+		return;
+	daemon->is_structure_new = false;
+	nexthops_follow(daemon->nexthops, daemon->model);
+	health_follow(daemon->health, daemon->model);
+	forget_unchecked(daemon);
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+struct work {
+	uv_work_t request;
+	struct daemon *daemon;
+	struct build_job *job;
+};
+
+static void on_build(uv_work_t *request)
+{
+	struct work *work = request->data;
+
+	build_job_run(work->job);
+}
+
+static void start_jobs(struct daemon *daemon);
+
+static void on_built(uv_work_t *request, int status)
+{
+	struct work *work = request->data;
+	struct daemon *daemon = work->daemon;
+	struct err e = {0};
+
+	(void)status;
+	daemon->jobs--;
+	if (sync_finish_job(daemon->sync, work->job, clock_now_ms(), &e))
+		daemon_log_err(LOG_LEVEL_ERROR, daemon, &e);
+	free(work);
+	daemon->is_sync_due = true;
+	start_jobs(daemon);
+}
+
+static void start_jobs(struct daemon *daemon)
+{
+	struct build_job *job;
+
+	while (!daemon->is_detached && !daemon->is_stopping && daemon->jobs < JOBS_MAX &&
+	       (job = sync_take_job(daemon->sync))) {
+		struct work *work = util_alloc(sizeof(*work));
+
+		work->daemon = daemon;
+		work->job = job;
+		work->request.data = work;
+		daemon->jobs++;
+		uv_queue_work(&daemon->loop, &work->request, on_build, on_built);
+	}
+}
+
+static void complain(struct daemon *daemon, const struct errs *errors)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (!errors->count) {
+		daemon->sync_failing_ms = 0;
+		return;
+	}
+	if (!daemon->sync_failing_ms)
+		daemon->sync_failing_ms = now_ms;
+	if (now_ms - daemon->sync_complained_ms < SYNC_COMPLAIN_MS)
+		return;
+	daemon->sync_complained_ms = now_ms;
+	daemon_log_errs(daemon, errors);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct daemon *daemon = prepare->data;
+	struct errs errors = {0};
+
+	if (daemon->is_detached || !daemon->model)
+		return;
+	follow_structure(daemon);
+	flush_observations(daemon);
+	if (!daemon->is_synced || !daemon->is_sync_due)
+		return;
+	daemon->is_sync_due = false;
+	sync_run(daemon->sync, clock_now_ms(), &errors);
+	complain(daemon, &errors);
+	errs_done(&errors);
+	start_jobs(daemon);
+}
+
+/* ---- time, descriptors, signals ------------------------------------------------------------ */
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	uint64_t now_ms = clock_now_ms();
+
+	if (daemon->is_detached || !daemon->sync)
+		return;
+	if (daemon->nexthops)
+		resolver_tick(nexthops_resolver(daemon->nexthops), now_ms);
+	if (daemon->control)
+		control_tick(daemon->control, now_ms);
+	dp_bpf_sweep_limits(daemon->dp);
+	collect_counters(daemon, true);
+	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */
+}
+
+static void on_resolver(uv_poll_t *poll, int status, int events)
+{
+	struct daemon *daemon = poll->data;
+
+	(void)status;
+	(void)events;
+	resolver_read(nexthops_resolver(daemon->nexthops));
+}
+
+static void on_packet_event(void *arg, const struct sluice_event *event)
+{
+	static const char *const names[SLUICE_V_MAX] = {
+#define X(name, action, help) #name,
+		SLUICE_VERDICTS(X)
+#undef X
+	};
+	char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX];
+	struct daemon *daemon = arg;
+
+	daemon->packet_events++;
+	addr_format_endpoint(&event->tuple.saddr, __builtin_bswap16(event->tuple.sport_be), from);
+	addr_format_endpoint(&event->tuple.daddr, __builtin_bswap16(event->tuple.dport_be), to);
+	log_debug("packet", "%s -> %s: %s proto=%u bytes=%u ifindex=%u service=%u limit=%u", from,
+		  to, event->verdict < SLUICE_V_MAX ? names[event->verdict] : "?",
+		  event->tuple.proto, event->bytes, event->ifindex, event->service, event->limit);
+}
+
+static void on_packet_events(uv_poll_t *poll, int status, int events)
+{
+	struct daemon *daemon = poll->data;
+
+	(void)status;
+	(void)events;
+	if (!daemon->is_detached)
+		dp_bpf_events_read(daemon->dp, on_packet_event, daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->data;
+	struct errs errors = {0};
+	bool is_changed;
+
+	if (number != SIGHUP) {
+		log_info("daemon", "stopping (%s): packets keep flowing, detach with sluicectl",
+			 strsignal(number));
+		loop_stop(daemon);
+		return;
+	}
+	notify_send("STATUS=Reloading %s", daemon->options.config_path);
+	reload_run(daemon, false, &is_changed, &errors);
+	errs_done(&errors);
+}
+
+void loop_init(struct daemon *daemon)
+{
+	static const int numbers[ARRAY_SIZE(daemon->signals)] = {SIGTERM, SIGINT, SIGHUP};
+	size_t i;
+
+	uv_loop_init(&daemon->loop);
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		uv_signal_init(&daemon->loop, &daemon->signals[i]);
+		daemon->signals[i].data = daemon;
+		uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
+	}
+	uv_prepare_init(&daemon->loop, &daemon->prepare);
+	daemon->prepare.data = daemon;
+	uv_prepare_start(&daemon->prepare, on_prepare);
+	uv_timer_init(&daemon->loop, &daemon->tick);
+	daemon->tick.data = daemon;
+	uv_timer_start(&daemon->tick, on_tick, 1000, 1000);
+}
+
+static void turn_control(void *server)
+{
+	control_turn(server);
+}
+
+static int timeout_control(void *server)
+{
+	return control_timeout_ms(server);
+}
+
+static void turn_listener(void *server)
+{
+	listener_turn(server);
+}
+
+static int timeout_listener(void *server)
+{
+	return listener_timeout_ms(server);
+}
+
+static void watch(struct daemon *daemon, uv_poll_t *poll, int fd, uv_poll_cb fn)
+{
+	uv_poll_init(&daemon->loop, poll, fd);
+	poll->data = daemon;
+	uv_poll_start(poll, UV_READABLE, fn);
+}
+
+void loop_watch(struct daemon *daemon)
+{
+	watch(daemon, &daemon->resolver_poll, resolver_fd(nexthops_resolver(daemon->nexthops)),
+	      on_resolver);
+	watch(daemon, &daemon->events_poll, dp_bpf_events_fd(daemon->dp), on_packet_events);
+	daemon->control_poll = http_poll_new(&daemon->loop, control_fd(daemon->control),
+					     turn_control, timeout_control, daemon->control);
+}
+
+void loop_watch_listener(struct daemon *daemon)
+{
+	http_poll_free(daemon->listener_poll);
+	daemon->listener_poll = NULL;
+	if (daemon->listener)
+		daemon->listener_poll = http_poll_new(&daemon->loop, listener_fd(daemon->listener),
+						      turn_listener, timeout_listener,
+						      daemon->listener);
+}
+
+void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *daemon),
+		    uint64_t timeout_ms)
+{
+	uint64_t end_ms = clock_now_ms() + timeout_ms;
+
+	/* The tick bounds how long one turn can sleep. */
+	while (!daemon->is_stopping && !done(daemon) && clock_now_ms() < end_ms)
+		uv_run(&daemon->loop, UV_RUN_ONCE);
+}
+
+void loop_stop(struct daemon *daemon)
+{
+	daemon->is_stopping = true;
+	uv_stop(&daemon->loop);
+}
+
+static void on_walk(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void loop_done(struct daemon *daemon)
+{
+	uv_walk(&daemon->loop, on_walk, NULL);
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&daemon->loop);
+	free(daemon->observations.list);
+	free(daemon->observations.texts);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* sluiced(8): options, and the two things it does without becoming a daemon. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include <sluice/abi.h>
+
+#include "daemon/lock.h"
+#include "daemon/privileges.h"
+
+#define EXIT_USAGE 2
+
+static const char help[] =
+	"usage: sluiced [OPTION]...\n"
+	"Balances and limits traffic in XDP; stays in the foreground, logs to standard error.\n"
+	"\n"
+	"  --config FILE      configuration, " DAEMON_CONFIG_PATH "\n"
+	"  --check FILE       check a configuration, print every mistake, and exit\n"
+	"  --instance NAME    separates pins, sockets and locks of several daemons\n"
+	"  --run-dir DIR      directory of sockets and locks, " DAEMON_RUN_DIRECTORY "\n"
+	"  --log-level LEVEL  error, warning, info (default) or debug\n"
+	"  --cleanup          detach the program, remove the instance's pins, and exit\n"
+	"  --version          print the version and exit\n"
+	"  --help             print this and exit\n"
+	"\n"
+	"SIGHUP reads the configuration again; SIGTERM and SIGINT end the daemon and leave "
+	"packets\n"
+	"flowing. Without a daemon: sluiced --cleanup, or sluicectl detach.\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP, ACTION_VERSION, ACTION_HELP };
+
+struct command {
+	enum action action;
+	const char *check_path;
+	struct daemon_options daemon;
+};
+
+static int check_file(const char *path)
+{
+	struct errs errors = {0};
+	AUTO_FREE char *text = NULL;
+	struct config *config;
+	size_t length, members = 0, s, p;
+	char line[900];
+	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+
+	if (r) {
+		fprintf(stderr, "%s: %s\n", path, strerror(-r));
+		return 1;
+	}
+	if (config_parse(text, length, &config, &errors)) {
+		for (s = 0; s < errors.count; s++) {
+			err_format(&errors.list[s], path, line, sizeof(line));
+			fprintf(stderr, "%s\n", line);
+		}
+		fprintf(stderr, "%s: %zu error%s\n", path, errors.count,
+			errors.count == 1 ? "" : "s");
+		errs_done(&errors);
+		return 1;
+	}
+	for (s = 0; s < config->service_count; s++)
+		for (p = 0; p < config->services[s].pool_count; p++)
+			members += config->services[s].pools[p].member_count;
+	printf("%s: ok (services %zu, members %zu, limits %zu)\n", path, config->service_count,
+	       members, config->limit_count);
+	config_free(config);
+	return 0;
+}
+
+static int complain(const struct err *e)
+{
+	char line[800];
+
+	err_format(e, NULL, line, sizeof(line));
+	fprintf(stderr, "sluiced: %s\n", line);
+	return 1;
+}
+
+/* The configuration is not needed: it may be what is broken. */
+static int cleanup(const struct daemon_options *options)
+{
+	const char *instance = options->instance ? options->instance : "default";
+	AUTO_CLOSE int lock = -1;
+	char directory[256], names[512] = "";
+	struct err e = {0};
+
+	if (privileges_check(&e))
+		return complain(&e);
+	snprintf(directory, sizeof(directory), "%s/%s", options->run_directory, instance);
+	lock = lock_take(directory, instance, &e);
+	if (lock == -EBUSY)
+		err_hint(&e, "sluicectl detach ends it and removes everything");
+	if (lock < 0 || dp_bpf_cleanup(instance, names, sizeof(names), &e))
+		return complain(&e);
+	if (names[0])
+		printf("detached: %s; pins of instance %s removed\n", names, instance);
+	else
+		printf("nothing was attached; pins of instance %s removed\n", instance);
+	return 0;
+}
+
+static int set_level(const char *word)
+{
+	static const char *const words[LOG_LEVEL_MAX] = {"error", "warning", "info", "debug"};
+	enum log_level level;
+
+	for (level = 0; level < LOG_LEVEL_MAX; level++) {
+		if (!strcmp(words[level], word)) {
+			log_set_level(level);
+			return 0;
+		}
+	}
+	fprintf(stderr, "sluiced: log level %s is not one of error, warning, info, debug\n", word);
+	return -EINVAL;
+}
+
+static int parse(int argc, char **argv, struct command *command)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", required_argument, NULL, 'k'},
+		{"instance", required_argument, NULL, 'i'},
+		{"run-dir", required_argument, NULL, 'r'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"cleanup", no_argument, NULL, 'x'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			command->daemon.config_path = optarg;
+			break;
+		case 'k':
+			command->action = ACTION_CHECK;
+			command->check_path = optarg;
+			break;
+		case 'i':
+			command->daemon.instance = optarg;
+			break;
+		case 'r':
+			command->daemon.run_directory = optarg;
+			break;
+		case 'l':
+			if (set_level(optarg))
+				return -EINVAL;
+			break;
+		case 'x':
+			command->action = ACTION_CLEANUP;
+			break;
+		case 'v':
+			command->action = ACTION_VERSION;
+			break;
+		case 'h':
+			command->action = ACTION_HELP;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "sluiced: unexpected argument %s\n", argv[optind]);
+		return -EINVAL;
+	}
+	if (command->daemon.instance && !util_name_is_valid(command->daemon.instance)) {
+		fprintf(stderr, "sluiced: instance %s: a name is 1..63 of letters, digits, . _ -\n",
+			command->daemon.instance);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {
+		.daemon = {.config_path = DAEMON_CONFIG_PATH,
+			   .run_directory = DAEMON_RUN_DIRECTORY},
+	};
+
+	if (parse(argc, argv, &command)) {
+		fprintf(stderr, "sluiced --help shows the options\n");
+		return EXIT_USAGE;
+	}
+	switch (command.action) {
+	case ACTION_CHECK:
+		return check_file(command.check_path);
+	case ACTION_CLEANUP:
+		return cleanup(&command.daemon);
+	case ACTION_VERSION:
+		printf("sluiced %s (abi %d)\n", SLUICE_VERSION, SLUICE_ABI);
+		return 0;
+	case ACTION_HELP:
+		fputs(help, stdout);
+		return 0;
+	default:
+		return daemon_run(&command.daemon);
+	}
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the daemon may do to the system: CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, nothing else. */
+#pragma once
+
+#include "base/err.h"
+
+/* 0, or -EPERM and an err that names every missing capability and how to give it. */
+int privileges_check(struct err *e);
+/* Gives up everything else for good. */
+int privileges_drop(struct err *e);
+/* As many descriptors as the system allows: each probe takes one. */
+void privileges_raise_files(void);

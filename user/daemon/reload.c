@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A new configuration: whole, or not at all. The one in force stays until the last step that can
+ * fail has succeeded. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "daemon/notify.h"
+
+int reload_parse(struct daemon *daemon, const char *text, size_t length, struct config **ret_config,
+		 struct errs *errors)
+{
+	struct config *config;
+	int r = config_parse(text, length, &config, errors);
+
+	if (r)
+		return r;
+	r = reload_check_host(daemon, config, errors);
+	if (r)
+		config_free(config);
+	else
+		*ret_config = config;
+	return r;
+}
+
+int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors)
+{
+	struct resolver *resolver = nexthops_resolver(daemon->nexthops);
+	size_t before = errors->count;
+	size_t i;
+
+	for (i = 0; i < config->service_count; i++) {
+		const struct service_config *service = &config->services[i];
+		bool is_local = resolver_is_local(resolver, &service->addr);
+		char address[ADDR_TEXT_MAX], path[160];
+		struct err *e;
+
+		if (is_local == (service->mode == SLUICE_MODE_LOCAL))
+			continue;
+		addr_format(&service->addr, address);
+		snprintf(path, sizeof(path), "services.%s.listen", service->name);
+		if (is_local) {
+			e = errs_add(errors, ERR_INVALID, path,
+				     "%s is an address of this host: after a detach the host would "
+				     "reset its connections",
+				     address);
+			err_hint(e,
+				 "ip address del %s/... dev ..., and route it here instead; or use "
+				 "mode: local",
+				 address);
+		} else {
+			e = errs_add(errors, ERR_INVALID, path,
+				     "%s is no address of this host, but the service's mode is "
+				     "local",
+				     address);
+			err_hint(e, "ip address add %s/%d dev lo", address,
+				 addr_family(&service->addr) == SLUICE_FAMILY_V4 ? 32 : 128);
+		}
+		e->line = service->line;
+	}
+	return errors->count > before ? -EINVAL : 0;
+}
+
+/* What a running daemon cannot change, and what it does not without being told to. */
+static int check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
+		       struct errs *errors)
+{
+	const struct config *now = daemon->config;
+	size_t before = errors->count;
+	size_t i;
+
+	if (!daemon->options.instance && strcmp(config->instance, now->instance))
+		err_hint(errs_add(errors, ERR_CONFLICT, "instance",
+				  "a running daemon cannot become instance %s", config->instance),
+			 "start another one for it");
+	if (config->has_hash_seed != now->has_hash_seed ||
+	    memcmp(config->hash_seed, now->hash_seed, sizeof(now->hash_seed)))
+		err_hint(errs_add(errors, ERR_CONFLICT, "hash_seed",
+				  "a new hash_seed would move every connection"),
+			 "sluicectl detach, then start the daemon again");
+	if (memcmp(&config->capacity, &now->capacity, sizeof(now->capacity)))
+		err_hint(errs_add(errors, ERR_CONFLICT, "capacity",
+				  "the size of a map in use cannot change"),
+			 "sluicectl detach, then start the daemon again");
+	for (i = 0; !is_forced && i < now->interface_count; i++)
+		if (!attach_has(config, now->interfaces[i]))
+			err_hint(errs_add(errors, ERR_CONFLICT, "interfaces",
+					  "%s would be detached: it is not in the new "
+					  "configuration",
+					  now->interfaces[i]),
+				 "sluicectl reload --force, or keep the interface");
+	return errors->count > before ? -EBUSY : 0;
+}
+
+/* Opens the new metrics port before the old one is given up. */
+static int open_listener(struct daemon *daemon, const struct config *config,
+			 struct listener **ret_listener, bool *ret_is_new, struct errs *errors)
+{
+	struct err e = {0};
+	int r;
+
+	*ret_listener = NULL;
+	*ret_is_new = strcmp(config->metrics_listen, daemon->config->metrics_listen);
+	if (!*ret_is_new || !config->metrics_listen[0])
+		return 0;
+	r = listener_new(config->metrics_listen, api_metrics, daemon, ret_listener, &e);
+	if (r)
+		errs_add_err(errors, &e);
+	return r;
+}
+
+static int apply(struct daemon *daemon, struct config *config, bool is_forced, struct errs *errors)
+{
+	const struct change change = {
+		.type = CHANGE_CONFIG,
+		.owner = OWNER_FILE,
+		.config = config,
+		.is_forced = is_forced,
+		.text = "reload",
+	};
+	struct config *old = daemon->config;
+	struct listener *listener;
+	bool is_new_listener;
+	struct err e = {0};
+	int r;
+
+	r = open_listener(daemon, config, &listener, &is_new_listener, errors);
+	if (r)
+		return r;
+	r = control_set_groups(daemon->control, config, &e);
+	if (r)
+		errs_add_err(errors, &e);
+	if (!r)
+		r = attach_all(daemon, config, errors);
+	if (!r) {
+		r = loop_apply(daemon, &change, 1, errors);
+		if (r)
+			attach_prune(daemon, old);
+	}
+	if (r) {
+		control_set_groups(daemon->control, old, &e);
+		listener_free(listener);
+		return r;
+	}
+	attach_prune(daemon, config);
+	if (is_new_listener) {
+		struct listener *gone = daemon->listener;
+
+		daemon->listener = listener;
+		loop_watch_listener(daemon);
+		listener_free(gone);
+	}
+	if (config->events_per_s != old->events_per_s)
+		log_warning("config", "events_per_s takes effect when the daemon starts again");
+	daemon->config = config;
+	config_free(old);
+	return 0;
+}
+
+static void add_refusal(struct daemon *daemon, const struct errs *errors)
+{
+	struct event event = {.type = EVENT_config_refused};
+	const char *path = daemon->options.config_path;
+
+	daemon->reloads_refused++;
+	if (errors->count)
+		err_format(&errors->list[0], path, daemon->refusal, sizeof(daemon->refusal));
+	else
+		snprintf(daemon->refusal, sizeof(daemon->refusal), "%s cannot be applied", path);
+	util_copy(event.text, sizeof(event.text), daemon->refusal);
+	event_log_add(daemon->events, &event);
+	log_error("config", "reload refused, revision %llu stays in force: %zu error%s",
+		  (unsigned long long)model_revision(daemon->model), errors->count,
+		  errors->count == 1 ? "" : "s");
+	daemon_log_errs(daemon, errors);
+}
+
+static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_changed,
+			  struct errs *errors)
+{
+	const char *path = daemon->options.config_path;
+	AUTO_FREE char *text = NULL;
+	struct config *config;
+	size_t length;
+	int r;
+
+	if (!daemon->is_ready) {
+		errs_add(errors, ERR_BUSY, "", "the daemon is still starting");
+		return -EBUSY;
+	}
+	r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+	if (r) {
+		errs_add(errors, ERR_INVALID, "", "cannot read %s: %s", path, strerror(-r));
+		return r;
+	}
+	*ret_changed = length != daemon->text_length || memcmp(text, daemon->text, length);
+	if (!*ret_changed)
+		return 0;
+	r = reload_parse(daemon, text, length, &config, errors);
+	if (r)
+		return r;
+	r = check_fixed(daemon, config, is_forced, errors);
+	if (!r)
+		r = apply(daemon, config, is_forced, errors);
+	if (r) {
+		config_free(config);
+		return r;
+	}
+	free(daemon->text);
+	daemon->text = TAKE_PTR(text);
+	daemon->text_length = length;
+	return 0;
+}
+
+int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors)
+{
+	int r = read_and_apply(daemon, is_forced, ret_changed, errors);
+
+	if (r) {
+		add_refusal(daemon, errors);
+		notify_send("STATUS=Reload refused: %s", daemon->refusal);
+		return r;
+	}
+	daemon->refusal[0] = '\0';
+	daemon->reloads_applied++;
+	daemon->loaded_at_s = clock_wall_s();
+	log_info("config", "%s %s, revision %llu", daemon->options.config_path,
+		 *ret_changed ? "applied" : "is unchanged",
+		 (unsigned long long)model_revision(daemon->model));
+	notify_send("STATUS=Serving, revision %llu",
+		    (unsigned long long)model_revision(daemon->model));
+	return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From nothing to ready, in an order that never shows the world a half-filled table: configuration,
+ * lock, maps, model, what pinned maps hold, next hops, tables, and only then the interfaces.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sluice/hash.h>
+
+#include "base/clock.h"
+#include "daemon/lock.h"
+#include "daemon/notify.h"
+#include "daemon/privileges.h"
+
+#define NEXTHOPS_WAIT_MS 2000
+#define TABLES_WAIT_MS 60000
+#define SYNC_GIVE_UP_MS 3000 /* regions that rest are free again by then */
+#define EVENT_LOG_SIZE 4096
+
+/* ---- steps; each logs its own failure ------------------------------------------------------- */
+
+static int fail(struct daemon *daemon, const struct err *e)
+{
+	daemon_log_err(LOG_LEVEL_ERROR, daemon, e);
+	return -1;
+}
+
+static int fail_all(struct daemon *daemon, struct errs *errors)
+{
+	daemon_log_errs(daemon, errors);
+	errs_done(errors);
+	return -1;
+}
+
+static int read_config(struct daemon *daemon)
+{
+	const char *path = daemon->options.config_path;
+	struct errs errors = {0};
+	int r = util_read_file(path, CONFIG_BYTES_MAX, &daemon->text, &daemon->text_length);
+
+	if (r) {
+		err_hint(errs_add(&errors, ERR_INVALID, "", "cannot read %s: %s", path,
+				  strerror(-r)),
+			 "write one, or name another with --config");
+		return fail_all(daemon, &errors);
+	}
+	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors))
+		return fail_all(daemon, &errors);
+	util_copy(daemon->instance, sizeof(daemon->instance),
+		  daemon->options.instance ? daemon->options.instance : daemon->config->instance);
+	snprintf(daemon->directory, sizeof(daemon->directory), "%s/%s",
+		 daemon->options.run_directory, daemon->instance);
+	return 0;
+}
+
+static int take_rights(struct daemon *daemon)
+{
+	struct err e = {0};
+
+	if (privileges_check(&e))
+		return fail(daemon, &e);
+	daemon->lock_fd = lock_take(daemon->directory, daemon->instance, &e);
+	if (daemon->lock_fd < 0)
+		return fail(daemon, &e);
+	privileges_raise_files();
+	return 0;
+}
+
+static int check_host(struct daemon *daemon)
+{
+	struct errs errors = {0};
+	struct err e = {0};
+
+	if (nexthops_new(loop_observe_nexthop, daemon, &daemon->nexthops, &e))
+		return fail(daemon, &e);
+	if (reload_check_host(daemon, daemon->config, &errors))
+		return fail_all(daemon, &errors);
+	return 0;
+}
+
+static int open_dataplane(struct daemon *daemon)
+{
+	const struct capacity_config *capacity = &daemon->config->capacity;
+	struct dp_bpf_options options = {
+		.instance = daemon->instance,
+		.capacity = {.service_cells = capacity->service_cells,
+			     .slots = capacity->slots,
+			     .members = capacity->members,
+			     .nexthops = SLUICE_NEXTHOPS_DEFAULT,
+			     .limits = SLUICE_LIMITS_DEFAULT,
+			     .limit_sets = capacity->limit_sources / SLUICE_LIMIT_WAYS},
+		.has_key = daemon->config->has_hash_seed,
+		.events_per_s = daemon->config->events_per_s,
+	};
+	struct err e = {0};
+
+	if (options.has_key)
+		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
+	if (dp_bpf_open(&options, &daemon->dp, &e))
+		return fail(daemon, &e);
+	daemon->port = dp_bpf_port(daemon->dp);
+	nexthops_use(daemon->nexthops, daemon->dp);
+	return 0;
+}
+
+static int fill_model(struct daemon *daemon)
+{
+	const struct change change = {
+		.type = CHANGE_CONFIG,
+		.owner = OWNER_FILE,
+		.config = daemon->config,
+		.is_forced = true, /* nothing runs yet that it could take away */
+		.text = "start",
+	};
+	uint32_t tick_ns = clock_jiffy_ns();
+	struct errs errors = {0};
+	struct err e = {0};
+	uint64_t seed;
+
+	daemon->model = model_new(daemon->events, tick_ns);
+	if (loop_apply(daemon, &change, 1, &errors))
+		return fail_all(daemon, &errors);
+	/* Nodes with the same hash_seed build the same tables. */
+	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
+	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);
+	if (sync_adopt(daemon->sync, clock_now_ms(), &e)) {
+		if (!e.hint[0])
+			err_hint(&e,
+				 "sluiced --cleanup --instance %s removes the pinned maps; "
+				 "packets are not balanced until the daemon runs again",
+				 daemon->instance);
+		return fail(daemon, &e);
+	}
+	daemon->loaded_at_s = clock_wall_s();
+	daemon->reloads_applied = 1;
+	return 0;
+}
+
+static int open_doors(struct daemon *daemon)
+{
+	struct control_host host = api_host(daemon);
+	struct err e = {0};
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/control.sock", daemon->directory);
+	if (control_new(&host, path, daemon->config, &daemon->control, &e))
+		return fail(daemon, &e);
+	if (daemon->config->metrics_listen[0] &&
+	    listener_new(daemon->config->metrics_listen, api_metrics, daemon, &daemon->listener,
+			 &e))
+		return fail(daemon, &e);
+	/* Sockets, groups and directories are made: from here on only the three. */
+	if (privileges_drop(&e))
+		return fail(daemon, &e);
+	daemon->health = health_new(&daemon->loop, loop_observe_health, daemon);
+	loop_watch(daemon);
+	loop_watch_listener(daemon);
+	return 0;
+}
+
+static bool are_nexthops_known(const struct daemon *daemon)
+{
+	size_t s, p, m;
+
+	if (daemon->is_structure_new || daemon->observations.count)
+		return false;
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++)
+				if (service->pools[p].members[m].nexthop_state == NEXTHOP_PENDING)
+					return false;
+	}
+	return true;
+}
+
+static bool are_tables_built(const struct daemon *daemon)
+{
+	if (daemon->sync_failing_ms && clock_now_ms() - daemon->sync_failing_ms > SYNC_GIVE_UP_MS)
+		return true;
+	return !daemon->is_sync_due && !daemon->sync_failing_ms && !daemon->jobs &&
+	       sync_is_idle(daemon->sync);
+}
+
+static int build_tables(struct daemon *daemon)
+{
+	loop_run_until(daemon, are_nexthops_known, NEXTHOPS_WAIT_MS);
+	daemon->is_synced = daemon->is_sync_due = true;
+	/* The loop is asleep in poll when this is set: take a turn that does not wait. */
+	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	loop_run_until(daemon, are_tables_built, TABLES_WAIT_MS);
+	if (daemon->is_stopping)
+		return -1;
+	if (!daemon->sync_failing_ms && sync_is_idle(daemon->sync))
+		return 0;
+	log_error("daemon", "the tables could not be built (see above): not attached");
+	return -1;
+}
+
+static int attach(struct daemon *daemon)
+{
+	struct errs errors = {0};
+
+	if (attach_all(daemon, daemon->config, &errors))
+		return fail_all(daemon, &errors);
+	attach_prune(daemon, daemon->config);
+	daemon->is_ready = true;
+	return 0;
+}
+
+static void announce_ready(struct daemon *daemon)
+{
+	size_t services = model_service_count(daemon->model);
+
+	log_info("daemon", "ready: %zu service%s, %zu interface%s, revision %llu ms=%llu%s",
+		 services, services == 1 ? "" : "s", daemon->config->interface_count,
+		 daemon->config->interface_count == 1 ? "" : "s",
+		 (unsigned long long)model_revision(daemon->model),
+		 (unsigned long long)(clock_now_ms() - daemon->started_ms),
+		 dp_bpf_is_adopted(daemon->dp) ? " adopted" : "");
+	notify_send("READY=1\nSTATUS=Serving, revision %llu",
+		    (unsigned long long)model_revision(daemon->model));
+}
+
+/* A start that failed leaves nothing behind that was not there before. */
+static void undo_start(struct daemon *daemon)
+{
+	struct err e = {0};
+	char names[512];
+
+	if (!daemon->dp || dp_bpf_is_adopted(daemon->dp))
+		return;
+	if (dp_bpf_cleanup(daemon->instance, names, sizeof(names), &e))
+		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
+}
+
+static void release(struct daemon *daemon)
+{
+	http_poll_free(daemon->control_poll);
+	http_poll_free(daemon->listener_poll);
+	control_free(daemon->control);
+	listener_free(daemon->listener);
+	health_free(daemon->health);
+	loop_done(daemon);
+	nexthops_free(daemon->nexthops);
+	if (daemon->sync)
+		sync_free(daemon->sync);
+	if (daemon->model)
+		model_free(daemon->model);
+	dp_bpf_close(daemon->dp);
+	stats_free(daemon->stats);
+	event_log_free(daemon->events);
+	config_free(daemon->config);
+	free(daemon->text);
+	util_close_p(&daemon->lock_fd);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon *daemon = util_alloc(sizeof(*daemon));
+	bool is_up;
+
+	daemon->options = *options;
+	daemon->lock_fd = -1;
+	daemon->started_ms = clock_now_ms();
+	daemon->started_s = clock_wall_s();
+	daemon->events = event_log_new(EVENT_LOG_SIZE);
+	daemon->stats = stats_new();
+	loop_init(daemon);
+
+	is_up = !read_config(daemon) && !take_rights(daemon) && !check_host(daemon) &&
+		!open_dataplane(daemon) && !fill_model(daemon) && !open_doors(daemon) &&
+		!build_tables(daemon) && !attach(daemon);
+	if (is_up) {
+		announce_ready(daemon);
+		uv_run(&daemon->loop, UV_RUN_DEFAULT);
+		notify_send("STOPPING=1");
+	} else {
+		undo_start(daemon);
+	}
+	is_up |= daemon->is_stopping;
+	release(daemon);
+	free(daemon);
+	return is_up ? 0 : 1;
+}
