@@ -183,8 +183,7 @@ static bool are_tables_built(const struct daemon *daemon)
 {
 	if (daemon->sync_failing_ms && clock_now_ms() - daemon->sync_failing_ms > SYNC_GIVE_UP_MS)
 		return true;
-	return !daemon->is_sync_due && !daemon->sync_failing_ms && !daemon->jobs &&
-	       sync_is_idle(daemon->sync);
+	return !daemon->sync_failing_ms && !daemon->jobs && sync_is_idle(daemon->sync);
 }
 
 static int build_tables(struct daemon *daemon)
