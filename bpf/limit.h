@@ -239,9 +239,97 @@ static __always_inline enum sluice_verdict limit_ask(struct pkt *p, __u64 now_ns
 	return verdict;
 }
 
-static __always_inline enum sluice_verdict limit_source(struct pkt *p, bool effects)
+/* A service's only limit and the set of this packet's source in it; set NULL: go the general way. */
+struct limit_one {
+	struct sluice_limit_set *set;
+	__u64 hash;
+	__u64 word;
+	__u64 rate;
+};
+
+/*
+ * Finds the set of the source, and has the CPU begin to load it: with many sources it comes from
+ * far away, and until limit_source() needs it there is other work. Decides nothing.
+ */
+static __always_inline void limit_begin(const struct pkt *p, struct limit_one *one)
 {
+	__u32 index = (__u32)p->svc_limits, at;
+	struct sluice_limit_set *set;
+	struct sluice_limit *limit;
+	__u64 first;
+
+	one->set = NULL;
+	if (!p->svc_limits || p->svc_limits >> 16)
+		return;
+	limit = bpf_map_lookup_elem(&limits, &index);
+	if (!limit)
+		return;
+	one->word = READ_WORD(limit->word);
+	one->rate = READ_WORD(limit->rate);
+	if (!(one->word & SLUICE_LIMIT_F_USED) ||
+	    SLUICE_LIMIT_MODE(one->word) != SLUICE_LIMIT_ENFORCE)
+		return;
+	one->hash = limit_hash(one->word, p->tuple.saddr.d[0], p->tuple.saddr.d[1],
+			       p->tuple.family == SLUICE_FAMILY_V6 ? LIMIT_F_V6 : 0);
+	at = SLUICE_LIMIT_BASE(one->word) +
+	     sluice_source_set(one->hash, SLUICE_LIMIT_LOG2(one->word));
+	set = bpf_map_lookup_elem(&limit_sets, &at);
+	if (!set)
+		return;
+	first = READ_WORD(set->source[0]);
+	asm volatile("" : : "r"(first));
+	one->set = set;
+}
+
+/*
+ * The common case, as short as it can be: one enforcing limit, and the source has a word. False:
+ * it has none, or lost a race; the general way decides.
+ */
+static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 index, __u64 now_ns,
+					     enum limit_result *ret_result)
+{
+	struct limit_now now = {
+		.k = SLUICE_LIMIT_K(one->word),
+		.inc = SLUICE_LIMIT_INC(one->rate),
+		.tau = SLUICE_LIMIT_TAU(one->rate),
+		.seen = sluice_gcra_seen(now_ns),
+		.tag = sluice_source_tag(one->hash),
+	};
+	__u32 debt, way;
+	__u64 word, next;
+
+	now.units = sluice_gcra_now(now_ns, now.k);
+#pragma unroll
+	for (way = 0; way < SLUICE_LIMIT_WAYS; way++) {
+		word = READ_WORD(one->set->source[way]);
+		if (SLUICE_SRC_TAG(word) == now.tag)
+			break;
+	}
+	if (way == SLUICE_LIMIT_WAYS || !word)
+		return false;
+	debt = limit_debt(word, &now);
+	if (!sluice_gcra_conforms(debt, now.inc, now.tau)) {
+		next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
+		if (next != word)
+			__sync_val_compare_and_swap(&one->set->source[way], word, next);
+		limit_count(index, LIMIT_REFUSE, 0);
+		*ret_result = LIMIT_REFUSE;
+		return true;
+	}
+	next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.inc);
+	if (__sync_val_compare_and_swap(&one->set->source[way], word, next) != word)
+		return false;
+	limit_count(index, LIMIT_ADMIT, 0);
+	*ret_result = LIMIT_ADMIT;
+	return true;
+}
+
+static __always_inline enum sluice_verdict limit_source(struct pkt *p, const struct limit_one *one,
+							bool effects)
+{
+	__u32 index = (__u32)p->svc_limits;
 	enum sluice_verdict verdict;
+	enum limit_result result;
 	__u64 now_ns;
 	__u32 flags;
 
@@ -253,6 +341,17 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, bool effe
 		flags |= LIMIT_F_V6;
 	if (p->flags & PKT_F_NEW)
 		flags |= LIMIT_F_NEW;
+	if (effects && one->set) {
+		if (SLUICE_LIMIT_COUNT(one->word) == SLUICE_COUNT_NEW_CONNECTIONS &&
+		    !(flags & LIMIT_F_NEW))
+			return V_NEXT;
+		if (limit_decide_one(one, index, now_ns, &result)) {
+			if (result == LIMIT_ADMIT)
+				return V_NEXT;
+			p->limit_index = index;
+			return SLUICE_V_limit;
+		}
+	}
 	/* A single limit decides and charges at once; of several, none charges if one refuses. */
 	if (!(p->svc_limits >> 16))
 		return limit_ask(p, now_ns, flags);

@@ -22,16 +22,27 @@
 static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, struct pkt *p,
 							   bool effects, int *ret_action)
 {
-	enum sluice_verdict verdict;
+	enum sluice_verdict verdict, found;
+	struct limit_one one;
 	__u64 member_word = 0;
 
 	pkt_init(p);
 	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
 	STAGE(service_find(p));
-	STAGE(limit_source(p, effects));
+	/* The flow is looked up while the limit's state is on its way from memory; what was found
+	 * counts only if the limit admits. */
+	limit_begin(p, &one);
 	if (p->svc_word & SLUICE_SVC_F_LOCAL)
-		return SLUICE_V_local;
-	STAGE(flow_find(p, &member_word));
+		found = SLUICE_V_local;
+	else
+		found = flow_find(p, &member_word);
+	verdict = limit_source(p, &one, effects);
+	if (verdict != V_NEXT) {
+		p->slot = PKT_NO_SLOT;
+		p->member_index = SLUICE_MEMBER_NONE;
+		return verdict;
+	}
+	STAGE(found);
 	switch (SLUICE_MEMBER_MODE(member_word)) {
 	case SLUICE_MODE_L2:
 		STAGE(rewrite(ctx, p, member_word));
