@@ -6,7 +6,6 @@
  */
 #include "wrap.h"
 
-
 __u32 live_ifindex; /* where the generator sends */
 __u32 live_sources_log2;
 __be32 live_daddr_be;
