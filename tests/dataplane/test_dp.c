@@ -9,9 +9,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+#include <cap-ng.h>
 #include <cmocka.h>
 
 #include <sluice/gcra.h>
@@ -403,6 +407,116 @@ static void test_counters_start_at_zero(void **state)
 	clean();
 }
 
+/* Eight times an eighth of the circle apart: half of them are past, whatever the clock says, and
+ * only those of the limit's own region go. */
+static void test_sweep_forgets_the_past(void **state)
+{
+	struct sluice_limit limit = {.id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
+	struct dp_bpf *dp = open_dp();
+	struct dataplane port = dp_bpf_port(dp);
+	struct sluice_limit_set *sets;
+	int fd, way, left = 0, changes = 0;
+
+	(void)state;
+	limit.word = SLUICE_LIMIT_F_USED | 4 | 1ULL << 32 | 24ULL << 38; /* sets 4 and 5, 16 ms */
+	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
+	fd = bpf_obj_get(DIR "/abi1/limit_sets");
+	assert_true(fd >= 0);
+	sets = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(sets != MAP_FAILED);
+	for (way = 0; way < SLUICE_LIMIT_WAYS; way++)
+		sets[3].source[way] = sets[5].source[way] =
+			SLUICE_SRC(7, 1, (uint32_t)way << 29 | 12345);
+	dp_bpf_sweep_limits(dp);
+	for (way = 0; way < SLUICE_LIMIT_WAYS; way++) {
+		assert_int_not_equal(sets[3].source[way], 0);
+		left += sets[5].source[way] != 0;
+		changes += !sets[5].source[way] != !sets[5].source[(way + 1) % SLUICE_LIMIT_WAYS];
+	}
+	assert_int_equal(left, 4);
+	assert_int_equal(changes, 2); /* one arc of the circle */
+	munmap(sets, 4096);
+	close(fd);
+	dp_bpf_close(dp);
+	clean();
+}
+
+/* The daemon's own life: no root, three capabilities, a pin directory that belongs to its user. */
+static int live_unprivileged(void)
+{
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_attachment attachment;
+	struct dp_bpf *dp = NULL;
+	char names[64];
+	struct err e = {};
+	int round;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_NET_ADMIN,
+		      CAP_PERFMON, -1);
+	if (capng_change_id(65534, 65534, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING))
+		return 2;
+	for (round = 0; round < 2; round++) {
+		if (dp_bpf_open(&options, &dp, &e) ||
+		    dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e)) {
+			printf("# %s (%s)\n", e.text, e.hint);
+			return 3;
+		}
+		if (dp_bpf_is_adopted(dp) != (round == 1) || attachment.is_adopted != (round == 1))
+			return 4;
+		dp_bpf_close(dp);
+	}
+	if (dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e) || strcmp(names, "dp0") != 0) {
+		printf("# %s\n", e.text);
+		return 5;
+	}
+	return 0;
+}
+
+static void test_without_root(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	space_run("mkdir -p " SLUICE_PIN_ROOT " && install -d -m 700 -o 65534 -g 65534 " DIR);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(live_unprivileged());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_false(space_try("ip link show dp0 | grep -q xdp"));
+	space_run("rmdir " DIR); /* the user may empty it, but not remove it */
+	space_try("rmdir " SLUICE_PIN_ROOT);
+	clean();
+}
+
+static void test_missing_capabilities_are_named(void **state)
+{
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_bpf *dp = NULL;
+	struct err e = {};
+	int status;
+	pid_t pid;
+
+	(void)state;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		capng_clear(CAPNG_SELECT_BOTH);
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+		capng_change_id(65534, 65534, CAPNG_DROP_SUPP_GRP);
+		_exit(dp_bpf_open(&options, &dp, &e) && e.code == ERR_FORBIDDEN &&
+				      strstr(e.text, "CAP_BPF, CAP_PERFMON")
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void test_seed_gives_one_key(void **state)
 {
 	struct sluice_hash_key a, b;
@@ -454,6 +568,9 @@ int main(void)
 		cmocka_unit_test(test_mode_change),
 		cmocka_unit_test(test_tx_ports),
 		cmocka_unit_test(test_counters_start_at_zero),
+		cmocka_unit_test(test_sweep_forgets_the_past),
+		cmocka_unit_test(test_without_root),
+		cmocka_unit_test(test_missing_capabilities_are_named),
 		cmocka_unit_test(test_seed_gives_one_key),
 	};
 
