@@ -20,7 +20,7 @@ struct control_interface {
 	bool is_generic;
 	bool is_dispatched;
 	char driver[32];
-	uint64_t attached_s; /* since, wall clock */
+	uint64_t attached_s; /* ago */
 	uint32_t program_id;
 };
 

@@ -60,13 +60,15 @@ static size_t interfaces(void *arg, struct control_interface *list, size_t max)
 	for (i = 0; i < count; i++) {
 		const struct dp_attachment *from = &attachments[i];
 		struct control_interface *to = &list[i];
+		uint64_t since_s;
 
 		util_copy(to->name, sizeof(to->name), from->interface);
 		util_copy(to->driver, sizeof(to->driver), from->driver);
 		to->ifindex = from->ifindex;
 		to->is_generic = from->is_generic;
 		to->is_dispatched = from->is_dispatched;
-		to->attached_s = from->since_s;
+		since_s = from->since_s ? from->since_s : attach_since_s(daemon, from->interface);
+		to->attached_s = since_s ? clock_wall_s() - since_s : 0;
 		to->program_id = from->program_id;
 	}
 	return count;

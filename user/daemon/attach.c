@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 bool attach_has(const struct config *config, const char *interface)
 {
 	size_t i;
@@ -28,9 +30,25 @@ static void add_event(struct daemon *daemon, enum event_type type, const char *f
 	event_log_add(daemon->events, &event);
 }
 
+uint64_t attach_since_s(const struct daemon *daemon, const char *interface)
+{
+	uint64_t newest = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(daemon->attached); i++)
+		if (!strcmp(daemon->attached[i].interface, interface))
+			newest = MAX(newest, daemon->attached[i].since_s);
+	return newest;
+}
+
 static void announce(struct daemon *daemon, const struct dp_attachment *attachment)
 {
 	const char *mode = attachment->is_generic ? "generic" : "native";
+	size_t place = daemon->attached_next++ % ARRAY_SIZE(daemon->attached);
+
+	util_copy(daemon->attached[place].interface, sizeof(daemon->attached[place].interface),
+		  attachment->interface);
+	daemon->attached[place].since_s = clock_wall_s();
 
 	add_event(daemon, EVENT_attached, "%s: %s XDP%s", attachment->interface, mode,
 		  attachment->is_adopted ? ", program replaced in place" : "");

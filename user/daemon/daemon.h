@@ -70,6 +70,11 @@ struct daemon {
 	bool is_ready;
 	bool is_stopping;
 	bool is_detached;
+	struct {
+		char interface[16];
+		uint64_t since_s;
+	} attached[2 * CONFIG_INTERFACES_MAX]; /* by this daemon; a ring */
+	size_t attached_next;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;
@@ -105,6 +110,9 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors);
 int attach_prune(struct daemon *daemon, const struct config *config);
 int attach_remove_everything(struct daemon *daemon, char *names, size_t size, struct err *e);
+/* When this daemon attached or took over the interface, wall clock; 0 if it did not. The kernel
+ * tells the age of a program only to CAP_SYS_ADMIN, which we gave up. */
+uint64_t attach_since_s(const struct daemon *daemon, const char *interface);
 bool attach_has(const struct config *config, const char *interface);
 
 /* reload.c */

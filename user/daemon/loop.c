@@ -49,6 +49,14 @@ void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state stat
 	change->nexthop = *nexthop;
 }
 
+/* A first success is no news: it served already. */
+static enum log_level health_level(enum health_state old, enum health_state new)
+{
+	if (new == HEALTH_DOWN)
+		return LOG_LEVEL_WARNING;
+	return old == HEALTH_UNKNOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 static void log_transition(const struct model *model, const struct change *change)
 {
 	struct model_service *service;
@@ -59,9 +67,9 @@ static void log_transition(const struct model *model, const struct change *chang
 	addr_format_endpoint(&member->addr, member->port, endpoint);
 	if (change->type == CHANGE_MEMBER_HEALTH && change->health != member->health &&
 	    change->health != HEALTH_UNKNOWN)
-		log_line(change->health == HEALTH_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-			 "health", "member %s/%s/%s is %s (%s)", service->name, pool->name,
-			 endpoint, change->health == HEALTH_DOWN ? "down" : "up",
+		log_line(health_level(member->health, change->health), "health",
+			 "member %s/%s/%s is %s (%s)", service->name, pool->name, endpoint,
+			 change->health == HEALTH_DOWN ? "down" : "up",
 			 change->text[0] ? change->text : "check passed");
 	if (change->type == CHANGE_MEMBER_NEXTHOP && change->nexthop_state == NEXTHOP_FAILED &&
 	    member->nexthop_state != NEXTHOP_FAILED)
@@ -132,8 +140,10 @@ static void follow_structure(struct daemon *daemon)
 		return;
 	daemon->is_structure_new = false;
 	nexthops_follow(daemon->nexthops, daemon->model);
-	health_follow(daemon->health, daemon->model);
 	forget_unchecked(daemon);
+	/* While tables are first built a flapping member would only put off being ready. */
+	if (daemon->is_ready)
+		health_follow(daemon->health, daemon->model);
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */

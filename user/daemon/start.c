@@ -209,6 +209,7 @@ static int attach(struct daemon *daemon)
 		return fail_all(daemon, &errors);
 	attach_prune(daemon, daemon->config);
 	daemon->is_ready = true;
+	daemon->is_structure_new = true; /* now the checks begin */
 	return 0;
 }
 
