@@ -3,7 +3,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,17 +37,14 @@ static void append_encoded(char **text, size_t *used, size_t *capacity, const ch
 	(*text)[*used] = '\0';
 }
 
-char *client_path(const char *first, ...)
+char *client_join_path(const char *const *segments)
 {
 	char *text = NULL;
 	size_t used = 0;
 	size_t capacity = 0;
-	va_list segments;
 
-	va_start(segments, first);
-	for (const char *s = first; s != NULL; s = va_arg(segments, const char *))
-		append_encoded(&text, &used, &capacity, s);
-	va_end(segments);
+	for (; *segments != NULL; segments++)
+		append_encoded(&text, &used, &capacity, *segments);
 	return text;
 }
 

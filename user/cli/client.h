@@ -28,8 +28,9 @@ struct answer {
 void answer_done(struct answer *answer);
 #define AUTO_ANSWER CLEANUP(answer_done)
 
-/* "/v1/services/web": percent-encoded segments up to NULL. Owned by the caller. */
-char *client_path(const char *first, ...) __attribute__((sentinel));
+/* "/v1/services/web": percent-encoded segments, up to the first NULL. Owned by the caller. */
+#define client_path(...) client_join_path((const char *const[]){__VA_ARGS__, NULL})
+char *client_join_path(const char *const *segments);
 
 /* body may be NULL. Prints nothing. */
 enum client_result client_request(const struct cli *cli, const char *method, const char *path,

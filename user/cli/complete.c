@@ -67,14 +67,15 @@ static void offer_names(const struct complete *c, char *path, const char *key, c
 
 	if (client_request(&c->cli, "GET", owned, NULL, &answer) != CLIENT_ANSWERED)
 		return;
-	json_array_foreach (json_object_get(answer.document, key), i, item)
+	json_array_foreach (json_object_get(answer.document, key), i, item) {
 		offer(c, field != NULL ? field_text(item, field, "")
 				       : render_endpoint(item, text, sizeof(text)));
+	}
 }
 
 static void offer_members(const struct complete *c, const char *service)
 {
-	AUTO_FREE char *path = client_path("v1", "services", service, "pools", NULL);
+	AUTO_FREE char *path = client_path("v1", "services", service, "pools");
 	AUTO_ANSWER struct answer answer;
 	const json_t *pool;
 	size_t i;
@@ -86,8 +87,9 @@ static void offer_members(const struct complete *c, const char *service)
 		char text[96];
 		size_t m;
 
-		json_array_foreach (json_object_get(pool, "members"), m, member)
+		json_array_foreach (json_object_get(pool, "members"), m, member) {
 			offer(c, render_endpoint(member, text, sizeof(text)));
+		}
 	}
 }
 
@@ -112,19 +114,19 @@ static void offer_values(const struct complete *c, enum arg_kind kind, const cha
 		offer(c, *choice);
 	switch (kind) {
 	case ARG_SERVICE:
-		offer_names(c, client_path("v1", "services", NULL), "services", "name");
+		offer_names(c, client_path("v1", "services"), "services", "name");
 		break;
 	case ARG_POOL:
 		if (service != NULL)
-			offer_names(c, client_path("v1", "services", service, "pools", NULL),
-				    "pools", "name");
+			offer_names(c, client_path("v1", "services", service, "pools"), "pools",
+				    "name");
 		break;
 	case ARG_MEMBER:
 		if (service != NULL)
 			offer_members(c, service);
 		break;
 	case ARG_LIMIT:
-		offer_names(c, client_path("v1", "limits", NULL), "limits", "name");
+		offer_names(c, client_path("v1", "limits"), "limits", "name");
 		break;
 	case ARG_INSTANCE:
 		offer_instances(c);

@@ -137,8 +137,9 @@ int client_report_errors(const struct answer *answer)
 	}
 	if (json_array_size(errors) > 0) { /* the first of them is also the error */
 		cli_error("refused, nothing was changed:");
-		json_array_foreach (errors, i, item)
+		json_array_foreach (errors, i, item) {
 			print_placed(item);
+		}
 		return exit_of_status(answer->status);
 	}
 	if (pointer[0] != '\0')

@@ -136,11 +136,10 @@ int run_detach(struct cli *cli)
 	size_t i;
 
 	if (result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON) {
-		/* Whose pins would be removed must be certain: a wrong --socket is no dead daemon. */
-		if (cli_option(cli, OPTION_SOCKET) != NULL &&
-		    cli_option(cli, OPTION_INSTANCE) == NULL) {
+		/* A wrong --socket is no dead daemon: only the instance's own socket tells. */
+		if (cli_option(cli, OPTION_SOCKET) != NULL) {
 			client_explain(cli, result, &answer);
-			cli_hint("with --instance NAME, detach works without the daemon");
+			cli_hint("without --socket, detach works when the daemon is dead, too");
 			return CLI_UNREACHABLE;
 		}
 		return offline_detach(cli);
@@ -156,9 +155,10 @@ int run_detach(struct cli *cli)
 		client_print_body(cli, &answer);
 		return CLI_OK;
 	}
-	json_array_foreach (json_object_get(answer.document, "detached"), i, name)
+	json_array_foreach (json_object_get(answer.document, "detached"), i, name) {
 		fprintf(cli->view.out, "detached from %s\n",
 			json_is_string(name) ? json_string_value(name) : "?");
+	}
 	if (i == 0)
 		fputs("nothing was attached\n", cli->view.out);
 	fputs("sluiced removed its pins and ends\n", cli->view.out);

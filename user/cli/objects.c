@@ -34,33 +34,31 @@ static int show(struct cli *cli, char *path, const char *key, render_fn render, 
 
 int run_service_list(struct cli *cli)
 {
-	return show(cli, client_path("v1", "services", NULL), "services", render_services,
-		    "no services");
+	return show(cli, client_path("v1", "services"), "services", render_services, "no services");
 }
 
 int run_service_show(struct cli *cli)
 {
-	return show(cli, client_path("v1", "services", cli_arg(cli, 0), NULL), NULL, render_service,
+	return show(cli, client_path("v1", "services", cli_arg(cli, 0)), NULL, render_service,
 		    NULL);
 }
 
 int run_pool_list(struct cli *cli)
 {
-	return show(cli, client_path("v1", "services", cli_arg(cli, 0), "pools", NULL), "pools",
+	return show(cli, client_path("v1", "services", cli_arg(cli, 0), "pools"), "pools",
 		    render_pools, "no pools: the service hands packets to this host");
 }
 
 int run_pool_show(struct cli *cli)
 {
-	return show(cli,
-		    client_path("v1", "services", cli_arg(cli, 0), "pools", cli_arg(cli, 1), NULL),
+	return show(cli, client_path("v1", "services", cli_arg(cli, 0), "pools", cli_arg(cli, 1)),
 		    NULL, render_pool, NULL);
 }
 
 /* Without --pool the members of all pools, in one list of the same form. */
 static int list_members_of_all(struct cli *cli)
 {
-	AUTO_FREE char *path = client_path("v1", "services", cli_arg(cli, 0), "pools", NULL);
+	AUTO_FREE char *path = client_path("v1", "services", cli_arg(cli, 0), "pools");
 	AUTO_ANSWER struct answer answer;
 	json_t *members;
 	int r = client_call(cli, "GET", path, NULL, &answer);
@@ -89,8 +87,7 @@ int run_member_list(struct cli *cli)
 
 	if (pool == NULL)
 		return list_members_of_all(cli);
-	return show(cli,
-		    client_path("v1", "services", cli_arg(cli, 0), "pools", pool, "members", NULL),
+	return show(cli, client_path("v1", "services", cli_arg(cli, 0), "pools", pool, "members"),
 		    "members", render_members, "no members");
 }
 
@@ -100,7 +97,7 @@ static char *member_path(const struct cli *cli, const char *what)
 	const char *pool = cli_option(cli, OPTION_POOL);
 
 	return client_path("v1", "services", cli_arg(cli, 0), "pools", pool != NULL ? pool : "-",
-			   "members", cli_arg(cli, 1), what, NULL);
+			   "members", cli_arg(cli, 1), what);
 }
 
 int run_member_show(struct cli *cli)
@@ -177,13 +174,12 @@ int run_member_ready(struct cli *cli)
 
 int run_limit_list(struct cli *cli)
 {
-	return show(cli, client_path("v1", "limits", NULL), "limits", render_limits, "no limits");
+	return show(cli, client_path("v1", "limits"), "limits", render_limits, "no limits");
 }
 
 int run_limit_show(struct cli *cli)
 {
-	return show(cli, client_path("v1", "limits", cli_arg(cli, 0), NULL), NULL, render_limit,
-		    NULL);
+	return show(cli, client_path("v1", "limits", cli_arg(cli, 0)), NULL, render_limit, NULL);
 }
 
 static void limit_line(const struct view *view, const json_t *limit)
@@ -199,6 +195,6 @@ static void limit_line(const struct view *view, const json_t *limit)
 
 int run_limit_mode(struct cli *cli)
 {
-	return change(cli, "PUT", client_path("v1", "limits", cli_arg(cli, 0), "mode", NULL),
+	return change(cli, "PUT", client_path("v1", "limits", cli_arg(cli, 0), "mode"),
 		      json_pack("{s:s}", "mode", cli_arg(cli, 1)), limit_line);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include "cli/cli.h"
 #include "cli/render.h"
 #include "dataplane/dp_bpf.h"
+#include "dataplane/hook.h"
+#include "dataplane/pins.h"
 
 /* Are there pins of the instance? 1, 0, or negative errno when we may not know. */
 static int has_pins(const char *instance)
@@ -26,31 +29,84 @@ static int has_pins(const char *instance)
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
+/* The interfaces of this network namespace that run a pinned program of the instance, comma
+ * separated; empty when there is none, or we may not look. */
+static void find_attached(const char *instance, char *names, size_t size)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	names[0] = '\0';
+	for (size_t i = 0; all != NULL && all[i].if_index != 0; i++) {
+		struct hook hook;
+
+		if (hook_query(all[i].if_index, &hook) != 0 || hook.program_id == 0)
+			continue;
+		for (uint32_t abi = 1; abi <= SLUICE_ABI; abi++) {
+			AUTO_CLOSE int fd = -1;
+			size_t used = strlen(names);
+			char dir[192];
+
+			if (pins_path(instance, abi, dir, sizeof(dir), NULL) == 0)
+				fd = pins_open_program(dir, hook.program_id);
+			if (fd >= 0)
+				snprintf(names + used, size - used, "%s%s", used > 0 ? ", " : "",
+					 all[i].if_name);
+		}
+	}
+	if (all != NULL)
+		if_freenameindex(all);
+}
+
+/* What to do, given what has_pins() said. */
+static void print_next(const struct cli *cli, int pins)
+{
+	bool is_default = strcmp(cli->instance, "default") == 0;
+	AUTO_FREE char *option = is_default ? util_strdup("")
+					    : util_printf("--instance %s ", cli->instance);
+	const char *label = "next";
+
+	if (pins < 0) {
+		fprintf(cli->view.out, "  next    sudo sluicectl %sstatus\n", option);
+		return;
+	}
+	if (is_default) {
+		fputs("  next    sudo systemctl start sluiced\n", cli->view.out);
+		label = "";
+	}
+	if (pins > 0)
+		fprintf(cli->view.out, "  %-4s    sudo sluicectl %sdetach, to stop forwarding\n",
+			label, option);
+}
+
 void offline_status(const struct cli *cli)
 {
 	int r = has_pins(cli->instance);
-	char text[400];
+	struct view view = cli->view;
+	char names[300];
+	char text[512];
 
+	if (r > 0)
+		find_attached(cli->instance, names, sizeof(names));
 	if (r == 0)
 		util_copy(text, sizeof(text),
 			  "sluiced is not running and has left nothing: packets are not balanced");
-	else if (r > 0)
-		snprintf(text, sizeof(text),
-			 "sluiced is not running, but its program and maps are still pinned "
-			 "(%s/%s): packets are forwarded as before where it is attached, health "
-			 "frozen",
-			 SLUICE_PIN_ROOT, cli->instance);
-	else
+	else if (r < 0)
 		util_copy(text, sizeof(text),
 			  "sluiced is not running; only root can see whether its program still "
 			  "forwards packets");
-	render_verdict(&cli->view, "fault", text);
-	if (r < 0)
-		fputs("  next    sudo sluicectl status\n", cli->view.out);
+	else if (names[0] != '\0')
+		snprintf(text, sizeof(text),
+			 "sluiced is not running: packets still forwarded by the program on %s, "
+			 "health frozen",
+			 names);
 	else
-		fputs("  next    sudo systemctl start sluiced\n", cli->view.out);
-	if (r > 0)
-		fputs("          sudo sluicectl detach, to stop forwarding\n", cli->view.out);
+		snprintf(text, sizeof(text),
+			 "sluiced is not running: its maps are still pinned in %s/%s, but its "
+			 "program is on no interface of this network namespace",
+			 SLUICE_PIN_ROOT, cli->instance);
+	view.width = CLI_STATUS_WIDTH;
+	render_verdict(&view, "fault", text);
+	print_next(cli, r);
 	fflush(cli->view.out); /* before what goes to standard error */
 }
 

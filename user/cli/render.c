@@ -200,8 +200,9 @@ json_t *render_pool_members(const json_t *pools)
 	const json_t *pool;
 	size_t i;
 
-	json_array_foreach (pools, i, pool)
+	json_array_foreach (pools, i, pool) {
 		json_array_extend(members, json_object_get(pool, "members"));
+	}
 	return members;
 }
 

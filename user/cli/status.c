@@ -105,8 +105,9 @@ static void render_node(const struct view *view, const json_t *status)
 
 	snprintf(label, sizeof(label), "node %s", field_text(node, "name", "?"));
 	width = MAX(width, text_width(label));
-	json_array_foreach (interfaces, i, interface)
+	json_array_foreach (interfaces, i, interface) {
 		width = MAX(width, text_width(field_text(interface, "name", "")));
+	}
 	node_text(view, node, text, sizeof(text));
 	node_line(view, width, label, text);
 	json_array_foreach (interfaces, i, interface) {
@@ -152,9 +153,10 @@ static bool is_limit_busy(const json_t *limits)
 	const json_t *limit;
 	size_t i;
 
-	json_array_foreach (limits, i, limit)
+	json_array_foreach (limits, i, limit) {
 		if (field_rate(limit, "refused") > 0 || field_rate(limit, "would_refuse") > 0)
 			return true;
+	}
 	return false;
 }
 
