@@ -145,13 +145,17 @@ edge_flood() {
 	lab_in "$ns" "$LAB_OUT/tests/lib/flood" "$@"
 }
 
-# The daemon of this lab. The configuration is $LAB_DIR/sluice.yaml, or the argument; further
-# arguments go to the daemon.
+# edge_daemon CONFIG [ARGUMENTS...]: runs a daemon on the balancer that is expected to refuse; ten
+# seconds at most.
+edge_daemon() {
+	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$1" --instance "$LAB_PREFIX" \
+		--run-dir "$LAB_DIR/run" "${@:2}"
+}
+
+# edge_daemon_start CONFIG [ARGUMENTS...]: the same in the background, and waits until it is ready.
 edge_daemon_start() {
-	local config=${1:-$LAB_DIR/sluice.yaml}
-	shift
-	lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$config" --instance "$LAB_PREFIX" \
-		--run-dir "$LAB_DIR/run" "$@"
+	lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$1" --instance "$LAB_PREFIX" \
+		--run-dir "$LAB_DIR/run" "${@:2}"
 	wait_for 10 edge_is_ready
 }
 

@@ -41,10 +41,9 @@ lab_cleanup() {
 		lab_stop "$name" TERM 3
 	done
 	lab_sweep
-	[ -z "$LAB_DIR" ] || rm -rf "$LAB_DIR"
 }
 
-# Removes namespaces (with whoever still runs in them) and pins of this prefix.
+# Removes namespaces (with whoever still runs in them), pins and directories of this prefix.
 lab_sweep() {
 	local path pids
 	for path in /run/netns/"$LAB_PREFIX"-*; do
@@ -54,6 +53,7 @@ lab_sweep() {
 		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null
 		ip netns delete "${path##*/}"
 	done
+	rm -rf /tmp/"$LAB_PREFIX".??????
 	rm -rf /sys/fs/bpf/sluice/"$LAB_PREFIX" /sys/fs/bpf/sluice/"$LAB_PREFIX"-*
 	rmdir /sys/fs/bpf/sluice 2>/dev/null
 	return 0

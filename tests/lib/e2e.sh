@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# What end-to-end tests share: TAP, the lab, the edge site, and sentences about the balancer.
+
+E2E_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$E2E_LIB/../.." || exit 1
+. "$E2E_LIB/tap.sh"
+. "$E2E_LIB/lab.sh"
+. "$E2E_LIB/edge.sh"
+
+E2E_CONFIG=""
+# shellcheck disable=SC2034 # for the tests: checks that notice within a second
+E2E_CHECK="{type: tcp, interval: 500ms, timeout: 300ms, fast: 200ms, down: 500ms}"
+
+# e2e_begin BACKENDS: the site, for a test that is root.
+e2e_begin() {
+	[ "$(id -u)" -eq 0 ] || tap_skip_all "network namespaces and BPF need root"
+	local program
+	for program in bin/sluiced bin/sluicectl bin/sluice-decap tests/lib/flood bpf/xdp_pass.bpf.o; do
+		[ -e "$LAB_OUT/$program" ] || lab_die "$LAB_OUT/$program is missing: make test-programs"
+	done
+	lab_init sly
+	E2E_CONFIG=$LAB_DIR/sluice.yaml
+	edge_build "$1"
+}
+
+# e2e_start: the daemon with $E2E_CONFIG; without it the rest makes no sense.
+e2e_start() {
+	if edge_daemon_start "$E2E_CONFIG"; then
+		tap_ok "the daemon is ready"
+	else
+		tap_not_ok "the daemon is ready" "$(cat "$LAB_DIR/sluiced.log")"
+		tap_done
+	fi
+}
+
+# Every member of every service answers its checks.
+e2e_all_serving() {
+	edge_ctl --json status | jq -e '[.services[] | .members_serving == .members_total] | all'
+}
+
+# e2e_served NAME JSON: of the load's requests, none failed.
+e2e_served() {
+	tap_is "$1" "$(jq -c '{failed, errors}' <<< "$2")" '{"failed":0,"errors":{}}'
+}
+
+# e2e_shares NAME JSON NAME=WEIGHT...: answers are spread by weight.
+e2e_shares() {
+	local table
+	if table=$(python3 "$E2E_LIB/shares.py" "${@:3}" <<< "$2"); then
+		tap_ok "$1"
+	else
+		tap_not_ok "$1" "$table"
+	fi
+}
+
+# e2e_verdict NAME FIELD: a counter of the packet path.
+e2e_verdict() {
+	edge_ctl --json stats | jq --arg n "$1" '.verdicts[] | select(.name == $n) | .packets'
+}
