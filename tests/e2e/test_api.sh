@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The control socket under all that may come in over it, and who may do what.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_begin 2
+cat > "$E2E_CONFIG" <<-END
+	version: 1
+	interfaces: [eth0]
+	services:
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, members: [10.99.0.21, 10.99.0.22]}
+	limits:
+	  per-client: {count: new-connections, rate: 50/s, mode: shadow}
+END
+e2e_start
+tap_run "all members serve" wait_for 10 e2e_all_serving
+MEMBER=/v1/services/web/pools/-/members/10.99.0.22
+
+answers() { # NAME PATTERN METHOD PATH [CURL ARGUMENTS...]
+	tap_match "$1" "$(edge_api "${@:3}")" "$2"
+}
+
+answers "version" '^200 .*"api"' GET /v1/version
+answers "status" '^200 .*"state": ?"ok"' GET /v1/status
+answers "a member, by address" '^200 .*"10.99.0.22"' GET "$MEMBER"
+answers "operations list themselves" '^200 .*"/v1/operations"' GET /v1/operations
+answers "OpenAPI" '^200 .*"openapi": ?"3' GET /v1/openapi.json
+
+answers "an unknown path is 404" '^404 .*"not_found"' GET /v1/nothing
+answers "an unknown service is 404 and a suggestion" '^404 .*web' GET /v1/services/wep
+answers "an unknown method is 405" '^405 .*"method_not_allowed"' PATCH /v1/status
+answers "DELETE of what cannot be deleted is 405" '^405 ' DELETE /v1/status
+answers "broken JSON is 400" '^400 .*"syntax"' PUT "$MEMBER/weight" --data '{"weight":'
+answers "an unknown field is refused" '^4(00|22) .*wieght' PUT "$MEMBER/weight" --data '{"wieght":1}'
+answers "a duplicate key is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data '{"weight":1,"weight":2}'
+answers "a wrong type is refused" '^4(00|22) .*weight' PUT "$MEMBER/weight" --data '{"weight":"much"}'
+answers "a weight out of range is refused" '^4(00|22) .*65535' PUT "$MEMBER/weight" --data '{"weight":65536}'
+answers "a negative weight is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data '{"weight":-1}'
+answers "no body is refused" '^4(00|22) ' PUT "$MEMBER/weight"
+deep=$(python3 -c 'print("[" * 40 + "]" * 40)')
+answers "deep nesting is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data "{\"weight\":$deep}"
+head -c 2000000 /dev/zero | tr '\0' ' ' > "$LAB_DIR/big"
+answers "a body of 2 MB is 413" '^413 .*"too_large"' PUT "$MEMBER/weight" -H 'Expect:' --data-binary "@$LAB_DIR/big"
+answers "a member of another family is refused" '^4(00|22|09) .*2001:db8' \
+	PUT "/v1/services/web/pools/-/members/2001:db8::1" --data '{"weight":1}'
+answers "an address that is none is refused" '^4(00|04|22) ' PUT /v1/services/web/pools/-/members/10.99.0 --data '{}'
+answers "If-Match of another revision is 412" '^412 ' PUT "$MEMBER/weight" -H 'If-Match: "999"' --data '{"weight":7}'
+answers "none of it changed the weight" '^200 .*"weight": ?100' GET "$MEMBER"
+answers "weight 7" '^200 .*"weight": ?7' PUT "$MEMBER/weight" --data '{"weight":7}'
+first=$(edge_ctl --json status | jq .node.revision)
+answers "the same again" '^200 .*"weight": ?7' PUT "$MEMBER/weight" --data '{"weight":7}'
+tap_is "changes nothing" "$(edge_ctl --json status | jq .node.revision)" "$first"
+answers "weight 100" '^200 ' PUT "$MEMBER/weight" --data '{"weight":100}'
+answers "a configuration is checked" '^200 .*"ok": ?true' POST /v1/config/check --data-binary "@$E2E_CONFIG"
+answers "a broken one is 422 with its line" '^422 .*"line": ?2' POST /v1/config/check \
+	--data-binary $'version: 1\nspeed: 3\nservices: {}\ninterfaces: [eth0]\n'
+answers "events have numbers" '^200 .*"seq": ?[0-9]+' GET '/v1/events?since=0'
+
+# Raw bytes.
+cat > "$LAB_DIR/raw.py" <<-'END'
+	import socket, sys, time
+	path, what = sys.argv[1:3]
+
+	def talk(data, wait=12, step=None):
+	    s = socket.socket(socket.AF_UNIX)
+	    s.connect(path)
+	    s.settimeout(wait)
+	    try:
+	        s.sendall(data)
+	        return s.recv(65536)
+	    except (BrokenPipeError, ConnectionResetError):
+	        return b""
+
+	if what == "garbage":
+	    print(talk(bytes(range(256)) * 4 + b"\r\n\r\n")[:12])
+	elif what == "half":
+	    start = time.monotonic()
+	    answer = talk(b"PUT /v1/services/web HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", 20)
+	    print("closed" if time.monotonic() - start < 19 else "open")
+	elif what == "many":
+	    kept = []
+	    for _ in range(200):
+	        s = socket.socket(socket.AF_UNIX)
+	        s.settimeout(2)
+	        try:
+	            s.connect(path)
+	        except OSError:
+	            continue
+	        kept.append(s)
+	    time.sleep(0.5)
+	    print(len(kept))
+	elif what == "header":
+	    print(talk(b"GET /v1/status HTTP/1.1\r\nX: " + b"a" * 200000 + b"\r\n\r\n")[:12])
+END
+raw() {
+	timeout 30 python3 "$LAB_DIR/raw.py" "$(edge_socket)" "$1"
+}
+raw garbage > /dev/null
+tap_run "garbage is survived" edge_is_ready
+raw header > /dev/null
+tap_run "a header without end is survived" edge_is_ready
+raw many > /dev/null
+tap_run "200 connections at once are survived" wait_for 5 edge_is_ready
+raw half > "$LAB_DIR/half" &
+half=$!
+tap_run "a half-sent request keeps nobody waiting" edge_is_ready
+wait $half
+tap_is "and is ended" "$(cat "$LAB_DIR/half")" closed
+load=$(edge_load c1 --count 100 "http://$EDGE_WEB/")
+e2e_served "traffic does not care" "$load"
+
+# Roles, by who the peer is.
+as_nobody() {
+	setpriv --reuid nobody --regid nogroup --clear-groups "$@"
+}
+chmod 755 "$LAB_DIR"
+as_nobody test -x "$LAB_OUT/bin/sluicectl" && as_nobody test -r "$LAB_OUT/bin/sluicectl"
+can_execute=$?
+nobody_api() { # METHOD PATH [DATA]
+	as_nobody curl -s --max-time 5 -X "$1" ${3:+--data "$3"} -o /dev/null -w '%{http_code}' \
+		--unix-socket "$(edge_socket)" "http://sluice$2"
+}
+tap_is "nobody may read" "$(nobody_api GET /v1/status)" 200
+tap_is "nobody may check" "$(nobody_api POST /v1/config/check 'version: 1')" 422
+tap_is "nobody may not change a weight" "$(nobody_api PUT "$MEMBER/weight" '{"weight":1}')" 403
+tap_is "nobody may not reload" "$(nobody_api POST /v1/config/reload)" 403
+tap_is "nobody may not detach" "$(nobody_api POST /v1/detach)" 403
+if [ $can_execute -eq 0 ]; then
+	tap_fails "sluicectl says so" 5 '[Pp]ermi|not allowed|operator' as_nobody \
+		"$LAB_OUT/bin/sluicectl" --socket "$(edge_socket)" member weight web 10.99.0.22 1
+else
+	tap_skip "sluicectl says so" "nobody cannot reach $LAB_OUT"
+fi
+answers "the weight is as it was" '^200 .*"weight": ?100' GET "$MEMBER"
+
+# Exit codes, and what a person reads.
+tap_fails "no such service" 3 'web' edge_ctl service show wep
+tap_fails "no such member, with a suggestion" 3 '10\.99\.0\.2[12]' edge_ctl member weight web 10.99.0.23 5
+tap_fails "no such command" 2 'usage|help|unknown' edge_ctl membr list web
+tap_fails "not a number" 2 'weight|number' edge_ctl member weight web 10.99.0.22 much
+tap_fails "no such daemon" 4 'sluiced' lab_in lb "$LAB_OUT/bin/sluicectl" --socket "$LAB_DIR/none.sock" status
+tap_is "--json is JSON" "$(edge_ctl --json member list web | jq -r 'type')" object
+tap_done

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Starting and stopping: what is in the way is refused by name and left alone; what was attached
+# and pinned goes away without a trace.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_begin 1
+cat > "$E2E_CONFIG" <<-END
+	version: 1
+	interfaces: [eth0]
+	services:
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, members: [10.99.0.21]}
+END
+
+links() { # of the balancer, without what changes by itself
+	lab_in lb ip -json -details link show | jq -S 'map(del(.linkinfo.info_data, .promiscuity))'
+}
+
+pins() {
+	find /sys/fs/bpf -path "*$LAB_PREFIX*"
+}
+
+links_before=$(links)
+
+# Somebody else's program.
+lab_xdp_pass lb eth0
+other=$(lab_xdp_id lb eth0)
+tap_fails "an interface with another program is refused" 1 'eth0.*(program|xdp_pass)' \
+	edge_daemon "$E2E_CONFIG"
+tap_is "that program stays" "$(lab_xdp_id lb eth0)" "$other"
+tap_is "no pins are left behind" "$(pins)" ""
+lab_in lb ip link set dev eth0 xdp off
+
+# Things that are missing.
+sed 's/eth0/eth7/' "$E2E_CONFIG" > "$LAB_DIR/missing.yaml"
+tap_fails "a missing interface is refused by name" 1 'eth7' edge_daemon "$LAB_DIR/missing.yaml"
+tap_fails "a missing file is refused by name" 1 'nowhere.yaml' edge_daemon "$LAB_DIR/nowhere.yaml"
+printf 'version: 1\ninterfaces: [eth0]\nservices: {}\nspeed: 11\n' > "$LAB_DIR/unknown.yaml"
+tap_fails "an unknown key is refused with its line" 1 ':4.*speed' edge_daemon "$LAB_DIR/unknown.yaml"
+tap_fails "bpffs that is not mounted: the fix is named" 1 'mount -t bpf' \
+	unshare --mount bash -c 'umount -l /sys/fs/bpf; exec "$@"' - nsenter \
+	--net="/run/netns/$LAB_PREFIX-lb" "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
+	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
+tap_fails "missing capabilities are named" 1 'CAP_BPF|CAP_NET_ADMIN|CAP_PERFMON' \
+	lab_in lb setpriv --bounding-set -bpf,-net_admin,-perfmon,-sys_admin \
+	--inh-caps -all "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
+	--run-dir "$LAB_DIR/run"
+tap_is "after all that nothing is attached" "$(lab_xdp_id lb eth0)" ""
+tap_is "and links are as they were" "$(links)" "$links_before"
+
+e2e_start
+tap_run "the member serves" wait_for 10 e2e_all_serving
+ours=$(lab_xdp_id lb eth0)
+tap_match "our program is attached" "$ours" '^[0-9]+$'
+
+# A second daemon of the same instance.
+tap_fails "a second daemon refuses" 1 "$LAB_PREFIX.*(running|lock)|(running|lock).*$LAB_PREFIX" \
+	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
+	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
+tap_is "the first keeps its program" "$(lab_xdp_id lb eth0)" "$ours"
+tap_run "and its socket" edge_is_ready
+load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")
+e2e_served "and serves" "$load"
+
+# A clean end leaves the packet path: the daemon may be restarted, packets keep flowing.
+lab_stop sluiced TERM
+tap_is "SIGTERM ends the daemon with status 0" "$LAB_STATUS" 0
+load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")
+e2e_served "without a daemon, requests are served" "$load"
+tap_fails "sluicectl says that nobody is there" 4 'sluiced' edge_ctl service list
+tap_run "detach works without a daemon" edge_ctl detach
+tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
+tap_is "nothing is pinned" "$(pins)" ""
+tap_is "links are as they were" "$(links)" "$links_before"
+
+e2e_start
+tap_run "detach asks the running daemon" edge_ctl detach
+tap_run "which ends" wait_for 5 eval '! lab_is_running sluiced'
+tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
+tap_is "nothing is pinned" "$(pins)" ""
+tap_is "links are as they were" "$(links)" "$links_before"
+tap_done

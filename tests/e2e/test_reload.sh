@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# A new configuration is taken whole or not at all, with traffic on.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_begin 3
+config() { # MEMBERS [MORE]
+	cat <<-END
+		version: 1
+		interfaces: [eth0]
+		services:
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [$1]}
+		${2:-}
+	END
+}
+ALL="10.99.0.21, 10.99.0.22, 10.99.0.23"
+config "$ALL" > "$E2E_CONFIG"
+e2e_start
+tap_run "all members serve" wait_for 10 e2e_all_serving
+
+revision() {
+	edge_ctl --json status | jq .node.revision
+}
+
+members() {
+	edge_ctl --json service show web | jq -c '[.pools[].members[].address]'
+}
+
+# Traffic goes on during all of it.
+edge_load c1 --count 0 --seconds 20 --rate 150 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/" \
+	> "$LAB_DIR/load" &
+load_pid=$!
+
+before=$(revision)
+tap_run "an unchanged file reloads" edge_ctl reload
+tap_is "and changes nothing" "$(revision)" "$before"
+
+# refused NAME PATTERN: the file as it is now is refused, and everything stays.
+refused() {
+	tap_fails "$1: refused" 1 "$2" edge_ctl reload
+	tap_is "$1: the revision stays" "$(revision)" "$before"
+	tap_is "$1: the members stay" "$(members)" '["10.99.0.21","10.99.0.22","10.99.0.23"]'
+}
+
+printf 'version: 1\ninterfaces: [eth0\n' > "$E2E_CONFIG"
+refused "broken YAML" ':[0-9]+'
+config "$ALL" 'limts: {}' > "$E2E_CONFIG"
+refused "an unknown key" 'limts'
+config "10.99.0.21, 10.99.0.22, {address: 10.99.0.23, weight: 70000}" > "$E2E_CONFIG"
+refused "a weight out of range" '70000'
+config "10.99.0.21, 10.99.0.21" > "$E2E_CONFIG"
+refused "a member twice" '10\.99\.0\.21'
+config "10.99.0.21, 2001:db8:99::22" > "$E2E_CONFIG"
+refused "a member of the wrong family" '2001:db8:99::22'
+config "" > "$E2E_CONFIG"
+refused "no members" 'force'
+config "10.99.0.21" > "$E2E_CONFIG"
+refused "two of three members gone" 'force'
+rm "$E2E_CONFIG"
+refused "no file" 'sluice.yaml'
+{
+	config "10.99.0.21, {address: 10.99.0.22, weight: -1}" 'limits: {a: {count: packets, rate: 5/s}}'
+	echo "colour: blue"
+} > "$E2E_CONFIG"
+errors=$(edge_ctl check "$E2E_CONFIG" 2>&1)
+tap_match "check shows the first error" "$errors" 'weight'
+tap_match "and the second" "$errors" 'mode'
+tap_match "and the third" "$errors" 'colour'
+refused "three errors" 'colour'
+
+config "$ALL, {address: 10.99.0.24, weight: 10}" > "$E2E_CONFIG"
+tap_run "a good file is taken" edge_ctl reload
+tap_is "the revision goes up" "$(revision)" $((before + 1))
+tap_is "with the new member" "$(edge_ctl --json service show web | jq .members_total)" 4
+config "$ALL" > "$E2E_CONFIG"
+tap_run "and taken back" edge_ctl reload
+tap_is "three members" "$(members)" '["10.99.0.21","10.99.0.22","10.99.0.23"]'
+
+tap_run "a member added at run time …" edge_ctl member add web 10.99.0.25 --weight 1
+config "$ALL" "limits: {a: {count: packets, rate: 1000000/s, mode: enforce}}" > "$E2E_CONFIG"
+tap_run "… and a reload" edge_ctl reload
+tap_is "… stays" "$(edge_ctl --json service show web | jq .members_total)" 4
+tap_run "… until it is removed" edge_ctl member remove web 10.99.0.25
+
+config "10.99.0.21" > "$E2E_CONFIG"
+tap_run "with --force two of three members go" edge_ctl reload --force
+wait $load_pid
+load=$(cat "$LAB_DIR/load")
+tap_between "requests were made all along" "$(jq .requests <<< "$load")" 1000 4000
+# The one member that never answered (10.99.0.24, .25: nobody there) is out before it serves.
+tap_is "all of them were served" "$(jq -c .errors <<< "$load")" '{}'
+load=$(edge_load c1 --count 100 "http://$EDGE_WEB/")
+e2e_served "at the end" "$load"
+e2e_shares "only b1 serves" "$load" b1=1
+tap_done
