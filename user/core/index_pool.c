@@ -72,10 +72,10 @@ void index_pool_tick(struct index_pool *pool, uint64_t now_ms, index_pool_fn fn,
 	while (pool->rest_count > 0 && pool->rest[pool->rest_first].until_ms <= now_ms) {
 		uint32_t index = pool->rest[pool->rest_first].index;
 
+		if (fn(arg, index))
+			break;
 		pool->rest_first++;
 		pool->rest_count--;
-		if (fn)
-			fn(arg, index);
 		pool->used[index] = 0;
 		pool->free = util_grow(pool->free, &pool->free_capacity, pool->free_count + 1,
 				       sizeof(*pool->free));

@@ -22,7 +22,7 @@ struct index_pool {
 	size_t rest_first, rest_count, rest_capacity;
 };
 
-typedef void (*index_pool_fn)(void *arg, uint32_t index);
+typedef int (*index_pool_fn)(void *arg, uint32_t index);
 
 void index_pool_init(struct index_pool *pool, uint32_t limit);
 void index_pool_done(struct index_pool *pool);
@@ -31,5 +31,6 @@ int index_pool_take(struct index_pool *pool, uint32_t *ret_index);
 /* Takes this very index: 0, -ERANGE, or -EEXIST. */
 int index_pool_claim(struct index_pool *pool, uint32_t index);
 void index_pool_give(struct index_pool *pool, uint32_t index, uint64_t now_ms);
-/* Frees what has rested; fn, if any, is called before each index becomes available. */
+/* Frees what has rested; fn is called before each index becomes available, and when it fails the
+ * index stays at rest until the next call. */
 void index_pool_tick(struct index_pool *pool, uint64_t now_ms, index_pool_fn fn, void *arg);

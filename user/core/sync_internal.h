@@ -22,10 +22,10 @@ struct sync_member {
 	struct sluice_member written; /* with the word as the packet path has it */
 	struct sync_nexthop *nexthop; /* that the word names; NULL: none */
 	bool is_written;
-	bool is_leaving; /* gone from the model: rests until no table names it */
-	uint64_t seen;	 /* turn in which the model had it */
-	struct sync_service *service;
-	uint32_t slots; /* owned in the last table */
+	bool is_leaving;	      /* gone from the model: rests until no table names it */
+	uint64_t seen;		      /* turn in which the model had it */
+	struct sync_service *service; /* NULL while the index rests */
+	uint32_t slots;		      /* owned in the last table */
 	UT_hash_handle hh;
 };
 
@@ -74,8 +74,8 @@ struct sync {
 	struct sync_member *members;
 	struct sync_service *services;
 	struct sync_limit *limits;
-	struct sync_member **by_index;
-	uint32_t *queue; /* service ids, oldest first */
+	struct sync_member **by_index; /* owns the records */
+	uint32_t *queue;	       /* service ids, oldest first */
 	size_t queue_count, queue_capacity;
 	size_t taken; /* jobs that are out */
 	uint64_t slots_moved;
@@ -109,6 +109,7 @@ int sync_service_remove(struct sync *sync, struct sync_service *service);
 /* The cell that the service should have with the region it has now. */
 void sync_service_desired(const struct sync_service *service, const struct model_service *model,
 			  struct dp_service *ret_desired);
+/* The record alone. */
 void sync_service_free(struct sync_service *service);
 
 /* sync_table.c */

@@ -208,30 +208,35 @@ void sync_members_retire(struct sync *sync, struct sync_service *service, bool i
 			service->members[kept++] = record;
 			continue;
 		}
-		set_word(sync, record, 0, NULL);
 		index_pool_give(&sync->member_indices, record->index, sync->now_ms);
-		sync->by_index[record->index] = NULL;
 		if (record->id)
 			HASH_DEL(sync->members, record);
-		free(record);
+		record->service = NULL;
 	}
 	service->member_count = kept;
 }
 
 /* The entry stays readable, dead, while its index rests: a packet may have read the slot before
- * the table changed. */
-static void member_free_entry(void *arg, uint32_t index)
+ * the table changed. So do its record and its next hop. */
+static int member_free_entry(void *arg, uint32_t index)
 {
 	struct sync *sync = arg;
+	struct sync_member *record = sync->by_index[index];
+	int ret = sync_op(sync, member_set_word, index, 0);
 
-	sync_op(sync, member_set_word, index, 0);
+	if (ret || !record)
+		return ret;
+	set_word(sync, record, 0, NULL);
+	sync->by_index[index] = NULL;
+	free(record);
+	return 0;
 }
 
-static void nexthop_free_entry(void *arg, uint32_t index)
+static int nexthop_free_entry(void *arg, uint32_t index)
 {
 	struct sync *sync = arg;
 
-	sync_op(sync, nexthop_clear, index);
+	return sync_op(sync, nexthop_clear, index);
 }
 
 void sync_members_tick(struct sync *sync)
@@ -242,12 +247,13 @@ void sync_members_tick(struct sync *sync)
 
 void sync_members_free(struct sync *sync)
 {
-	struct sync_member *member, *next_member;
-	struct sync_nexthop *nexthop, *next_nexthop;
+	struct sync_nexthop *nexthop, *next;
+	uint32_t index;
 
-	HASH_ITER (hh, sync->members, member, next_member)
-		HASH_DEL(sync->members, member);
-	HASH_ITER (hh, sync->nexthops, nexthop, next_nexthop) {
+	HASH_CLEAR(hh, sync->members);
+	for (index = 0; index < sync->capacity.members; index++)
+		free(sync->by_index[index]);
+	HASH_ITER (hh, sync->nexthops, nexthop, next) {
 		HASH_DEL(sync->nexthops, nexthop);
 		free(nexthop);
 	}

@@ -28,10 +28,6 @@ struct sync_service *sync_service_new(struct sync *sync, uint32_t id)
 
 void sync_service_free(struct sync_service *service)
 {
-	size_t i;
-
-	for (i = 0; i < service->member_count; i++)
-		free(service->members[i]);
 	free(service->members);
 	free(service->wanted);
 	free(service->built);

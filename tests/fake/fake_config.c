@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "fake/fake_config.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+static void *append(void *array, size_t *count, size_t size)
+{
+	array = realloc(array, (*count + 1) * size);
+	if (!array)
+		abort();
+	memset((char *)array + *count * size, 0, size);
+	++*count;
+	return array;
+}
+
+static void parse(const char *text, struct sluice_addr *ret_addr)
+{
+	if (addr_parse(text, ret_addr)) {
+		fprintf(stderr, "fake_config: %s is no address\n", text);
+		abort();
+	}
+}
+
+struct config *fake_config_new(void)
+{
+	struct config *config = util_alloc(sizeof(*config));
+
+	util_copy(config->instance, sizeof(config->instance), "default");
+	return config;
+}
+
+struct service_config *fake_config_service(struct config *config, const char *name,
+					   const char *addr, uint16_t port, enum sluice_mode mode)
+{
+	struct service_config *service;
+
+	config->services =
+		append(config->services, &config->service_count, sizeof(*config->services));
+	service = &config->services[config->service_count - 1];
+	util_copy(service->name, sizeof(service->name), name);
+	parse(addr, &service->addr);
+	service->port = port;
+	service->proto = IPPROTO_TCP;
+	service->mode = mode;
+	service->line = (int)config->service_count * 100;
+	return service;
+}
+
+struct pool_config *fake_config_pool(struct service_config *service, const char *name,
+				     uint32_t share, enum check_type check)
+{
+	struct pool_config *pool;
+
+	service->pools = append(service->pools, &service->pool_count, sizeof(*service->pools));
+	pool = &service->pools[service->pool_count - 1];
+	util_copy(pool->name, sizeof(pool->name), name);
+	pool->share = share;
+	pool->mode = service->mode;
+	pool->check.type = check;
+	return pool;
+}
+
+struct member_config *fake_config_member(struct service_config *service, struct pool_config *pool,
+					 const char *addr, uint32_t weight)
+{
+	struct member_config *member;
+
+	pool->members = append(pool->members, &pool->member_count, sizeof(*pool->members));
+	member = &pool->members[pool->member_count - 1];
+	parse(addr, &member->addr);
+	member->port = service->port;
+	member->weight = weight;
+	member->line = service->line + (int)pool->member_count;
+	return member;
+}
+
+struct limit_config *fake_config_limit(struct config *config, const char *name, uint64_t rate_n,
+				       uint8_t prefix4, enum sluice_limit_mode mode)
+{
+	struct limit_config *limit;
+
+	config->limits = append(config->limits, &config->limit_count, sizeof(*config->limits));
+	limit = &config->limits[config->limit_count - 1];
+	util_copy(limit->name, sizeof(limit->name), name);
+	limit->count = SLUICE_COUNT_NEW_CONNECTIONS;
+	limit->mode = mode;
+	limit->rate_n = rate_n;
+	limit->rate_s = 1;
+	limit->prefix4 = prefix4;
+	limit->prefix6 = 64;
+	limit->sources = 1024;
+	return limit;
+}
+
+void fake_config_use_limit(struct service_config *service, const char *limit)
+{
+	size_t i;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++) {
+		if (service->limits[i][0])
+			continue;
+		util_copy(service->limits[i], sizeof(service->limits[i]), limit);
+		return;
+	}
+	abort();
+}
+
+static unsigned int pick(unsigned int *seed, unsigned int n)
+{
+	return ((unsigned int)rand_r(seed) >> 4) % n;
+}
+
+static void random_limits(struct config *config, unsigned int *seed)
+{
+	static const uint64_t rates[] = {10, 50, 60, 5000, 200000};
+	unsigned int i;
+	char name[16];
+
+	for (i = 0; i < 4; i++) {
+		struct limit_config *limit;
+
+		if (pick(seed, 4) == 0)
+			continue;
+		snprintf(name, sizeof(name), "limit%u", i);
+		limit = fake_config_limit(config, name, rates[pick(seed, 5)], (uint8_t)(32 - 4 * i),
+					  (enum sluice_limit_mode)pick(seed, 3));
+		limit->sources <<= pick(seed, 3);
+	}
+}
+
+static void random_members(struct service_config *service, unsigned int number, unsigned int p,
+			   unsigned int *seed)
+{
+	static const uint32_t weights[] = {100, 100, 100, 50, 1, 0, 65535};
+	char text[ADDR_TEXT_MAX];
+	unsigned int m;
+
+	for (m = 0; m < 12; m++) {
+		if (pick(seed, 3) == 0)
+			continue;
+		if (service->mode == SLUICE_MODE_IPIP && m % 4 == 3)
+			snprintf(text, sizeof(text), "2001:db8::%x:%x", number + 1, m + 20 * p);
+		else
+			snprintf(text, sizeof(text), "10.%u.%u.%u", number, p, m + 1);
+		fake_config_member(service, &service->pools[p], text, weights[pick(seed, 7)]);
+	}
+}
+
+struct config *fake_config_random(unsigned int *seed)
+{
+	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_IPIP,
+						 SLUICE_MODE_LOCAL};
+	struct config *config = fake_config_new();
+	unsigned int i, p, l;
+	char text[ADDR_TEXT_MAX], name[16];
+
+	random_limits(config, seed);
+	for (i = 0; i < 6; i++) {
+		struct service_config *service;
+
+		if (pick(seed, 5) == 0)
+			continue;
+		snprintf(name, sizeof(name), "service%u", i);
+		snprintf(text, sizeof(text), "192.0.2.%u", 1 + i / 2);
+		service = fake_config_service(config, name, text,
+					      (uint16_t)(80 + i + (pick(seed, 6) ? 0 : 100)),
+					      pick(seed, 8) ? modes[i % 4] : SLUICE_MODE_IPIP);
+		service->slots = pick(seed, 6) ? 0 : 1U << (12 + pick(seed, 2));
+		for (l = 0; l < config->limit_count; l++) {
+			if (pick(seed, 2))
+				fake_config_use_limit(service, config->limits[l].name);
+		}
+		if (service->mode == SLUICE_MODE_LOCAL)
+			continue;
+		for (p = 0; p < 1 + (i == 1); p++) {
+			fake_config_pool(service, p ? "candidate" : "default", p ? 20 : 100,
+					 i % 2 ? CHECK_TCP : CHECK_NONE);
+			random_members(service, i, p, seed);
+		}
+	}
+	return config;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Configurations made in code, for tests of what comes after parsing. */
+#pragma once
+
+#include "core/config.h"
+
+struct config *fake_config_new(void);
+/* Appended; pointers to earlier services (pools, members) of the same array become invalid. The
+ * address is text; a mistake in it aborts. */
+struct service_config *fake_config_service(struct config *config, const char *name,
+					   const char *addr, uint16_t port, enum sluice_mode mode);
+struct pool_config *fake_config_pool(struct service_config *service, const char *name,
+				     uint32_t share, enum check_type check);
+struct member_config *fake_config_member(struct service_config *service, struct pool_config *pool,
+					 const char *addr, uint32_t weight);
+struct limit_config *fake_config_limit(struct config *config, const char *name, uint64_t rate_n,
+				       uint8_t prefix4, enum sluice_limit_mode mode);
+void fake_config_use_limit(struct service_config *service, const char *limit);
+/* Up to six services, two pools each, twelve members a pool, four limits; always valid. Two calls
+ * often share services, members and limits. */
+struct config *fake_config_random(unsigned int *seed);

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "fake/fake_dataplane.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+static void breach(struct fake_dataplane *fake, const char *fmt, ...) PRINTF(2, 3);
+
+static void breach(struct fake_dataplane *fake, const char *fmt, ...)
+{
+	va_list args;
+
+	if (fake->breach[0])
+		return;
+	va_start(args, fmt);
+	vsnprintf(fake->breach, sizeof(fake->breach), fmt, args);
+	va_end(args);
+}
+
+/* Counts a write; nonzero when this one is to fail. */
+static int writing(struct fake_dataplane *fake)
+{
+	if (fake->fail_in > 0 && --fake->fail_in == 0)
+		return -EIO;
+	fake->writes++;
+	return 0;
+}
+
+static void fake_capacity(void *dp, struct dp_capacity *ret_capacity)
+{
+	*ret_capacity = ((struct fake_dataplane *)dp)->capacity;
+}
+
+static int fake_adopt(void *dp, struct dp_adopted *ret_adopted)
+{
+	struct fake_dataplane *fake = dp;
+	struct dp_capacity c = fake->capacity;
+	struct dp_adopted a = {0};
+	uint32_t i;
+
+	a.services = util_alloc_array(c.service_cells, sizeof(*a.services));
+	a.members = util_alloc_array(c.members, sizeof(*a.members));
+	a.nexthops = util_alloc_array(c.nexthops, sizeof(*a.nexthops));
+	a.limits = util_alloc_array(c.limits, sizeof(*a.limits));
+	for (i = 0; i < c.service_cells; i++) {
+		if (fake->services[i].is_used)
+			a.services[a.service_count++] = fake->services[i].service;
+	}
+	for (i = 0; i < c.members; i++) {
+		if (!fake->members[i].word)
+			continue;
+		a.members[a.member_count].index = i;
+		a.members[a.member_count++].member = fake->members[i];
+	}
+	for (i = 0; i < c.nexthops; i++) {
+		if (!fake->nexthops[i].flags)
+			continue;
+		a.nexthops[a.nexthop_count].index = i;
+		a.nexthops[a.nexthop_count++].nexthop = fake->nexthops[i];
+	}
+	for (i = 0; i < c.limits; i++) {
+		if (!fake->limits[i].word)
+			continue;
+		a.limits[a.limit_count].index = i;
+		a.limits[a.limit_count++].limit = fake->limits[i];
+	}
+	*ret_adopted = a;
+	return 0;
+}
+
+static struct fake_service *find(const struct fake_dataplane *fake, const struct sluice_addr *addr,
+				 uint16_t port, uint8_t proto)
+{
+	uint32_t i;
+
+	for (i = 0; i < fake->capacity.service_cells; i++) {
+		struct fake_service *cell = &fake->services[i];
+
+		if (cell->is_used && addr_equal(&cell->service.addr, addr) &&
+		    cell->service.port == port && cell->service.proto == proto)
+			return cell;
+	}
+	return NULL;
+}
+
+static int fake_service_set(void *dp, const struct dp_service *service)
+{
+	struct fake_dataplane *fake = dp;
+	struct fake_service *cell = find(fake, &service->addr, service->port, service->proto);
+	int ret = writing(fake);
+	uint32_t i;
+
+	if (ret)
+		return ret;
+	if (cell && cell->service.id != service->id)
+		breach(fake, "service %u set over service %u", service->id, cell->service.id);
+	for (i = 0; !cell && i < fake->capacity.service_cells; i++) {
+		if (!fake->services[i].is_used)
+			cell = &fake->services[i];
+	}
+	if (!cell)
+		return -ENOSPC;
+	cell->is_used = true;
+	cell->service = *service;
+	return 0;
+}
+
+static int fake_service_delete(void *dp, const struct dp_service *service)
+{
+	struct fake_dataplane *fake = dp;
+	struct fake_service *cell = find(fake, &service->addr, service->port, service->proto);
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if (!cell || cell->service.id != service->id) {
+		breach(fake, "service %u deleted but not there", service->id);
+		return -ENOENT;
+	}
+	cell->is_used = false;
+	return 0;
+}
+
+static bool is_nexthop_named(const struct fake_dataplane *fake, uint32_t index)
+{
+	uint32_t i;
+
+	for (i = 1; i < fake->capacity.members; i++) {
+		if (fake->members[i].word && SLUICE_MEMBER_NEXTHOP(fake->members[i].word) == index)
+			return true;
+	}
+	return false;
+}
+
+/* The word changes its next hop: notes when the old one lost its last member. */
+static void word_changes(struct fake_dataplane *fake, uint32_t index, uint64_t word)
+{
+	uint32_t old = SLUICE_MEMBER_NEXTHOP(fake->members[index].word);
+	uint32_t now = SLUICE_MEMBER_NEXTHOP(word);
+
+	if (now && !fake->nexthops[now].flags)
+		breach(fake, "member %u names next hop %u, which is not set", index, now);
+	fake->members[index].word = word;
+	if (old && old != now && !is_nexthop_named(fake, old))
+		fake->nexthop_unused_ms[old] = fake->now_ms;
+}
+
+static int fake_member_set(void *dp, uint32_t index, const struct sluice_member *member)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == 0 || index >= fake->capacity.members)
+		return -ERANGE;
+	if (fake->members[index].word)
+		breach(fake, "member %u written while in use", index);
+	if (fake->member_unused_ms[index] &&
+	    fake->now_ms < fake->member_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
+		breach(fake, "member %u reused after %llu ms", index,
+		       (unsigned long long)(fake->now_ms - fake->member_unused_ms[index]));
+	fake->member_unused_ms[index] = 0;
+	fake->members[index] = *member;
+	fake->members[index].word = 0;
+	word_changes(fake, index, member->word);
+	return 0;
+}
+
+static bool is_slot_of_a_service(const struct fake_dataplane *fake, uint32_t slot)
+{
+	uint32_t i;
+
+	for (i = 0; i < fake->capacity.service_cells; i++) {
+		const struct dp_service *s = &fake->services[i].service;
+
+		if (fake->services[i].is_used && !s->is_local && slot >= s->slots_base &&
+		    slot - s->slots_base < 1U << s->slots_log2)
+			return true;
+	}
+	return false;
+}
+
+static int fake_member_set_word(void *dp, uint32_t index, uint64_t word)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = writing(fake);
+	uint32_t slot;
+
+	if (ret)
+		return ret;
+	if (index == 0 || index >= fake->capacity.members)
+		return -ERANGE;
+	if (word && !fake->members[index].word)
+		breach(fake, "member %u: a word without an entry", index);
+	for (slot = 0; !word && slot < fake->capacity.slots; slot++) {
+		if ((fake->owner[slot] == index || fake->runner[slot] == index) &&
+		    is_slot_of_a_service(fake, slot)) {
+			breach(fake, "member %u freed while slot %u names it", index, slot);
+			break;
+		}
+	}
+	word_changes(fake, index, word);
+	return 0;
+}
+
+static int fake_nexthop_set(void *dp, uint32_t index, const struct sluice_nexthop *nexthop)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == 0 || index >= fake->capacity.nexthops)
+		return -ERANGE;
+	if (fake->nexthops[index].flags)
+		breach(fake, "next hop %u changed while in use", index);
+	if (fake->nexthop_unused_ms[index] &&
+	    fake->now_ms < fake->nexthop_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
+		breach(fake, "next hop %u reused too early", index);
+	fake->nexthop_unused_ms[index] = 0;
+	fake->nexthops[index] = *nexthop;
+	return 0;
+}
+
+static int fake_nexthop_clear(void *dp, uint32_t index)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if (is_nexthop_named(fake, index))
+		breach(fake, "next hop %u cleared while a member names it", index);
+	memset(&fake->nexthops[index], 0, sizeof(fake->nexthops[index]));
+	return 0;
+}
+
+static int fake_slots_write(void *dp, uint32_t base, uint32_t log2, const uint32_t *owner,
+			    const uint32_t *runner, uint32_t *ret_moved)
+{
+	struct fake_dataplane *fake = dp;
+	uint32_t i, old, moved = 0, size = 1U << log2;
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if ((uint64_t)base + size > fake->capacity.slots)
+		return -ERANGE;
+	for (i = 0; i < size; i++) {
+		old = fake->owner[base + i];
+		moved += old != owner[i];
+		if (owner[i] && !fake->members[owner[i]].word)
+			breach(fake, "slot %u given to member %u, which is not there", base + i,
+			       owner[i]);
+		fake->owner[base + i] = owner[i];
+		fake->runner[base + i] = runner[i];
+	}
+	if (ret_moved)
+		*ret_moved = moved;
+	return 0;
+}
+
+static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *limit)
+{
+	struct fake_dataplane *fake = dp;
+	struct sluice_limit *entry = &fake->limits[index];
+	int ret = writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == 0 || index >= fake->capacity.limits)
+		return -ERANGE;
+	if (limit->word && !entry->word && fake->limit_unused_ms[index] &&
+	    fake->now_ms < fake->limit_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
+		breach(fake, "limit %u reused too early", index);
+	if (!limit->word)
+		fake->limit_unused_ms[index] = fake->now_ms;
+	*entry = *limit;
+	return 0;
+}
+
+static int fake_limit_clear_region(void *dp, uint32_t base, uint32_t log2)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = writing(fake);
+	uint32_t i;
+
+	if (ret)
+		return ret;
+	if ((uint64_t)base + (1U << log2) > fake->capacity.limit_sets)
+		return -ERANGE;
+	for (i = 0; i < 1U << log2; i++)
+		fake->limit_cleared_ms[base + i] = fake->now_ms;
+	return 0;
+}
+
+static int fake_member_stats(void *dp, uint32_t index, struct sluice_member_stats *ret_stats)
+{
+	(void)dp;
+	*ret_stats = (struct sluice_member_stats){.packets = index};
+	return 0;
+}
+
+static int fake_member_stats_reset(void *dp, uint32_t index)
+{
+	(void)index;
+	return writing(dp);
+}
+
+static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats)
+{
+	(void)dp;
+	*ret_stats = (struct sluice_limit_stats){.passed = index};
+	return 0;
+}
+
+static int fake_verdict_stats(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX])
+{
+	(void)dp;
+	memset(ret_stats, 0, SLUICE_V_MAX * sizeof(*ret_stats));
+	return 0;
+}
+
+static const struct dataplane_ops fake_ops = {
+	.capacity = fake_capacity,
+	.adopt = fake_adopt,
+	.service_set = fake_service_set,
+	.service_delete = fake_service_delete,
+	.member_set = fake_member_set,
+	.member_set_word = fake_member_set_word,
+	.nexthop_set = fake_nexthop_set,
+	.nexthop_clear = fake_nexthop_clear,
+	.slots_write = fake_slots_write,
+	.limit_set = fake_limit_set,
+	.limit_clear_region = fake_limit_clear_region,
+	.member_stats = fake_member_stats,
+	.member_stats_reset = fake_member_stats_reset,
+	.limit_stats = fake_limit_stats,
+	.verdict_stats = fake_verdict_stats,
+};
+
+struct dp_capacity fake_dataplane_capacity(void)
+{
+	return (struct dp_capacity){.service_cells = 128,
+				    .slots = 1U << 18,
+				    .members = 1024,
+				    .nexthops = 1024,
+				    .limits = 64,
+				    .limit_sets = 1U << 13};
+}
+
+struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
+{
+	struct fake_dataplane *fake = util_alloc(sizeof(*fake));
+	struct dp_capacity c = *capacity;
+
+	fake->capacity = c;
+	fake->services = util_alloc_array(c.service_cells, sizeof(*fake->services));
+	fake->owner = util_alloc_array(c.slots, sizeof(*fake->owner));
+	fake->runner = util_alloc_array(c.slots, sizeof(*fake->runner));
+	fake->members = util_alloc_array(c.members, sizeof(*fake->members));
+	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
+	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
+	fake->limit_cleared_ms = util_alloc_array(c.limit_sets, sizeof(uint64_t));
+	fake->member_unused_ms = util_alloc_array(c.members, sizeof(uint64_t));
+	fake->nexthop_unused_ms = util_alloc_array(c.nexthops, sizeof(uint64_t));
+	fake->limit_unused_ms = util_alloc_array(c.limits, sizeof(uint64_t));
+	fake->member_named = util_alloc_array(c.members, sizeof(bool));
+	return fake;
+}
+
+void fake_dataplane_free(struct fake_dataplane *fake)
+{
+	if (!fake)
+		return;
+	free(fake->services);
+	free(fake->owner);
+	free(fake->runner);
+	free(fake->members);
+	free(fake->nexthops);
+	free(fake->limits);
+	free(fake->limit_cleared_ms);
+	free(fake->member_unused_ms);
+	free(fake->nexthop_unused_ms);
+	free(fake->limit_unused_ms);
+	free(fake->member_named);
+	free(fake);
+}
+
+struct dataplane fake_dataplane_port(struct fake_dataplane *fake)
+{
+	return (struct dataplane){&fake_ops, fake};
+}
+
+const struct dp_service *fake_dataplane_service(const struct fake_dataplane *fake,
+						const struct sluice_addr *addr, uint16_t port,
+						uint8_t proto)
+{
+	const struct fake_service *cell = find(fake, addr, port, proto);
+
+	return cell ? &cell->service : NULL;
+}

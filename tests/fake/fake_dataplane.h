@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The packet path in memory, for tests: keeps what the caller wrote, refuses what a map would
+ * refuse, and reports breaches of the rules that keep packets safe (fake_dataplane_check).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/dataplane.h"
+
+struct fake_service {
+	bool is_used;
+	struct dp_service service;
+};
+
+struct fake_dataplane {
+	struct dp_capacity capacity;
+	struct fake_service *services; /* capacity.service_cells */
+	uint32_t *owner, *runner;      /* by slot */
+	struct sluice_member *members;
+	struct sluice_nexthop *nexthops;
+	struct sluice_limit *limits;
+	uint64_t *limit_cleared_ms; /* by set: when it was last zeroed */
+	/* When an index stopped being in use; for the rule of SLUICE_REUSE_AFTER_MS. */
+	uint64_t *member_unused_ms, *nexthop_unused_ms, *limit_unused_ms;
+	bool *member_named; /* by a slot of a service, as of the last check */
+	uint64_t now_ms;
+	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
+	uint64_t writes;  /* successful writing calls */
+	char breach[256]; /* the first rule that was broken, "" if none */
+};
+
+struct dp_capacity fake_dataplane_capacity(void); /* small: 2^18 slots, 4096 members */
+struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity);
+void fake_dataplane_free(struct fake_dataplane *fake);
+struct dataplane fake_dataplane_port(struct fake_dataplane *fake);
+const struct dp_service *fake_dataplane_service(const struct fake_dataplane *fake,
+						const struct sluice_addr *addr, uint16_t port,
+						uint8_t proto);
+/* The whole picture: every slot names a used member of its service with a way, regions are apart,
+ * limits are there. Returns NULL, or what is wrong. is_strict: no slot names a dead member. */
+const char *fake_dataplane_check(struct fake_dataplane *fake, bool is_strict);
