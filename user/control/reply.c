@@ -59,7 +59,8 @@ static json_t *error_object(const struct err *e, bool has_place)
 		json_object_set_new(object, has_place ? "path" : "pointer", json_string(e->path));
 	if (has_place && e->line) {
 		json_object_set_new(object, "line", json_integer(e->line));
-		json_object_set_new(object, "column", json_integer(e->column));
+		if (e->column)
+			json_object_set_new(object, "column", json_integer(e->column));
 	}
 	return object;
 }

@@ -337,7 +337,8 @@ static int set_socket_mode(const char *path, const struct peer_policy *policy, s
 
 		err_set(e, ERR_SYSTEM, "", "cannot give the control socket %s its group: %s", path,
 			strerror(-r));
-		err_hint(e, "run the daemon as root, or as a user that is in the group");
+		err_hint(e, "restart the daemon: a running one has given up the right to change "
+			    "the group; it must be root, or a user in the group");
 		return r;
 	}
 	return 0;
@@ -418,10 +419,14 @@ void control_free(struct control *control)
 
 int control_set_groups(struct control *control, const struct config *config, struct err *e)
 {
+	bool was_open, is_open;
 	struct peer_policy policy;
 	int r = peer_policy_from_config(config, &policy, e);
 
-	if (!r)
+	/* Only what differs: a daemon that dropped its rights cannot change it. */
+	if (!r && (peer_socket_group(&policy, &is_open) !=
+			   peer_socket_group(&control->policy, &was_open) ||
+		   is_open != was_open))
 		r = set_socket_mode(control->path, &policy, e);
 	if (!r)
 		control->policy = policy;
