@@ -191,7 +191,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	chgrp daemon "$TEMP/closed"
 	tap_fails "5: not permitted, the group is named" 5 'join the group daemon' \
 		as_nobody "$CTL" --socket "$TEMP/closed/control.sock" status
-	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl detach' \
+	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl --instance sli-none detach' \
 		as_nobody "$CTL" --instance sli-none detach
 	tap_fails "0: detach without the daemon, nothing there" 0 \
 		'^nothing of instance sli-none was attached or pinned$' "$CTL" --instance sli-none detach
@@ -200,7 +200,7 @@ else
 	chmod 000 "$TEMP/closed"
 	tap_fails "5: not permitted" 5 'not permitted to connect to' \
 		"$CTL" --socket "$TEMP/closed/control.sock" status
-	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl detach' \
+	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl --instance sli-none detach' \
 		"$CTL" --instance sli-none detach
 	tap_skip "0: detach without the daemon, nothing there" "needs root"
 	tap_skip "0: the same as JSON" "needs root"

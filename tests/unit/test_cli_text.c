@@ -136,6 +136,27 @@ static void tables_align_and_fit(void **state)
 				 "b          12345\n");
 }
 
+static void prose_is_cut_first(void **state)
+{
+	static const struct table_column columns[] = {
+		{"NAME", false, 0, 4}, {"WEIGHT", true, 1, 0}, {"STATE", false, TABLE_PROSE, 8}};
+	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	AUTO_FREE char *result = NULL;
+	size_t length;
+	struct view view = {.width = 26};
+
+	(void)state;
+	view.out = open_memstream(&result, &length);
+	table_row(table);
+	table_text(table, "a-name");
+	table_text(table, "100");
+	table_text(table, "unreachable: no route");
+	table_print(table, &view);
+	fclose(view.out);
+	assert_string_equal(result, "NAME    WEIGHT  STATE\n"
+				    "a-name     100  unreach...\n");
+}
+
 static void colours_only_when_wanted(void **state)
 {
 	AUTO_FREE char *plain = tabled(0, false);
@@ -154,6 +175,7 @@ int main(void)
 		cmocka_unit_test(times_are_short),
 		cmocka_unit_test(sentences_wrap_at_spaces),
 		cmocka_unit_test(tables_align_and_fit),
+		cmocka_unit_test(prose_is_cut_first),
 		cmocka_unit_test(colours_only_when_wanted),
 	};
 

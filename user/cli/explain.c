@@ -57,8 +57,7 @@ static void hint_start(const struct cli *cli)
 		cli_hint("start it: sudo systemctl start sluiced; its last words: "
 			 "journalctl -u sluiced -n 20");
 	else
-		cli_hint("start it: sudo sluiced with `instance: %s` in its configuration",
-			 cli->instance);
+		cli_hint("start it: sudo sluiced --instance %s --config FILE", cli->instance);
 }
 
 int client_explain(const struct cli *cli, enum client_result result, const struct answer *answer)

@@ -155,9 +155,14 @@ static bool has_several_pools(const json_t *members)
 void render_members(const struct view *view, const json_t *members)
 {
 	static const struct table_column columns[] = {
-		{"MEMBER", false, 0, 21}, {"POOL", false, 0, 8},   {"WEIGHT", true, 2, 0},
-		{"NOW", true, 0, 0},	  {"OF NEW", true, 0, 0},  {"NEW CONN", true, 1, 0},
-		{"CHECK", false, 0, 12},  {"STATE", false, 0, 16},
+		{"MEMBER", false, 0, 21},
+		{"POOL", false, 0, 8},
+		{"WEIGHT", true, 2, 0},
+		{"NOW", true, 0, 0},
+		{"OF NEW", true, 0, 0},
+		{"NEW CONN", true, 1, 0},
+		{"CHECK", false, TABLE_PROSE, 12},
+		{"STATE", false, TABLE_PROSE, 16},
 	};
 	AUTO_TABLE struct table *table = NULL;
 	struct table_column shown[ARRAY_SIZE(columns)];

@@ -98,19 +98,29 @@ static void measure(struct table *table)
 	}
 }
 
+/* Cuts columns, the last ones first, until the table fits or nothing more may be cut. */
+static void shrink(struct table *table, int width, bool is_prose)
+{
+	for (int c = table->column_count - 1; c >= 0; c--) {
+		const struct table_column *column = &table->columns[c];
+		int excess = total_width(table) - width;
+		int least = MAX(column->cut_to, text_width(column->title));
+
+		if (excess <= 0 || column->cut_to == 0 || table->width[c] <= least)
+			continue;
+		if ((column->drop_order == TABLE_PROSE) == is_prose)
+			table->width[c] = MAX(least, table->width[c] - excess);
+	}
+}
+
 static void fit(struct table *table, int width)
 {
+	shrink(table, width, true);
 	for (int order = 1; order <= TABLE_COLUMNS_MAX && total_width(table) > width; order++)
 		for (int c = 0; c < table->column_count; c++)
 			if (table->columns[c].drop_order == order)
 				table->width[c] = 0;
-	for (int c = table->column_count - 1; c >= 0; c--) {
-		int excess = total_width(table) - width;
-		int least = MAX(table->columns[c].cut_to, text_width(table->columns[c].title));
-
-		if (excess > 0 && table->columns[c].cut_to > 0 && table->width[c] > least)
-			table->width[c] = MAX(least, table->width[c] - excess);
-	}
+	shrink(table, width, false);
 }
 
 /* Cuts to so many columns, the last three being "...". */

@@ -10,11 +10,12 @@
 #include "cli/cli.h"
 
 #define TABLE_COLUMNS_MAX 12
+#define TABLE_PROSE -1 /* never left out, but cut before any other column is left out */
 
 struct table_column {
 	const char *title;
 	bool is_number; /* right-aligned */
-	int drop_order; /* 0: never left out; 1 is left out first, then 2, ... */
+	int drop_order; /* 0: never left out; 1 is left out first, then 2, ...; or TABLE_PROSE */
 	int cut_to;	/* 0: never cut; else cut to no less than this many columns */
 };
 
