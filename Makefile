@@ -138,7 +138,7 @@ check: ## format, static analysis, shellcheck, dependency rule, manual pages
 
 bench-programs: build $(BENCHES) $(BENCH_OBJECTS)
 
-bench: bench-programs ## measure; writes build/bench/*.json and prints tables (root)
+bench: ## measure; writes build/bench/*.json and prints tables (root)
 	tests/bench/run
 
 demo: ## real traffic through namespaces, about a minute (root)

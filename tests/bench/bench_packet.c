@@ -60,7 +60,7 @@ struct path {
 	uint32_t undo_bytes;
 	uint32_t action;
 	enum sluice_verdict verdict;
-	bool is_limited;
+	bool is_limited; /* every flow has a source of its own */
 };
 
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
@@ -188,7 +188,7 @@ static int measure_path(struct path *p, uint32_t flows, double *ret_ns)
 	p->run->undo_bytes = p->undo_bytes;
 	p->run->is_v6 = p->frame.length == PACKET_BYTES_V6;
 	p->run->failures = 0;
-	if (p->is_limited)
+	if (p->is_limited && p->fixture)
 		fixture_limit_clear(p->fixture, &limit);
 	err = run_passes(p, warm, ret_ns);
 	return err ? err : run_passes(p, PACKET_PASSES, ret_ns);
@@ -251,6 +251,8 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 	struct path paths[] = {
 		{"floor", floor_fd, floor_run, NULL, frame_v4(V4_IPIP), 20, XDP_TX,
 		 SLUICE_V_forwarded, false},
+		{"floor_source", bpf_program__fd(floor->progs.wrap_floor_source), floor_run, NULL,
+		 frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded, true},
 		{"pass", ours_fd, run, &f, frame_v4(V4_NOBODY), 0, XDP_PASS, SLUICE_V_not_service,
 		 false},
 		{"l2_v4", ours_fd, run, &f, frame_v4(V4_L2), 0, XDP_TX, SLUICE_V_forwarded, false},
