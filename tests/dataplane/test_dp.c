@@ -459,7 +459,7 @@ static int live_unprivileged(void)
 	for (round = 0; round < 2; round++) {
 		if (dp_bpf_open(&options, &dp, &e) ||
 		    dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e)) {
-			printf("# %s (%s)\n", e.text, e.hint);
+			fprintf(stderr, "%s (%s)\n", e.text, e.hint);
 			return 3;
 		}
 		if (dp_bpf_is_adopted(dp) != (round == 1) || attachment.is_adopted != (round == 1))
@@ -467,7 +467,7 @@ static int live_unprivileged(void)
 		dp_bpf_close(dp);
 	}
 	if (dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e) || strcmp(names, "dp0") != 0) {
-		printf("# %s\n", e.text);
+		fprintf(stderr, "%s\n", e.text);
 		return 5;
 	}
 	return 0;

@@ -3,7 +3,6 @@
 #include "dataplane/dp_bpf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <string.h>
 
@@ -12,33 +11,51 @@
 
 #include "base/util.h"
 #include "dataplane/dp_internal.h"
+#include "dataplane/dispatcher.h"
 #include "dataplane/hook.h"
 #include "dataplane/iface.h"
+#include "dataplane/ours.h"
 #include "dataplane/pins.h"
 #include "sluice.skel.h"
 
-/* Descriptor of the attached program when it is this instance's, else -1. */
-static int open_ours(const struct dp_bpf *dp, uint32_t program_id)
+static int find_ours(const struct dp_bpf *dp, uint32_t ifindex, struct ours *ret_ours)
 {
-	int fd;
-
-	if (!program_id)
-		return -1;
-	if (program_id == dp->program_id)
-		return fcntl(bpf_program__fd(dp->skel->progs.sluice), F_DUPFD_CLOEXEC, 0);
-	fd = dp->is_unpinned ? -1 : pins_open_program(dp->pin_dir, program_id);
-	return fd < 0 ? -1 : fd;
+	return ours_find(dp->is_unpinned ? NULL : dp->pin_dir, dp->program_id,
+			 bpf_program__fd(dp->skel->progs.sluice), ifindex, ret_ours);
 }
 
-static void describe(const struct iface *iface, const struct hook *hook, bool is_adopted,
+static int find_checked(const struct dp_bpf *dp, const struct iface *iface, struct ours *ret_ours,
+			struct err *e)
+{
+	int ret = find_ours(dp, iface->ifindex, ret_ours);
+
+	if (ret)
+		return err_set(e, ERR_SYSTEM, "", "%s: cannot ask which program runs: %s",
+			       iface->name, strerror(-ret));
+	return 0;
+}
+
+/* Loaded by this process? */
+static bool is_current(const struct dp_bpf *dp, uint32_t program_id)
+{
+	size_t i;
+
+	for (i = 0; i < dp->dispatched_count; i++)
+		if (dp->dispatched_ids[i] == program_id)
+			return true;
+	return program_id == dp->program_id;
+}
+
+static void describe(const struct iface *iface, const struct ours *ours, bool is_adopted,
 		     struct dp_attachment *ret_attachment)
 {
 	struct dp_attachment attachment = {
 		.ifindex = iface->ifindex,
-		.is_generic = hook->is_generic,
+		.is_generic = ours->hook.is_generic,
+		.is_dispatched = ours_is_dispatched(ours),
 		.is_adopted = is_adopted,
-		.program_id = hook->program_id,
-		.since_s = hook->loaded_s,
+		.program_id = ours->program_id,
+		.since_s = ours->loaded_s,
 	};
 
 	util_copy(attachment.interface, sizeof(attachment.interface), iface->name);
@@ -73,14 +90,15 @@ static void prune_programs(const struct dp_bpf *dp)
 	struct if_nameindex *all = if_nameindex();
 	struct prune prune = {.dp = dp};
 	size_t capacity = 0, i;
-	struct hook hook;
 
 	for (i = 0; all && all[i].if_index; i++) {
-		if (hook_query(all[i].if_index, &hook) || !hook.program_id)
+		CLEANUP(ours_done) struct ours ours = {.fd = -1};
+
+		if (find_ours(dp, all[i].if_index, &ours) || ours.fd < 0)
 			continue;
 		prune.attached = util_grow(prune.attached, &capacity, prune.count + 1,
 					   sizeof(*prune.attached));
-		prune.attached[prune.count++] = hook.program_id;
+		prune.attached[prune.count++] = ours.program_id;
 	}
 	/* Without the list nobody can tell which are in use. */
 	if (all && !dp->is_unpinned)
@@ -92,106 +110,142 @@ static void prune_programs(const struct dp_bpf *dp)
 
 /* ---- attach --------------------------------------------------------------------------------- */
 
-static bool is_mode_kept(const struct hook *hook, enum xdp_attach_mode mode)
+static bool is_mode_kept(const struct ours *ours, enum xdp_attach_mode mode)
 {
-	if (mode == XDP_ATTACH_AUTO)
-		return true;
-	return hook->is_generic == (mode == XDP_ATTACH_GENERIC);
+	if (mode == XDP_ATTACH_AUTO || ours_is_dispatched(ours))
+		return true; /* a dispatcher's mode is its owner's business */
+	return ours->hook.is_generic == (mode == XDP_ATTACH_GENERIC);
 }
 
-static int attach_fresh(const struct dp_bpf *dp, const struct iface *iface,
+/* As one more extension of the interface's dispatcher. */
+static int attach_dispatched(struct dp_bpf *dp, const struct iface *iface, bool is_generic,
+			     struct err *e)
+{
+	struct sluice_bpf *copy = dp_open_copy(dp, e);
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+	AUTO_CLOSE int fd = -1;
+	int ret;
+
+	if (!copy)
+		return -EIO;
+	fd = dispatcher_attach(copy->obj, "sluice", iface->ifindex, is_generic);
+	sluice_bpf__destroy(copy);
+	if (fd < 0)
+		return err_set(e, ERR_UNSUPPORTED, "", "%s: libxdp refuses: %s: %s", iface->name,
+			       strerror(-fd), dispatcher_message());
+	ret = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
+	if (!ret && !dp->is_unpinned)
+		ret = pins_add_program(dp->pin_dir, fd, info.id);
+	if (ret) {
+		dispatcher_detach(iface->ifindex, fd, is_generic);
+		return err_set(e, ERR_SYSTEM, "", "%s: cannot pin the attached program: %s",
+			       iface->name, strerror(-ret));
+	}
+	dp->dispatched_ids = util_grow(dp->dispatched_ids, &dp->dispatched_capacity,
+				       dp->dispatched_count + 1, sizeof(*dp->dispatched_ids));
+	dp->dispatched_ids[dp->dispatched_count++] = info.id;
+	return 0;
+}
+
+/* Beside others where a dispatcher is, else alone (docs/decisions/attach.md says why). */
+static int attach_fresh(struct dp_bpf *dp, const struct iface *iface, const struct ours *there,
 			enum xdp_attach_mode mode, struct err *e)
 {
 	int fd = bpf_program__fd(dp->skel->progs.sluice), ret;
 
-	if (mode == XDP_ATTACH_GENERIC)
-		return hook_attach(iface, fd, -1, true, e);
-	ret = hook_attach(iface, fd, -1, false, e);
-	if (!ret || mode == XDP_ATTACH_NATIVE || e->code != ERR_UNSUPPORTED)
+	if (there->has_dispatcher && dispatcher_is_possible() && !dp->is_unpinned)
+		return attach_dispatched(dp, iface, there->hook.is_generic, e);
+	ret = hook_attach(iface, fd, -1, mode == XDP_ATTACH_GENERIC, e);
+	if (!ret || mode != XDP_ATTACH_AUTO || e->code != ERR_UNSUPPORTED)
 		return ret;
 	return hook_attach(iface, fd, -1, true, e);
 }
 
 /* Ours runs already: replaced without a gap, unless native and generic change places, which the
  * kernel does not do in one step. */
-static int attach_over(const struct dp_bpf *dp, const struct iface *iface, const struct hook *hook,
-		       int old_fd, enum xdp_attach_mode mode, struct err *e)
+static int attach_over(struct dp_bpf *dp, const struct iface *iface, const struct ours *ours,
+		       enum xdp_attach_mode mode, struct err *e)
 {
-	int fd = bpf_program__fd(dp->skel->progs.sluice), ret;
+	static const struct ours nothing = {.fd = -1};
+	int ret;
 
-	if (hook->program_id == dp->program_id && is_mode_kept(hook, mode))
-		return 0;
-	if (is_mode_kept(hook, mode))
-		return hook_attach(iface, fd, old_fd, hook->is_generic, e);
-	ret = hook_detach(iface->ifindex, old_fd, hook->is_generic);
+	if (is_mode_kept(ours, mode)) {
+		if (is_current(dp, ours->program_id))
+			return 0;
+		if (!ours_is_dispatched(ours))
+			return hook_attach(iface, bpf_program__fd(dp->skel->progs.sluice), ours->fd,
+					   ours->hook.is_generic, e);
+		/* The new one beside the old one, then the old one goes. */
+		ret = attach_dispatched(dp, iface, ours->hook.is_generic, e);
+		if (!ret)
+			ret = ours_detach(iface->ifindex, ours);
+		return ret;
+	}
+	ret = ours_detach(iface->ifindex, ours);
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "",
 			       "%s: cannot detach our program to change its mode: %s", iface->name,
 			       strerror(-ret));
-	ret = attach_fresh(dp, iface, mode, e);
+	ret = attach_fresh(dp, iface, &nothing, mode, e);
 	if (ret) /* back to what worked */
-		hook_attach(iface, fd, -1, hook->is_generic, NULL);
+		hook_attach(iface, bpf_program__fd(dp->skel->progs.sluice), -1,
+			    ours->hook.is_generic, NULL);
 	return ret;
 }
 
 int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode mode,
 		  struct dp_attachment *ret_attachment, struct err *e)
 {
-	AUTO_CLOSE int old_fd = -1;
-	struct iface iface;
-	struct hook hook;
+	CLEANUP(ours_done) struct ours before = {.fd = -1};
+	CLEANUP(ours_done) struct ours after = {.fd = -1};
 	struct err local = {};
+	struct iface iface;
 	int ret;
 
 	e = e ? e : &local;
 	ret = iface_find(interface, &iface, e);
 	if (!ret)
 		ret = hook_check_device(&iface, e);
+	if (!ret)
+		ret = find_checked(dp, &iface, &before, e);
 	if (ret)
 		return ret;
-	ret = hook_query(iface.ifindex, &hook);
-	if (ret)
-		return err_set(e, ERR_SYSTEM, "", "%s: cannot ask which program runs: %s",
-			       interface, strerror(-ret));
-	old_fd = open_ours(dp, hook.program_id);
-	ret = old_fd >= 0 ? attach_over(dp, &iface, &hook, old_fd, mode, e)
-			  : attach_fresh(dp, &iface, mode, e);
+	ret = before.fd >= 0 ? attach_over(dp, &iface, &before, mode, e)
+			     : attach_fresh(dp, &iface, &before, mode, e);
+	if (!ret)
+		ret = find_checked(dp, &iface, &after, e);
 	if (ret)
 		return ret;
-	ret = hook_query(iface.ifindex, &hook);
-	if (ret || hook.program_id != dp->program_id)
+	if (after.fd < 0 || !is_current(dp, after.program_id))
 		return err_set(e, ERR_CONFLICT, "",
 			       "%s: another program replaced ours at once: %s "
 			       "(id %u)",
-			       interface, hook.program, hook.program_id);
-	describe(&iface, &hook, old_fd >= 0, ret_attachment);
+			       interface, after.hook.program, after.hook.program_id);
+	describe(&iface, &after, before.fd >= 0, ret_attachment);
 	prune_programs(dp);
 	return 0;
 }
 
 int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e)
 {
-	AUTO_CLOSE int fd = -1;
+	CLEANUP(ours_done) struct ours ours = {.fd = -1};
 	struct iface iface;
-	struct hook hook;
 	int ret;
 
 	ret = iface_find(interface, &iface, e);
+	if (!ret)
+		ret = find_checked(dp, &iface, &ours, e);
 	if (ret)
 		return ret;
-	ret = hook_query(iface.ifindex, &hook);
-	if (ret)
-		return err_set(e, ERR_SYSTEM, "", "%s: cannot ask which program runs: %s",
-			       interface, strerror(-ret));
-	fd = open_ours(dp, hook.program_id);
-	if (fd < 0) {
+	if (ours.fd < 0) {
 		err_set(e, ERR_NOT_FOUND, "", "%s does not run this instance's program", interface);
-		if (hook.program_id)
-			err_hint(e, "it runs %s (id %u), which is left alone", hook.program,
-				 hook.program_id);
+		if (ours.hook.program_id)
+			err_hint(e, "it runs %s (id %u), which is left alone", ours.hook.program,
+				 ours.hook.program_id);
 		return -ENOENT;
 	}
-	ret = hook_detach(iface.ifindex, fd, hook.is_generic);
+	ret = ours_detach(iface.ifindex, &ours);
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "", "%s: cannot detach: %s", interface,
 			       strerror(-ret));
@@ -204,16 +258,14 @@ size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachm
 	struct if_nameindex *all = if_nameindex();
 	size_t count = 0, i;
 	struct iface iface;
-	struct hook hook;
 
 	for (i = 0; all && all[i].if_index && count < max; i++) {
-		AUTO_CLOSE int fd = -1;
+		CLEANUP(ours_done) struct ours ours = {.fd = -1};
 
-		if (hook_query(all[i].if_index, &hook))
+		if (find_ours(dp, all[i].if_index, &ours) || ours.fd < 0)
 			continue;
-		fd = open_ours(dp, hook.program_id);
-		if (fd >= 0 && !iface_find(all[i].if_name, &iface, NULL))
-			describe(&iface, &hook, hook.program_id != dp->program_id,
+		if (!iface_find(all[i].if_name, &iface, NULL))
+			describe(&iface, &ours, !is_current(dp, ours.program_id),
 				 &attachments[count++]);
 	}
 	if (all)

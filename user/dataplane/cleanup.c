@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "dataplane/hook.h"
+#include "dataplane/ours.h"
 #include "dataplane/pins.h"
 
 #define ABI_MAX_TRIED 64 /* layouts that could ever have been pinned */
@@ -28,23 +28,19 @@ static void append_name(char *names, size_t size, const char *name)
 static int detach_all(const char *dir, char *names, size_t size, struct err *e)
 {
 	struct if_nameindex *all = if_nameindex();
-	struct hook hook;
 	int ret = 0;
 	size_t i;
 
 	for (i = 0; all && all[i].if_index && !ret; i++) {
-		AUTO_CLOSE int fd = -1;
+		CLEANUP(ours_done) struct ours ours = {.fd = -1};
 
-		if (hook_query(all[i].if_index, &hook) || !hook.program_id)
+		if (ours_find(dir, 0, -1, all[i].if_index, &ours) || ours.fd < 0)
 			continue;
-		fd = pins_open_program(dir, hook.program_id);
-		if (fd < 0)
-			continue;
-		ret = hook_detach(all[i].if_index, fd, hook.is_generic);
+		ret = ours_detach(all[i].if_index, &ours);
 		if (ret)
 			err_set(e, ret == -EPERM ? ERR_FORBIDDEN : ERR_SYSTEM, "",
-				"%s: cannot detach program %u: %s", all[i].if_name, hook.program_id,
-				strerror(-ret));
+				"%s: cannot detach program %" PRIu32 ": %s", all[i].if_name,
+				ours.program_id, strerror(-ret));
 		else
 			append_name(names, size, all[i].if_name);
 	}

@@ -292,7 +292,7 @@ int decap_read(const char *interface, struct decap_state *ret_state, struct err 
 	util_copy(ret_state->interface, sizeof(ret_state->interface), interface);
 	ret_state->program_id = running.hook.program_id;
 	ret_state->is_generic = running.hook.is_generic;
-	ret_state->since_s = running.hook.loaded_s;
+	ret_state->since_s = hook_program_loaded_s(running.program_fd);
 	ret_state->from_count = read_trie(running.sources_fd, ret_state->from);
 	ret_state->to_count = read_trie(running.targets_fd, ret_state->to);
 	memcpy(ret_state->stats, stats, sizeof(stats));

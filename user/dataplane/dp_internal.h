@@ -35,6 +35,9 @@ struct dp_bpf {
 	bool is_unpinned;
 	bool is_adopted;
 	uint32_t program_id;
+	uint32_t *dispatched_ids; /* programs that this process put under dispatchers */
+	size_t dispatched_count;
+	size_t dispatched_capacity;
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
@@ -55,6 +58,10 @@ int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_s
 int dp_member_stats_reset(void *arg, uint32_t index);
 int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+
+/* open.c: the object once more, on the same maps, for a dispatcher to load as an extension. NULL
+ * with the reason in e. */
+struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e);
 
 /* events.c, sweep.c */
 int dp_events_open(struct dp_bpf *dp, struct err *e);

@@ -12,19 +12,27 @@
 #include "base/clock.h"
 #include "dataplane/kernel.h"
 
-static void describe_program(struct hook *hook)
+/* Opening by id takes CAP_SYS_ADMIN; without, programs of others stay nameless. */
+static void name_program(struct hook *hook)
 {
 	AUTO_CLOSE int fd = bpf_prog_get_fd_by_id(hook->program_id);
 	struct bpf_prog_info info = {};
 	uint32_t length = sizeof(info);
+
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length))
+		util_copy(hook->program, sizeof(hook->program), info.name);
+}
+
+uint64_t hook_program_loaded_s(int program_fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
 	struct timespec boot;
 
-	util_copy(hook->program, sizeof(hook->program), "unknown");
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
-		return;
-	util_copy(hook->program, sizeof(hook->program), info.name);
+	if (bpf_obj_get_info_by_fd(program_fd, &info, &length))
+		return 0;
 	clock_gettime(CLOCK_BOOTTIME, &boot);
-	hook->loaded_s = clock_wall_s() - (uint64_t)boot.tv_sec + info.load_time / 1000000000;
+	return clock_wall_s() - (uint64_t)boot.tv_sec + info.load_time / 1000000000;
 }
 
 int hook_query(uint32_t ifindex, struct hook *ret_hook)
@@ -45,7 +53,7 @@ int hook_query(uint32_t ifindex, struct hook *ret_hook)
 		hook.program_id = opts.prog_id;
 	hook.is_generic = hook.program_id && hook.program_id == opts.skb_prog_id;
 	if (hook.program_id)
-		describe_program(&hook);
+		name_program(&hook);
 	*ret_hook = hook;
 	return 0;
 }
@@ -80,7 +88,7 @@ static int explain_busy(const struct iface *iface, struct err *e)
 			       "nothing was changed",
 			       iface->name);
 	err_set(e, ERR_CONFLICT, "", "%s runs another XDP program already: %s (id %u, %s)",
-		iface->name, *hook.program ? hook.program : "without a name", hook.program_id,
+		iface->name, *hook.program ? hook.program : "name unknown", hook.program_id,
 		hook.is_generic ? "generic" : "native");
 	err_hint(e, "if nobody needs it: ip link set dev %s %s off", iface->name,
 		 hook.is_generic ? "xdpgeneric" : "xdpdrv");

@@ -11,11 +11,12 @@
 struct hook {
 	uint32_t program_id; /* 0: nothing is attached */
 	char program[16];    /* its name */
-	uint64_t loaded_s;   /* wall clock */
 	bool is_generic;
 };
 
 int hook_query(uint32_t ifindex, struct hook *ret_hook);
+/* When a program was loaded, wall clock; 0 if unknown. */
+uint64_t hook_program_loaded_s(int program_fd);
 
 /* Attaches program_fd. old_fd: the program it replaces, without a gap; -1: there must be none.
  * Errors explain drivers without native XDP, foreign programs and MTU limits. */

@@ -393,8 +393,34 @@ void dp_bpf_close(struct dp_bpf *dp)
 	placement_free(dp->placement);
 	dp_maps_close(dp);
 	free(dp->percpu);
+	free(dp->dispatched_ids);
 	sluice_bpf__destroy(dp->skel);
 	free(dp);
+}
+
+struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e)
+{
+	struct sluice_bpf *copy = sluice_bpf__open();
+	struct bpf_map *map;
+	int ret = copy ? 0 : -errno;
+
+	if (copy) {
+		copy->rodata->ro = dp->skel->rodata->ro;
+		bpf_program__set_autoload(copy->progs.sluice_explain, false);
+		bpf_object__for_each_map(map, copy->obj)
+		{
+			struct bpf_map *loaded =
+				bpf_object__find_map_by_name(dp->skel->obj, bpf_map__name(map));
+
+			if (!ret && is_pinned_kind(map))
+				ret = bpf_map__reuse_fd(map, bpf_map__fd(loaded));
+		}
+	}
+	if (!ret)
+		return copy;
+	err_set(e, ERR_SYSTEM, "", "cannot open the built-in object again: %s", strerror(-ret));
+	sluice_bpf__destroy(copy);
+	return NULL;
 }
 
 bool dp_bpf_is_adopted(const struct dp_bpf *dp)

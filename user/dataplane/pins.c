@@ -37,7 +37,8 @@ int pins_make_dir(const char *dir, struct err *e)
 	util_copy(path, sizeof(path), dir);
 	for (slash = path + strlen(SLUICE_PIN_ROOT); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		code = mkdir(path, 0700) ? errno : 0;
+		/* Instances of other users live beside ours. */
+		code = mkdir(path, strcmp(path, SLUICE_PIN_ROOT) ? 0700 : 0755) ? errno : 0;
 		if (code && code != EEXIST)
 			goto fail;
 		*slash = '/';

@@ -13,7 +13,7 @@
 
 /* SLUICE_PIN_ROOT/INSTANCE/abiN. ERR_INVALID when the name cannot be a directory's. */
 int pins_path(const char *instance, uint32_t abi, char *buffer, size_t size, struct err *e);
-/* Creates the directory and its parents, readable by the owner only. */
+/* Creates the directory and its parents; the instance's are for its owner only. */
 int pins_make_dir(const char *dir, struct err *e);
 
 /* Descriptor of a pinned map or program, or -errno. */
