@@ -86,8 +86,9 @@ struct world *world_new(const struct world_options *options)
 	if (!world || !(world->skel = sluice_bpf__open()))
 		die("cannot open", "the object", errno);
 	/* A fixed key: a failure can be repeated. */
-	for (size_t i = 0; i < sizeof(world->key) / 4; i++)
-		((uint32_t *)&world->key)[i] = (uint32_t)sluice_hash_mix(seed++);
+	for (int i = 0; i < 20; i++)
+		world->key.nh[i / 10][i % 10] = (uint32_t)sluice_hash_mix(seed++);
+	world->key.fin = sluice_hash_mix(seed);
 	memcpy((void *)&world->skel->rodata->ro.key, &world->key, sizeof(world->key));
 	world->skel->rodata->ro.cells = WORLD_CELLS;
 	world->skel->rodata->ro.events_per_s = options->events_per_s;

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "fake/model_oracle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "core/weights.h"
+#include "fake/fake_config.h"
+
+#define ROWS_MAX 400
+#define NAME (NAME_MAX_LENGTH + 1)
+
+struct service_row {
+	char name[NAME];
+	struct sluice_addr addr;
+	uint16_t port;
+	enum sluice_mode mode;
+};
+
+struct pool_row {
+	char service[NAME], pool[NAME];
+	uint32_t share;
+	enum check_type check;
+};
+
+struct member_row {
+	char service[NAME], pool[NAME];
+	struct sluice_addr addr;
+	bool is_file;
+	uint32_t weight, weight_file;
+	enum admin_state admin;
+	enum health_state health;
+	enum nexthop_state nexthop;
+};
+
+struct limit_row {
+	char name[NAME];
+	enum sluice_limit_mode mode, mode_file;
+	uint64_t rate_n;
+};
+
+struct tables {
+	struct service_row services[16];
+	struct pool_row pools[32];
+	struct member_row members[ROWS_MAX];
+	struct limit_row limits[8];
+	size_t service_count, pool_count, member_count, limit_count;
+};
+
+struct oracle {
+	unsigned int seed;
+	struct tables now;
+	uint64_t revision;
+	struct member_row target;	 /* of the last change */
+	struct sluice_addr target_by_id; /* for observations */
+	bool is_loaded, is_target_known;
+};
+
+struct oracle *oracle_new(unsigned int seed)
+{
+	struct oracle *oracle = util_alloc(sizeof(*oracle));
+
+	oracle->seed = seed;
+	return oracle;
+}
+
+void oracle_free(struct oracle *oracle)
+{
+	free(oracle);
+}
+
+static unsigned int pick(struct oracle *oracle, unsigned int n)
+{
+	return ((unsigned int)rand_r(&oracle->seed) >> 4) % n;
+}
+
+static struct member_row *find(struct tables *t, const char *service, const char *pool,
+			       const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < t->member_count; i++) {
+		struct member_row *row = &t->members[i];
+
+		if (strcmp(row->service, service) == 0 && (!pool || strcmp(row->pool, pool) == 0) &&
+		    addr_equal(&row->addr, addr))
+			return row;
+	}
+	return NULL;
+}
+
+static struct service_row *find_service(struct tables *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->service_count; i++) {
+		if (strcmp(t->services[i].name, name) == 0)
+			return &t->services[i];
+	}
+	return NULL;
+}
+
+static struct pool_row *find_pool(struct tables *t, const char *service, const char *pool)
+{
+	size_t i;
+
+	for (i = 0; i < t->pool_count; i++) {
+		if (strcmp(t->pools[i].service, service) == 0 &&
+		    strcmp(t->pools[i].pool, pool) == 0)
+			return &t->pools[i];
+	}
+	return NULL;
+}
+
+void oracle_random_change(struct oracle *oracle, const struct model *model,
+			  struct change *ret_change, struct config **ret_config)
+{
+	struct change *c = ret_change;
+	struct tables *t = &oracle->now;
+	struct model_service *service;
+	struct model_member *member;
+
+	*c = (struct change){.owner = OWNER_API};
+	if (!t->member_count || pick(oracle, 40) == 0) {
+		c->type = CHANGE_CONFIG;
+		c->owner = OWNER_FILE;
+		c->is_forced = pick(oracle, 3) > 0 || !t->member_count;
+		*ret_config = fake_config_random(&oracle->seed);
+		c->config = *ret_config;
+		return;
+	}
+	c->type = (enum change_type)(CHANGE_MEMBER_ADD + pick(oracle, CHANGE_TYPE_MAX - 1));
+	oracle->target = t->members[pick(oracle, (unsigned int)t->member_count)];
+	oracle->is_target_known = pick(oracle, 15) > 0;
+	if (!oracle->is_target_known || (c->type == CHANGE_MEMBER_ADD && pick(oracle, 4)))
+		oracle->target.addr.b[15] = (uint8_t)(200 + pick(oracle, 40));
+	c->service = oracle->target.service;
+	c->pool = pick(oracle, 2) ? oracle->target.pool : NULL;
+	c->addr = oracle->target.addr;
+	c->weight = pick(oracle, 12) ? pick(oracle, 4) * 50 : 65536;
+	c->admin = (enum admin_state)pick(oracle, ADMIN_STATE_MAX);
+	c->health = (enum health_state)pick(oracle, HEALTH_STATE_MAX);
+	c->nexthop_state = pick(oracle, 3) ? NEXTHOP_RESOLVED
+					   : (enum nexthop_state)pick(oracle, NEXTHOP_STATE_MAX);
+	c->nexthop.ifindex = 2;
+	c->limit = t->limit_count ? t->limits[pick(oracle, (unsigned int)t->limit_count)].name
+				  : "none";
+	c->limit_mode = (enum sluice_limit_mode)pick(oracle, SLUICE_LIMIT_MODE_MAX);
+	c->member_id = UINT64_MAX;
+	service = model_find_service(model, c->service);
+	member =
+		service ? model_find_member(model_find_pool(service, oracle->target.pool), &c->addr)
+			: NULL;
+	if (member)
+		c->member_id = member->id;
+}
+
+static void config_members(struct tables *old, struct tables *fresh,
+			   const struct service_config *service, const struct pool_config *pool,
+			   bool is_same_listen)
+{
+	struct pool_row *old_pool = is_same_listen ? find_pool(old, service->name, pool->name)
+						   : NULL;
+	size_t i;
+
+	for (i = 0; i < pool->member_count; i++) {
+		const struct member_config *m = &pool->members[i];
+		struct member_row *was = old_pool ? find(old, service->name, pool->name, &m->addr)
+						  : NULL;
+		struct member_row row = {.addr = m->addr,
+					 .is_file = true,
+					 .weight = m->weight,
+					 .weight_file = m->weight,
+					 .health = pool->check.type == CHECK_NONE ? HEALTH_UP
+										  : HEALTH_UNKNOWN};
+
+		if (was) {
+			row = *was;
+			row.is_file = true;
+			if (!was->is_file || was->weight_file != m->weight)
+				row.weight = m->weight;
+			row.weight_file = m->weight;
+		}
+		util_copy(row.service, NAME, service->name);
+		util_copy(row.pool, NAME, pool->name);
+		fresh->members[fresh->member_count++] = row;
+	}
+	for (i = 0; old_pool && i < old->member_count; i++) {
+		const struct member_row *was = &old->members[i];
+
+		if (strcmp(was->service, service->name) == 0 &&
+		    strcmp(was->pool, pool->name) == 0 && !was->is_file &&
+		    !find(fresh, was->service, was->pool, &was->addr))
+			fresh->members[fresh->member_count++] = *was;
+	}
+}
+
+static bool is_guarded(struct tables *old, struct tables *fresh)
+{
+	size_t i, j, lost = 0, had, has;
+
+	for (i = 0; i < old->member_count; i++)
+		lost += !find(fresh, old->members[i].service, NULL, &old->members[i].addr);
+	if (3 * lost > old->member_count)
+		return true;
+	for (i = 0; i < fresh->service_count; i++) {
+		if (fresh->services[i].mode == SLUICE_MODE_LOCAL)
+			continue;
+		for (had = j = 0; j < old->member_count; j++)
+			had += strcmp(old->members[j].service, fresh->services[i].name) == 0;
+		for (has = j = 0; j < fresh->member_count; j++)
+			has += strcmp(fresh->members[j].service, fresh->services[i].name) == 0;
+		if (had && !has)
+			return true;
+	}
+	return false;
+}
+
+/* A member that a command added must fit the service that the file now describes. */
+static bool is_family_wrong(struct tables *fresh)
+{
+	size_t i;
+
+	for (i = 0; i < fresh->member_count; i++) {
+		if (addr_family(&fresh->members[i].addr) == SLUICE_FAMILY_V6 &&
+		    find_service(fresh, fresh->members[i].service)->mode == SLUICE_MODE_L2)
+			return true;
+	}
+	return false;
+}
+
+static bool config_apply(struct oracle *oracle, const struct config *config, bool is_forced)
+{
+	struct tables *old = &oracle->now;
+	struct tables *fresh = util_alloc(sizeof(*fresh));
+	bool is_accepted;
+	size_t s, p, l;
+
+	for (s = 0; s < config->service_count; s++) {
+		const struct service_config *from = &config->services[s];
+		const struct service_row *was = find_service(old, from->name);
+		struct service_row *row = &fresh->services[fresh->service_count++];
+
+		util_copy(row->name, NAME, from->name);
+		row->addr = from->addr;
+		row->port = from->port;
+		row->mode = from->mode;
+		for (p = 0; p < from->pool_count; p++) {
+			struct pool_row *pool = &fresh->pools[fresh->pool_count++];
+
+			util_copy(pool->service, NAME, from->name);
+			util_copy(pool->pool, NAME, from->pools[p].name);
+			pool->share = from->pools[p].share;
+			pool->check = from->pools[p].check.type;
+			config_members(old, fresh, from, &from->pools[p],
+				       was && was->port == from->port &&
+					       addr_equal(&was->addr, &from->addr));
+		}
+	}
+	for (l = 0; l < config->limit_count; l++) {
+		struct limit_row *row = &fresh->limits[fresh->limit_count++];
+		size_t o;
+
+		util_copy(row->name, NAME, config->limits[l].name);
+		row->mode = row->mode_file = config->limits[l].mode;
+		row->rate_n = config->limits[l].rate_n;
+		for (o = 0; o < old->limit_count; o++) {
+			if (strcmp(old->limits[o].name, row->name) == 0 &&
+			    old->limits[o].mode_file == row->mode_file)
+				row->mode = old->limits[o].mode;
+		}
+	}
+	is_accepted = (is_forced || !is_guarded(old, fresh)) && !is_family_wrong(fresh);
+	if (is_accepted)
+		*old = *fresh;
+	free(fresh);
+	return is_accepted;
+}
+
+static size_t pools_of(const struct tables *t, const char *service)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < t->pool_count; i++)
+		count += strcmp(t->pools[i].service, service) == 0;
+	return count;
+}
+
+/* What mode l2 wants of the family is true of all addresses that are ever tried: v4 in v4. A
+ * random address keeps the family of the member it was made from. */
+static bool member_apply(struct oracle *oracle, const struct change *c)
+{
+	struct tables *t = &oracle->now;
+	struct member_row *row = find(t, c->service, c->pool, &c->addr);
+	bool is_elsewhere = find(t, c->service, NULL, &c->addr);
+
+	if (c->type == CHANGE_MEMBER_ADD) {
+		const char *pool = c->pool ? c->pool : oracle->target.pool;
+
+		if (is_elsewhere || c->weight > 65535 || (!c->pool && pools_of(t, c->service) != 1))
+			return false;
+		row = &t->members[t->member_count++];
+		*row = (struct member_row){.addr = c->addr, .weight = c->weight};
+		row->weight_file = c->weight;
+		util_copy(row->service, NAME, c->service);
+		util_copy(row->pool, NAME, pool);
+		row->health = find_pool(t, c->service, pool)->check == CHECK_NONE ? HEALTH_UP
+										  : HEALTH_UNKNOWN;
+		return true;
+	}
+	if (!row)
+		return false;
+	if (c->type == CHANGE_MEMBER_WEIGHT) {
+		if (c->weight > 65535)
+			return false;
+		row->weight = c->weight;
+		row->weight_file = row->is_file ? row->weight_file : c->weight;
+	} else if (c->type == CHANGE_MEMBER_ADMIN) {
+		row->admin = c->admin;
+	} else {
+		*row = t->members[--t->member_count];
+	}
+	return true;
+}
+
+bool oracle_apply(struct oracle *oracle, const struct change *c)
+{
+	struct tables *t = &oracle->now;
+	struct member_row *row;
+	bool is_accepted;
+	size_t i;
+
+	if (c->type == CHANGE_MEMBER_HEALTH || c->type == CHANGE_MEMBER_NEXTHOP) {
+		row = find(t, oracle->target.service, oracle->target.pool, &c->addr);
+		if (!row)
+			return false;
+		if (c->type == CHANGE_MEMBER_HEALTH)
+			row->health = c->health;
+		else
+			row->nexthop = c->nexthop_state;
+		return true;
+	}
+	if (c->type == CHANGE_LIMIT_MODE) {
+		for (i = 0; i < t->limit_count && strcmp(t->limits[i].name, c->limit) != 0; i++)
+			;
+		is_accepted = i < t->limit_count;
+		if (is_accepted)
+			t->limits[i].mode = c->limit_mode;
+	} else if (c->type == CHANGE_CONFIG) {
+		is_accepted = config_apply(oracle, c->config, c->is_forced);
+	} else {
+		is_accepted = member_apply(oracle, c);
+	}
+	oracle->revision += is_accepted;
+	return is_accepted;
+}
+
+/* By the definition, in floating point: the part of its service that a member should get. */
+static double part(const struct tables *t, const struct member_row *row, bool is_panicked)
+{
+	double pool_sum = 0, share_sum = 0, own_share = 0;
+	size_t i;
+
+	for (i = 0; i < t->member_count; i++) {
+		const struct member_row *m = &t->members[i];
+
+		if (strcmp(m->service, row->service) == 0 && strcmp(m->pool, row->pool) == 0 &&
+		    m->admin != ADMIN_MAINT)
+			pool_sum += m->weight;
+	}
+	for (i = 0; i < t->pool_count; i++) {
+		if (strcmp(t->pools[i].service, row->service) != 0)
+			continue;
+		share_sum += t->pools[i].share;
+		if (strcmp(t->pools[i].pool, row->pool) == 0)
+			own_share = t->pools[i].share;
+	}
+	if (row->admin != ADMIN_READY || row->nexthop != NEXTHOP_RESOLVED ||
+	    (row->health == HEALTH_DOWN && !is_panicked) || pool_sum == 0)
+		return 0;
+	return own_share / share_sum * row->weight / pool_sum;
+}
+
+static bool is_panicked(const struct tables *t, const char *service)
+{
+	bool is_somebody = false;
+	size_t i;
+
+	for (i = 0; i < t->member_count; i++) {
+		if (strcmp(t->members[i].service, service) != 0)
+			continue;
+		if (part(t, &t->members[i], false) > 0)
+			return false;
+		is_somebody |= part(t, &t->members[i], true) > 0;
+	}
+	return is_somebody;
+}
+
+static void assert_member(const struct tables *t, const struct member_row *row,
+			  const struct model_service *service, const struct model_pool *pool,
+			  const struct model_member *m)
+{
+	bool is_panic = is_panicked(t, row->service);
+	double want = part(t, row, is_panic);
+	double got = weights_effective(service, pool, m) / 0x1p31;
+	bool is_readmitted = is_panic && row->health == HEALTH_DOWN && want > 0;
+
+	assert_int_equal(m->port, service->port);
+	assert_int_equal(m->owner, row->is_file ? OWNER_FILE : OWNER_API);
+	assert_int_equal(m->weight, row->weight);
+	assert_int_equal(m->weight_file, row->weight_file);
+	assert_int_equal(m->admin, row->admin);
+	assert_int_equal(m->health, row->health);
+	assert_int_equal(m->nexthop_state, row->nexthop);
+	assert_int_equal(m->is_readmitted, is_readmitted);
+	assert_int_equal(m->is_dead, row->admin == ADMIN_MAINT || row->nexthop == NEXTHOP_FAILED ||
+					     (row->health == HEALTH_DOWN && !is_readmitted));
+	assert_true((want > 0) == (got > 0));
+	assert_true(got - want < 1e-9 && want - got < 1e-9);
+}
+
+void oracle_assert_equal(const struct oracle *oracle, const struct model *model)
+{
+	struct tables *t = (struct tables *)&oracle->now;
+	size_t i, members = 0, p;
+
+	assert_int_equal(model_revision(model), oracle->revision);
+	assert_int_equal(model_service_count(model), t->service_count);
+	assert_int_equal(model_limit_count(model), t->limit_count);
+	for (i = 0; i < t->limit_count; i++) {
+		const struct model_limit *limit = model_find_limit(model, t->limits[i].name);
+
+		assert_non_null(limit);
+		assert_ptr_equal(limit, model_limit_by_id(model, limit->id));
+		assert_int_equal(limit->config.mode, t->limits[i].mode);
+		assert_int_equal(limit->mode_file, t->limits[i].mode_file);
+		assert_int_equal(limit->config.rate_n, t->limits[i].rate_n);
+	}
+	for (i = 0; i < t->service_count; i++) {
+		const struct model_service *service =
+			model_find_service(model, t->services[i].name);
+
+		assert_non_null(service);
+		assert_int_equal(service->mode, t->services[i].mode);
+		assert_int_equal(service->port, t->services[i].port);
+		assert_int_equal(service->pool_count, pools_of(t, service->name));
+		assert_int_equal(service->is_panicked, is_panicked(t, service->name));
+		for (p = 0; p < service->pool_count; p++)
+			members += service->pools[p].member_count;
+	}
+	assert_int_equal(members, t->member_count);
+	for (i = 0; i < t->member_count; i++) {
+		struct model_service *service = model_find_service(model, t->members[i].service);
+		struct model_pool *pool = model_find_pool(service, t->members[i].pool);
+		struct model_member *m = model_find_member(pool, &t->members[i].addr);
+		struct model_service *s = NULL;
+		struct model_pool *q = NULL;
+
+		assert_non_null(m);
+		assert_ptr_equal(model_member_by_id(model, m->id, &s, &q), m);
+		assert_true(s == service && q == pool);
+		assert_member(t, &t->members[i], service, pool, m);
+	}
+}
