@@ -479,7 +479,8 @@ static void test_without_root(void **state)
 	pid_t pid;
 
 	(void)state;
-	space_run("mkdir -p " SLUICE_PIN_ROOT " && install -d -m 700 -o 65534 -g 65534 " DIR);
+	space_run("mkdir -p -m 755 " SLUICE_PIN_ROOT " && mkdir -m 700 " DIR
+		  " && chown 65534:65534 " DIR);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
