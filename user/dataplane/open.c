@@ -24,7 +24,7 @@ enum pins_found { PINS_NONE, PINS_PART, PINS_ALL };
 
 void dp_bpf_key_from_seed(const uint8_t seed[32], struct sluice_hash_key *ret_key)
 {
-	uint64_t word[4] = {}, out[sizeof(*ret_key) / 8], hash;
+	uint64_t word[4] = {}, out[sizeof(*ret_key) / 8] = {}, hash;
 	size_t i, j;
 
 	for (i = 0; i < 32; i++)

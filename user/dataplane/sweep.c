@@ -35,7 +35,7 @@ void dp_clock_close(struct dp_bpf *dp)
 /* The packet path's time, bpf/clock.h. */
 static int packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns)
 {
-	unsigned char in[FRAME_BYTES] = {}, out[FRAME_BYTES];
+	unsigned char in[FRAME_BYTES] = {}, out[FRAME_BYTES] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
 		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
 	uint64_t jiffies;
