@@ -39,6 +39,7 @@ MAP_PERCPU(limit_stats, SLUICE_LIMITS_DEFAULT, struct sluice_limit_stats);
 /* Of one size. */
 MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
 MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
+MAP_SHARED(interfaces, SLUICE_INTERFACES, struct sluice_interface);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(explain, 1, struct sluice_explain);
 MAP_SHARED(test_clock_ns, 1, __u64);

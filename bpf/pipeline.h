@@ -5,6 +5,7 @@
 #include "encap.h"
 #include "finish.h"
 #include "flow.h"
+#include "interface.h"
 #include "limit.h"
 #include "parse.h"
 #include "pkt.h"
@@ -28,6 +29,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 
 	pkt_init(p);
 	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
+	STAGE(interface_check(ctx));
 	STAGE(service_find(p));
 	/* The flow is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */

@@ -20,8 +20,9 @@
 #define SLUICE_LIMIT_WAYS 8	    /* words in one set: a cache line */
 
 #define SLUICE_VLAN_TAGS_MAX 2
-#define SLUICE_IPV6_EXT_MAX 6  /* extension headers walked before giving up */
-#define SLUICE_TX_PORTS_MAX 64 /* egress interfaces for redirect */
+#define SLUICE_IPV6_EXT_MAX 6	     /* extension headers walked before giving up */
+#define SLUICE_TX_PORTS_MAX 64	     /* egress interfaces for redirect */
+#define SLUICE_INTERFACES (1U << 12) /* cells of `interfaces`, by the low bits of the ifindex */
 
 /* Default map capacities (entries); the configuration's `capacity` section overrides them. */
 #define SLUICE_SERVICE_CELLS_DEFAULT (1U << 14)
@@ -47,6 +48,7 @@
 #define SLUICE_MAP_MEMBER_STATS "member_stats"
 #define SLUICE_MAP_VERDICT_STATS "verdict_stats"
 #define SLUICE_MAP_LIMIT_STATS "limit_stats"
+#define SLUICE_MAP_INTERFACES "interfaces"
 #define SLUICE_MAP_TX_PORTS "tx_ports"
 #define SLUICE_MAP_EVENTS "events"
 #define SLUICE_MAP_EVENT_GATE "event_gate"

@@ -116,6 +116,23 @@ struct sluice_nexthop {
 
 _Static_assert(sizeof(struct sluice_nexthop) == 64, "next hop");
 
+/* ---- interfaces ---------------------------------------------------------------------------- */
+
+/*
+ * The MAC addresses that make a frame ours on one attached interface: its own and its master's (a
+ * bridge or bond). Bytes 0-5 of a word in memory are the MAC, bytes 6-7 tell interfaces that share
+ * a cell apart. A cell of another interface, or 0: every frame counts as ours.
+ */
+struct sluice_interface {
+	__u64 mac[2]; /* own, master's; the second may be 0 */
+};
+
+#define SLUICE_INTERFACE_CELL(ifindex) ((ifindex) & (SLUICE_INTERFACES - 1))
+/* Never 0. */
+#define SLUICE_INTERFACE_MARK(ifindex) ((__u16)((ifindex) / SLUICE_INTERFACES + 1))
+
+_Static_assert(sizeof(struct sluice_interface) == 16, "interface");
+
 /* ---- limits ------------------------------------------------------------------------------- */
 
 enum sluice_limit_count {

@@ -9,6 +9,7 @@
 	X(none, PASS, "no verdict: never leaves the program")                                      \
 	X(forwarded, FORWARD, "sent to a member")                                                  \
 	X(not_ip, PASS, "neither IPv4 nor IPv6")                                                   \
+	X(other_host, PASS, "addressed to another host's MAC: seen by promiscuity or flooding")    \
 	X(not_service, PASS, "the destination is no service's address")                            \
 	X(local, PASS, "service in mode local: handed to this host's stack")                       \
 	X(unknown_port_passed, PASS, "a service's address, but no service's port; policy: pass")   \

@@ -198,6 +198,26 @@ static void set_up_bad_limit_region(void)
 	world->limits[1].word |= WORLD_LIMIT_SETS;
 }
 
+static void set_macs(uint16_t mark)
+{
+	static const char own[] = BALANCER_MAC, master[] = "\x02\x00\x00\x00\xbb\x01";
+	uint8_t cell[2][8] = {{[6] = mark >> 8, [7] = mark & 0xff}};
+
+	memcpy(cell[0], own, 6);
+	memcpy(cell[1], master, 6);
+	memcpy(&world->interfaces[WORLD_IFINDEX], cell, sizeof(cell));
+}
+
+static void set_up_macs(void)
+{
+	set_macs(SLUICE_INTERFACE_MARK(WORLD_IFINDEX));
+}
+
+static void set_up_foreign_macs(void)
+{
+	set_macs(SLUICE_INTERFACE_MARK(WORLD_IFINDEX + SLUICE_INTERFACES));
+}
+
 #define EXT(...) .extensions = {__VA_ARGS__}
 
 static const struct row rows[] = {
@@ -208,6 +228,28 @@ static const struct row rows[] = {
 	 NULL,
 	 {.tags = {{0x88a8, 1}, {0x8100, 2}, {0x8100, 3}}, TCP4},
 	 SLUICE_V_not_ip},
+	{"another host's MAC",
+	 set_up_macs,
+	 {TCP4, .dmac = "\x02\x00\x00\x00\xba\x02"},
+	 SLUICE_V_other_host},
+	{"a broadcast",
+	 set_up_macs,
+	 {TCP4, .dmac = "\xff\xff\xff\xff\xff\xff"},
+	 SLUICE_V_other_host},
+	{"a VRRP-like MAC",
+	 set_up_macs,
+	 {TCP4, .dmac = "\x00\x00\x5e\x00\x03\x07"},
+	 SLUICE_V_other_host},
+	{"our MAC", set_up_macs, {TCP4}, SLUICE_V_forwarded},
+	{"our master's MAC",
+	 set_up_macs,
+	 {TCP4, .dmac = "\x02\x00\x00\x00\xbb\x01"},
+	 SLUICE_V_forwarded},
+	{"a VRRP MAC", set_up_macs, {TCP4, .dmac = "\x00\x00\x5e\x00\x01\x07"}, SLUICE_V_forwarded},
+	{"the MACs of another interface in the same cell",
+	 set_up_foreign_macs,
+	 {TCP4, .dmac = "\x02\x00\x00\x00\xba\x02"},
+	 SLUICE_V_forwarded},
 	{"IPv4 elsewhere",
 	 NULL,
 	 {.src = CLIENT4, .dst = "192.0.2.2", .proto = IPPROTO_TCP, .dport = 80},

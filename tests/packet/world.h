@@ -33,6 +33,7 @@ struct world {
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	struct sluice_limit_set *limit_sets;
+	struct sluice_interface *interfaces;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };

@@ -242,6 +242,7 @@ static void on_tick(uv_timer_t *timer)
 	if (daemon->control)
 		control_tick(daemon->control, now_ms);
 	dp_bpf_sweep_limits(daemon->dp);
+	dp_bpf_refresh_macs(daemon->dp);
 	collect_counters(daemon, true);
 	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */
 }

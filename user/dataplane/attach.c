@@ -222,6 +222,7 @@ int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode
 			       "%s: another program replaced ours at once: %s "
 			       "(id %u)",
 			       interface, after.hook.program, after.hook.program_id);
+	dp_macs_add(dp, iface.ifindex);
 	describe(&iface, &after, before.fd >= 0, ret_attachment);
 	prune_programs(dp);
 	return 0;
@@ -249,6 +250,7 @@ int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e)
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "", "%s: cannot detach: %s", interface,
 			       strerror(-ret));
+	dp_macs_remove(dp, iface.ifindex);
 	prune_programs(dp);
 	return 0;
 }

@@ -64,6 +64,9 @@ size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachm
  * Interfaces are appended to names, comma separated. Nothing there: 0 and an empty text. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e);
 
+/* Reads the MAC addresses of attached interfaces and their masters again: call once a second. */
+void dp_bpf_refresh_macs(struct dp_bpf *dp);
+
 /* Lets the program redirect to an interface (devmap). */
 int dp_bpf_tx_port_add(struct dp_bpf *dp, uint32_t ifindex, struct err *e);
 int dp_bpf_tx_port_remove(struct dp_bpf *dp, uint32_t ifindex);

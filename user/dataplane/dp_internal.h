@@ -23,6 +23,7 @@ struct dp_maps {
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	struct sluice_limit_set *limit_sets;
+	struct sluice_interface *interfaces;
 	struct sluice_meta *meta;
 	struct sluice_explain *explain;
 	struct dp_capacity capacity;
@@ -41,6 +42,8 @@ struct dp_bpf {
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
+	uint32_t interfaces[CONFIG_INTERFACES_MAX]; /* attached: their MACs are kept fresh */
+	size_t interface_count;
 	int cpus;
 	void *percpu; /* room for one value of the largest per-CPU map */
 	struct ring_buffer *ring;
@@ -51,6 +54,10 @@ struct dp_bpf {
 /* maps.c: maps all arrays of the loaded skeleton. */
 int dp_maps_open(struct dp_bpf *dp, struct err *e);
 void dp_maps_close(struct dp_bpf *dp);
+
+/* macs.c: whose frames are ours on an interface, from attach to detach. */
+void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex);
+void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex);
 
 /* stats.c */
 int dp_stats_open(struct dp_bpf *dp);

@@ -60,6 +60,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.nexthops, &maps->nexthops},
 		{dp->skel->maps.limits, &maps->limits},
 		{dp->skel->maps.limit_sets, &maps->limit_sets},
+		{dp->skel->maps.interfaces, &maps->interfaces},
 		{dp->skel->maps.meta, &maps->meta},
 		{dp->skel->maps.explain, &maps->explain},
 	};
@@ -95,6 +96,7 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.nexthops, maps->nexthops);
 	unmap_array(dp->skel->maps.limits, maps->limits);
 	unmap_array(dp->skel->maps.limit_sets, maps->limit_sets);
+	unmap_array(dp->skel->maps.interfaces, maps->interfaces);
 	unmap_array(dp->skel->maps.meta, maps->meta);
 	unmap_array(dp->skel->maps.explain, maps->explain);
 }

@@ -52,28 +52,46 @@ static int join_groups(struct mnl_socket *socket)
 	return 0;
 }
 
-int netlink_init(struct netlink *netlink, struct err *e)
+static int refuse_socket(struct netlink *opened, struct err *e)
+{
+	err_set(e, ERR_SYSTEM, "", "cannot open rtnetlink: %s", strerror(errno));
+	netlink_done(opened);
+	return -EIO;
+}
+
+int netlink_init_requests(struct netlink *netlink, struct err *e)
 {
 	struct timeval timeout = {.tv_sec = REQUEST_TIMEOUT_S};
-	int one = 1, bytes = EVENTS_BUFFER_BYTES;
 	struct netlink opened = {};
+	int one = 1;
 
 	opened.requests = open_socket(0);
-	opened.events = open_socket(SOCK_NONBLOCK);
-	if (!opened.requests || !opened.events || join_groups(opened.events)) {
-		err_set(e, ERR_SYSTEM, "", "cannot open rtnetlink: %s", strerror(errno));
-		netlink_done(&opened);
-		return -EIO;
-	}
+	if (!opened.requests)
+		return refuse_socket(&opened, e);
 	setsockopt(mnl_socket_get_fd(opened.requests), SOL_SOCKET, SO_RCVTIMEO, &timeout,
 		   sizeof(timeout));
+	/* The kernel then checks what a request asks for, and says in words what is wrong. */
+	mnl_socket_setsockopt(opened.requests, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+	*netlink = opened;
+	return 0;
+}
+
+int netlink_init(struct netlink *netlink, struct err *e)
+{
+	int bytes = EVENTS_BUFFER_BYTES, ret;
+	struct netlink opened;
+
+	ret = netlink_init_requests(&opened, e);
+	if (ret)
+		return ret;
+	opened.events = open_socket(SOCK_NONBLOCK);
+	if (!opened.events || join_groups(opened.events))
+		return refuse_socket(&opened, e);
 	/* With CAP_NET_ADMIN beyond the system's limit; without, as much as it gives. */
 	if (setsockopt(mnl_socket_get_fd(opened.events), SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 		       sizeof(bytes)))
 		setsockopt(mnl_socket_get_fd(opened.events), SOL_SOCKET, SO_RCVBUF, &bytes,
 			   sizeof(bytes));
-	/* The kernel then checks what a request asks for, and says in words what is wrong. */
-	mnl_socket_setsockopt(opened.requests, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	*netlink = opened;
 	return 0;
 }

@@ -24,7 +24,9 @@ struct netlink {
 /* Called for each message of an answer or notification. */
 typedef void (*netlink_fn)(const struct nlmsghdr *message, void *arg);
 
-/* Joins the link, neighbour, address, route, rule and next hop groups. */
+/* The socket for requests alone. */
+int netlink_init_requests(struct netlink *netlink, struct err *e);
+/* Both; joins the link, neighbour, address, route, rule and next hop groups. */
 int netlink_init(struct netlink *netlink, struct err *e);
 void netlink_done(struct netlink *netlink);
 
