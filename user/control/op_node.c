@@ -215,7 +215,7 @@ int op_openapi(const struct request *request, struct reply *reply, struct errs *
 		json_t *entry;
 		size_t c;
 
-		for (c = 0; operation->method[c] && c < sizeof(method) - 1; c++)
+		for (c = 0; c < sizeof(method) - 1 && operation->method[c]; c++)
 			method[c] = (char)tolower((unsigned char)operation->method[c]);
 		if (!path) {
 			path = json_object();

@@ -344,7 +344,7 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 	char abi[16];
 	struct metric_label labels[METRIC_LABELS_MAX] = {{"version", SLUICE_VERSION}, {"abi", abi}};
 
-	snprintf(abi, sizeof(abi), "%u", SLUICE_ABI);
+	snprintf(abi, sizeof(abi), "%d", SLUICE_ABI);
 	metric_begin(text, &build);
 	metric_count(text, labels, 1);
 	write_one(text, "sluice_ready", METRIC_GAUGE,
