@@ -36,15 +36,16 @@ before=$(revision)
 tap_run "an unchanged file reloads" edge_ctl reload
 tap_is "and changes nothing" "$(revision)" "$before"
 
-# refused NAME PATTERN: the file as it is now is refused, and everything stays.
+# refused NAME PATTERN [STATUS]: the file as it is now is refused, and everything stays. Status 6:
+# it would do what has to be asked for.
 refused() {
-	tap_fails "$1: refused" 1 "$2" edge_ctl reload
+	tap_fails "$1: refused" "${3:-1}" "$2" edge_ctl reload
 	tap_is "$1: the revision stays" "$(revision)" "$before"
 	tap_is "$1: the members stay" "$(members)" '["10.99.0.21","10.99.0.22","10.99.0.23"]'
 }
 
 printf 'version: 1\ninterfaces: [eth0\n' > "$E2E_CONFIG"
-refused "broken YAML" ':[0-9]+'
+refused "broken YAML" 'line 2'
 config "$ALL" 'limts: {}' > "$E2E_CONFIG"
 refused "an unknown key" 'limts'
 config "10.99.0.21, 10.99.0.22, {address: 10.99.0.23, weight: 70000}" > "$E2E_CONFIG"
@@ -54,9 +55,9 @@ refused "a member twice" '10\.99\.0\.21'
 config "10.99.0.21, 2001:db8:99::22" > "$E2E_CONFIG"
 refused "a member of the wrong family" '2001:db8:99::22'
 config "" > "$E2E_CONFIG"
-refused "no members" 'force'
+refused "no members" 'force' 6
 config "10.99.0.21" > "$E2E_CONFIG"
-refused "two of three members gone" 'force'
+refused "two of three members gone" 'force' 6
 rm "$E2E_CONFIG"
 refused "no file" 'sluice.yaml'
 {
