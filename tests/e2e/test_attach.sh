@@ -55,7 +55,7 @@ ours=$(lab_xdp_id lb eth0)
 tap_match "our program is attached" "$ours" '^[0-9]+$'
 
 # A second daemon of the same instance.
-tap_fails "a second daemon refuses" 1 "$LAB_PREFIX.*(running|lock)|(running|lock).*$LAB_PREFIX" \
+tap_fails "a second daemon refuses" 1 "another sluiced .*$LAB_PREFIX" \
 	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
 	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
 tap_is "the first keeps its program" "$(lab_xdp_id lb eth0)" "$ours"
@@ -69,7 +69,7 @@ tap_is "SIGTERM ends the daemon with status 0" "$LAB_STATUS" 0
 load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")
 e2e_served "without a daemon, requests are served" "$load"
 tap_fails "sluicectl says that nobody is there" 4 'sluiced' edge_ctl service list
-tap_run "detach works without a daemon" edge_ctl detach
+tap_run "detach works without a daemon" edge_ctl_offline detach
 tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
 tap_is "nothing is pinned" "$(pins)" ""
 tap_is "links are as they were" "$(links)" "$links_before"

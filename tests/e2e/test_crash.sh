@@ -80,7 +80,7 @@ e2e_shares "at the members of the new file" "$load" b1=1
 
 # Detaching without a daemon.
 lab_stop sluiced KILL
-tap_run "detach works after a crash" edge_ctl detach
+tap_run "detach works after a crash" edge_ctl_offline detach
 tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
 tap_is "nothing is pinned" "$(find /sys/fs/bpf -path "*$LAB_PREFIX*")" ""
 tap_done

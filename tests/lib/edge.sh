@@ -93,7 +93,7 @@ edge_backend() {
 	edge_server_start "$name"
 }
 
-# edge_server_start NAME: nginx on port 80 of every address, naming the backend in each answer.
+# edge_server_start NAME: nginx on ports 80 and 8080 of every address, naming the backend in each answer.
 edge_server_start() {
 	local name=$1 dir=$LAB_DIR/$1.nginx
 	mkdir -p "$dir"
@@ -114,6 +114,8 @@ edge_server_start() {
 			server {
 				listen 0.0.0.0:80 backlog=1024;
 				listen [::]:80 ipv6only=on backlog=1024;
+				listen 0.0.0.0:8080;
+				listen [::]:8080 ipv6only=on;
 				location / {
 					default_type text/plain;
 					add_header X-Backend $name;
@@ -170,6 +172,12 @@ edge_is_ready() {
 # edge_ctl ARGUMENTS...: sluicectl of this lab, where its daemon runs.
 edge_ctl() {
 	lab_in lb "$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" --socket "$(edge_socket)" "$@"
+}
+
+# edge_ctl_offline ARGUMENTS...: the same for what works on the pinned maps; naming a socket would
+# ask for the daemon behind it.
+edge_ctl_offline() {
+	lab_in lb "$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" "$@"
 }
 
 # edge_api METHOD PATH [CURL ARGUMENTS...]: prints "STATUS BODY".
