@@ -12,6 +12,7 @@ LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_OUT=${LAB_OUT:-$LAB_ROOT/build}
 LAB_PREFIX=""
 LAB_DIR=""
+LAB_LOCK="" # descriptor
 declare -A LAB_PIDS=() # name → process, each the leader of a process group of its own
 
 lab_die() {
@@ -23,6 +24,7 @@ lab_die() {
 lab_init() {
 	[ "$(id -u)" -eq 0 ] || lab_die "making network namespaces takes root: run it with sudo"
 	LAB_PREFIX=$1
+	lab_lock
 	lab_sweep
 	LAB_DIR=$(mktemp -d "/tmp/$LAB_PREFIX.XXXXXX")
 	chmod 755 "$LAB_DIR" # tests become other users
@@ -33,6 +35,14 @@ lab_init() {
 		lab_die "cannot mount bpffs at /sys/fs/bpf; does this kernel have BPF?"
 }
 
+# Two labs with one prefix would take each other's namespaces for leftovers. The lock ends with the
+# shell; processes of the lab do not hold it, so that a lab that was kept is swept by the next.
+lab_lock() {
+	exec {LAB_LOCK}> "/run/$LAB_PREFIX.lab.lock" || lab_die "cannot write to /run"
+	flock --nonblock "$LAB_LOCK" || lab_die "another lab with prefix $LAB_PREFIX is running" \
+		"(/run/$LAB_PREFIX.lab.lock is held); wait for its end"
+}
+
 lab_cleanup() {
 	local name
 	trap - EXIT
@@ -41,6 +51,7 @@ lab_cleanup() {
 		lab_stop "$name" TERM 3
 	done
 	lab_sweep
+	rm -f "/run/$LAB_PREFIX.lab.lock"
 }
 
 # Removes namespaces (with whoever still runs in them), pins and directories of this prefix.
@@ -109,7 +120,7 @@ lab_start() {
 	local name=$1 ns=$2
 	shift 2
 	setsid nsenter --net="/run/netns/$LAB_PREFIX-$ns" -- "$@" \
-		>> "$LAB_DIR/$name.log" 2>&1 < /dev/null &
+		>> "$LAB_DIR/$name.log" 2>&1 < /dev/null {LAB_LOCK}>&- &
 	LAB_PIDS[$name]=$!
 }
 
