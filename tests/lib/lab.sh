@@ -104,10 +104,16 @@ lab_veth() {
 	lab_in "$ns2" ip link set "$if2" up
 }
 
-# lab_xdp_pass NS IF: a program that passes everything (see tests/lib/xdp_pass.bpf.c).
+# lab_xdp_pass NS IF: a program that passes everything (see tests/lib/xdp_pass.bpf.c). By bpftool,
+# because ip leaves directories of its own behind in bpffs.
 lab_xdp_pass() {
-	lab_in "$1" ip link set dev "$2" xdpdrv object "$LAB_OUT/bpf/xdp_pass.bpf.o" section xdp ||
-		lab_die "cannot load the pass program on $1:$2"
+	local pin=/sys/fs/bpf/$LAB_PREFIX-pass bpftool=bpftool
+	[ ! -x /usr/sbin/bpftool ] || bpftool=/usr/sbin/bpftool
+	"$bpftool" prog load "$LAB_OUT/bpf/xdp_pass.bpf.o" "$pin" type xdp &&
+		lab_in "$1" "$bpftool" net attach xdpdrv pinned "$pin" dev "$2"
+	local status=$?
+	rm -f "$pin"
+	[ $status -eq 0 ] || lab_die "cannot load the pass program on $1:$2"
 }
 
 # The id of the XDP program on an interface; empty when there is none.
