@@ -144,7 +144,8 @@ bench: ## measure; writes build/bench/*.json and prints tables (root)
 demo: ## real traffic through namespaces, about a minute (root)
 	deploy/demo/run
 
-sanitize: ## unit and packet tests with address and undefined-behaviour sanitizers
+# The tests of the dataplane put the plain build's pass program in the way.
+sanitize: lab-programs ## unit, packet and dataplane tests with address and undefined-behaviour sanitizers
 	$(MAKE) SANITIZE=1 test-programs
 	tests/run --sanitize
 
