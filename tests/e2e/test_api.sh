@@ -42,6 +42,10 @@ deep=$(python3 -c 'print("[" * 40 + "]" * 40)')
 answers "deep nesting is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data "{\"weight\":$deep}"
 head -c 2000000 /dev/zero | tr '\0' ' ' > "$LAB_DIR/big"
 answers "a body of 2 MB is 413" '^413 .*"too_large"' PUT "$MEMBER/weight" -H 'Expect:' --data-binary "@$LAB_DIR/big"
+answers "the same at a path that is none is 404" '^404 .*"not_found"' \
+	PUT /v1/nothing -H 'Expect:' --data-binary "@$LAB_DIR/big"
+answers "a body of 2 MB, announced, is 413" '^413 .*"too_large"' \
+	PUT "$MEMBER/weight" -H 'Expect: 100-continue' --data-binary "@$LAB_DIR/big"
 answers "a member of another family is refused" '^4(00|22|09) .*2001:db8' \
 	PUT "/v1/services/web/pools/-/members/2001:db8::1" --data '{"weight":1}'
 answers "an address that is none is refused" '^4(00|04|22) ' PUT /v1/services/web/pools/-/members/10.99.0 --data '{}'
@@ -55,6 +59,9 @@ answers "weight 100" '^200 ' PUT "$MEMBER/weight" --data '{"weight":100}'
 answers "a configuration is checked" '^200 .*"ok": ?true' POST /v1/config/check --data-binary "@$E2E_CONFIG"
 answers "a broken one is 422 with its line" '^422 .*"line": ?2' POST /v1/config/check \
 	--data-binary $'version: 1\nspeed: 3\nservices: {}\ninterfaces: [eth0]\n'
+answers "a burst that the clock cannot keep is 422, too" '^422 .*limits\.l\b.*burst' \
+	POST /v1/config/check --data-binary $'version: 1\ninterfaces: [eth0]\nservices: {}
+limits: {l: {count: packets, rate: 50000/s, burst: 1, mode: shadow}}\n'
 answers "events have numbers" '^200 .*"seq": ?[0-9]+' GET '/v1/events?since=0'
 
 # Raw bytes.

@@ -23,6 +23,7 @@
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS 10000
 #define CONNECTION_MEMORY 32768 /* headers and path; the body is ours */
+#define DISCARD_MAX (32U << 20) /* of the body of a refused request */
 #define LARGE_ANSWER (1U << 20)
 
 /* A connection and the request on it, if any. */
@@ -37,6 +38,9 @@ struct connection {
 	char *body;
 	size_t length, capacity;
 	bool is_too_large;
+	bool is_refused; /* for what its headers say; the body is still coming */
+	struct err refusal;
+	char allow[64];
 };
 
 struct control {
@@ -174,32 +178,37 @@ static void set_too_large(const struct operation *operation, struct err *e)
 		operation->method, operation->path, operation_body_max(operation));
 }
 
-/* Headers are complete: refuse at once what needs no body to be refused. True when answered. */
-static bool refuse_early(struct control *control, struct connection *connection,
-			 struct MHD_Connection *http, const char *url, const char *method,
-			 enum MHD_Result *ret_result)
+/* Headers are complete: is there something that no body can mend? */
+static bool is_refusable(struct control *control, struct connection *connection,
+			 struct MHD_Connection *http, const char *url, const char *method)
 {
 	const char *length =
 		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	struct err e = {0};
-	char allow[64];
+	struct err *e = &connection->refusal;
 	struct peer peer;
 
-	if (operations_find(method, url, &connection->operation, &connection->params, allow,
-			    sizeof(allow), &e)) {
-		*ret_result = send_error(control, http, 0, allow, &e);
+	if (operations_find(method, url, &connection->operation, &connection->params,
+			    connection->allow, sizeof(connection->allow), e))
 		return true;
-	}
-	if (check_role(control, connection, &peer, &e)) {
-		*ret_result = send_error(control, http, 0, NULL, &e);
+	connection->allow[0] = '\0';
+	if (check_role(control, connection, &peer, e))
 		return true;
-	}
-	if (length && strtoull(length, NULL, 10) > operation_body_max(connection->operation)) {
-		set_too_large(connection->operation, &e);
-		*ret_result = send_error(control, http, 0, NULL, &e);
-		return true;
-	}
-	return false;
+	if (!length || strtoull(length, NULL, 10) <= operation_body_max(connection->operation))
+		return false;
+	set_too_large(connection->operation, e);
+	return true;
+}
+
+/* Closing a socket with unread data makes the peer lose our answer, so a refused request is read
+ * to its end; unless the peer waits to be asked for the body, or would send without measure. */
+static bool is_worth_reading(struct MHD_Connection *http)
+{
+	const char *length =
+		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT))
+		return false;
+	return length && strtoull(length, NULL, 10) <= DISCARD_MAX;
 }
 
 static void collect(struct connection *connection, const char *data, size_t size)
@@ -231,7 +240,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 {
 	struct connection *connection = connection_of(http);
 	struct control *control = cls;
-	enum MHD_Result result;
 	struct err e = {0};
 	struct peer peer;
 
@@ -242,15 +250,18 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 	if (!connection->is_begun) {
 		connection->is_begun = true;
 		connection->since_ms = clock_now_ms();
-		if (refuse_early(control, connection, http, url, method, &result))
-			return result;
-		return MHD_YES;
+		connection->is_refused = is_refusable(control, connection, http, url, method);
+		if (!connection->is_refused || is_worth_reading(http))
+			return MHD_YES;
 	}
 	if (*size) {
-		collect(connection, data, *size);
+		if (!connection->is_refused)
+			collect(connection, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
+	if (connection->is_refused)
+		return send_error(control, http, 0, connection->allow, &connection->refusal);
 	if (connection->is_too_large) {
 		set_too_large(connection->operation, &e);
 		return send_error(control, http, 0, NULL, &e);
@@ -270,6 +281,8 @@ static void forget_request(struct connection *connection)
 	connection->length = connection->capacity = 0;
 	connection->is_too_large = false;
 	connection->is_begun = false;
+	connection->is_refused = false;
+	memset(&connection->refusal, 0, sizeof(connection->refusal));
 	connection->operation = NULL;
 	connection->since_ms = clock_now_ms();
 }
