@@ -2,7 +2,6 @@
 /* One member in full; limits, verdicts and events. */
 #include "cli/render.h"
 
-#include <net/if.h>
 #include <string.h>
 
 #include "base/addr.h"
@@ -31,17 +30,10 @@ static void render_nexthop(const struct view *view, const json_t *nexthop)
 {
 	const char *text = field_text(nexthop, "text", "");
 	const char *device = field_text(nexthop, "device", "");
-	char by_index[IF_NAMESIZE];
 	const char *mac = field_text(nexthop, "mac", "");
 
 	if (!json_is_object(nexthop))
 		return;
-	if (field_count(nexthop, "device") > 0) { /* an interface index */
-		if (if_indextoname((unsigned int)field_count(nexthop, "device"), by_index) == NULL)
-			snprintf(by_index, sizeof(by_index), "if%u",
-				 (unsigned int)field_count(nexthop, "device"));
-		device = by_index;
-	}
 	if (device[0] != '\0' && mac[0] != '\0')
 		render_field(view, "next hop", "%s by %s on %s, path MTU %u%s%s",
 			     field_text(nexthop, "state", "?"), mac, device,
