@@ -52,8 +52,8 @@ struct dp_attachment {
 	uint64_t since_s; /* wall clock */
 };
 
-/* Attaches to the interface: dispatcher where the kernel permits it, else single-program. A program
- * of ours (pinned) is replaced in place; anybody else's is refused naming it (ERR_CONFLICT). A
+/* Attaches to the interface: alone where it is free, beside the others where libxdp's dispatcher runs
+ * already and we may join it (docs/decisions/attach.md). A program of ours (pinned) is replaced in place; anybody else's is refused naming it (ERR_CONFLICT). A
  * device that cannot do native XDP is refused unless mode allows generic. */
 int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode mode,
 		  struct dp_attachment *ret_attachment, struct err *e);

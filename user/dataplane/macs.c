@@ -97,16 +97,17 @@ void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex)
 	dp_bpf_refresh_macs(dp);
 }
 
+/* Also of an interface that a predecessor attached. */
 void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex)
 {
 	size_t i;
 
+	write_cell(dp, ifindex, 0, 0);
 	for (i = 0; i < dp->interface_count; i++) {
-		if (dp->interfaces[i] != ifindex)
-			continue;
-		dp->interfaces[i] = dp->interfaces[--dp->interface_count];
-		write_cell(dp, ifindex, 0, 0);
-		return;
+		if (dp->interfaces[i] == ifindex) {
+			dp->interfaces[i] = dp->interfaces[--dp->interface_count];
+			return;
+		}
 	}
 }
 
