@@ -237,6 +237,8 @@ tap_fails "check: the other one, too" 1 'bad.yaml:5: services.dns.members\[0\].w
 sed 's/burst: 200/burst: 1/; s/rate: 50/rate: 50000/' "$TEMP/good.yaml" > "$TEMP/burst.yaml"
 tap_fails "check: a burst too small for the clock" 1 'burst.yaml:7: limits.all.*burst' \
 	"$CTL" check "$TEMP/burst.yaml"
+tap_fails "sluiced --check knows the same rules" 1 'burst.yaml:7: limits.all.*burst' \
+	"$BUILD/bin/sluiced" --check "$TEMP/burst.yaml"
 tap_fails "check: no such file" 3 'cannot read .*/none.yaml: No such file' "$CTL" check "$TEMP/none.yaml"
 
 # ---- completion

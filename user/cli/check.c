@@ -14,28 +14,12 @@
 #include "cli/run.h"
 #include "cli/table.h"
 #include "core/config.h"
-#include "core/event_log.h"
 #include "core/model.h"
-
-#define EVENTS_KEPT 16 /* nobody reads them here */
 
 struct cost {
 	bool has_v4, has_v6;
 	size_t members;
 };
-
-/* Rules that need the objects together: limits and their bursts, addresses, families. */
-static int check_model(const struct config *config, struct errs *errors)
-{
-	struct event_log *log = event_log_new(EVENTS_KEPT);
-	struct model *model = model_new(log, clock_jiffy_ns());
-	struct change change = {.type = CHANGE_CONFIG, .owner = OWNER_FILE, .config = config};
-	int r = model_apply(model, &change, 1, clock_now_ms(), errors);
-
-	model_free(model);
-	event_log_free(log);
-	return r;
-}
 
 static struct cost service_cost(const struct service_config *service)
 {
@@ -108,14 +92,13 @@ static const char *plural(size_t count)
 
 static void print_good(const struct cli *cli, const char *file, const struct config *config)
 {
-	size_t members = 0;
+	size_t members = config_member_count(config);
 	bool is_tunnelled = false;
 	char text[512];
 
 	for (size_t i = 0; i < config->service_count; i++) {
 		struct cost cost = service_cost(&config->services[i]);
 
-		members += cost.members;
 		is_tunnelled |= cost.has_v4 || cost.has_v6;
 	}
 	if (cli->is_json) {
@@ -182,7 +165,7 @@ int run_check(struct cli *cli)
 	}
 	r = config_parse(text, length, &config, &errors);
 	if (r == 0)
-		r = check_model(config, &errors);
+		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r == 0)
 		print_good(cli, file, config);
 	else

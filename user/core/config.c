@@ -88,6 +88,16 @@ int config_parse(const char *yaml, size_t length, struct config **ret_config, st
 	return -EINVAL;
 }
 
+size_t config_member_count(const struct config *config)
+{
+	size_t count = 0;
+
+	for (size_t s = 0; s < config->service_count; s++)
+		for (size_t p = 0; p < config->services[s].pool_count; p++)
+			count += config->services[s].pools[p].member_count;
+	return count;
+}
+
 void config_free(struct config *config)
 {
 	if (!config)

@@ -112,4 +112,5 @@ struct config {
 /* Parses YAML (version: 1). On success *ret_config is a new config owned by the caller and errors
  * is untouched; else returns negative errno and errors has every mistake, with line and path. */
 int config_parse(const char *yaml, size_t length, struct config **ret_config, struct errs *errors);
+size_t config_member_count(const struct config *config);
 void config_free(struct config *config); /* accepts NULL */

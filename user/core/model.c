@@ -356,3 +356,16 @@ bool model_has_runtime_changes(const struct model *model)
 	}
 	return false;
 }
+
+int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors)
+{
+	const struct change change = {
+		.type = CHANGE_CONFIG, .owner = OWNER_FILE, .config = config, .is_forced = true};
+	struct event_log *log = event_log_new(1); /* nobody reads it */
+	struct model *model = model_new(log, tick_ns);
+	int ret = model_apply(model, &change, 1, 0, errors);
+
+	model_free(model);
+	event_log_free(log);
+	return ret;
+}

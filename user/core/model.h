@@ -133,6 +133,10 @@ void model_free(struct model *model);
 int model_apply(struct model *model, const struct change *changes, size_t count, uint64_t now_ms,
 		struct errs *errors);
 
+/* Whether an empty model would take this configuration: the rules that need its objects together
+ * (limits and their bursts, capacities, tables). 0, or negative errno with errors filled. */
+int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors);
+
 uint64_t model_revision(const struct model *model);
 size_t model_service_count(const struct model *model);
 struct model_service *model_service_at(const struct model *model, size_t position);

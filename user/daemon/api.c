@@ -84,16 +84,12 @@ static int check(void *arg, const char *yaml, size_t length, struct control_chec
 {
 	struct config *config;
 	int r = reload_parse(arg, yaml, length, &config, errors);
-	size_t s, p;
 
 	if (r)
 		return r;
 	ret_check->services = config->service_count;
 	ret_check->limits = config->limit_count;
-	ret_check->members = 0;
-	for (s = 0; s < config->service_count; s++)
-		for (p = 0; p < config->services[s].pool_count; p++)
-			ret_check->members += config->services[s].pools[p].member_count;
+	ret_check->members = config_member_count(config);
 	config_free(config);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <sluice/abi.h>
 
+#include "base/clock.h"
 #include "daemon/lock.h"
 #include "daemon/privileges.h"
 
@@ -43,8 +44,8 @@ static int check_file(const char *path)
 {
 	struct errs errors = {0};
 	AUTO_FREE char *text = NULL;
-	struct config *config;
-	size_t length, members = 0, s, p;
+	struct config *config = NULL;
+	size_t length, i;
 	char line[900];
 	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
 
@@ -52,21 +53,22 @@ static int check_file(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(-r));
 		return 1;
 	}
-	if (config_parse(text, length, &config, &errors)) {
-		for (s = 0; s < errors.count; s++) {
-			err_format(&errors.list[s], path, line, sizeof(line));
+	r = config_parse(text, length, &config, &errors);
+	if (!r)
+		r = model_check_config(config, clock_jiffy_ns(), &errors);
+	if (r) {
+		for (i = 0; i < errors.count; i++) {
+			err_format(&errors.list[i], path, line, sizeof(line));
 			fprintf(stderr, "%s\n", line);
 		}
 		fprintf(stderr, "%s: %zu error%s\n", path, errors.count,
 			errors.count == 1 ? "" : "s");
 		errs_done(&errors);
+		config_free(config);
 		return 1;
 	}
-	for (s = 0; s < config->service_count; s++)
-		for (p = 0; p < config->services[s].pool_count; p++)
-			members += config->services[s].pools[p].member_count;
 	printf("%s: ok (services %zu, members %zu, limits %zu)\n", path, config->service_count,
-	       members, config->limit_count);
+	       config_member_count(config), config->limit_count);
 	config_free(config);
 	return 0;
 }

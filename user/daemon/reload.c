@@ -18,7 +18,9 @@ int reload_parse(struct daemon *daemon, const char *text, size_t length, struct 
 
 	if (r)
 		return r;
-	r = reload_check_host(daemon, config, errors);
+	r = model_check_config(config, clock_jiffy_ns(), errors);
+	if (!r)
+		r = reload_check_host(daemon, config, errors);
 	if (r)
 		config_free(config);
 	else
