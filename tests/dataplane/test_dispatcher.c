@@ -12,26 +12,12 @@
 #include <net/if.h>
 
 #include "dataplane/dispatcher.h"
-#include "dataplane/dp_bpf.h"
+#include "dataplane/instance.h"
 #include "dataplane/other.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-disp"
 #define DIR SLUICE_PIN_ROOT "/" INSTANCE
-
-static struct dp_bpf *open_dp(void)
-{
-	struct dp_bpf_options options = {
-		.instance = INSTANCE,
-		.capacity = {1024, 1 << 14, 1024, 1024, 64, 1024},
-	};
-	struct dp_bpf *dp = NULL;
-	struct err e = {};
-
-	if (dp_bpf_open(&options, &dp, &e))
-		fail_msg("%s (%s)", e.text, e.hint);
-	return dp;
-}
 
 static size_t count_programs(void)
 {
@@ -43,7 +29,7 @@ static size_t count_programs(void)
 static void test_joins_replaces_leaves(void **state)
 {
 	struct dp_attachment first, second, listed[2];
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct err e = {};
 	char names[64];
 
@@ -60,7 +46,7 @@ static void test_joins_replaces_leaves(void **state)
 	assert_int_equal(second.program_id, first.program_id);
 	dp_bpf_close(dp);
 
-	dp = open_dp(); /* the next daemon */
+	dp = instance_open(INSTANCE); /* the next daemon */
 	assert_int_equal(dp_bpf_attachments(dp, listed, 2), 1);
 	assert_int_equal(listed[0].program_id, first.program_id);
 	if (dp_bpf_attach(dp, "dd0", XDP_ATTACH_NATIVE, &second, &e))
@@ -88,7 +74,7 @@ static void test_joins_replaces_leaves(void **state)
 static void test_free_interface_gets_single_program(void **state)
 {
 	struct dp_attachment attachment;
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct err e = {};
 
 	(void)state;
@@ -109,11 +95,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char names[64];
-	struct err e;
-
 	(void)state;
-	return dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e);
+	instance_clean(INSTANCE);
+	return 0;
 }
 
 int main(void)

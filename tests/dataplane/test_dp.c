@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Maps, pins and attachments in the real kernel. */
+/* Maps and pins in the real kernel. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -23,42 +23,12 @@
 
 #include "base/addr.h"
 #include "base/util.h"
-#include "dataplane/dp_bpf.h"
+#include "dataplane/instance.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-test"
 #define DIR SLUICE_PIN_ROOT "/" INSTANCE
 #define LOG2 12
-
-static const struct dp_capacity small = {
-	.service_cells = 1024,
-	.slots = 1 << 14,
-	.members = 1024,
-	.nexthops = 1024,
-	.limits = 64,
-	.limit_sets = 1024,
-};
-
-static struct dp_bpf *open_dp(void)
-{
-	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
-	struct dp_bpf *dp = NULL;
-	struct err e = {};
-
-	if (dp_bpf_open(&options, &dp, &e))
-		fail_msg("%s (%s)", e.text, e.hint);
-	return dp;
-}
-
-static void clean(void)
-{
-	char names[64];
-	struct err e = {};
-
-	if (dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e))
-		fail_msg("%s", e.text);
-	assert_int_not_equal(access(DIR, F_OK), 0);
-}
 
 static struct sluice_addr address(const char *text)
 {
@@ -114,7 +84,7 @@ static void fill(const struct dataplane *port)
 
 static void test_state_survives(void **state)
 {
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
 	struct dp_service expected = web();
 	struct dp_adopted adopted;
@@ -127,7 +97,7 @@ static void test_state_survives(void **state)
 	fill(&port);
 	dp_bpf_close(dp);
 
-	dp = open_dp();
+	dp = instance_open(INSTANCE);
 	port = dp_bpf_port(dp);
 	assert_true(dp_bpf_is_adopted(dp));
 	assert_memory_equal(dp_bpf_meta(dp), &meta, sizeof(meta));
@@ -149,7 +119,7 @@ static void test_state_survives(void **state)
 	assert_int_equal(adopted.limits[0].limit.rate, SLUICE_LIMIT_RATE(100, 1000));
 	dp_adopted_done(&adopted);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 /* The program itself looks the service up: what user space wrote is where it reads. */
@@ -162,7 +132,7 @@ static void test_program_sees_tables(void **state)
 		0x12, 0x34, 0,	 80, 0, 0,  0, 1, 0,  0, 0, 0, 0x50, 2,
 		4,    0,    0,	 0,  0, 0, /* TCP */
 	};
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
 	struct sluice_explain explain;
 
@@ -177,12 +147,12 @@ static void test_program_sees_tables(void **state)
 	assert_int_equal(ntohs(explain.tuple.dport_be), 80);
 	assert_int_equal(dp_bpf_explain(dp, frame, 13, &explain), -EMSGSIZE);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_bounds_are_refused(void **state)
 {
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
 	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
 	struct sluice_member member = {.word = SLUICE_MEMBER_F_USED};
@@ -190,22 +160,25 @@ static void test_bounds_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(port.ops->member_set(port.dp, 0, &member), -EINVAL);
-	assert_int_equal(port.ops->member_set(port.dp, small.members, &member), -EINVAL);
-	assert_int_equal(port.ops->slots_write(port.dp, small.slots - 2, LOG2, owner, runner, NULL),
+	assert_int_equal(port.ops->member_set(port.dp, instance_capacity.members, &member),
 			 -EINVAL);
-	owner[9] = small.members;
+	assert_int_equal(port.ops->slots_write(port.dp, instance_capacity.slots - 2, LOG2, owner,
+					       runner, NULL),
+			 -EINVAL);
+	owner[9] = instance_capacity.members;
 	assert_int_equal(port.ops->slots_write(port.dp, 0, LOG2, owner, runner, NULL), -EINVAL);
-	service.slots_base = small.slots;
+	service.slots_base = instance_capacity.slots;
 	assert_int_equal(port.ops->service_set(port.dp, &service), -EINVAL);
 	assert_int_equal(port.ops->limit_clear_region(port.dp, 1, 10), -EINVAL);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_sizes_and_keys_must_fit(void **state)
 {
-	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small, .has_key = true};
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf_options options = {
+		.instance = INSTANCE, .capacity = instance_capacity, .has_key = true};
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct err e = {};
 
 	(void)state;
@@ -218,21 +191,21 @@ static void test_sizes_and_keys_must_fit(void **state)
 	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
 	assert_int_equal(e.code, ERR_CONFLICT);
 	assert_non_null(strstr(e.text, "slots has 16384 entries, the configuration wants 32768"));
-	options.capacity = small;
+	options.capacity = instance_capacity;
 	options.capacity.slots = 1000;
 	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
 	assert_int_equal(e.code, ERR_INVALID);
-	options.capacity = small;
+	options.capacity = instance_capacity;
 	options.instance = "../x";
 	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
 	assert_int_equal(e.code, ERR_INVALID);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_half_written_pins(void **state)
 {
-	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = instance_capacity};
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct err e = {};
 
 	(void)state;
@@ -244,133 +217,16 @@ static void test_half_written_pins(void **state)
 	assert_non_null(strstr(e.text, "members"));
 	/* Without one, no packet ever used it: started over. */
 	assert_true(space_try("rm " DIR "/abi1/program-*"));
-	dp = open_dp();
+	dp = instance_open(INSTANCE);
 	assert_false(dp_bpf_is_adopted(dp));
 	assert_int_equal(access(DIR "/abi1/members", F_OK), 0);
 	dp_bpf_close(dp);
-	clean();
-}
-
-static void test_attach_replace_cleanup(void **state)
-{
-	struct dp_attachment first, second, listed[4];
-	struct dp_bpf *dp = open_dp();
-	char names[64];
-	struct err e = {};
-
-	(void)state;
-	if (dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &first, &e))
-		fail_msg("%s", e.text);
-	assert_string_equal(first.interface, "dp0");
-	assert_string_equal(first.driver, "veth");
-	assert_false(first.is_generic);
-	assert_false(first.is_adopted);
-	assert_int_equal(first.ifindex, if_nametoindex("dp0"));
-	assert_int_equal(dp_bpf_attachments(dp, listed, 4), 1);
-	/* Again: nothing to do. */
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &second, &e), 0);
-	assert_int_equal(second.program_id, first.program_id);
-	dp_bpf_close(dp);
-
-	dp = open_dp(); /* the next daemon, with a program of its own */
-	assert_int_equal(dp_bpf_attachments(dp, listed, 4), 1);
-	assert_int_equal(listed[0].program_id, first.program_id);
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &second, &e), 0);
-	assert_true(second.is_adopted);
-	assert_int_not_equal(second.program_id, first.program_id);
-	assert_true(space_try("test $(ls " DIR "/abi1 | grep -c program-) = 1"));
-	dp_bpf_close(dp);
-
-	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
-	assert_string_equal(names, "dp0");
-	assert_int_not_equal(access(DIR, F_OK), 0);
-	assert_false(space_try("ip link show dp0 | grep -q xdp"));
-	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
-	assert_string_equal(names, "");
-}
-
-static void test_detach(void **state)
-{
-	struct dp_bpf *dp = open_dp();
-	struct dp_attachment attachment;
-	struct err e = {};
-
-	(void)state;
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e), 0);
-	assert_int_equal(dp_bpf_detach(dp, "dp0", &e), 0);
-	assert_false(space_try("ip link show dp0 | grep -q xdp"));
-	assert_int_not_equal(dp_bpf_detach(dp, "dp0", &e), 0);
-	assert_int_equal(e.code, ERR_NOT_FOUND);
-	dp_bpf_close(dp);
-	clean();
-}
-
-static void test_foreign_program_stays(void **state)
-{
-	struct dp_bpf *dp = open_dp();
-	struct dp_attachment attachment;
-	char names[64];
-	struct err e = {};
-
-	(void)state;
-	space_run("ip link set dev dp0 xdpdrv obj build/bpf/xdp_pass.bpf.o sec xdp");
-	assert_int_not_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &attachment, &e), 0);
-	assert_int_equal(e.code, ERR_CONFLICT);
-	assert_non_null(strstr(e.text, "xdp_pass"));
-	assert_non_null(strstr(e.text, "id "));
-	assert_int_not_equal(dp_bpf_detach(dp, "dp0", &e), 0);
-	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);
-	assert_string_equal(names, "");
-	assert_true(space_try("ip link show dp0 | grep -q xdp"));
-	space_run("ip link set dev dp0 xdpdrv off");
-	dp_bpf_close(dp);
-	clean();
-}
-
-static void test_devices_that_cannot(void **state)
-{
-	struct dp_bpf *dp = open_dp();
-	struct dp_attachment attachment;
-	struct err e = {};
-
-	(void)state;
-	assert_int_not_equal(dp_bpf_attach(dp, "dp1", XDP_ATTACH_AUTO, &attachment, &e), 0);
-	assert_int_equal(e.code, ERR_NOT_FOUND);
-	assert_non_null(strstr(e.hint, "dp0"));
-	assert_int_not_equal(dp_bpf_attach(dp, "lo", XDP_ATTACH_NATIVE, &attachment, &e), 0);
-	assert_int_equal(e.code, ERR_UNSUPPORTED);
-	assert_non_null(strstr(e.text, "native"));
-	assert_int_equal(dp_bpf_attach(dp, "lo", XDP_ATTACH_AUTO, &attachment, &e), 0);
-	assert_true(attachment.is_generic);
-	assert_int_equal(dp_bpf_detach(dp, "lo", &e), 0);
-	space_run("ip link add br0 type bridge");
-	assert_int_not_equal(dp_bpf_attach(dp, "br0", XDP_ATTACH_AUTO, &attachment, &e), 0);
-	assert_non_null(strstr(e.text, "bridge"));
-	dp_bpf_close(dp);
-	clean();
-}
-
-static void test_mode_change(void **state)
-{
-	struct dp_bpf *dp = open_dp();
-	struct dp_attachment attachment;
-	struct err e = {};
-
-	(void)state;
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_GENERIC, &attachment, &e), 0);
-	assert_true(attachment.is_generic);
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &attachment, &e), 0);
-	assert_true(attachment.is_generic);
-	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_NATIVE, &attachment, &e), 0);
-	assert_false(attachment.is_generic);
-	assert_int_equal(dp_bpf_detach(dp, "dp0", &e), 0);
-	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_tx_ports(void **state)
 {
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct err e = {};
 
 	(void)state;
@@ -380,7 +236,7 @@ static void test_tx_ports(void **state)
 	assert_int_equal(dp_bpf_tx_port_remove(dp, if_nametoindex("dp0")), -ENOENT);
 	assert_int_not_equal(dp_bpf_tx_port_add(dp, 123456, &e), 0);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_counters_start_at_zero(void **state)
@@ -388,7 +244,7 @@ static void test_counters_start_at_zero(void **state)
 	struct sluice_verdict_stats verdicts[SLUICE_V_MAX];
 	struct sluice_member_stats member = {.packets = 1};
 	struct sluice_limit_stats limit = {.passed = 1};
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
 
 	(void)state;
@@ -399,12 +255,13 @@ static void test_counters_start_at_zero(void **state)
 	assert_int_equal(port.ops->verdict_stats(port.dp, verdicts), 0);
 	assert_int_equal(verdicts[SLUICE_V_forwarded].packets, 0);
 	assert_int_equal(port.ops->member_stats_reset(port.dp, 7), 0);
-	assert_int_equal(port.ops->member_stats(port.dp, small.members, &member), -EINVAL);
+	assert_int_equal(port.ops->member_stats(port.dp, instance_capacity.members, &member),
+			 -EINVAL);
 	assert_true(dp_bpf_events_fd(dp) >= 0);
 	assert_int_equal(dp_bpf_events_read(dp, NULL, NULL), 0);
 	assert_int_equal(dp_bpf_events_suppressed(dp), 0);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 /* Eight times an eighth of the circle apart: half of them are past, whatever the clock says, and
@@ -412,7 +269,7 @@ static void test_counters_start_at_zero(void **state)
 static void test_sweep_forgets_the_past(void **state)
 {
 	struct sluice_limit limit = {.id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
-	struct dp_bpf *dp = open_dp();
+	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
 	struct sluice_limit_set *sets;
 	int fd, way, left = 0, changes = 0;
@@ -438,13 +295,13 @@ static void test_sweep_forgets_the_past(void **state)
 	munmap(sets, 4096);
 	close(fd);
 	dp_bpf_close(dp);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 /* The daemon's own life: no root, three capabilities, a pin directory that belongs to its user. */
 static int live_unprivileged(void)
 {
-	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = instance_capacity};
 	struct dp_attachment attachment;
 	struct dp_bpf *dp = NULL;
 	char names[64];
@@ -491,12 +348,12 @@ static void test_without_root(void **state)
 	assert_false(space_try("ip link show dp0 | grep -q xdp"));
 	space_run("rmdir " DIR); /* the user may empty it, but not remove it */
 	space_try("rmdir " SLUICE_PIN_ROOT);
-	clean();
+	instance_clean(INSTANCE);
 }
 
 static void test_missing_capabilities_are_named(void **state)
 {
-	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = small};
+	struct dp_bpf_options options = {.instance = INSTANCE, .capacity = instance_capacity};
 	struct dp_bpf *dp = NULL;
 	struct err e = {};
 	int status;
@@ -547,11 +404,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char names[64];
-	struct err e;
-
 	(void)state;
-	return dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e);
+	instance_clean(INSTANCE);
+	return 0;
 }
 
 int main(void)
@@ -562,11 +417,6 @@ int main(void)
 		cmocka_unit_test(test_bounds_are_refused),
 		cmocka_unit_test(test_sizes_and_keys_must_fit),
 		cmocka_unit_test(test_half_written_pins),
-		cmocka_unit_test(test_attach_replace_cleanup),
-		cmocka_unit_test(test_detach),
-		cmocka_unit_test(test_foreign_program_stays),
-		cmocka_unit_test(test_devices_that_cannot),
-		cmocka_unit_test(test_mode_change),
 		cmocka_unit_test(test_tx_ports),
 		cmocka_unit_test(test_counters_start_at_zero),
 		cmocka_unit_test(test_sweep_forgets_the_past),

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "dataplane/instance.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+const struct dp_capacity instance_capacity = {
+	.service_cells = 1024,
+	.slots = 1 << 14,
+	.members = 1024,
+	.nexthops = 1024,
+	.limits = 64,
+	.limit_sets = 1024,
+};
+
+struct dp_bpf *instance_open(const char *name)
+{
+	struct dp_bpf_options options = {.instance = name, .capacity = instance_capacity};
+	struct dp_bpf *dp = NULL;
+	struct err e = {};
+
+	if (dp_bpf_open(&options, &dp, &e))
+		fail_msg("%s (%s)", e.text, e.hint);
+	return dp;
+}
+
+void instance_clean(const char *name)
+{
+	char names[64], path[128];
+	struct err e = {};
+
+	if (dp_bpf_cleanup(name, names, sizeof(names), &e))
+		fail_msg("%s", e.text);
+	snprintf(path, sizeof(path), SLUICE_PIN_ROOT "/%s", name);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
