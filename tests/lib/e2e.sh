@@ -56,5 +56,6 @@ e2e_shares() {
 
 # e2e_verdict NAME FIELD: a counter of the packet path.
 e2e_verdict() {
+	sleep 0.3 # the daemon gives counters that are up to 0.2 s old
 	edge_ctl --json stats | jq --arg n "$1" '.verdicts[] | select(.name == $n) | .packets'
 }
