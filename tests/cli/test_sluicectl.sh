@@ -228,8 +228,19 @@ tap_is "check: exit status" $? 0
 tap_match "check: summary" "$output" '^OK  .*/good.yaml: 2 services, 3 members, 1 limit$'
 tap_match "check: what a tunnel costs" "$output" '^web .* ipip +2  20 bytes, 40 to IPv6 members$'
 tap_match "check: what a rewrite costs" "$output" '^dns .* l2 +1  nothing$'
-tap_is "check --json" "$("$CTL" check --json "$TEMP/good.yaml")" \
-	'{"ok":true,"services":2,"members":3,"limits":1}'
+tap_match "check: what clients may send through a tunnel" "$output" \
+	'^web: ipip over IPv4 adds 20 bytes: with MTU 1500 clients may send 1480 \(advmss 1440\)$'
+tap_match "check: through an IPv6 tunnel, too" "$output" \
+	'^web: ipip over IPv6 adds 40 bytes: with MTU 1500 clients may send 1460 \(advmss 1420\)$'
+tap_match "check: and without one" "$output" '^dns: l2 adds nothing: '
+tap_is "check --json" \
+	"$("$CTL" check --json "$TEMP/good.yaml" | jq -c '[.ok, .services, .members, .limits]')" \
+	'[true,2,3,1]'
+tap_is "check --json: the cost of each mode" \
+	"$("$CTL" check --json "$TEMP/good.yaml" | jq -c '[.modes[] | [.mode, .outer, .bytes, .advmss]]')" \
+	'[["ipip",4,20,1440],["ipip",6,40,1420],["l2",4,0,1460]]'
+tap_match "sluiced --check says the same" "$("$BUILD/bin/sluiced" --check "$TEMP/good.yaml")" \
+	'^web: ipip over IPv4 adds 20 bytes: .*advmss 1440'
 tap_fails "check: a mistake, with line and path" 1 '^.*/bad.yaml:4: services.web.mode: "ipop" must' \
 	"$CTL" check "$TEMP/bad.yaml"
 tap_fails "check: the other one, too" 1 'bad.yaml:5: services.dns.members\[0\].weight: ' \

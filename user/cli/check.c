@@ -13,8 +13,10 @@
 #include "cli/render.h"
 #include "cli/run.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "core/config.h"
 #include "core/model.h"
+#include "core/overhead.h"
 
 struct cost {
 	bool has_v4, has_v6;
@@ -29,11 +31,11 @@ static struct cost service_cost(const struct service_config *service)
 		const struct pool_config *pool = &service->pools[p];
 
 		cost.members += pool->member_count;
-		for (size_t m = 0; m < pool->member_count && pool->mode == SLUICE_MODE_IPIP; m++) {
-			if (addr_family(&pool->members[m].addr) == SLUICE_FAMILY_V4)
-				cost.has_v4 = true;
-			else
-				cost.has_v6 = true;
+		for (size_t m = 0; m < pool->member_count; m++) {
+			enum sluice_family outer = addr_family(&pool->members[m].addr);
+
+			if (overhead_bytes(pool->mode, outer))
+				*(outer == SLUICE_FAMILY_V4 ? &cost.has_v4 : &cost.has_v6) = true;
 		}
 	}
 	return cost;
@@ -50,12 +52,10 @@ static const char *cost_text(const struct cost *cost)
 
 static const char *mode_name(const struct service_config *service)
 {
-	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local"};
-
 	for (size_t p = 1; p < service->pool_count; p++)
 		if (service->pools[p].mode != service->pools[0].mode)
 			return "mixed";
-	return names[service->pool_count > 0 ? service->pools[0].mode : service->mode];
+	return overhead_mode_name(service->pool_count > 0 ? service->pools[0].mode : service->mode);
 }
 
 static void print_services(const struct view *view, const struct config *config)
@@ -90,21 +90,61 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
+/* What each mode costs, and what the backends have to be told. */
+static void print_uses(const struct cli *cli, const struct overhead_use *uses, size_t count)
+{
+	bool is_tunnelled = false;
+	char text[256];
+
+	fputc('\n', cli->view.out);
+	for (size_t i = 0; i < count; i++) {
+		overhead_describe(&uses[i], OVERHEAD_MTU, text, sizeof(text));
+		text_wrap(cli->view.out, "", 2, text, cli->view.width);
+		is_tunnelled |= uses[i].bytes > 0;
+	}
+	if (is_tunnelled)
+		text_wrap(cli->view.out, "", 2,
+			  "Set that advmss on the backends' routes to clients, or raise the MTU "
+			  "between here and the backends.",
+			  cli->view.width);
+}
+
+static void print_json(const struct cli *cli, const struct config *config,
+		       const struct overhead_use *uses, size_t count)
+{
+	json_t *modes = json_array(), *document;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct overhead_use *use = &uses[i];
+		uint32_t room = OVERHEAD_MTU - use->bytes;
+
+		json_array_append_new(modes,
+				      json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "mode",
+						overhead_mode_name(use->mode), "services",
+						(int)use->services, "inner",
+						use->inner == SLUICE_FAMILY_V4 ? 4 : 6, "outer",
+						use->outer == SLUICE_FAMILY_V4 ? 4 : 6, "bytes",
+						(int)use->bytes, "mtu", OVERHEAD_MTU, "advmss",
+						(int)overhead_mss(room, use->inner)));
+	}
+	document = json_pack("{s:b, s:I, s:I, s:I, s:o}", "ok", 1, "services",
+			     (json_int_t)config->service_count, "members",
+			     (json_int_t)config_member_count(config), "limits",
+			     (json_int_t)config->limit_count, "modes", modes);
+	json_dumpf(document, cli->view.out, JSON_COMPACT);
+	fputc('\n', cli->view.out);
+	json_decref(document);
+}
+
 static void print_good(const struct cli *cli, const char *file, const struct config *config)
 {
+	struct overhead_use uses[OVERHEAD_USES_MAX];
+	size_t use_count = overhead_collect(config, uses);
 	size_t members = config_member_count(config);
-	bool is_tunnelled = false;
 	char text[512];
 
-	for (size_t i = 0; i < config->service_count; i++) {
-		struct cost cost = service_cost(&config->services[i]);
-
-		is_tunnelled |= cost.has_v4 || cost.has_v6;
-	}
 	if (cli->is_json) {
-		fprintf(cli->view.out,
-			"{\"ok\":true,\"services\":%zu,\"members\":%zu,\"limits\":%zu}\n",
-			config->service_count, members, config->limit_count);
+		print_json(cli, config, uses, use_count);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s: %zu service%s, %zu member%s, %zu limit%s", file,
@@ -114,11 +154,8 @@ static void print_good(const struct cli *cli, const char *file, const struct con
 	if (config->service_count > 0) {
 		fputc('\n', cli->view.out);
 		print_services(&cli->view, config);
+		print_uses(cli, uses, use_count);
 	}
-	if (is_tunnelled)
-		fputs("\nA tunnelled packet must still fit the path: set advmss on the backends' "
-		      "routes (see sluice.yaml(5)).\n",
-		      cli->view.out);
 }
 
 static void print_errors(const struct cli *cli, const char *file, const struct errs *errors)

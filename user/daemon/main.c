@@ -9,6 +9,7 @@
 #include <sluice/abi.h>
 
 #include "base/clock.h"
+#include "core/overhead.h"
 #include "daemon/lock.h"
 #include "daemon/privileges.h"
 
@@ -40,6 +41,18 @@ struct command {
 	struct daemon_options daemon;
 };
 
+static void print_overhead(const struct config *config)
+{
+	struct overhead_use uses[OVERHEAD_USES_MAX];
+	size_t count = overhead_collect(config, uses), i;
+	char text[256];
+
+	for (i = 0; i < count; i++) {
+		overhead_describe(&uses[i], OVERHEAD_MTU, text, sizeof(text));
+		printf("%s\n", text);
+	}
+}
+
 static int check_file(const char *path)
 {
 	struct errs errors = {0};
@@ -69,6 +82,7 @@ static int check_file(const char *path)
 	}
 	printf("%s: ok (services %zu, members %zu, limits %zu)\n", path, config->service_count,
 	       config_member_count(config), config->limit_count);
+	print_overhead(config);
 	config_free(config);
 	return 0;
 }
