@@ -6,6 +6,7 @@
 #pragma once
 
 #include "clock.h"
+#include "control.h"
 #include "limit_word.h"
 
 /* One limit and one source (its address as two big-endian words). Returns enum limit_result. */
@@ -50,6 +51,8 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
 	if (result == LIMIT_REFUSE) {
 		if (mode == SLUICE_LIMIT_SHADOW)
 			result = LIMIT_WOULD_REFUSE;
+		else if (control_bypasses_limits())
+			result = LIMIT_BYPASSED;
 		if (flags & LIMIT_F_EFFECTS)
 			limit_count(index, result, 0);
 	}
@@ -72,11 +75,14 @@ static __always_inline enum sluice_verdict limit_ask(struct pkt *p, __u64 now_ns
 			limit_check(index, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
 		if (result == LIMIT_BAD_TABLE)
 			return SLUICE_V_bad_table;
-		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT)
+		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT && !(p->flags & PKT_F_WOULD))
 			p->limit_index = index;
-		if (result == LIMIT_REFUSE) {
+		if (result == LIMIT_REFUSE || result == LIMIT_BYPASSED) {
 			p->limit_index = index;
-			verdict = SLUICE_V_limit;
+			if (result == LIMIT_REFUSE)
+				verdict = SLUICE_V_limit;
+			else
+				p->flags |= PKT_F_WOULD;
 			flags |= LIMIT_F_NO_ENFORCE; /* shadow limits still see the packet */
 		}
 	}
@@ -156,8 +162,8 @@ static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 
 		next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
 		if (next != word)
 			__sync_val_compare_and_swap(&one->set->source[way], word, next);
-		limit_count(index, LIMIT_REFUSE, 0);
-		*ret_result = LIMIT_REFUSE;
+		*ret_result = control_bypasses_limits() ? LIMIT_BYPASSED : LIMIT_REFUSE;
+		limit_count(index, *ret_result, 0);
 		return true;
 	}
 	next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.inc);
@@ -193,14 +199,15 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 			if (result == LIMIT_ADMIT)
 				return V_NEXT;
 			p->limit_index = index;
-			return SLUICE_V_limit;
+			return result == LIMIT_BYPASSED ? V_NEXT : SLUICE_V_limit;
 		}
 	}
-	/* A single limit decides and charges at once; of several, none charges if one refuses. */
+	/* A single limit decides and charges at once; of several, none charges if one refuses, or
+	 * would: what a bypass lets through leaves the limits as they would be without it. */
 	if (!(p->svc_limits >> 16))
 		return limit_ask(p, now_ns, flags);
 	verdict = limit_ask(p, now_ns, flags | LIMIT_F_DRY);
-	if (verdict == V_NEXT && effects)
+	if (verdict == V_NEXT && effects && !(p->flags & PKT_F_WOULD))
 		verdict = limit_ask(p, now_ns, flags | LIMIT_F_CHARGE);
 	return verdict;
 }

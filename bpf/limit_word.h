@@ -26,6 +26,7 @@ enum limit_result {
 	LIMIT_ADMIT,
 	LIMIT_REFUSE,
 	LIMIT_WOULD_REFUSE, /* shadow */
+	LIMIT_BYPASSED,	    /* would refuse, but for the bypass */
 	LIMIT_BAD_TABLE,
 };
 
@@ -135,7 +136,7 @@ static __always_inline void limit_count(__u32 index, enum limit_result result, _
 		return;
 	if (result == LIMIT_REFUSE)
 		stats->refused++;
-	else if (result == LIMIT_WOULD_REFUSE)
+	else if (result == LIMIT_WOULD_REFUSE || result == LIMIT_BYPASSED)
 		stats->would_refuse++;
 	else
 		stats->passed++;

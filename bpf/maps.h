@@ -10,6 +10,7 @@
 
 #include <sluice/event.h>
 #include <sluice/map_types.h>
+#include <sluice/node_types.h>
 #include <sluice/verdict.h>
 
 #define MAP_ARRAY(name_, type_, entries_, value_, flags_)                                          \
@@ -36,11 +37,22 @@ MAP_SHARED(limit_sets, SLUICE_LIMIT_SETS_DEFAULT, struct sluice_limit_set);
 MAP_PERCPU(member_stats, SLUICE_MEMBERS_DEFAULT, struct sluice_member_stats);
 MAP_PERCPU(limit_stats, SLUICE_LIMITS_DEFAULT, struct sluice_limit_stats);
 
+/* Sized by the configuration, too; of what it could hold the kernel allocates what is there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SLUICE_NAMES_DEFAULT);
+	__type(key, struct sluice_name_key);
+	__type(value, struct sluice_name);
+} names SEC(".maps");
+
 /* Of one size. */
 MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
 MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
 MAP_SHARED(interfaces, SLUICE_INTERFACES, struct sluice_interface);
 MAP_SHARED(meta, 1, struct sluice_meta);
+MAP_SHARED(control, 1, struct sluice_control);
+MAP_SHARED(notes, 1, struct sluice_notes);
 MAP_SHARED(explain, 1, struct sluice_explain);
 MAP_SHARED(test_clock_ns, 1, __u64);
 

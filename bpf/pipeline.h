@@ -2,6 +2,7 @@
 /* The stages in their order. A stage returns V_NEXT or the packet's verdict. */
 #pragma once
 
+#include "control.h"
 #include "encap.h"
 #include "finish.h"
 #include "flow.h"
@@ -28,6 +29,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	__u64 member_word = 0;
 
 	pkt_init(p);
+	STAGE(control_check(ctx, p));
 	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
 	STAGE(interface_check(ctx));
 	STAGE(service_find(p));

@@ -19,8 +19,9 @@
 #endif
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
-#define PKT_F_SYN (1U << 0) /* opens a TCP connection: SYN without ACK */
-#define PKT_F_NEW (1U << 1) /* counts as a new connection: such a SYN, or any UDP packet */
+#define PKT_F_SYN (1U << 0)   /* opens a TCP connection: SYN without ACK */
+#define PKT_F_NEW (1U << 1)   /* counts as a new connection: such a SYN, or any UDP packet */
+#define PKT_F_WOULD (1U << 2) /* a limit would refuse it, but for the bypass */
 
 /*
  * Kept in memory on purpose: in registers it would be spilled at every helper call. Fields that

@@ -3,7 +3,7 @@
 #pragma once
 
 /* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's. */
-#define SLUICE_ABI 1
+#define SLUICE_ABI 2
 
 #define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
 
@@ -31,6 +31,7 @@
 #define SLUICE_NEXTHOPS_DEFAULT (1U << 16)
 #define SLUICE_LIMITS_DEFAULT 1024U
 #define SLUICE_LIMIT_SETS_DEFAULT (1U << 19)
+#define SLUICE_NAMES_DEFAULT (2 * SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_LIMITS_DEFAULT)
 #define SLUICE_EVENTS_BYTES (256U * 1024U)
 
 /* A cell, a region or an index that user space frees may be used again after this time: every
@@ -53,5 +54,8 @@
 #define SLUICE_MAP_EVENTS "events"
 #define SLUICE_MAP_EVENT_GATE "event_gate"
 #define SLUICE_MAP_META "meta"
+#define SLUICE_MAP_CONTROL "control"
+#define SLUICE_MAP_NOTES "notes"
+#define SLUICE_MAP_NAMES "names"
 #define SLUICE_MAP_EXPLAIN "explain"
 #define SLUICE_MAP_TEST_CLOCK "test_clock_ns"

@@ -8,6 +8,7 @@
 #define SLUICE_VERDICTS(X)                                                                         \
 	X(none, PASS, "no verdict: never leaves the program")                                      \
 	X(forwarded, FORWARD, "sent to a member")                                                  \
+	X(expired, PASS, "the trial is over and was not confirmed: nothing is done any more")      \
 	X(not_ip, PASS, "neither IPv4 nor IPv6")                                                   \
 	X(other_host, PASS, "addressed to another host's MAC: seen by promiscuity or flooding")    \
 	X(not_service, PASS, "the destination is no service's address")                            \

@@ -83,6 +83,37 @@ static void set_up_limit(void)
 	assert_int_equal(run.verdict, SLUICE_V_forwarded);
 }
 
+static void set_up_limit_bypassed(void)
+{
+	set_up_limit();
+	*world->clock_ns = 1000;
+	world->control->bypass_limits_until_ns = 1001;
+}
+
+static void set_up_limit_bypass_over(void)
+{
+	set_up_limit_bypassed();
+	*world->clock_ns = 1001;
+}
+
+static void set_up_trial(void)
+{
+	*world->clock_ns = 999;
+	world->control->deadline_ns = 1000;
+}
+
+static void set_up_trial_over(void)
+{
+	*world->clock_ns = 1000;
+	world->control->deadline_ns = 1000;
+}
+
+static void set_up_limit_trial_over(void)
+{
+	set_up_limit();
+	set_up_trial_over();
+}
+
 static void set_up_nobody(void)
 {
 	world_slots(world, 0, SLUICE_MEMBER_NONE, SLUICE_MEMBER_NONE);
@@ -389,6 +420,16 @@ static const struct row rows[] = {
 
 	/* For us, and refused or stuck. */
 	{"limit", set_up_limit, {TCP4}, SLUICE_V_limit},
+	{"limit, bypassed", set_up_limit_bypassed, {TCP4}, SLUICE_V_forwarded},
+	{"limit, bypass over", set_up_limit_bypass_over, {TCP4}, SLUICE_V_limit},
+	{"trial not over yet", set_up_trial, {TCP4}, SLUICE_V_forwarded},
+	{"trial over", set_up_trial_over, {TCP4}, SLUICE_V_expired},
+	{"trial over, refused by a limit", set_up_limit_trial_over, {TCP4}, SLUICE_V_expired},
+	{"trial over, damaged", set_up_trial_over, {TCP4, .cut = 1}, SLUICE_V_expired},
+	{"trial over, ARP",
+	 set_up_trial_over,
+	 {.ethertype = 0x0806, .payload_len = 28},
+	 SLUICE_V_expired},
 	{"no owner", set_up_nobody, {TCP4}, SLUICE_V_no_member},
 	{"owner and runner-up dead", set_up_dead_both, {TCP4}, SLUICE_V_no_member},
 	{"owner dead, no runner-up", set_up_dead_alone, {TCP4}, SLUICE_V_no_member},

@@ -107,6 +107,7 @@ struct world *world_new(const struct world_options *options)
 	world->limits = map_memory(world->skel->maps.limits);
 	world->limit_sets = map_memory(world->skel->maps.limit_sets);
 	world->interfaces = map_memory(world->skel->maps.interfaces);
+	world->control = map_memory(world->skel->maps.control);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
 	return world;
@@ -124,6 +125,7 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.limits, world->limits);
 	map_unmap(world->skel->maps.limit_sets, world->limit_sets);
 	map_unmap(world->skel->maps.interfaces, world->interfaces);
+	map_unmap(world->skel->maps.control, world->control);
 	map_unmap(world->skel->maps.explain, world->explain);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
 	sluice_bpf__destroy(world->skel);
@@ -137,6 +139,7 @@ void world_clear(struct world *world)
 	memset(world->runners, 0, WORLD_SLOTS / 2 * sizeof(*world->runners));
 	memset(world->members, 0, WORLD_MEMBERS * sizeof(*world->members));
 	memset(world->interfaces, 0, SLUICE_INTERFACES * sizeof(*world->interfaces));
+	memset(world->control, 0, sizeof(*world->control));
 	memset(world->nexthops, 0, WORLD_NEXTHOPS * sizeof(*world->nexthops));
 	memset(world->limits, 0, WORLD_LIMITS * sizeof(*world->limits));
 	memset(world->limit_sets, 0, WORLD_LIMIT_SETS * sizeof(*world->limit_sets));

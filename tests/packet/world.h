@@ -10,6 +10,7 @@
 
 #include <sluice/hash.h>
 #include <sluice/map_types.h>
+#include <sluice/node_types.h>
 #include <sluice/verdict.h>
 
 #include "packet/builder.h"
@@ -34,6 +35,7 @@ struct world {
 	struct sluice_limit *limits;
 	struct sluice_limit_set *limit_sets;
 	struct sluice_interface *interfaces;
+	struct sluice_control *control;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };

@@ -10,6 +10,7 @@
 
 #include <sluice/event.h>
 #include <sluice/map_types.h>
+#include <sluice/node_types.h>
 
 #include "base/err.h"
 #include "core/config.h"

@@ -25,6 +25,8 @@ struct dp_maps {
 	struct sluice_limit_set *limit_sets;
 	struct sluice_interface *interfaces;
 	struct sluice_meta *meta;
+	struct sluice_control *control;
+	struct sluice_notes *notes;
 	struct sluice_explain *explain;
 	struct dp_capacity capacity;
 };

@@ -62,6 +62,8 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.limit_sets, &maps->limit_sets},
 		{dp->skel->maps.interfaces, &maps->interfaces},
 		{dp->skel->maps.meta, &maps->meta},
+		{dp->skel->maps.control, &maps->control},
+		{dp->skel->maps.notes, &maps->notes},
 		{dp->skel->maps.explain, &maps->explain},
 	};
 	size_t i;
@@ -98,6 +100,8 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.limit_sets, maps->limit_sets);
 	unmap_array(dp->skel->maps.interfaces, maps->interfaces);
 	unmap_array(dp->skel->maps.meta, maps->meta);
+	unmap_array(dp->skel->maps.control, maps->control);
+	unmap_array(dp->skel->maps.notes, maps->notes);
 	unmap_array(dp->skel->maps.explain, maps->explain);
 }
 

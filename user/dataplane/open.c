@@ -83,6 +83,8 @@ static void set_entries(struct sluice_bpf *skel, const struct dp_capacity *capac
 	bpf_map__set_max_entries(skel->maps.limits, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_stats, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_sets, capacity->limit_sets);
+	/* Services and their pools, two for each service, and limits. */
+	bpf_map__set_max_entries(skel->maps.names, 2 * capacity->service_cells + capacity->limits);
 }
 
 /* ---- pinned maps ---------------------------------------------------------------------------- */
