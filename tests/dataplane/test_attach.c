@@ -167,6 +167,35 @@ static void test_frames_for_others(void **state)
 	instance_clean(INSTANCE);
 }
 
+/* The address changes while no daemon runs: the next one says so to the program that it finds, before
+ * it puts its own in place. The last test: the kernel does not give lo its zeros back. */
+static void test_mac_changed_meanwhile(void **state)
+{
+	struct dp_bpf *dp = instance_open(INSTANCE);
+	struct dp_attachment attachment, listed[4];
+	struct err e = {};
+
+	(void)state;
+	assert_int_equal(dp_bpf_attach(dp, "lo", XDP_ATTACH_GENERIC, &attachment, &e), 0);
+	assert_int_equal(explain_to(dp, 0), SLUICE_V_not_service);
+	dp_bpf_close(dp);
+	space_run("ip link set lo address 02:00:00:00:00:00");
+
+	dp = instance_open(INSTANCE);
+	assert_int_equal(explain_to(dp, 2), SLUICE_V_not_service);
+	assert_int_equal(explain_to(dp, 4), SLUICE_V_other_host);
+	assert_int_equal(dp_bpf_attachments(dp, listed, 4), 1);
+	assert_int_equal(listed[0].program_id, attachment.program_id);
+
+	/* And follows it from then on, whether it attaches or not. */
+	space_run("ip link set lo address 04:00:00:00:00:00");
+	dp_bpf_refresh_macs(dp);
+	assert_int_equal(explain_to(dp, 4), SLUICE_V_not_service);
+	assert_int_equal(explain_to(dp, 2), SLUICE_V_other_host);
+	dp_bpf_close(dp);
+	instance_clean(INSTANCE);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -191,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_devices_that_cannot),
 		cmocka_unit_test(test_mode_change),
 		cmocka_unit_test(test_frames_for_others),
+		cmocka_unit_test(test_mac_changed_meanwhile),
 	};
 
 	space_require_root();

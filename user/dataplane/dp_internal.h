@@ -57,7 +57,9 @@ struct dp_bpf {
 int dp_maps_open(struct dp_bpf *dp, struct err *e);
 void dp_maps_close(struct dp_bpf *dp);
 
-/* macs.c: whose frames are ours on an interface, from attach to detach. */
+/* macs.c: whose frames are ours on an interface, from attach to detach. Adopt: also where a
+ * predecessor attached, whose addresses may have changed since it ended. */
+void dp_macs_adopt(struct dp_bpf *dp);
 void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex);
 void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex);
 

@@ -82,18 +82,32 @@ static void refresh(struct dp_bpf *dp, struct netlink *netlink, uint32_t ifindex
 	write_cell(dp, ifindex, mac_word(link.mac, ifindex), master_word);
 }
 
-void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex)
+static void follow(struct dp_bpf *dp, uint32_t ifindex)
 {
 	size_t i;
 
 	for (i = 0; i < dp->interface_count; i++)
 		if (dp->interfaces[i] == ifindex)
-			break;
-	if (i == dp->interface_count) {
-		if (i == ARRAY_SIZE(dp->interfaces))
-			return; /* more than a configuration can name: all its frames count */
+			return;
+	/* More than a configuration can name: all its frames count. */
+	if (i < ARRAY_SIZE(dp->interfaces))
 		dp->interfaces[dp->interface_count++] = ifindex;
-	}
+}
+
+void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex)
+{
+	follow(dp, ifindex);
+	dp_bpf_refresh_macs(dp);
+}
+
+void dp_macs_adopt(struct dp_bpf *dp)
+{
+	struct dp_attachment list[CONFIG_INTERFACES_MAX];
+	size_t count = dp_bpf_attachments(dp, list, ARRAY_SIZE(list));
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		follow(dp, list[i].ifindex);
 	dp_bpf_refresh_macs(dp);
 }
 

@@ -348,7 +348,11 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 	ret = dp_clock_open(dp, e);
 	if (!ret)
 		ret = dp_events_open(dp, e);
-	return ret ? ret : pin(dp, e);
+	if (!ret)
+		ret = pin(dp, e);
+	if (!ret && dp->is_adopted)
+		dp_macs_adopt(dp); /* at once: tables take time, and frames come in meanwhile */
+	return ret;
 }
 
 int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, struct err *e)
