@@ -66,10 +66,10 @@ answers "events have numbers" '^200 .*"seq": ?[0-9]+' GET '/v1/events?since=0'
 
 # Raw bytes.
 cat > "$LAB_DIR/raw.py" <<-'END'
-	import socket, sys, time
+	import select, socket, sys, time
 	path, what = sys.argv[1:3]
 
-	def talk(data, wait=12, step=None):
+	def talk(data, wait=12):
 	    s = socket.socket(socket.AF_UNIX)
 	    s.connect(path)
 	    s.settimeout(wait)
@@ -78,6 +78,45 @@ cat > "$LAB_DIR/raw.py" <<-'END'
 	        return s.recv(65536)
 	    except (BrokenPipeError, ConnectionResetError):
 	        return b""
+
+	def chunks(count, pause=0, size=1 << 20):
+	    for _ in range(count):
+	        time.sleep(pause)
+	        yield b"%x\r\n" % size + b" " * size + b"\r\n"
+	    yield b"0\r\n\r\n"
+
+	def upload(target, headers, body, method="PUT"):
+	    """The status of a client that sends all before it reads, or what went wrong."""
+	    s = socket.socket(socket.AF_UNIX)
+	    s.connect(path)
+	    s.settimeout(12)
+	    try:
+	        s.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
+	        for part in body:
+	            s.sendall(part)
+	        answer = b""
+	        while b"\n\n" not in answer and b"}" not in answer:
+	            data = s.recv(65536)
+	            if not data:
+	                return f"cut short: {answer!r}"
+	            answer += data
+	        return answer.split(b" ")[1].decode()
+	    except OSError as error:
+	        return error.strerror or "no answer"
+
+	def flood(target):
+	    """The status of a client that would send for ever, but listens."""
+	    s = socket.socket(socket.AF_UNIX)
+	    s.connect(path)
+	    s.sendall(f"PUT {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+	    try:
+	        for part in chunks(4096):
+	            if select.select([s], [], [], 0)[0]:
+	                return s.recv(65536).split(b" ")[1].decode()
+	            s.sendall(part)
+	        return "no answer"
+	    except OSError as error:
+	        return error.strerror
 
 	if what == "garbage":
 	    print(talk(bytes(range(256)) * 4 + b"\r\n\r\n")[:12])
@@ -97,16 +136,49 @@ cat > "$LAB_DIR/raw.py" <<-'END'
 	        kept.append(s)
 	    time.sleep(0.5)
 	    print(len(kept))
+	elif what == "chunked":
+	    print(upload(sys.argv[3], "Transfer-Encoding: chunked", chunks(int(sys.argv[4]))))
+	elif what == "long":
+	    size = int(sys.argv[4])
+	    print(upload(sys.argv[3], f"Content-Length: {size << 20}", [b" " * (1 << 20)] * size))
+	elif what == "slow":
+	    print(upload(sys.argv[3], "Transfer-Encoding: chunked", chunks(10, pause=0.2, size=1000)))
+	elif what == "eager":
+	    print(upload(sys.argv[3], f"Content-Length: {2 << 20}\r\nExpect: 100-continue", [b" " * (2 << 20)]))
+	elif what == "method":
+	    print(upload(sys.argv[4], f"Content-Length: {1 << 20}", [b" " * (1 << 20)], sys.argv[3]))
+	elif what == "flood":
+	    print(flood(sys.argv[3]))
 	elif what == "header":
 	    print(talk(b"GET /v1/status HTTP/1.1\r\nX: " + b"a" * 200000 + b"\r\n\r\n")[:12])
 END
 raw() {
-	timeout 30 python3 "$LAB_DIR/raw.py" "$(edge_socket)" "$1"
+	timeout 30 python3 "$LAB_DIR/raw.py" "$(edge_socket)" "$@"
 }
+
+# However a refused body is sent, and however much of it: the answer arrives.
+NOWHERE=/v1/nothing
+tap_is "2 MiB in chunks, to a path that is none: 404" "$(raw chunked $NOWHERE 2)" 404
+tap_is "40 MiB in chunks, to a path that is none: 404" "$(raw chunked $NOWHERE 40)" 404
+tap_is "40 MiB of a stated length, to a path that is none: 404" "$(raw long $NOWHERE 40)" 404
+tap_is "2 MiB in chunks are too large: 413" "$(raw chunked "$MEMBER/weight" 2)" 413
+tap_is "40 MiB in chunks are too large: 413" "$(raw chunked "$MEMBER/weight" 40)" 413
+tap_is "40 MiB of a stated length are too large: 413" "$(raw long "$MEMBER/weight" 40)" 413
+tap_is "chunks that take two seconds, to a path that is none: 404" "$(raw slow $NOWHERE)" 404
+tap_is "a body that was announced, but not awaited: 413" "$(raw eager "$MEMBER/weight")" 413
+tap_is "a body without end, to a path that is none: 404" "$(raw flood $NOWHERE)" 404
+for method in PATCH DELETE POST GET; do
+	tap_is "$method with a body, to a path that is none: 404" "$(raw method $method $NOWHERE)" 404
+done
+tap_is "DELETE of what cannot be deleted, with a body: 405" "$(raw method DELETE /v1/status)" 405
+connections() {
+	lab_in lb ss -xH src "$(edge_socket)" | wc -l
+}
+tap_run "none of it leaves a connection open" wait_for 3 eval '[ "$(connections)" -eq 0 ]'
 raw garbage > /dev/null
 tap_run "garbage is survived" edge_is_ready
-raw header > /dev/null
-tap_run "a header without end is survived" edge_is_ready
+tap_match "a header without end is refused" "$(raw header)" 'HTTP/1.1 4'
+tap_run "and survived" edge_is_ready
 raw many > /dev/null
 tap_run "200 connections at once are survived" wait_for 5 edge_is_ready
 raw half > "$LAB_DIR/half" &

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,13 +18,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/linger.h"
 #include "control/operations.h"
 #include "control/reply.h"
 
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS 10000
 #define CONNECTION_MEMORY 32768 /* headers and path; the body is ours */
-#define DISCARD_MAX (32U << 20) /* of the body of a refused request */
 #define LARGE_ANSWER (1U << 20)
 
 /* A connection and the request on it, if any. */
@@ -38,8 +39,6 @@ struct connection {
 	char *body;
 	size_t length, capacity;
 	bool is_too_large;
-	bool is_refused; /* for what its headers say; the body is still coming */
-	struct err refusal;
 	char allow[64];
 };
 
@@ -48,6 +47,8 @@ struct control {
 	struct peer_policy policy;
 	struct MHD_Daemon *http;
 	struct connection *connections;
+	struct linger_set linger;
+	int epoll_fd; /* of the server's own one and what lingers */
 	char path[108];
 };
 
@@ -180,11 +181,11 @@ static void set_too_large(const struct operation *operation, struct err *e)
 
 /* Headers are complete: is there something that no body can mend? */
 static bool is_refusable(struct control *control, struct connection *connection,
-			 struct MHD_Connection *http, const char *url, const char *method)
+			 struct MHD_Connection *http, const char *url, const char *method,
+			 struct err *e)
 {
 	const char *length =
 		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	struct err *e = &connection->refusal;
 	struct peer peer;
 
 	if (operations_find(method, url, &connection->operation, &connection->params,
@@ -197,18 +198,6 @@ static bool is_refusable(struct control *control, struct connection *connection,
 		return false;
 	set_too_large(connection->operation, e);
 	return true;
-}
-
-/* Closing a socket with unread data makes the peer lose our answer, so a refused request is read
- * to its end; unless the peer waits to be asked for the body, or would send without measure. */
-static bool is_worth_reading(struct MHD_Connection *http)
-{
-	const char *length =
-		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	if (MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT))
-		return false;
-	return length && strtoull(length, NULL, 10) <= DISCARD_MAX;
 }
 
 static void collect(struct connection *connection, const char *data, size_t size)
@@ -250,18 +239,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 	if (!connection->is_begun) {
 		connection->is_begun = true;
 		connection->since_ms = clock_now_ms();
-		connection->is_refused = is_refusable(control, connection, http, url, method);
-		if (!connection->is_refused || is_worth_reading(http))
+		if (!is_refusable(control, connection, http, url, method, &e))
 			return MHD_YES;
+		return send_error(control, http, 0, connection->allow, &e);
 	}
 	if (*size) {
-		if (!connection->is_refused)
-			collect(connection, data, *size);
+		collect(connection, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
-	if (connection->is_refused)
-		return send_error(control, http, 0, connection->allow, &connection->refusal);
 	if (connection->is_too_large) {
 		set_too_large(connection->operation, &e);
 		return send_error(control, http, 0, NULL, &e);
@@ -281,8 +267,6 @@ static void forget_request(struct connection *connection)
 	connection->length = connection->capacity = 0;
 	connection->is_too_large = false;
 	connection->is_begun = false;
-	connection->is_refused = false;
-	memset(&connection->refusal, 0, sizeof(connection->refusal));
 	connection->operation = NULL;
 	connection->since_ms = clock_now_ms();
 }
@@ -297,6 +281,15 @@ static void on_completed(void *cls, struct MHD_Connection *http, void **request_
 	(void)code;
 	if (connection)
 		forget_request(connection);
+}
+
+/* The socket is about to be closed by our side. Nothing to do when the peer was first. */
+static void close_gently(struct control *control, int fd)
+{
+	char byte;
+
+	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT))
+		linger_add(&control->linger, fd, clock_now_ms());
 }
 
 static void on_connection(void *cls, struct MHD_Connection *http, void **socket_context,
@@ -323,6 +316,7 @@ static void on_connection(void *cls, struct MHD_Connection *http, void **socket_
 			control->connections = connection->next;
 		if (connection->next)
 			connection->next->previous = connection->previous;
+		close_gently(control, connection->fd);
 		free(connection->body);
 		free(connection);
 		*socket_context = NULL;
@@ -384,6 +378,17 @@ static int open_socket(const char *path, const struct peer_policy *policy, struc
 	return r ? r : TAKE_FD(fd);
 }
 
+/* One descriptor for the loop: the server's own set, and what lingers. */
+static int watch_sockets(struct control *control)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int fd = MHD_get_daemon_info(control->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+
+	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	linger_init(&control->linger, control->epoll_fd);
+	return epoll_ctl(control->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
 int control_new(const struct control_host *host, const char *socket_path,
 		const struct config *config, struct control **ret_control, struct err *e)
 {
@@ -417,6 +422,12 @@ int control_new(const struct control_host *host, const char *socket_path,
 		free(control);
 		return -EIO;
 	}
+	if (watch_sockets(control)) {
+		err_set(e, ERR_SYSTEM, "", "cannot poll the sockets of %s: %s", socket_path,
+			strerror(errno));
+		control_free(control);
+		return -EIO;
+	}
 	*ret_control = control;
 	return 0;
 }
@@ -427,6 +438,8 @@ void control_free(struct control *control)
 		return;
 	unlink(control->path);
 	MHD_stop_daemon(control->http);
+	linger_done(&control->linger);
+	util_close_p(&control->epoll_fd);
 	free(control);
 }
 
@@ -450,12 +463,13 @@ int control_set_groups(struct control *control, const struct config *config, str
 
 int control_fd(const struct control *control)
 {
-	return MHD_get_daemon_info(control->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return control->epoll_fd;
 }
 
 void control_turn(struct control *control)
 {
 	MHD_run(control->http);
+	linger_read(&control->linger);
 }
 
 int control_timeout_ms(struct control *control)
@@ -475,4 +489,5 @@ void control_tick(struct control *control, uint64_t now_ms)
 	for (connection = control->connections; connection; connection = connection->next)
 		if (now_ms - connection->since_ms > REQUEST_MS)
 			shutdown(connection->fd, SHUT_RDWR);
+	linger_tick(&control->linger, now_ms);
 }
