@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -21,6 +19,7 @@
 #include "control/linger.h"
 #include "control/operations.h"
 #include "control/reply.h"
+#include "control/socket.h"
 
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS 10000
@@ -331,52 +330,7 @@ static size_t keep_encoded(void *cls, struct MHD_Connection *http, char *text)
 	return strlen(text);
 }
 
-/* ---- socket -------------------------------------------------------------------------------- */
-
-static int set_socket_mode(const char *path, const struct peer_policy *policy, struct err *e)
-{
-	bool is_open;
-	gid_t group = peer_socket_group(policy, &is_open);
-
-	if ((group != PEER_NO_GROUP && chown(path, (uid_t)-1, group)) ||
-	    chmod(path, is_open ? 0666 : 0660)) {
-		int r = -errno;
-
-		err_set(e, ERR_SYSTEM, "", "cannot give the control socket %s its group: %s", path,
-			strerror(-r));
-		err_hint(e, "restart the daemon: a running one has given up the right to change "
-			    "the group; it must be root, or a user in the group");
-		return r;
-	}
-	return 0;
-}
-
-static int open_socket(const char *path, const struct peer_policy *policy, struct err *e)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	AUTO_CLOSE int fd = -1;
-	int r;
-
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		err_set(e, ERR_INVALID, "", "the path of the control socket is too long: %s", path);
-		err_hint(e,
-			 "a unix socket's path has at most %zu bytes: shorten --run-dir or "
-			 "--instance",
-			 sizeof(sa.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	util_copy(sa.sun_path, sizeof(sa.sun_path), path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || (unlink(path) && errno != ENOENT) ||
-	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || chmod(path, 0600) ||
-	    listen(fd, CONNECTIONS_MAX)) {
-		r = -errno;
-		err_set(e, ERR_SYSTEM, "", "cannot listen on %s: %s", path, strerror(-r));
-		return r;
-	}
-	r = set_socket_mode(path, policy, e);
-	return r ? r : TAKE_FD(fd);
-}
+/* ---- life ------------------------------------------------------------------------------- */
 
 /* One descriptor for the loop: the server's own set, and what lingers. */
 static int watch_sockets(struct control *control)
@@ -399,7 +353,7 @@ int control_new(const struct control_host *host, const char *socket_path,
 	control->host = *host;
 	r = peer_policy_from_config(config, &control->policy, e);
 	if (!r) {
-		fd = open_socket(socket_path, &control->policy, e);
+		fd = socket_open(socket_path, &control->policy, e);
 		r = fd < 0 ? fd : 0;
 	}
 	if (r) {
@@ -453,7 +407,7 @@ int control_set_groups(struct control *control, const struct config *config, str
 	if (!r && (peer_socket_group(&policy, &is_open) !=
 			   peer_socket_group(&control->policy, &was_open) ||
 		   is_open != was_open))
-		r = set_socket_mode(control->path, &policy, e);
+		r = socket_set_mode(control->path, &policy, e);
 	if (!r)
 		control->policy = policy;
 	return r;
@@ -466,9 +420,27 @@ int control_fd(const struct control *control)
 	return control->epoll_fd;
 }
 
+static unsigned int count_connections(struct MHD_Daemon *http)
+{
+	return MHD_get_daemon_info(http, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/* At its limit of connections libmicrohttpd stops to listen, and begins again at the start of the
+ * first turn after one has ended: without another one now, that might be never. */
+static void turn(struct MHD_Daemon *http)
+{
+	unsigned int before, after;
+
+	do {
+		before = count_connections(http);
+		MHD_run(http);
+		after = count_connections(http);
+	} while (after < before);
+}
+
 void control_turn(struct control *control)
 {
-	MHD_run(control->http);
+	turn(control->http);
 	linger_read(&control->linger);
 }
 
