@@ -97,6 +97,9 @@ void model_config_pools(struct apply *apply, const struct service_config *config
 		pool->share = from->share;
 		pool->mode = from->mode;
 		pool->check = from->check;
+		/* Most pools never get more than these. */
+		pool->member_capacity = from->member_count + 1;
+		pool->members = util_alloc_array(pool->member_capacity, sizeof(*pool->members));
 		for (m = 0; m < from->member_count; m++)
 			member_merge(apply, service, pool, old_pool, &from->members[m]);
 		if (old_pool)

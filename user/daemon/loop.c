@@ -14,6 +14,7 @@
 
 #define JOBS_MAX 4 /* libuv's threads */
 #define SYNC_COMPLAIN_MS 10000
+#define OBSERVATIONS_KEPT 1024 /* room that an ordinary turn may keep for the next one */
 
 /* ---- observations -------------------------------------------------------------------------- */
 
@@ -29,6 +30,13 @@ static struct change *add_observation(struct daemon *daemon, enum change_type ty
 	change = &o->list[o->count++];
 	*change = (struct change){.type = type, .owner = OWNER_FILE, .member_id = member_id};
 	return change;
+}
+
+static void free_observations(struct observations *o)
+{
+	free(o->list);
+	free(o->texts);
+	*o = (struct observations){0};
 }
 
 void loop_observe_health(void *arg, uint64_t member_id, enum health_state state, const char *text,
@@ -94,10 +102,12 @@ static void flush_observations(struct daemon *daemon)
 		log_transition(daemon->model, &o->list[kept]);
 		kept++;
 	}
-	o->count = 0;
 	if (kept && model_apply(daemon->model, o->list, kept, clock_now_ms(), &errors))
 		daemon_log_errs(daemon, &errors);
 	errs_done(&errors);
+	o->count = 0;
+	if (o->capacity > OBSERVATIONS_KEPT)
+		free_observations(o);
 	daemon->is_sync_due = true;
 }
 
@@ -395,6 +405,5 @@ void loop_done(struct daemon *daemon)
 	uv_walk(&daemon->loop, on_walk, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&daemon->loop);
-	free(daemon->observations.list);
-	free(daemon->observations.texts);
+	free_observations(&daemon->observations);
 }
