@@ -387,38 +387,21 @@ int slots_build(const struct slots_member *members, uint32_t count, uint64_t see
 	return 0;
 }
 
-struct identity {
-	uint32_t index;
-	uint64_t hash;
-};
-
-static int index_compare(const void *a, const void *b)
-{
-	uint32_t i = ((const struct identity *)a)->index, j = ((const struct identity *)b)->index;
-
-	return (i > j) - (i < j);
-}
-
 uint32_t slots_fingerprint(const struct slots_member *members, uint32_t count,
 			   const uint32_t *owner, unsigned int log2)
 {
-	AUTO_FREE struct identity *identities = util_alloc_array(count + 1, sizeof(*identities));
-	struct identity *last = NULL;
+	AUTO_FREE uint64_t *hashes = NULL; /* of identities, by member index; 0: nobody's */
 	uint64_t sum = log2;
-	uint32_t i, slot;
+	uint32_t i, slot, last = 0;
 
 	for (i = 0; i < count; i++)
-		identities[i] = (struct identity){members[i].index, identity_hash(&members[i], 0)};
-	qsort(identities, count, sizeof(*identities), index_compare);
+		last = MAX(last, members[i].index);
+	hashes = util_alloc_array((size_t)last + 1, sizeof(*hashes));
+	for (i = 0; i < count; i++)
+		hashes[members[i].index] = identity_hash(&members[i], 0);
 	for (slot = 0; slot < 1U << log2; slot++) {
-		struct identity wanted = {.index = owner[slot]};
-
-		if (owner[slot] == SLUICE_MEMBER_NONE)
-			continue;
-		if (!last || last->index != wanted.index)
-			last = bsearch(&wanted, identities, count, sizeof(wanted), index_compare);
-		if (last)
-			sum += sluice_hash_mix(last->hash + slot);
+		if (owner[slot] <= last && hashes[owner[slot]])
+			sum += sluice_hash_mix(hashes[owner[slot]] + slot);
 	}
 	return (uint32_t)(sluice_hash_mix(sum) >> 32);
 }
