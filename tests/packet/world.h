@@ -17,7 +17,7 @@
 #include "sluice.skel.h"
 
 #define WORLD_IFINDEX 1 /* test runs arrive on the loopback device */
-#define WORLD_CELLS 256
+#define WORLD_CELLS 4096
 #define WORLD_SLOTS (4U << 12)
 #define WORLD_MEMBERS 64
 #define WORLD_NEXTHOPS 64

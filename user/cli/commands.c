@@ -63,6 +63,8 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_INSTANCE] = {"NAME", false, NULL, name_problem},
 	[ARG_PATH] = {"PATH", false, NULL, NULL},
 	[ARG_NUMBER] = {"N", false, NULL, number_problem},
+	[ARG_PACKET] = {"PACKET", false, NULL, NULL},
+	[ARG_INTERFACE] = {"INTERFACE", false, NULL, NULL},
 	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
 };
 
@@ -81,6 +83,12 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_FOLLOW] = {"follow", 'f', false, ARG_NONE, "keep printing events as they happen"},
 	[OPTION_FORCE] = {"force", 0, false, ARG_NONE,
 			  "reload even when a service or many members would go"},
+	[OPTION_SYN] = {"syn", 0, false, ARG_NONE, "TCP: opens a connection (default)"},
+	[OPTION_ACK] = {"ack", 0, false, ARG_NONE, "TCP: belongs to an open connection"},
+	[OPTION_BYTES] = {"bytes", 0, false, ARG_NUMBER,
+			  "length of the IP packet (the shortest possible)"},
+	[OPTION_INTERFACE] = {"interface", 0, false, ARG_INTERFACE,
+			      "where it arrives (the first attached interface)"},
 };
 
 const struct command_group command_groups[] = {
@@ -169,6 +177,16 @@ const struct command commands[] = {
 	 "enforce, only count, or disable a limit",
 	 "In shadow mode nothing is refused; what would be is counted.",
 	 run_limit_mode},
+	{"where",
+	 {ARG_PACKET},
+	 OPTION(SYN) | OPTION(ACK) | OPTION(BYTES) | OPTION(INTERFACE),
+	 "where a packet would go, and why",
+	 "Runs the loaded program on a packet like 'tcp 198.51.100.7:4711 > 192.0.2.10:443', "
+	 "without "
+	 "counting or charging anything. udp takes ports, too, icmp none; an IPv6 address with a "
+	 "port "
+	 "has brackets. Exit status 1 when the packet would be dropped.",
+	 run_where},
 	{"stats",
 	 {ARG_NONE},
 	 OPTION(VERBOSE),

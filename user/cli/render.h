@@ -15,6 +15,7 @@ void render_members(const struct view *view, const json_t *members);
 void render_member(const struct view *view, const json_t *member);
 void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
+void render_where(const struct view *view, const json_t *where);
 void render_stats(const struct view *view, const json_t *stats);
 void render_event(const struct view *view, const json_t *event);
 

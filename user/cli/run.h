@@ -19,6 +19,7 @@ int run_member_ready(struct cli *cli);
 int run_limit_list(struct cli *cli);
 int run_limit_show(struct cli *cli);
 int run_limit_mode(struct cli *cli);
+int run_where(struct cli *cli);
 int run_stats(struct cli *cli);
 int run_events(struct cli *cli);
 int run_metrics(struct cli *cli);

@@ -88,6 +88,20 @@ static void check_word(const struct field *field, const char *pointer, const cha
 		 "one of %s", list);
 }
 
+static void check_text(const struct field *field, const char *pointer, const json_t *value,
+		       struct errs *errors)
+{
+	int64_t length = (int64_t)json_string_length(value);
+
+	if (!json_is_string(value))
+		errs_add(errors, ERR_INVALID, pointer, "%s must be a string", field->name);
+	else if (length < field->min || length > field->max ||
+		 strlen(json_string_value(value)) != (size_t)length)
+		errs_add(errors, ERR_INVALID, pointer,
+			 "%s must have %" PRId64 " to %" PRId64 " bytes, and no zero byte",
+			 field->name, field->min, field->max);
+}
+
 static void check_value(const struct field *field, const json_t *value, struct errs *errors)
 {
 	char pointer[64];
@@ -109,6 +123,8 @@ static void check_value(const struct field *field, const json_t *value, struct e
 			errs_add(errors, ERR_INVALID, pointer, "%s must be a string", field->name);
 		else
 			check_word(field, pointer, json_string_value(value), errors);
+	} else if (field->type == FIELD_TEXT) {
+		check_text(field, pointer, value, errors);
 	} else if (!json_is_boolean(value)) {
 		errs_add(errors, ERR_INVALID, pointer, "%s must be true or false", field->name);
 	}

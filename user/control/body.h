@@ -12,7 +12,7 @@
 
 #define BODY_DEPTH_MAX 32
 
-enum field_type { FIELD_INTEGER, FIELD_WORD, FIELD_BOOLEAN };
+enum field_type { FIELD_INTEGER, FIELD_WORD, FIELD_BOOLEAN, FIELD_TEXT };
 
 /* One row says everything about a field: validation and the API document come from it. A table
  * ends with a row without name. */
@@ -20,7 +20,7 @@ struct field {
 	const char *name;
 	enum field_type type;
 	bool is_required;
-	int64_t min, max;	  /* FIELD_INTEGER */
+	int64_t min, max;	  /* FIELD_INTEGER; of FIELD_TEXT the length */
 	const char *const *words; /* FIELD_WORD: what is allowed; NULL ends */
 	const char *help;
 };

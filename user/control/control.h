@@ -13,6 +13,7 @@
 #include "core/model.h"
 #include "core/stats.h"
 #include "core/sync.h"
+#include "core/where.h"
 
 struct control_interface {
 	char name[16];
@@ -59,6 +60,11 @@ struct control_host {
 	/* Detaches, removes the pins, and ends the daemon once the answer is out. names: comma
 	 * separated. */
 	int (*detach)(void *arg, char *names, size_t size, struct err *e);
+	/* Runs the loaded program on the packet, without effects. 0 or negative errno. */
+	int (*where)(void *arg, const struct where_packet *packet, uint32_t ifindex,
+		     struct where_answer *ret_answer);
+	int (*tokens)(void *arg, uint32_t limit, const struct sluice_tuple *tuple,
+		      struct where_tokens *ret_tokens);
 	/* Allocated text, owned by the caller. */
 	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
 };

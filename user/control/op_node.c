@@ -145,6 +145,11 @@ static json_t *field_schema(const struct field *field)
 		json_object_set_new(schema, "type", json_string("string"));
 		json_object_set_new(schema, "enum", words);
 		break;
+	case FIELD_TEXT:
+		json_object_set_new(schema, "type", json_string("string"));
+		json_object_set_new(schema, "minLength", json_integer(field->min));
+		json_object_set_new(schema, "maxLength", json_integer(field->max));
+		break;
 	case FIELD_BOOLEAN:
 		json_object_set_new(schema, "type", json_string("boolean"));
 		break;

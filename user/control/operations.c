@@ -28,6 +28,17 @@ static const struct field fields_reload[] = {
 	{0},
 };
 
+static const struct field fields_where[] = {
+	{"packet", FIELD_TEXT, true, 1, 200, NULL, "PROTOCOL SOURCE > DESTINATION"},
+	{"syn", FIELD_BOOLEAN, false, 0, 0, NULL, "TCP: opens a connection; so without ack, too"},
+	{"ack", FIELD_BOOLEAN, false, 0, 0, NULL, "TCP: belongs to a connection"},
+	{"bytes", FIELD_INTEGER, false, 1, WHERE_BYTES_MAX, NULL,
+	 "length of the IP packet; the shortest possible by default"},
+	{"interface", FIELD_TEXT, false, 1, 15, NULL,
+	 "an attached interface where it arrives; the first by default"},
+	{0},
+};
+
 #define SERVICE "/v1/services/{service}"
 #define POOL SERVICE "/pools/{pool}"
 #define MEMBER POOL "/members/{member}"
@@ -59,6 +70,8 @@ const struct operation operations[] = {
 	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
 	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,
 	 "Sets a limit's mode."},
+	{"POST", "/v1/where", ROLE_VIEWER, BODY_JSON, fields_where, op_where,
+	 "What the loaded program would do with a described packet, and why; nothing changes."},
 	GET("/v1/stats", op_stats, "Packets by verdict."),
 	GET("/v1/events", op_events, "State changes after sequence number ?since=N."),
 	{"POST", "/v1/config/check", ROLE_VIEWER, BODY_YAML, NULL, op_config_check,

@@ -31,6 +31,12 @@ json_t *view_limit(const struct control_host *host, const struct model_limit *li
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */
 json_t *view_dropped(const struct control_host *host);
+/* Of a verdict; "?" when it is none. */
+const char *view_verdict_name(uint32_t verdict);
+const char *view_verdict_help(uint32_t verdict);
+enum sluice_action view_verdict_action(uint32_t verdict);
+const char *view_limit_mode(enum sluice_limit_mode mode);
+const char *view_limit_count(enum sluice_limit_count count);
 /* Packets a second over all verdicts of an action. */
 double view_action_rate(const struct control_host *host, enum sluice_action action);
 json_t *view_number(double value); /* rounded to a tenth */

@@ -81,6 +81,31 @@ static const struct {
 #undef X
 };
 
+const char *view_verdict_name(uint32_t verdict)
+{
+	return verdict < SLUICE_V_MAX ? verdicts[verdict].name : "?";
+}
+
+const char *view_verdict_help(uint32_t verdict)
+{
+	return verdict < SLUICE_V_MAX ? verdicts[verdict].help : "?";
+}
+
+enum sluice_action view_verdict_action(uint32_t verdict)
+{
+	return verdict < SLUICE_V_MAX ? verdicts[verdict].action : SLUICE_ACTION_DROP;
+}
+
+const char *view_limit_mode(enum sluice_limit_mode mode)
+{
+	return mode < SLUICE_LIMIT_MODE_MAX ? mode_names[mode] : "?";
+}
+
+const char *view_limit_count(enum sluice_limit_count count)
+{
+	return count < SLUICE_COUNT_MAX ? count_names[count] : "?";
+}
+
 json_t *view_dropped(const struct control_host *host)
 {
 	json_t *list = json_array();

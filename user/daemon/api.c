@@ -136,6 +136,24 @@ static void checks(void *arg, const struct model_pool *pool, const struct model_
 	*ret_latency_us_sum = counts.latency_us_sum;
 }
 
+static int where(void *arg, const struct where_packet *packet, uint32_t ifindex,
+		 struct where_answer *ret_answer)
+{
+	const struct daemon *daemon = arg;
+
+	return daemon->is_detached ? -ESHUTDOWN
+				   : dp_bpf_where(daemon->dp, packet, ifindex, ret_answer);
+}
+
+static int tokens(void *arg, uint32_t limit, const struct sluice_tuple *tuple,
+		  struct where_tokens *ret_tokens)
+{
+	const struct daemon *daemon = arg;
+
+	return daemon->is_detached ? -ESHUTDOWN
+				   : dp_bpf_tokens(daemon->dp, limit, tuple, ret_tokens);
+}
+
 char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 {
 	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
@@ -182,6 +200,8 @@ struct control_host api_host(struct daemon *daemon)
 		.check = check,
 		.reload = reload,
 		.detach = detach,
+		.where = where,
+		.tokens = tokens,
 		.metrics = api_metrics,
 	};
 }

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "core/config.h"
 #include "core/dataplane.h"
+#include "core/where.h"
 
 struct dp_bpf;
 
@@ -84,3 +85,10 @@ void dp_bpf_sweep_limits(struct dp_bpf *dp);
 /* Runs the loaded program on a frame with side effects off. */
 int dp_bpf_explain(struct dp_bpf *dp, const void *frame, uint32_t length,
 		   struct sluice_explain *ret_explain);
+/* The same for a described packet that arrives on the interface, which is in this network namespace
+ * (0: on none of ours), addressed to its MAC. 0 or negative errno. */
+int dp_bpf_where(struct dp_bpf *dp, const struct where_packet *packet, uint32_t ifindex,
+		 struct where_answer *ret_answer);
+/* What the packet's source may still do under a limit (index); -ENOENT: the limit is not there. */
+int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *tuple,
+		  struct where_tokens *ret_tokens);

@@ -74,6 +74,9 @@ int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_M
  * with the reason in e. */
 struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e);
 
+/* sweep.c: the packet path's time, bpf/clock.h. 0 or negative errno. */
+int dp_packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns);
+
 /* events.c, sweep.c */
 int dp_events_open(struct dp_bpf *dp, struct err *e);
 void dp_events_close(struct dp_bpf *dp);

@@ -32,8 +32,7 @@ void dp_clock_close(struct dp_bpf *dp)
 	clock_bpf__destroy(dp->clock);
 }
 
-/* The packet path's time, bpf/clock.h. */
-static int packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns)
+int dp_packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns)
 {
 	unsigned char in[FRAME_BYTES] = {}, out[FRAME_BYTES] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
@@ -71,7 +70,7 @@ void dp_bpf_sweep_limits(struct dp_bpf *dp)
 	uint32_t index, now, set;
 	uint64_t now_ns, word, end;
 
-	if (packet_now(dp, &now_ns))
+	if (dp_packet_now(dp, &now_ns))
 		return; /* a second later is early enough */
 	for (index = 1; index < maps->capacity.limits; index++) {
 		word = maps->limits[index].word;

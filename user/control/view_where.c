@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "control/view_where.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "base/addr.h"
+#include "control/view.h"
+
+const struct model_service *where_service(const struct where_view *view)
+{
+	const struct model *model = view->host->model;
+	size_t i;
+
+	for (i = 0; i < model_service_count(model); i++)
+		if (model_service_at(model, i)->id == view->answer->found.service)
+			return model_service_at(model, i);
+	return NULL;
+}
+
+const struct model_limit *where_limit(const struct where_view *view)
+{
+	uint32_t limit = view->answer->found.limit;
+
+	return limit ? model_limit_by_id(view->host->model, limit) : NULL;
+}
+
+const struct model_member *where_member(const struct where_view *view, uint32_t index,
+					struct model_service **ret_service,
+					struct model_pool **ret_pool)
+{
+	uint64_t id = index ? sync_member_by_index(view->host->sync, index) : 0;
+
+	return id ? model_member_by_id(view->host->model, id, ret_service, ret_pool) : NULL;
+}
+
+static json_t *view_packet(const struct where_view *view)
+{
+	const struct sluice_tuple *tuple = &view->packet->tuple;
+	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX], text[WHERE_TEXT_MAX];
+	json_t *packet;
+
+	packet = json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:i, s:s?}", "text",
+			   where_format(tuple, text), "protocol", where_protocol_name(tuple),
+			   "source", addr_format(&tuple->saddr, source), "source_port",
+			   ntohs(tuple->sport_be), "destination",
+			   addr_format(&tuple->daddr, destination), "destination_port",
+			   ntohs(tuple->dport_be), "bytes", (int)view->packet->bytes, "interface",
+			   view->interface);
+	if (tuple->proto == IPPROTO_TCP) {
+		json_object_set_new(packet, "syn", json_boolean(view->packet->is_syn));
+		json_object_set_new(packet, "ack", json_boolean(view->packet->is_ack));
+	}
+	return packet;
+}
+
+/* Does the limit count a packet like this one? As the packet path: LIMIT_F_NEW. */
+static bool is_counted(const struct where_packet *packet, const struct limit_config *config)
+{
+	if (config->mode == SLUICE_LIMIT_DISABLED)
+		return false;
+	return config->count == SLUICE_COUNT_PACKETS || packet->tuple.proto == IPPROTO_UDP ||
+	       (packet->tuple.proto == IPPROTO_TCP && packet->is_syn && !packet->is_ack);
+}
+
+static json_t *view_one_limit(const struct where_view *view, const struct model_limit *limit)
+{
+	const struct limit_config *config = &limit->config;
+	const struct sluice_tuple *tuple = &view->packet->tuple;
+	bool is_v4 = tuple->family == SLUICE_FAMILY_V4;
+	unsigned int length = is_v4 ? config->prefix4 : config->prefix6;
+	struct sluice_addr source = tuple->saddr;
+	struct where_tokens tokens;
+	char address[ADDR_TEXT_MAX];
+	AUTO_FREE char *prefix = NULL;
+	json_t *object;
+
+	addr_mask(&source, length);
+	prefix = util_printf("%s/%u", addr_format(&source, address), length);
+	object = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "name", config->name, "mode",
+			   view_limit_mode(config->mode), "count", view_limit_count(config->count),
+			   "source", prefix, "is_counted", is_counted(view->packet, config),
+			   "is_deciding", limit->id == view->answer->found.limit);
+	if (view->host->tokens(view->host->arg, limit->id, tuple, &tokens))
+		return object;
+	json_object_set_new(object, "left", json_integer((json_int_t)tokens.left));
+	json_object_set_new(object, "burst", json_integer((json_int_t)tokens.burst));
+	return object;
+}
+
+static json_t *view_limits(const struct where_view *view, const struct model_service *service)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && service->limits[i]; i++) {
+		const struct model_limit *limit =
+			model_limit_by_id(view->host->model, service->limits[i]);
+
+		if (limit)
+			json_array_append_new(list, view_one_limit(view, limit));
+	}
+	return list;
+}
+
+static json_t *view_slot(const struct where_view *view)
+{
+	const struct where_answer *answer = view->answer;
+	const struct model_member *owner;
+	char endpoint[ENDPOINT_TEXT_MAX];
+	json_t *slot;
+
+	if (!answer->table_log2)
+		return json_null();
+	slot = json_pack("{s:I, s:I, s:b}", "number", (json_int_t)answer->table_slot, "of",
+			 (json_int_t)1 << answer->table_log2, "is_runner_up",
+			 answer->owner && answer->owner != answer->found.member);
+	owner = where_member(view, answer->owner, NULL, NULL);
+	if (owner)
+		json_object_set_new(
+			slot, "owner",
+			json_string(addr_format_endpoint(&owner->addr, owner->port, endpoint)));
+	return slot;
+}
+
+static json_t *view_hop(const struct where_answer *answer)
+{
+	const struct sluice_nexthop *hop = &answer->nexthop;
+	char device[IF_NAMESIZE], mac[18];
+	json_t *object;
+
+	if (!(hop->flags & SLUICE_NEXTHOP_F_USED))
+		return json_null();
+	if (!if_indextoname(hop->ifindex, device))
+		snprintf(device, sizeof(device), "if%u", hop->ifindex);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", hop->dmac[0], hop->dmac[1],
+		 hop->dmac[2], hop->dmac[3], hop->dmac[4], hop->dmac[5]);
+	object = json_pack("{s:s, s:s, s:i}", "device", device, "mac", mac, "mtu",
+			   (int)SLUICE_MEMBER_MTU(answer->member_word));
+	if (hop->flags & SLUICE_NEXTHOP_F_VLAN)
+		json_object_set_new(object, "vlan", json_integer(ntohs(hop->vlan_tci_be) & 0xfff));
+	return object;
+}
+
+json_t *view_where(const struct where_view *view)
+{
+	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
+	const struct sluice_explain *found = &view->answer->found;
+	const struct model_service *service = where_service(view);
+	struct model_service *owner_service;
+	struct model_pool *pool;
+	const struct model_member *member =
+		where_member(view, found->member, &owner_service, &pool);
+	char listen[LISTEN_TEXT_MAX], summary[512];
+	json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:s}", "packet", view_packet(view),
+				   "verdict", view_verdict_name(found->verdict), "action",
+				   actions[view_verdict_action(found->verdict)], "help",
+				   view_verdict_help(found->verdict), "summary",
+				   where_summary(view, summary, sizeof(summary)));
+
+	json_object_set_new(object, "service",
+			    service ? json_pack("{s:s, s:s, s:s}", "name", service->name, "listen",
+						view_listen(service, listen, sizeof(listen)),
+						"mode", view_mode_name(service->mode))
+				    : json_null());
+	json_object_set_new(object, "limits", service ? view_limits(view, service) : json_array());
+	json_object_set_new(object, "slot", view_slot(view));
+	json_object_set_new(object, "member",
+			    member ? view_member(view->host, owner_service, pool, member)
+				   : json_null());
+	json_object_set_new(object, "nexthop", view_hop(view->answer));
+	if (view->answer->member_word)
+		json_object_set_new(
+			object, "mode",
+			json_string(view_mode_name(SLUICE_MEMBER_MODE(view->answer->member_word))));
+	if (view->answer->bytes_sent)
+		json_object_set_new(object, "bytes_sent", json_integer(view->answer->bytes_sent));
+	return object;
+}
