@@ -84,21 +84,21 @@ static __always_inline enum sluice_verdict encap_push(struct xdp_md *ctx, struct
 	return V_NEXT;
 }
 
-static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p,
-						 __u64 member_word)
+/* Bytes of outer header that the member's packets get. */
+static __always_inline __u32 encap_outer(const struct pkt *p)
 {
-	__u32 room = SLUICE_MEMBER_MTU(member_word);
+	return p->member->family == SLUICE_FAMILY_V4 ? sizeof(struct iphdr)
+						     : sizeof(struct ipv6hdr);
+}
 
+static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p)
+{
 	frame_set_tags(p);
 	if (p->member->family == SLUICE_FAMILY_V4) {
-		if (p->ip_len + sizeof(struct iphdr) > room)
-			return SLUICE_V_too_big;
 		if (!p->nexthop->src4_be)
 			return SLUICE_V_no_nexthop;
 		return encap_push(ctx, p, sizeof(struct iphdr));
 	}
-	if (p->ip_len + sizeof(struct ipv6hdr) > room)
-		return SLUICE_V_too_big;
 	if (!(p->nexthop->src6.d[0] | p->nexthop->src6.d[1]))
 		return SLUICE_V_no_nexthop;
 	return encap_push(ctx, p, sizeof(struct ipv6hdr));

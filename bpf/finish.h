@@ -6,10 +6,9 @@
 
 #include "clock.h"
 #include "config.h"
+#include "gate.h"
 #include "maps.h"
 #include "pkt.h"
-
-#define FINISH_GATE_NS_LOG2 30 /* the gate's second is 2^30 ns: no division on the drop path */
 
 /* Is it one of the verdicts with this action? Generated from the list in verdict.h. */
 static __always_inline bool finish_is_drop(enum sluice_verdict verdict)
@@ -22,34 +21,13 @@ static __always_inline bool finish_is_drop(enum sluice_verdict verdict)
 	return drops >> verdict & 1;
 }
 
-/* May this CPU report one more drop in this second? */
-static __always_inline bool finish_may_report(__u64 now_ns)
-{
-	__u64 second = now_ns >> FINISH_GATE_NS_LOG2;
-	struct sluice_event_gate *gate;
-	__u32 zero = 0;
-
-	gate = bpf_map_lookup_elem(&event_gate, &zero);
-	if (!gate)
-		return false;
-	if (gate->second != second) {
-		gate->second = second;
-		gate->sent = 0;
-	}
-	if (gate->sent >= ro.events_per_s) {
-		gate->suppressed++;
-		return false;
-	}
-	gate->sent++;
-	return true;
-}
-
 static __always_inline void finish_report(struct xdp_md *ctx, const struct pkt *p)
 {
 	__u64 now_ns = clock_now_ns();
 	struct sluice_event *event;
+	__u32 zero = 0;
 
-	if (!finish_may_report(now_ns))
+	if (!gate_pass(bpf_map_lookup_elem(&event_gate, &zero), now_ns, ro.events_per_s))
 		return;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
@@ -87,7 +65,7 @@ static __always_inline void finish_count_member(const struct pkt *p)
 	}
 }
 
-/* sent: the XDP action of a forwarded packet. */
+/* sent: the XDP action of a packet that was forwarded, or dropped with an answer. */
 static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice_verdict verdict,
 				  int sent, bool effects)
 {
@@ -103,5 +81,5 @@ static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice
 		return XDP_PASS;
 	if (effects && ro.events_per_s)
 		finish_report(ctx, p);
-	return XDP_DROP;
+	return sent;
 }

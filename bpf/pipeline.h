@@ -6,6 +6,7 @@
 #include "encap.h"
 #include "finish.h"
 #include "flow.h"
+#include "icmp.h"
 #include "interface.h"
 #include "limit.h"
 #include "parse.h"
@@ -21,12 +22,23 @@
 			return verdict;                                                            \
 	} while (0)
 
+/* The largest IP packet that fits on the way to the member. */
+static __always_inline __u32 pipeline_room(const struct pkt *p, __u64 member_word)
+{
+	__u32 room = SLUICE_MEMBER_MTU(member_word), outer = 0;
+
+	if (SLUICE_MEMBER_MODE(member_word) == SLUICE_MODE_IPIP)
+		outer = encap_outer(p);
+	return room > outer ? room - outer : 0;
+}
+
 static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, struct pkt *p,
 							   bool effects, int *ret_action)
 {
 	enum sluice_verdict verdict, found;
 	struct limit_one one;
 	__u64 member_word = 0;
+	__u32 room;
 
 	pkt_init(p);
 	STAGE(control_check(ctx, p));
@@ -47,12 +59,18 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		return verdict;
 	}
 	STAGE(found);
+	room = pipeline_room(p, member_word);
+	if (p->ip_len > room) {
+		if (!effects || icmp_may_answer())
+			*ret_action = icmp_too_big(ctx, &p->tuple, p->frame_len, p->l3_off, room);
+		return SLUICE_V_too_big;
+	}
 	switch (SLUICE_MEMBER_MODE(member_word)) {
 	case SLUICE_MODE_L2:
-		STAGE(rewrite(ctx, p, member_word));
+		STAGE(rewrite(ctx, p));
 		break;
 	case SLUICE_MODE_IPIP:
-		STAGE(encap(ctx, p, member_word));
+		STAGE(encap(ctx, p));
 		break;
 	default:
 		return SLUICE_V_bad_table;
@@ -67,7 +85,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
  */
 static __always_inline int pipeline(struct xdp_md *ctx, struct pkt *p, bool effects)
 {
-	int sent = XDP_DROP;
+	int sent = XDP_DROP; /* unless a stage knows better */
 	enum sluice_verdict verdict = pipeline_stages(ctx, p, effects, &sent);
 
 	return finish(ctx, p, verdict, sent, effects);

@@ -4,14 +4,11 @@
 
 #include "frame.h"
 
-static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pkt *p,
-						   __u64 member_word)
+static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pkt *p)
 {
 	enum sluice_verdict verdict;
 	void *data, *end;
 
-	if (p->ip_len > SLUICE_MEMBER_MTU(member_word))
-		return SLUICE_V_too_big;
 	frame_set_tags(p);
 	verdict = frame_resize(ctx, p, 0);
 	if (verdict != V_NEXT)

@@ -16,11 +16,13 @@ static __always_inline enum sluice_verdict transmit(struct xdp_md *ctx, struct p
 		*ret_action = XDP_TX;
 		return SLUICE_V_forwarded;
 	}
-	*ret_action = XDP_REDIRECT;
 	if (effects)
 		is_open = bpf_redirect_map(&tx_ports, port, XDP_DROP) == XDP_REDIRECT;
 	else
 		is_open = bpf_map_lookup_elem(&tx_ports, &port);
 	/* Not (or no longer) opened for us: the interface is gone, its next hops will follow. */
-	return is_open ? SLUICE_V_forwarded : SLUICE_V_no_nexthop;
+	if (!is_open)
+		return SLUICE_V_no_nexthop;
+	*ret_action = XDP_REDIRECT;
+	return SLUICE_V_forwarded;
 }

@@ -34,6 +34,9 @@
 #define SLUICE_NAMES_DEFAULT (2 * SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_LIMITS_DEFAULT)
 #define SLUICE_EVENTS_BYTES (256U * 1024U)
 
+/* ICMP errors that one CPU sends in a second of 2^30 ns. */
+#define SLUICE_ICMP_PER_S 1000
+
 /* A cell, a region or an index that user space frees may be used again after this time: every
  * packet that could have read the old word has left the program long before. */
 #define SLUICE_REUSE_AFTER_MS 1000
@@ -53,6 +56,7 @@
 #define SLUICE_MAP_TX_PORTS "tx_ports"
 #define SLUICE_MAP_EVENTS "events"
 #define SLUICE_MAP_EVENT_GATE "event_gate"
+#define SLUICE_MAP_ICMP_GATE "icmp_gate"
 #define SLUICE_MAP_META "meta"
 #define SLUICE_MAP_CONTROL "control"
 #define SLUICE_MAP_NOTES "notes"

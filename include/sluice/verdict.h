@@ -25,7 +25,7 @@
 	X(limit, DROP, "refused by a per-source limit")                                            \
 	X(no_member, DROP, "no member may serve: all weights are 0, or owner and runner-up dead")  \
 	X(no_nexthop, DROP, "the member's next hop is not resolved")                               \
-	X(too_big, DROP, "exceeds the path MTU to the member once encapsulated")                   \
+	X(too_big, DROP, "exceeds the path MTU to the member; its sender is told")                 \
 	X(no_headroom, DROP, "the driver leaves no room for the outer header")                     \
 	X(bad_table, DROP, "a table index is out of range: pinned maps damaged")
 
