@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/command.h"
 #include "cli/complete.h"
+#include "core/doctor.h"
 
 #define MANUAL "docs/man/sluicectl.1.scd"
 
@@ -99,7 +100,7 @@ static void mistakes_are_named(void **state)
 	assert_refused("--json=yes status", "--json takes no value", "");
 	assert_refused("--timeout 0 status", "'0' is not seconds", "");
 	assert_refused("--pool a --pool b status", "given twice", "");
-	assert_refused("a b c d e f g h", "too many arguments", "");
+	assert_refused("a b c d e f g h i j k l m n o p q r s t", "too many arguments", "");
 }
 
 static char *help_of(const char *line)
@@ -167,6 +168,38 @@ static void manual_knows_every_command_and_option(void **state)
 	}
 }
 
+static void the_last_argument_may_repeat(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("doctor"), 0);
+	assert_int_equal(call.arg_count, 0);
+	assert_int_equal(parse("doctor eth0 --json eth1 br-lan.5"), 0);
+	assert_int_equal(call.arg_count, 3);
+	assert_string_equal(call.args[2], "br-lan.5");
+	assert_int_equal(parse("doctor 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"), 0);
+	assert_int_equal(call.arg_count, COMMAND_WORDS_MAX);
+	assert_refused("doctor 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+		       "unexpected argument '17'", "doctor [IFACE] [...]");
+	assert_refused("doctor eth0 a/b", "IFACE: 'a/b' is not the name of a network interface",
+		       "usage: sluicectl doctor");
+	assert_refused("doctor sixteen-letters-", "is not the name of a network interface", "");
+}
+
+static void manual_knows_every_check_of_the_doctor(void **state)
+{
+	AUTO_FREE char *manual = NULL;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(util_read_file(MANUAL, 1 << 20, &manual, &length), 0);
+	for (size_t i = 0; i < doctor_check_count; i++) {
+		AUTO_FREE char *text = util_printf("*%s*", doctor_checks[i].name);
+
+		if (strstr(manual, text) == NULL)
+			fail_msg(MANUAL " does not know the check %s", text);
+	}
+}
+
 static char *completed(int count, ...)
 {
 	char *words[8];
@@ -212,6 +245,8 @@ int main(void)
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(help_exists_at_every_level),
 		cmocka_unit_test(manual_knows_every_command_and_option),
+		cmocka_unit_test(manual_knows_every_check_of_the_doctor),
+		cmocka_unit_test(the_last_argument_may_repeat),
 		cmocka_unit_test(completion_offers_the_tables),
 	};
 

@@ -11,7 +11,7 @@
 
 struct parse {
 	struct invocation call;
-	const char *words[2 + COMMAND_ARGS_MAX + 1]; /* command words and arguments */
+	const char *words[2 + COMMAND_WORDS_MAX + 1]; /* command words and arguments */
 	int word_count;
 	char *message;
 	char *hint;
@@ -21,6 +21,17 @@ struct parse {
 bool command_has_option(const struct command *command, enum option_id id)
 {
 	return option_defs[id].is_global || (command->options & 1U << id) != 0;
+}
+
+enum arg_kind command_arg(const struct command *command, int position)
+{
+	int i = 0;
+
+	if (position >= COMMAND_WORDS_MAX)
+		return ARG_NONE;
+	while (i < position && command->args[i] != ARG_NONE && command->args[i + 1] != ARG_REPEAT)
+		i++;
+	return command->args[i];
 }
 
 int command_match(int argc, char *const *argv, const struct command **ret_command,
@@ -211,8 +222,8 @@ static int bind_args(struct parse *p, const struct command *command, int first)
 {
 	int position = 0;
 
-	for (; command->args[position] != ARG_NONE; position++) {
-		const struct arg_def *def = &arg_defs[command->args[position]];
+	for (; command_arg(command, position) != ARG_NONE; position++) {
+		const struct arg_def *def = &arg_defs[command_arg(command, position)];
 		const char *text;
 
 		if (first + position >= p->word_count) {
@@ -223,7 +234,7 @@ static int bind_args(struct parse *p, const struct command *command, int first)
 			return -EINVAL;
 		}
 		text = p->words[first + position];
-		if (check_value(p, command->args[position], def->name, text) != 0)
+		if (check_value(p, command_arg(command, position), def->name, text) != 0)
 			return -EINVAL;
 		p->call.args[position] = text;
 		p->call.arg_count = position + 1;

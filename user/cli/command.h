@@ -28,6 +28,7 @@ enum option_id {
 	OPTION_ACK,
 	OPTION_BYTES,
 	OPTION_INTERFACE,
+	OPTION_CONFIG,
 	OPTION_MAX
 };
 
@@ -47,6 +48,8 @@ enum arg_kind {
 	ARG_PACKET,
 	ARG_INTERFACE,
 	ARG_SECONDS,
+	ARG_IFACE,  /* may be absent */
+	ARG_REPEAT, /* as many more of the kind before as there are */
 	ARG_KIND_MAX
 };
 
@@ -66,7 +69,8 @@ struct arg_def {
 	const char *(*problem)(const char *text);
 };
 
-#define COMMAND_ARGS_MAX 3
+#define COMMAND_ARGS_MAX 3 /* kinds */
+#define COMMAND_WORDS_MAX 16
 
 struct command {
 	const char *path; /* "member weight" */
@@ -85,7 +89,7 @@ struct command_group {
 struct invocation {
 	const struct command *command; /* NULL: only help or version was asked for */
 	const struct command_group *group;
-	const char *args[COMMAND_ARGS_MAX];
+	const char *args[COMMAND_WORDS_MAX];
 	int arg_count;
 	const char *options[OPTION_MAX];
 };
@@ -102,6 +106,8 @@ extern const struct arg_def arg_defs[ARG_KIND_MAX];
 int command_parse(int argc, char *const *argv, struct invocation *ret_call, char *message,
 		  char *hint, size_t size);
 bool command_has_option(const struct command *command, enum option_id id);
+/* The kind of the argument at a position; ARG_NONE when the command takes none there. */
+enum arg_kind command_arg(const struct command *command, int position);
 /* Words of a command's path that argv starts with: 0 (none), 1 (its group), 2. */
 int command_match(int argc, char *const *argv, const struct command **ret_command,
 		  const struct command_group **ret_group);

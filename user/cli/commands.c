@@ -49,6 +49,15 @@ static const char *seconds_problem(const char *text)
 	return NULL;
 }
 
+static const char *interface_problem(const char *text)
+{
+	size_t length = strcspn(text, "/ \t\n");
+
+	return length > 0 && length < 16 && text[length] == '\0'
+		       ? NULL
+		       : "the name of a network interface (1 to 15 characters)";
+}
+
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
 const struct arg_def arg_defs[ARG_KIND_MAX] = {
@@ -65,6 +74,8 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_NUMBER] = {"N", false, NULL, number_problem},
 	[ARG_PACKET] = {"PACKET", false, NULL, NULL},
 	[ARG_INTERFACE] = {"INTERFACE", false, NULL, NULL},
+	[ARG_IFACE] = {"IFACE", true, NULL, interface_problem},
+	[ARG_REPEAT] = {"...", true, NULL, NULL},
 	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
 };
 
@@ -89,6 +100,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 			  "length of the IP packet (the shortest possible)"},
 	[OPTION_INTERFACE] = {"interface", 0, false, ARG_INTERFACE,
 			      "where it arrives (the first attached interface)"},
+	[OPTION_CONFIG] = {"config", 0, false, ARG_PATH,
+			   "configuration file (/etc/sluice/sluice.yaml)"},
 };
 
 const struct command_group command_groups[] = {
@@ -215,6 +228,15 @@ const struct command commands[] = {
 	 "FILE is /etc/sluice/sluice.yaml unless given. Every mistake is printed at once, with its "
 	 "line; exit status 1 when there is one.",
 	 run_check},
+	{"doctor",
+	 {ARG_IFACE, ARG_REPEAT},
+	 OPTION(CONFIG) | OPTION(VERBOSE),
+	 "what would go wrong on this host, each with its fix",
+	 "Looks at the kernel, the interfaces (IFACE, or those of the configuration) and the ways "
+	 "to the members; changes nothing, sends nothing, needs no daemon. As root it sees more. "
+	 "Exit status 1 when something is an error: then attaching would fail or do harm. "
+	 "--verbose also explains what is fine.",
+	 run_doctor},
 	{"reload",
 	 {ARG_NONE},
 	 OPTION(FORCE),

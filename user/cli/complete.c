@@ -2,6 +2,7 @@
 #include "cli/complete.h"
 
 #include <dirent.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -106,6 +107,16 @@ static void offer_instances(const struct complete *c)
 	closedir(directory);
 }
 
+static void offer_interfaces(const struct complete *c)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (size_t i = 0; all != NULL && all[i].if_index != 0; i++)
+		offer(c, all[i].if_name);
+	if (all != NULL)
+		if_freenameindex(all);
+}
+
 static void offer_values(const struct complete *c, enum arg_kind kind, const char *service)
 {
 	const char *const *choice = arg_defs[kind].choices;
@@ -130,6 +141,10 @@ static void offer_values(const struct complete *c, enum arg_kind kind, const cha
 		break;
 	case ARG_INSTANCE:
 		offer_instances(c);
+		break;
+	case ARG_INTERFACE:
+	case ARG_IFACE:
+		offer_interfaces(c);
 		break;
 	default: /* files are the shell's own */
 		break;
@@ -193,6 +208,6 @@ void complete_print(FILE *out, int argc, char *const *argv)
 		offer_options(&c, command);
 	else if (command == NULL && (c.word_count == 0 || group != NULL))
 		offer_commands(&c, group);
-	else if (command != NULL && position < COMMAND_ARGS_MAX)
-		offer_values(&c, command->args[position], service);
+	else if (command != NULL)
+		offer_values(&c, command_arg(command, position), service);
 }

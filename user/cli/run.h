@@ -25,5 +25,6 @@ int run_events(struct cli *cli);
 int run_metrics(struct cli *cli);
 int run_version(struct cli *cli);
 int run_check(struct cli *cli);
+int run_doctor(struct cli *cli);
 int run_reload(struct cli *cli);
 int run_detach(struct cli *cli);

@@ -21,7 +21,11 @@ void render_verdict(const struct view *view, const char *state, const char *text
 	static const struct {
 		const char *state;
 		const char *on;
-	} colours[] = {{"ok", "\033[1;32m"}, {"degraded", "\033[1;33m"}, {"fault", "\033[1;31m"}};
+	} colours[] = {{"ok", "\033[1;32m"},
+		       {"degraded", "\033[1;33m"},
+		       {"fault", "\033[1;31m"},
+		       {"warning", "\033[1;33m"},
+		       {"error", "\033[1;31m"}};
 	const char *on = NULL;
 	char word[32];
 	int indent;

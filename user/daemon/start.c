@@ -84,20 +84,14 @@ static int check_host(struct daemon *daemon)
 
 static int open_dataplane(struct daemon *daemon)
 {
-	const struct capacity_config *capacity = &daemon->config->capacity;
 	struct dp_bpf_options options = {
 		.instance = daemon->instance,
-		.capacity = {.service_cells = capacity->service_cells,
-			     .slots = capacity->slots,
-			     .members = capacity->members,
-			     .nexthops = SLUICE_NEXTHOPS_DEFAULT,
-			     .limits = SLUICE_LIMITS_DEFAULT,
-			     .limit_sets = capacity->limit_sources / SLUICE_LIMIT_WAYS},
 		.has_key = daemon->config->has_hash_seed,
 		.events_per_s = daemon->config->events_per_s,
 	};
 	struct err e = {0};
 
+	dp_bpf_capacity(daemon->config, &options.capacity);
 	if (options.has_key)
 		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
 	if (dp_bpf_open(&options, &daemon->dp, &e))

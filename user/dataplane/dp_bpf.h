@@ -32,6 +32,11 @@ struct dp_bpf_options {
  * sluice_hash_mix; deterministic). */
 void dp_bpf_key_from_seed(const uint8_t seed[32], struct sluice_hash_key *ret_key);
 
+/* The sizes that a configuration stands for, and the memory that maps of these sizes take (0 when
+ * it cannot be told). */
+void dp_bpf_capacity(const struct config *config, struct dp_capacity *ret_capacity);
+uint64_t dp_bpf_map_bytes(const struct dp_capacity *capacity);
+
 /* Creates and pins the maps, or adopts pinned ones of this ABI (their sizes must fit: ERR_CONFLICT
  * names the difference and the fix), and loads the program. Fails with a reason and fix when
  * bpffs is not mounted, capabilities are missing, or the kernel lacks a feature. */

@@ -76,6 +76,8 @@ struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e);
 
 /* sweep.c: the packet path's time, bpf/clock.h. 0 or negative errno. */
 int dp_packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns);
+/* open.c: sizes the maps of an object that is not loaded yet. */
+void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity);
 
 /* events.c, sweep.c */
 int dp_events_open(struct dp_bpf *dp, struct err *e);

@@ -137,7 +137,17 @@ static int try_map(enum bpf_map_type type, uint32_t key, uint32_t value, uint32_
 	return fd < 0 ? -errno : 0;
 }
 
-int kernel_check_features(struct err *e)
+/* Unlike libbpf's question about map types, this tells "not permitted" from "not there". */
+static int try_program(void)
+{
+	int ret;
+
+	kernel_messages_start();
+	ret = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL);
+	return ret > 0 ? 0 : ret ? ret : -EOPNOTSUPP;
+}
+
+const char *kernel_probe_feature(size_t index, int *ret_code)
 {
 	const struct {
 		const char *what;
@@ -149,12 +159,25 @@ int kernel_check_features(struct err *e)
 		{"BPF device hash map", BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 1, 0},
 		{"per-CPU BPF arrays", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 1, 0},
 	};
+
+	if (index == ARRAY_SIZE(maps)) {
+		*ret_code = try_program();
+		return "XDP programs";
+	}
+	if (index > ARRAY_SIZE(maps))
+		return NULL;
+	*ret_code = try_map(maps[index].type, maps[index].key, maps[index].value,
+			    maps[index].entries, maps[index].flags);
+	return maps[index].what;
+}
+
+int kernel_check_features(struct err *e)
+{
+	const char *what;
 	size_t i;
 	int ret;
 
-	for (i = 0; i < ARRAY_SIZE(maps); i++) {
-		ret = try_map(maps[i].type, maps[i].key, maps[i].value, maps[i].entries,
-			      maps[i].flags);
+	for (i = 0; (what = kernel_probe_feature(i, &ret)); i++) {
 		if (ret == -EPERM) {
 			err_set(e, ERR_FORBIDDEN, "", "the kernel refuses to create BPF maps (%s)",
 				strerror(-ret));
@@ -163,12 +186,8 @@ int kernel_check_features(struct err *e)
 			return ret;
 		}
 		if (ret)
-			return refuse_kernel(e, maps[i].what, -ret);
+			return refuse_kernel(e, what, -ret);
 	}
-	kernel_messages_start();
-	ret = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL);
-	if (ret <= 0)
-		return refuse_kernel(e, "XDP programs", ret ? -ret : EOPNOTSUPP);
 	return 0;
 }
 

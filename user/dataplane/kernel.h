@@ -14,6 +14,9 @@ const char *kernel_message(void);
 
 /* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON; else ERR_FORBIDDEN naming what is missing. */
 int kernel_check_capabilities(struct err *e);
+/* Asks for the features that the packet path needs, one an index: the name, and 0 or -errno in
+ * *ret_code (-EPERM: we may not ask). NULL after the last. */
+const char *kernel_probe_feature(size_t index, int *ret_code);
 /* XDP programs, mmapable arrays, ring buffer, device map: else ERR_UNSUPPORTED. */
 int kernel_check_features(struct err *e);
 /* Is a bpffs mounted at /sys/fs/bpf, writable for us? */

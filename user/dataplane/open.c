@@ -72,7 +72,7 @@ static int check_capacity(const struct dp_capacity *capacity, struct err *e)
 	return 0;
 }
 
-static void set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
+void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
 {
 	bpf_map__set_max_entries(skel->maps.services, capacity->service_cells);
 	bpf_map__set_max_entries(skel->maps.slots, capacity->slots);
@@ -328,7 +328,7 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 	struct sluice_meta meta;
 	int ret;
 
-	set_entries(dp->skel, &options->capacity);
+	dp_set_entries(dp->skel, &options->capacity);
 	ret = find_state(dp, e);
 	if (ret)
 		return ret;

@@ -200,14 +200,6 @@ static void let_go(struct resolver *resolver, struct want *want)
 	want->is_holding = false;
 }
 
-static void route_error_text(int ret, char *text, size_t size)
-{
-	if (ret == -ENETUNREACH || ret == -EHOSTUNREACH)
-		util_copy(text, size, "no route to host");
-	else
-		snprintf(text, size, "the routing refuses: %s", strerror(-ret));
-}
-
 /* Routing and device for the address; on success the neighbour to use is held. */
 static void refresh_route(struct resolver *resolver, struct want *want)
 {
@@ -226,7 +218,7 @@ static void refresh_route(struct resolver *resolver, struct want *want)
 		return;
 	}
 	if (ret)
-		route_error_text(ret, text, sizeof(text));
+		route_describe_error(ret, text, sizeof(text));
 	else
 		ret = route_check(&route, text, sizeof(text));
 	if (!ret)

@@ -88,6 +88,14 @@ int route_lookup(struct netlink *netlink, const struct sluice_addr *addr, struct
 	return 0;
 }
 
+void route_describe_error(int ret, char *text, size_t size)
+{
+	if (ret == -ENETUNREACH || ret == -EHOSTUNREACH)
+		util_copy(text, size, "no route to host");
+	else
+		snprintf(text, size, "the routing refuses: %s", strerror(-ret));
+}
+
 int route_check(const struct route *route, char *text, size_t size)
 {
 	static const char *const reasons[RTN_MAX + 1] = {

@@ -21,5 +21,6 @@ struct route {
 
 /* 0, or the kernel's -errno (-ENETUNREACH, -EHOSTUNREACH, ...). */
 int route_lookup(struct netlink *netlink, const struct sluice_addr *addr, struct route *ret_route);
+void route_describe_error(int ret, char *text, size_t size);
 /* 0 when the route leads to a unicast destination elsewhere; else a reason in text. */
 int route_check(const struct route *route, char *text, size_t size);
