@@ -82,15 +82,43 @@ edge_balancer() {
 	done
 }
 
-# edge_backend NUMBER: b1, b2, …, holding the service addresses without answering ARP for them.
+# edge_backend NUMBER: b1, b2, …, a server on the balancer's segment.
 edge_backend() {
-	local name=b$1 address
-	edge_host "$name" in "2$1"
+	edge_host "b$1" in "2$1"
+	edge_serve "b$1"
+}
+
+# edge_serve NAME: the host holds the service addresses, without answering ARP for them, and serves.
+edge_serve() {
+	local name=$1 address
 	lab_in "$name" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
 	for address in "$EDGE_WEB" "$EDGE_TUNNEL" "$EDGE_DNS" "$EDGE_WEB6" "$EDGE_TUNNEL6"; do
 		lab_in "$name" ip address add "$address" dev lo
 	done
 	edge_server_start "$name"
+}
+
+# edge_behind NAME INTERFACE NUMBER: a host on a segment of its own behind another interface of the
+# balancer, 10.NUMBER.0.0/24 and 2001:db8:NUMBER::/64: the balancer is .10, the host .24.
+edge_behind() {
+	local name=$1 interface=$2 number=$3
+	lab_ns "$name"
+	lab_in lb sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	edge_behind_cable "$@"
+	lab_in rt ip route add "10.$number.0.0/24" via "$EDGE_LB"
+	lab_in rt ip route add "2001:db8:$number::/64" via "$EDGE_LB6"
+}
+
+# The same without the host: its cable alone, after the old one was taken away.
+edge_behind_cable() {
+	local name=$1 interface=$2 number=$3
+	lab_veth lb "$interface" "$name" eth0
+	lab_in lb ip address add "10.$number.0.10/24" dev "$interface"
+	lab_in lb ip address add "2001:db8:$number::10/64" dev "$interface" nodad
+	lab_in "$name" ip address add "10.$number.0.24/24" dev eth0
+	lab_in "$name" ip address add "2001:db8:$number::24/64" dev eth0 nodad
+	lab_in "$name" ip route add default via "10.$number.0.10"
+	lab_in "$name" ip route add default via "2001:db8:$number::10"
 }
 
 # edge_server_start NAME: nginx on ports 80 and 8080 of every address, naming the backend in each answer.

@@ -40,6 +40,20 @@ struct model_service *find_service(const struct request *request, struct errs *e
 	return NULL;
 }
 
+static void ambiguous_pool(struct errs *errors, const struct model_service *service)
+{
+	char names[160] = "";
+	size_t used = 0, i;
+
+	for (i = 0; i < service->pool_count && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i ? ", " : "", service->pools[i].name);
+	err_hint(errs_add(errors, ERR_INVALID, "/pool", "service %s has %zu pools: %s%s",
+			  service->name, service->pool_count, names,
+			  used < sizeof(names) ? "" : "…"),
+		 "name one: --pool POOL with sluicectl, or in place of - in a path");
+}
+
 struct model_pool *find_pool(const struct request *request, struct model_service **ret_service,
 			     struct errs *errors)
 {
@@ -61,10 +75,7 @@ struct model_pool *find_pool(const struct request *request, struct model_service
 					  service->name),
 				 "a service in mode local hands packets to this host");
 		else
-			err_hint(errs_add(errors, ERR_INVALID, "/pool",
-					  "service %s has %zu pools, so - is ambiguous",
-					  service->name, service->pool_count),
-				 "name one: sluicectl pool list %s", service->name);
+			ambiguous_pool(errors, service);
 		return NULL;
 	}
 	pool = model_find_pool(service, name);
