@@ -50,27 +50,27 @@ send() {
 for TAGS in "" 8100:6064 "88a8:00c8 8100:6064" "8100:1001 8100:0002" 88a8:e0c8; do
 	kept=${TAGS:+$TAGS }
 	name=${TAGS:-no tag}
-	tap_is "$name: kept, l2, IPv4" "$(send $EDGE_DNS 53)" "$TO_NEAR ${kept}0800 +0"
-	tap_is "$name: kept, l2, IPv6" "$(send $EDGE_WEB6 53)" "$TO_NEAR ${kept}86dd +0"
-	tap_is "$name: kept, IPv4 in IPv4" "$(send $EDGE_TUNNEL 53)" "$TO_NEAR ${kept}0800 +20"
-	tap_is "$name: kept, IPv4 in IPv6" "$(send $EDGE_TUNNEL 54)" "$TO_NEAR ${kept}86dd +40"
-	tap_is "$name: kept, IPv6 in IPv4" "$(send $EDGE_TUNNEL6 53)" "$TO_NEAR ${kept}0800 +20"
-	tap_is "$name: kept, IPv6 in IPv6" "$(send $EDGE_TUNNEL6 54)" "$TO_NEAR ${kept}86dd +40"
-	tap_is "$name: kept to another interface, l2" "$(send -f $EDGE_DNS 54)" "$TO_FAR ${kept}0800 +0"
-	tap_is "$name: kept to another interface, tunnel" "$(send -f $EDGE_TUNNEL 55)" \
+	tap_is "$name: kept, l2, IPv4" "$(send "$EDGE_DNS" 53)" "$TO_NEAR ${kept}0800 +0"
+	tap_is "$name: kept, l2, IPv6" "$(send "$EDGE_WEB6" 53)" "$TO_NEAR ${kept}86dd +0"
+	tap_is "$name: kept, IPv4 in IPv4" "$(send "$EDGE_TUNNEL" 53)" "$TO_NEAR ${kept}0800 +20"
+	tap_is "$name: kept, IPv4 in IPv6" "$(send "$EDGE_TUNNEL" 54)" "$TO_NEAR ${kept}86dd +40"
+	tap_is "$name: kept, IPv6 in IPv4" "$(send "$EDGE_TUNNEL6" 53)" "$TO_NEAR ${kept}0800 +20"
+	tap_is "$name: kept, IPv6 in IPv6" "$(send "$EDGE_TUNNEL6" 54)" "$TO_NEAR ${kept}86dd +40"
+	tap_is "$name: kept to another interface, l2" "$(send -f "$EDGE_DNS" 54)" "$TO_FAR ${kept}0800 +0"
+	tap_is "$name: kept to another interface, tunnel" "$(send -f "$EDGE_TUNNEL" 55)" \
 		"$TO_FAR ${kept}0800 +20"
 done
 # The limit of a packet's size is that of the IP packet, whatever the tags.
 TAGS="88a8:00c8 8100:6064"
-tap_is "two tags on the largest packet" "$(send $EDGE_DNS 53 --size 1464)" "$TO_NEAR $TAGS 0800 +0"
+tap_is "two tags on the largest packet" "$(send "$EDGE_DNS" 53 --size 1464)" "$TO_NEAR $TAGS 0800 +0"
 before=$(e2e_verdict too_big)
-tap_is "a tunnel's header that does not fit" "$(send $EDGE_TUNNEL 53 --size 1464 --wait 0.5)" ""
+tap_is "a tunnel's header that does not fit" "$(send "$EDGE_TUNNEL" 53 --size 1464 --wait 0.5)" ""
 tap_is "is counted as too_big" "$(($(e2e_verdict too_big) - before))" 1
 
 # Three tags: nobody's, left to the stack.
 before=$(e2e_verdict forwarded)
 TAGS="88a8:00c8 8100:0001 8100:0002"
-tap_is "three tags: nothing is sent on" "$(send $EDGE_DNS 53 --wait 0.5)" ""
+tap_is "three tags: nothing is sent on" "$(send "$EDGE_DNS" 53 --wait 0.5)" ""
 tap_is "three tags: nothing is counted as forwarded" "$(($(e2e_verdict forwarded) - before))" 0
 
 # A next hop behind a VLAN device has a tag of its own. The daemon writes it when it finds such a
@@ -82,14 +82,14 @@ tap_run "next hops get a tag" set_vlan "$(mac near eth0)" 2007
 tap_run "the far one another" set_vlan "$(mac far eth0)" 0fff
 for TAGS in "" 8100:6064 "88a8:00c8 8100:6064"; do
 	name=${TAGS:-no tag}
-	tap_is "$name: becomes the next hop's, l2" "$(send $EDGE_DNS 53)" "$TO_NEAR 8100:2007 0800 +0"
-	tap_is "$name: becomes the next hop's, l2, IPv6" "$(send $EDGE_WEB6 53)" \
+	tap_is "$name: becomes the next hop's, l2" "$(send "$EDGE_DNS" 53)" "$TO_NEAR 8100:2007 0800 +0"
+	tap_is "$name: becomes the next hop's, l2, IPv6" "$(send "$EDGE_WEB6" 53)" \
 		"$TO_NEAR 8100:2007 86dd +0"
-	tap_is "$name: becomes the next hop's, IPv4 in IPv6" "$(send $EDGE_TUNNEL 54)" \
+	tap_is "$name: becomes the next hop's, IPv4 in IPv6" "$(send "$EDGE_TUNNEL" 54)" \
 		"$TO_NEAR 8100:2007 86dd +40"
-	tap_is "$name: becomes the other interface's, l2" "$(send -f $EDGE_DNS 54)" \
+	tap_is "$name: becomes the other interface's, l2" "$(send -f "$EDGE_DNS" 54)" \
 		"$TO_FAR 8100:0fff 0800 +0"
-	tap_is "$name: becomes the other interface's, tunnel" "$(send -f $EDGE_TUNNEL 55)" \
+	tap_is "$name: becomes the other interface's, tunnel" "$(send -f "$EDGE_TUNNEL" 55)" \
 		"$TO_FAR 8100:0fff 0800 +20"
 done
 tap_done

@@ -46,8 +46,8 @@ static void ambiguous_pool(struct errs *errors, const struct model_service *serv
 	size_t used = 0, i;
 
 	for (i = 0; i < service->pool_count && used < sizeof(names); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-					 i ? ", " : "", service->pools[i].name);
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 service->pools[i].name);
 	err_hint(errs_add(errors, ERR_INVALID, "/pool", "service %s has %zu pools: %s%s",
 			  service->name, service->pool_count, names,
 			  used < sizeof(names) ? "" : "…"),
