@@ -143,9 +143,11 @@ def reload_config(body):
         refusal = Refused(422, "unknown_key", "unknown key intervall", "did you mean interval?")
         refusal.errors = [
             {"code": "unknown_key", "message": "unknown key intervall", "path": "services.web",
-             "hint": "did you mean interval?", "line": 12, "column": 3},
+             "hint": "did you mean interval?", "line": 12, "column": 3,
+             "file": "/etc/sluice/sluice.yaml"},
             {"code": "invalid", "message": "weight 70000 is out of range", "hint": "0 to 65535",
-             "path": "services.web.members[1].weight", "line": 15, "column": 9}]
+             "path": "services.web.members[1].weight", "line": 15, "column": 9,
+             "file": "/etc/sluice/sluice.yaml"}]
         raise refusal
     if ARGS.state == "degraded" and not body.get("force"):
         raise Refused(409, "conflict", "2 of 3 members would go", "reload --force does it")

@@ -44,7 +44,25 @@ refused() {
 	tap_is "$1: the members stay" "$(members)" '["10.99.0.21","10.99.0.22","10.99.0.23"]'
 }
 
+# mistakes: those of the file in what is read, as FILE:LINE: path: text.
+mistakes() {
+	grep -oE "$E2E_CONFIG(:[0-9]+)?: .*" | grep -vE ': [0-9]+ (error|mistake)s?$' | sort
+}
+
+# same_words NAME COUNT: whoever is asked names the same mistakes of the file, in the same words.
+same_words() {
+	local wanted lines
+	wanted=$("$LAB_OUT/bin/sluiced" --check "$E2E_CONFIG" 2>&1 | mistakes)
+	tap_is "$1: --check names $2" "$(grep -c . <<< "$wanted")" "$2"
+	tap_is "$1: sluicectl check says the same" "$(edge_ctl check "$E2E_CONFIG" 2>&1 | mistakes)" "$wanted"
+	lines=$(wc -l < "$LAB_DIR/sluiced.log")
+	tap_is "$1: sluicectl reload says the same" "$(edge_ctl reload 2>&1 | mistakes)" "$wanted"
+	tap_is "$1: the log says the same" "$(tail -n "+$((lines + 1))" "$LAB_DIR/sluiced.log" | mistakes)" \
+		"$wanted"
+}
+
 printf 'version: 1\ninterfaces: [eth0\n' > "$E2E_CONFIG"
+same_words "broken YAML" 1
 refused "broken YAML" 'line 2'
 config "$ALL" 'limts: {}' > "$E2E_CONFIG"
 refused "an unknown key" 'limts'
@@ -58,12 +76,18 @@ config "" > "$E2E_CONFIG"
 refused "no members" 'force' 6
 config "10.99.0.21" > "$E2E_CONFIG"
 refused "two of three members gone" 'force' 6
+tap_match "and named with file and place" "$(edge_ctl reload 2>&1 | mistakes)" \
+	"^$E2E_CONFIG(:[0-9]+)?: services"
+: > "$E2E_CONFIG"
+same_words "an empty file" 1
 rm "$E2E_CONFIG"
-refused "no file" 'sluice.yaml'
+refused "no file" 'sluice.yaml: cannot be read'
+same_words "no file" 1
 {
 	config "10.99.0.21, {address: 10.99.0.22, weight: -1}" 'limits: {a: {count: packets, rate: 5/s}}'
 	echo "colour: blue"
 } > "$E2E_CONFIG"
+same_words "three errors" 3
 errors=$(edge_ctl check "$E2E_CONFIG" 2>&1)
 tap_match "check shows the first error" "$errors" 'weight'
 tap_match "and the second" "$errors" 'mode'

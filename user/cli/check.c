@@ -195,7 +195,7 @@ int run_check(struct cli *cli)
 	int r = util_read_file(file, CONFIG_BYTES_MAX, &text, &length);
 
 	if (r < 0) {
-		cli_error("cannot read %s: %s", file, strerror(-r));
+		cli_error("%s: cannot be read: %s", file, strerror(-r));
 		if (r == -EFBIG)
 			cli_hint("a configuration has at most 16 MiB");
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;

@@ -117,7 +117,7 @@ static void print_placed(const json_t *error)
 	util_copy(e.text, sizeof(e.text), field_text(error, "message", ""));
 	util_copy(e.hint, sizeof(e.hint), field_text(error, "hint", ""));
 	err_format(&e, file, text, sizeof(text));
-	fprintf(stderr, "  %s\n", text);
+	fprintf(stderr, "%s%s\n", file != NULL ? "" : "  ", text);
 }
 
 int client_report_errors(const struct answer *answer)

@@ -44,6 +44,7 @@ struct control_check {
 /* The daemon, as the API sees it. */
 struct control_host {
 	void *arg;
+	const char *config_path; /* what reload reads */
 	struct model *model;
 	const struct sync *sync;
 	const struct stats *stats;

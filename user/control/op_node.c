@@ -63,6 +63,7 @@ int op_config_reload(const struct request *request, struct reply *reply, struct 
 		 (unsigned long long)model_revision(host->model), request->peer.uid,
 		 request->peer.pid);
 	if (r) {
+		reply->file = host->config_path;
 		reply->status = errors->count && errors->list[0].code == ERR_CONFLICT ? 409 : 422;
 		return r;
 	}

@@ -30,6 +30,7 @@ struct reply {
 	char *text;
 	size_t text_length;
 	const char *content_type;
+	const char *file; /* errors are this file's; NULL: the request's */
 };
 
 typedef int (*operation_fn)(const struct request *request, struct reply *reply,

@@ -189,6 +189,7 @@ struct control_host api_host(struct daemon *daemon)
 {
 	return (struct control_host){
 		.arg = daemon,
+		.config_path = daemon->options.config_path,
 		.model = daemon->model,
 		.sync = daemon->sync,
 		.stats = daemon->stats,

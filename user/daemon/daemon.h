@@ -83,6 +83,8 @@ struct daemon {
 /* log.c */
 void daemon_log_err(enum log_level level, const struct daemon *daemon, const struct err *e);
 void daemon_log_errs(const struct daemon *daemon, const struct errs *errors);
+/* Of the configuration file: each begins with its name, as sluiced --check prints them. */
+void daemon_log_mistakes(const struct daemon *daemon, const struct errs *errors);
 
 /* start.c: from options to a running loop; returns the exit status. */
 int daemon_run(const struct daemon_options *options);

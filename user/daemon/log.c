@@ -10,6 +10,17 @@ void daemon_log_err(enum log_level level, const struct daemon *daemon, const str
 	log_line(level, e->line ? "config" : "daemon", "%s", text);
 }
 
+void daemon_log_mistakes(const struct daemon *daemon, const struct errs *errors)
+{
+	char text[1024];
+	size_t i;
+
+	for (i = 0; i < errors->count; i++) {
+		err_format(&errors->list[i], daemon->options.config_path, text, sizeof(text));
+		log_error("config", "%s", text);
+	}
+}
+
 void daemon_log_errs(const struct daemon *daemon, const struct errs *errors)
 {
 	size_t i;

@@ -63,7 +63,7 @@ static int check_file(const char *path)
 	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
 
 	if (r) {
-		fprintf(stderr, "%s: %s\n", path, strerror(-r));
+		fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(-r));
 		return 1;
 	}
 	r = config_parse(text, length, &config, &errors);

@@ -177,7 +177,7 @@ static void add_refusal(struct daemon *daemon, const struct errs *errors)
 	log_error("config", "reload refused, revision %llu stays in force: %zu error%s",
 		  (unsigned long long)model_revision(daemon->model), errors->count,
 		  errors->count == 1 ? "" : "s");
-	daemon_log_errs(daemon, errors);
+	daemon_log_mistakes(daemon, errors);
 }
 
 static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_changed,
@@ -195,7 +195,7 @@ static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_chang
 	}
 	r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
 	if (r) {
-		errs_add(errors, ERR_INVALID, "", "cannot read %s: %s", path, strerror(-r));
+		errs_add(errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r));
 		return r;
 	}
 	*ret_changed = length != daemon->text_length || memcmp(text, daemon->text, length);

@@ -29,9 +29,9 @@ static int fail(struct daemon *daemon, const struct err *e)
 	return -1;
 }
 
-static int fail_all(struct daemon *daemon, struct errs *errors)
+static int fail_config(struct daemon *daemon, struct errs *errors)
 {
-	daemon_log_errs(daemon, errors);
+	daemon_log_mistakes(daemon, errors);
 	errs_done(errors);
 	return -1;
 }
@@ -43,13 +43,12 @@ static int read_config(struct daemon *daemon)
 	int r = util_read_file(path, CONFIG_BYTES_MAX, &daemon->text, &daemon->text_length);
 
 	if (r) {
-		err_hint(errs_add(&errors, ERR_INVALID, "", "cannot read %s: %s", path,
-				  strerror(-r)),
+		err_hint(errs_add(&errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r)),
 			 "write one, or name another with --config");
-		return fail_all(daemon, &errors);
+		return fail_config(daemon, &errors);
 	}
 	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors))
-		return fail_all(daemon, &errors);
+		return fail_config(daemon, &errors);
 	util_copy(daemon->instance, sizeof(daemon->instance),
 		  daemon->options.instance ? daemon->options.instance : daemon->config->instance);
 	snprintf(daemon->directory, sizeof(daemon->directory), "%s/%s",
@@ -78,7 +77,7 @@ static int check_host(struct daemon *daemon)
 	if (nexthops_new(loop_observe_nexthop, daemon, &daemon->nexthops, &e))
 		return fail(daemon, &e);
 	if (reload_check_host(daemon, daemon->config, &errors))
-		return fail_all(daemon, &errors);
+		return fail_config(daemon, &errors);
 	return 0;
 }
 
@@ -117,7 +116,7 @@ static int fill_model(struct daemon *daemon)
 
 	daemon->model = model_new(daemon->events, tick_ns);
 	if (loop_apply(daemon, &change, 1, &errors))
-		return fail_all(daemon, &errors);
+		return fail_config(daemon, &errors);
 	/* Nodes with the same hash_seed build the same tables. */
 	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
 	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);
@@ -199,8 +198,11 @@ static int attach(struct daemon *daemon)
 {
 	struct errs errors = {0};
 
-	if (attach_all(daemon, daemon->config, &errors))
-		return fail_all(daemon, &errors);
+	if (attach_all(daemon, daemon->config, &errors)) {
+		daemon_log_errs(daemon, &errors);
+		errs_done(&errors);
+		return -1;
+	}
 	attach_prune(daemon, daemon->config);
 	daemon->is_ready = true;
 	daemon->is_structure_new = true; /* now the checks begin */
