@@ -38,6 +38,14 @@ answers "a wrong type is refused" '^4(00|22) .*weight' PUT "$MEMBER/weight" --da
 answers "a weight out of range is refused" '^4(00|22) .*65535' PUT "$MEMBER/weight" --data '{"weight":65536}'
 answers "a negative weight is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data '{"weight":-1}'
 answers "no body is refused" '^4(00|22) ' PUT "$MEMBER/weight"
+answers "a name of bytes that are no text is 404" '^404 .*"not_found"' GET /v1/services/%ff
+answers "such a revision is refused" '^4[0-9][0-9] .*"code"' PUT "$MEMBER/weight" \
+	--data '{"weight":1}' -H $'If-Match: "\xff"'
+long=a$(printf 'é%.0s' {1..80})
+answers "a long field that is quoted in part is refused" '^4(00|22) .*unknown' \
+	PUT "$MEMBER/weight" --data "{\"$long\":1}"
+answers "so is a configuration" '^422 .*"line"' POST /v1/config/check \
+	--data-binary $'version: 1\nservices: {web: {mode: "'"$long"'"}}'
 deep=$(python3 -c 'print("[" * 40 + "]" * 40)')
 answers "deep nesting is refused" '^4(00|22) ' PUT "$MEMBER/weight" --data "{\"weight\":$deep}"
 head -c 2000000 /dev/zero | tr '\0' ' ' > "$LAB_DIR/big"

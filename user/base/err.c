@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const struct {
 	const char *name;
 	int status;
@@ -54,6 +56,9 @@ static void fill(struct err *e, enum err_code code, const char *path, const char
 	e->code = code;
 	util_copy(e->path, sizeof(e->path), path ? path : "");
 	vsnprintf(e->text, sizeof(e->text), fmt, args);
+	/* They quote what somebody sent. */
+	utf8_clean(e->path);
+	utf8_clean(e->text);
 }
 
 int err_set(struct err *e, enum err_code code, const char *path, const char *fmt, ...)
@@ -76,6 +81,7 @@ void err_hint(struct err *e, const char *fmt, ...)
 		return;
 	va_start(args, fmt);
 	vsnprintf(e->hint, sizeof(e->hint), fmt, args);
+	utf8_clean(e->hint);
 	va_end(args);
 }
 

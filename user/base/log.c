@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static const struct {
 	const char *name;
 	const char *priority; /* sd-daemon(3): how the journal learns a line's level */
@@ -24,15 +26,6 @@ static enum log_level log_level = LOG_LEVEL_INFO;
 void log_set_level(enum log_level level)
 {
 	log_level = level;
-}
-
-/* A name or a text from outside must not be able to forge a second line. */
-static void flatten(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = ' ';
-	}
 }
 
 void log_line(enum log_level level, const char *area, const char *fmt, ...)
@@ -53,7 +46,7 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
 		errno = saved_errno;
 		return;
 	}
-	flatten(text);
+	utf8_clean(text); /* nothing from outside forges a second line */
 	/* The journal has the level from the prefix; elsewhere a problem says so in words. */
 	line = util_printf("%s%s: %s%s%s\n", is_journal ? LEVELS[level].priority : "", area,
 			   !is_journal && level <= LOG_LEVEL_WARNING ? LEVELS[level].name : "",

@@ -112,6 +112,11 @@ void util_copy(char *dst, size_t size, const char *src)
 	if (size == 0)
 		return;
 	n = strnlen(src, size - 1);
+	/* Not in the middle of a UTF-8 character. */
+	if (src[n]) {
+		while (n > 0 && ((unsigned char)src[n] & 0xc0) == 0x80)
+			n--;
+	}
 	memcpy(dst, src, n);
 	dst[n] = '\0';
 }

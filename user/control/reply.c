@@ -96,9 +96,13 @@ void reply_render(struct reply *reply)
 {
 	if (reply->text)
 		return;
-	reply->text = json_dumps(reply->json ? reply->json : json_null(), DUMP_FLAGS);
-	if (!reply->text)
-		abort();
+	reply->text = reply->json ? json_dumps(reply->json, DUMP_FLAGS) : NULL;
+	if (!reply->text) {
+		/* A text that JSON cannot say: an answer is lost, not the daemon. */
+		reply->text = util_strdup("{\"error\":{\"code\":\"system\",\"message\":"
+					  "\"the answer cannot be written as JSON\"}}");
+		reply->status = err_code_status(ERR_SYSTEM);
+	}
 	reply->text_length = strlen(reply->text);
 	reply->content_type = "application/json";
 	json_decref(reply->json);
