@@ -65,7 +65,7 @@ static __always_inline void finish_count_member(const struct pkt *p)
 	}
 }
 
-/* sent: the XDP action of a packet that was forwarded, or dropped with an answer. */
+/* sent: the XDP action of a packet that was forwarded or answered, or dropped with an answer. */
 static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice_verdict verdict,
 				  int sent, bool effects)
 {
@@ -78,7 +78,7 @@ static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice
 		return sent;
 	}
 	if (!finish_is_drop(verdict))
-		return XDP_PASS;
+		return verdict == SLUICE_V_neighbor_answered ? sent : XDP_PASS;
 	if (effects && ro.events_per_s)
 		finish_report(ctx, p);
 	return sent;

@@ -25,6 +25,18 @@ static __always_inline bool interface_is_vrrp(__u64 mac)
 	return (mac & INTERFACE_VRRP_MASK) == INTERFACE_VRRP && (version == 1 || version == 2);
 }
 
+/* The interface's MAC as a word in the order of memory, its last two bytes 0; 0: not known. */
+static __always_inline __u64 interface_mac(__u32 ifindex)
+{
+	__u32 index = SLUICE_INTERFACE_CELL(ifindex);
+	struct sluice_interface *cell = bpf_map_lookup_elem(&interfaces, &index);
+	__u64 own = cell ? READ_WORD(cell->mac[0]) : 0;
+
+	return bpf_be64_to_cpu(own & ~INTERFACE_MAC) == SLUICE_INTERFACE_MARK(ifindex)
+		       ? own & INTERFACE_MAC
+		       : 0;
+}
+
 static __always_inline enum sluice_verdict interface_check(struct xdp_md *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex, index = SLUICE_INTERFACE_CELL(ifindex);

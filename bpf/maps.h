@@ -50,6 +50,7 @@ struct {
 MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
 MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
 MAP_PERCPU(icmp_gate, 1, struct sluice_event_gate);
+MAP_PERCPU(neighbor_gate, 1, struct sluice_event_gate);
 MAP_SHARED(interfaces, SLUICE_INTERFACES, struct sluice_interface);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(control, 1, struct sluice_control);

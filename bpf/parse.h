@@ -32,10 +32,20 @@ struct parse_vlan {
 	__be16 proto_be;
 };
 
+struct parse_arp {	/* of Ethernet and IPv4 */
+	__be64 kind_be; /* kinds and lengths of the addresses, operation */
+	__u8 sender_mac[6];
+	__u8 sender[4];
+	__u8 target_mac[6];
+	__u8 target[4];
+} __attribute__((packed, aligned(2)));
+
 struct parse_ports { /* of TCP and UDP */
 	__u32 both;
 };
 
+#define PARSE_ND_FIRST 133 /* router solicitation ... */
+#define PARSE_ND_LAST 137  /* ... to redirect (RFC 4861, 4) */
 #define PARSE_IP_MF 0x2000
 #define PARSE_IP_OFFSET 0x1fff
 
@@ -216,7 +226,39 @@ PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)
 	p->flags = PKT_F_NEW;
 }
 
-/* Fills an initialised pkt from a frame. A verdict only where no destination can be read. */
+/* Fills in the addresses, as far as they are IPv4's, for events and explain. */
+PKT_INLINE enum sluice_verdict parse_arp(struct cursor *c, struct pkt *p)
+{
+	const struct parse_arp *arp = c->pos;
+	__be32 sender = 0, target = 0;
+
+	if ((void *)(arp + 1) <= c->end) {
+		__builtin_memcpy(&sender, arp->sender, sizeof(sender));
+		__builtin_memcpy(&target, arp->target, sizeof(target));
+	}
+	p->tuple.family = SLUICE_FAMILY_V4;
+	p->tuple.saddr.d[0] = 0;
+	p->tuple.daddr.d[0] = 0;
+	p->tuple.saddr.d[1] = parse_map_ipv4(sender);
+	p->tuple.daddr.d[1] = parse_map_ipv4(target);
+	return V_NEIGHBOR;
+}
+
+/* Neighbour discovery never comes from behind a router, whatever it claims: its hop limit tells. */
+PKT_INLINE enum sluice_verdict parse_icmp6(struct cursor *c, struct pkt *p, void *data, __u32 len)
+{
+	const struct ipv6hdr *ip = data + p->l3_off;
+	const __u8 *type = c->pos;
+
+	if (p->tuple.family != SLUICE_FAMILY_V6 || !len || (void *)(type + 1) > c->end)
+		return V_NEXT;
+	if ((void *)(ip + 1) > c->end || ip->hop_limit != 255)
+		return V_NEXT;
+	return *type >= PARSE_ND_FIRST && *type <= PARSE_ND_LAST ? V_NEIGHBOR : V_NEXT;
+}
+
+/* Fills an initialised pkt from a frame. A verdict only where no destination can be read, and
+ * V_NEIGHBOR. */
 PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
 {
 	struct cursor c = {.pos = data, .end = end};
@@ -230,7 +272,7 @@ PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
 	else if (proto_be == bpf_htons(ETH_P_IPV6))
 		verdict = parse_ipv6(&c, p);
 	else
-		return SLUICE_V_not_ip;
+		return proto_be == bpf_htons(ETH_P_ARP) ? parse_arp(&c, p) : SLUICE_V_not_ip;
 	if (verdict != V_NEXT || p->defect)
 		return verdict;
 
@@ -240,5 +282,7 @@ PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
 		parse_tcp(&c, p, p->ip_len - c.ip_header);
 	else if (p->tuple.proto == IPPROTO_UDP)
 		parse_udp(&c, p, p->ip_len - c.ip_header);
+	else if (p->tuple.proto == IPPROTO_ICMPV6)
+		return parse_icmp6(&c, p, data, p->ip_len - c.ip_header);
 	return V_NEXT;
 }

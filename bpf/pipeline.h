@@ -9,6 +9,7 @@
 #include "icmp.h"
 #include "interface.h"
 #include "limit.h"
+#include "neighbor.h"
 #include "parse.h"
 #include "pkt.h"
 #include "rewrite.h"
@@ -42,7 +43,11 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 
 	pkt_init(p);
 	STAGE(control_check(ctx, p));
-	STAGE(parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p));
+	verdict = parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p);
+	if (verdict == V_NEIGHBOR)
+		return neighbor(ctx, p, effects, ret_action);
+	if (verdict != V_NEXT)
+		return verdict;
 	STAGE(interface_check(ctx));
 	STAGE(service_find(p));
 	/* The flow is looked up while the limit's state is on its way from memory; what was found

@@ -10,6 +10,8 @@
 
 /* What a stage returns when the packet goes on to the next one. */
 #define V_NEXT SLUICE_V_none
+/* What parse() returns for ARP and neighbour discovery: neighbor.h has the verdict. */
+#define V_NEIGHBOR SLUICE_V_MAX
 
 #define PKT_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__

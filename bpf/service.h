@@ -26,11 +26,11 @@ _Static_assert(__builtin_offsetof(struct sluice_service, proto) ==
 			       __builtin_offsetof(struct sluice_service, port_be) + 4,
 	       "service_port compares them at once");
 
-/* Finds (daddr, port, proto) and keeps its word in p->svc_word. */
-static __always_inline struct sluice_service *service_probe(struct pkt *p, __be16 port_be,
-							    __u8 proto)
+/* The cell of (addr, port, proto); its word as it was when the cell matched in *ret_word. */
+static __always_inline struct sluice_service *
+service_lookup(const struct sluice_addr *addr, __be16 port_be, __u8 proto, __u64 *ret_word)
 {
-	__u64 hash = sluice_hash_service(&p->tuple.daddr, port_be, proto, config_key());
+	__u64 hash = sluice_hash_service(addr, port_be, proto, config_key());
 	__u32 port = service_port(port_be, proto);
 	int choice;
 
@@ -44,14 +44,20 @@ static __always_inline struct sluice_service *service_probe(struct pkt *p, __be1
 		if (!cell)
 			continue;
 		word = READ_WORD(cell->word);
-		if (word && cell->addr.d[1] == p->tuple.daddr.d[1] &&
-		    cell->addr.d[0] == p->tuple.daddr.d[0] &&
+		if (word && cell->addr.d[1] == addr->d[1] && cell->addr.d[0] == addr->d[0] &&
 		    *(const __u32 *)&cell->port_be == port) {
-			p->svc_word = word;
+			*ret_word = word;
 			return cell;
 		}
 	}
 	return NULL;
+}
+
+/* The same for the packet's destination, with the word in p->svc_word. */
+static __always_inline struct sluice_service *service_probe(struct pkt *p, __be16 port_be,
+							    __u8 proto)
+{
+	return service_lookup(&p->tuple.daddr, port_be, proto, &p->svc_word);
 }
 
 static __always_inline enum sluice_verdict service_find(struct pkt *p)

@@ -36,6 +36,8 @@
 
 /* ICMP errors that one CPU sends in a second of 2^30 ns. */
 #define SLUICE_ICMP_PER_S 1000
+/* ARP requests and neighbour solicitations that one CPU answers in a second of 2^30 ns. */
+#define SLUICE_NEIGHBOR_PER_S 1000
 
 /* A cell, a region or an index that user space frees may be used again after this time: every
  * packet that could have read the old word has left the program long before. */
@@ -59,6 +61,7 @@
 #define SLUICE_MAP_ICMP_GATE "icmp_gate"
 #define SLUICE_MAP_META "meta"
 #define SLUICE_MAP_CONTROL "control"
+#define SLUICE_MAP_NEIGHBOR_GATE "neighbor_gate"
 #define SLUICE_MAP_NOTES "notes"
 #define SLUICE_MAP_NAMES "names"
 #define SLUICE_MAP_EXPLAIN "explain"

@@ -37,6 +37,7 @@ enum sluice_mode {
 #define SLUICE_SVC_F_LOCAL (1ULL << 49)	       /* mode local: no slots */
 #define SLUICE_SVC_F_ADDRESS (1ULL << 50)      /* an address cell */
 #define SLUICE_SVC_F_PASS_UNKNOWN (1ULL << 51) /* address cell: unknown ports go to the stack */
+#define SLUICE_SVC_F_ARP (1ULL << 52)	       /* address cell: an active node answers ARP and ND */
 
 struct sluice_service {
 	__u64 word;
@@ -220,7 +221,7 @@ struct sluice_meta {
 
 _Static_assert(sizeof(struct sluice_meta) == 128, "meta");
 
-/* Per-CPU token gate in front of the event ring. */
+/* Per-CPU token gate, in front of the event ring and of answers to neighbours. */
 struct sluice_event_gate {
 	__u64 second; /* the second the count belongs to */
 	__u64 sent;

@@ -50,7 +50,9 @@ struct sluice_notes {
 	char version[32]; /* text, terminated */
 	struct sluice_bypass_note bypass_limits;
 	struct sluice_bypass_note bypass_lists;
-	__u8 pad[48];
+	__u32 route_table; /* where it may have left routes, for whoever cleans up; 0: nowhere */
+	__u32 route_protocol;
+	__u8 pad[40];
 };
 
 _Static_assert(sizeof(struct sluice_notes) == 256, "notes");

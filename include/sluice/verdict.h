@@ -9,7 +9,10 @@
 	X(none, PASS, "no verdict: never leaves the program")                                      \
 	X(forwarded, FORWARD, "sent to a member")                                                  \
 	X(expired, PASS, "the trial is over and was not confirmed: nothing is done any more")      \
-	X(not_ip, PASS, "neither IPv4 nor IPv6")                                                   \
+	X(neighbor_answered, ANSWER, "ARP or neighbour solicitation for a service, answered here") \
+	X(neighbor_limited, DROP, "the same, beyond the rate at which they are answered")          \
+	X(neighbor_passed, PASS, "other ARP or neighbour discovery: left to this host's stack")    \
+	X(not_ip, PASS, "neither IP nor ARP")                                                      \
 	X(other_host, PASS, "addressed to another host's MAC: seen by promiscuity or flooding")    \
 	X(not_service, PASS, "the destination is no service's address")                            \
 	X(local, PASS, "service in mode local: handed to this host's stack")                       \
@@ -26,7 +29,7 @@
 	X(no_member, DROP, "no member may serve: all weights are 0, or owner and runner-up dead")  \
 	X(no_nexthop, DROP, "the member's next hop is not resolved")                               \
 	X(too_big, DROP, "exceeds the path MTU to the member; its sender is told")                 \
-	X(no_headroom, DROP, "the driver leaves no room for the outer header")                     \
+	X(no_headroom, DROP, "the driver leaves no room for what must be added")                   \
 	X(bad_table, DROP, "a table index is out of range: pinned maps damaged")
 
 enum sluice_verdict {
@@ -40,6 +43,7 @@ enum sluice_action {
 	SLUICE_ACTION_PASS,
 	SLUICE_ACTION_DROP,
 	SLUICE_ACTION_FORWARD,
+	SLUICE_ACTION_ANSWER, /* sent back to where it came from */
 	SLUICE_ACTION_MAX
 };
 

@@ -43,7 +43,8 @@ static void check_invariants(const uint8_t *data, uint32_t len)
 	assert_int_equal(p.frame_len, len);
 	assert_true(p.tags <= SLUICE_VLAN_TAGS_MAX);
 	if (verdict != V_NEXT) {
-		assert_true(verdict == SLUICE_V_not_ip || verdict == SLUICE_V_not_service);
+		assert_true(verdict == SLUICE_V_not_ip || verdict == SLUICE_V_not_service ||
+			    verdict == V_NEIGHBOR);
 		return;
 	}
 	assert_true(p.l3_off == 14 + 4 * p.tags);

@@ -249,11 +249,36 @@ static void set_up_foreign_macs(void)
 	set_macs(SLUICE_INTERFACE_MARK(WORLD_IFINDEX + SLUICE_INTERFACES));
 }
 
+/* Who has V4? Tell CLIENT4. */
+#define ARP                                                                                        \
+	.dmac = "\xff\xff\xff\xff\xff\xff", .ethertype = 0x0806, .payload_len = 28,                \
+	.payload = "\0\1\x08\0\6\4\0\1" CLIENT_MAC "\xc6\x33\x64\x07\0\0\0\0\0\0\xc0\0\2\1"
+
+static void set_up_arp(void)
+{
+	set_up_macs();
+	world_address(world, V4, SLUICE_SVC_F_ARP);
+	world->control->flags = SLUICE_CONTROL_F_ACTIVE;
+	*world->clock_ns += 1ULL << 31; /* a fresh second for the gate */
+}
+
+static void set_up_arp_flood(void)
+{
+	struct world_run run;
+
+	set_up_arp();
+	for (int i = 0; i < SLUICE_NEIGHBOR_PER_S; i++)
+		world_run_packet(world, &(struct packet){ARP}, &run);
+	assert_int_equal(run.verdict, SLUICE_V_neighbor_answered);
+}
+
 #define EXT(...) .extensions = {__VA_ARGS__}
 
 static const struct row rows[] = {
 	/* Not for us. */
-	{"ARP", NULL, {.ethertype = 0x0806, .payload_len = 28}, SLUICE_V_not_ip},
+	{"ARP", NULL, {.ethertype = 0x0806, .payload_len = 28}, SLUICE_V_neighbor_passed},
+	{"ARP for a service", set_up_arp, {ARP}, SLUICE_V_neighbor_answered},
+	{"ARP for a service, too often", set_up_arp_flood, {ARP}, SLUICE_V_neighbor_limited},
 	{"unknown protocol", NULL, {.ethertype = 0x88cc, .payload_len = 46}, SLUICE_V_not_ip},
 	{"three tags",
 	 NULL,
@@ -481,15 +506,20 @@ static void check_row(const struct row *row)
 	frame_build(&frame, &row->packet);
 	world_run_explain(world, &frame, &explained);
 	world_run(world, &frame, &run);
+	/* A described packet takes nothing from the rate of answers, nor is it held to it. */
+	if (row->verdict == SLUICE_V_neighbor_limited)
+		explained.verdict = run.verdict, explained.action = run.action;
 	if (run.verdict != row->verdict)
 		fail_msg("%s: %s, expected %s", row->name, world_verdict_name(run.verdict),
 			 world_verdict_name(row->verdict));
 	if (explained.verdict != row->verdict || explained.action != run.action)
 		fail_msg("%s: explained as %s", row->name, world_verdict_name(explained.verdict));
 
-	expected = action_of(run.verdict) == SLUICE_ACTION_FORWARD ? XDP_TX
-		   : action_of(run.verdict) == SLUICE_ACTION_DROP  ? XDP_DROP
-								   : XDP_PASS;
+	expected = action_of(run.verdict) == SLUICE_ACTION_FORWARD ||
+				   action_of(run.verdict) == SLUICE_ACTION_ANSWER
+			   ? XDP_TX
+		   : action_of(run.verdict) == SLUICE_ACTION_DROP ? XDP_DROP
+								  : XDP_PASS;
 	if (run.action != expected)
 		fail_msg("%s: XDP action %d, expected %d", row->name, run.action, expected);
 	/* What is passed is passed untouched. */
