@@ -173,14 +173,16 @@ static void test_address_follows_its_services(void **state)
 	(void)state;
 	b.addr = a.addr;
 	a.is_unknown_port_passed = b.is_unknown_port_passed = true;
+	a.is_arp_answered = b.is_arp_answered = false;
 	assert_int_equal(placement_set(placement, &a), 0);
 	assert_int_equal(placement_set(placement, &b), 0);
 	assert_int_equal(look_up(&a.addr, 9, IPPROTO_TCP, &word), 0);
-	assert_true(word & SLUICE_SVC_F_PASS_UNKNOWN);
+	assert_true(word & SLUICE_SVC_F_PASS_UNKNOWN && !(word & SLUICE_SVC_F_ARP));
 	b.is_unknown_port_passed = false;
+	b.is_arp_answered = true;
 	assert_int_equal(placement_set(placement, &b), 0);
 	look_up(&a.addr, 9, IPPROTO_TCP, &word);
-	assert_true(word && !(word & SLUICE_SVC_F_PASS_UNKNOWN));
+	assert_true(word & SLUICE_SVC_F_ARP && !(word & SLUICE_SVC_F_PASS_UNKNOWN));
 	assert_int_equal(placement_delete(placement, &a), 0);
 	look_up(&a.addr, 9, IPPROTO_TCP, &word);
 	assert_true(word);

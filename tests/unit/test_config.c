@@ -57,6 +57,10 @@ static void test_defaults(void **state)
 	assert_string_equal(config->viewer_group, "");
 	assert_true(addr_equal(&config->outer_source4, &NONE));
 	assert_true(addr_equal(&config->outer_source6, &NONE));
+	assert_int_equal(config->announce, ANNOUNCE_NONE);
+	assert_false(config->is_standby_first || config->is_route_kept);
+	assert_int_equal(config->route_table, 201);
+	assert_int_equal(config->route_protocol, 201);
 	assert_int_equal(config->events_per_s, 100);
 	assert_int_equal(config->capacity.service_cells, SLUICE_SERVICE_CELLS_DEFAULT);
 	assert_int_equal(config->capacity.slots, SLUICE_SLOTS_DEFAULT);
@@ -76,7 +80,9 @@ static void test_every_root_key(void **state)
 		"instance: edge\n"
 		"interfaces: [eth0, eth1.7]\n"
 		"xdp: auto\n"
-		"announce: none\n"
+		"announce: route\n"
+		"node: {start: standby}\n"
+		"routes: {table: 1001, protocol: 99, stop: keep}\n"
 		"hash_seed: 00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF\n"
 		"metrics: {listen: '[2001:0db8::1]:9000'}\n"
 		"access: {admin: wheel, operator: _net, viewer: staff}\n"
@@ -91,6 +97,11 @@ static void test_every_root_key(void **state)
 	assert_string_equal(config->interfaces[1], "eth1.7");
 	assert_int_equal(config->interface_count, 2);
 	assert_int_equal(config->xdp_mode, XDP_ATTACH_AUTO);
+	assert_int_equal(config->announce, ANNOUNCE_ROUTE);
+	assert_true(config->is_standby_first);
+	assert_int_equal(config->route_table, 1001);
+	assert_int_equal(config->route_protocol, 99);
+	assert_true(config->is_route_kept);
 	assert_true(config->has_hash_seed);
 	for (size_t i = 0; i < sizeof(config->hash_seed); i++)
 		assert_int_equal(config->hash_seed[i], 0x11 * (i % 16));
@@ -109,6 +120,25 @@ static void test_every_root_key(void **state)
 	config = parsed(HEAD "services: {}\nmetrics: {listen: disabled}\nxdp: generic\n");
 	assert_string_equal(config->metrics_listen, "");
 	assert_int_equal(config->xdp_mode, XDP_ATTACH_GENERIC);
+	config_free(config);
+}
+
+/* The node's choice, a service's own, and a local address, for which the host itself answers. */
+static void test_announce(void **state)
+{
+	struct config *config = parsed(
+		HEAD "announce: arp\nservices:\n"
+		     "  a: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
+		     "  b: {listen: tcp 192.0.2.2:80, mode: l2, announce: route, members: []}\n"
+		     "  c: {listen: tcp 192.0.2.3:80, mode: l2, announce: none, members: []}\n"
+		     "  d: {listen: tcp 192.0.2.4:80, mode: local}\n"
+		     "  e: {listen: tcp 192.0.2.5:80, mode: local, announce: route}\n");
+	static const enum announce want[] = {ANNOUNCE_ARP, ANNOUNCE_ROUTE, ANNOUNCE_NONE,
+					     ANNOUNCE_NONE, ANNOUNCE_ROUTE};
+
+	(void)state;
+	for (size_t i = 0; i < config->service_count; i++)
+		assert_int_equal(config->services[i].announce, want[i]);
 	config_free(config);
 }
 
@@ -338,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_root_key),
+		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_service_with_members),
 		cmocka_unit_test(test_pools_inherit),
 		cmocka_unit_test(test_local_and_limits),

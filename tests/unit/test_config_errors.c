@@ -49,9 +49,20 @@ static void test_root(void **state)
 		{NONE "xdp: off\n", "4 invalid xdp\n"},
 		{NONE "xdp: [native]\n", "4 invalid xdp\n"},
 		{NONE "xdp: ~\n", "4 invalid xdp\n"},
-		{NONE "announce: arp\n", "4 unsupported announce\n"},
-		{NONE "announce: route\n", "4 unsupported announce\n"},
 		{NONE "announce: bgp\n", "4 invalid announce\n"},
+		{NONE "node: {start: master}\n", "4 invalid node.start\n"},
+		{NONE "node: active\n", "4 invalid node\n"},
+		{NONE "routes: {table: 0}\n", "4 invalid routes.table\n"},
+		{NONE "routes: {table: 254}\n", "0 invalid routes.table\n"},
+		{NONE "routes: {table: 4294967296}\n", "4 invalid routes.table\n"},
+		{NONE "routes: {protocol: 4}\n", "4 invalid routes.protocol\n"},
+		{NONE "routes: {protocol: 256}\n", "4 invalid routes.protocol\n"},
+		{NONE "routes: {stop: maybe}\n", "4 invalid routes.stop\n"},
+		{FULL "    announce: bgp\n", "8 invalid services.web.announce\n"},
+		{FULL "  dns: {listen: udp 192.0.2.10:53, mode: l2, announce: arp, members: []}\n",
+		 "8 conflict services.dns.announce\n"},
+		{HEAD "services: {w: {listen: tcp 192.0.2.1:1, mode: local, announce: arp}}\n",
+		 "3 invalid services.w.announce\n"},
 		{NONE "hash_seed: 1234\n", "4 invalid hash_seed\n"},
 		{NONE
 		 "hash_seed: g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
@@ -363,7 +374,7 @@ static void test_texts(void **state)
 	static const char YAML[] =
 		"version: 1\n"
 		"interface: [eth0]\n"
-		"announce: arp\n"
+		"announce: bgp\n"
 		"services:\n"
 		"  web:\n"
 		"    listen: tcp 192.0.2.10:80\n"
@@ -376,8 +387,7 @@ static void test_texts(void **state)
 		"1 invalid interfaces: is missing (interfaces that receive the traffic of the "
 		"services: a list of 1 to 16 interface names)\n"
 		"2 unknown_key interface: unknown key (did you mean interfaces?)\n"
-		"3 unsupported announce: arp comes with a later version: write none and route the "
-		"service addresses to this host ()\n"
+		"3 invalid announce: \"bgp\" must be one of arp, route, none ()\n"
 		"5 not_found services.web.limits: there is no limit per-cleint (did you mean "
 		"per-client?)\n"
 		"8 invalid services.web.members[1].weight: \"70000\" must be a number, 0 to 65535 "

@@ -27,6 +27,8 @@ static void read_root(struct config_reader *r)
 	size_t mark;
 
 	config_schema_defaults(CONFIG_SECTION_ROOT, config);
+	config_schema_defaults(CONFIG_SECTION_NODE, config);
+	config_schema_defaults(CONFIG_SECTION_ROUTES, config);
 	config_schema_defaults(CONFIG_SECTION_METRICS, config);
 	config_schema_defaults(CONFIG_SECTION_CAPACITY, &config->capacity);
 	if (!config_read_section(r, CONFIG_SECTION_ROOT, root, root, config))

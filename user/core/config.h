@@ -24,6 +24,13 @@ enum xdp_attach_mode {
 	XDP_ATTACH_AUTO,
 	XDP_ATTACH_MODE_MAX
 };
+/* Who makes a service's address reachable. */
+enum announce {
+	ANNOUNCE_NONE,	/* somebody else */
+	ANNOUNCE_ARP,	/* the packet path answers ARP and neighbour solicitations */
+	ANNOUNCE_ROUTE, /* a route in a table of our own, which routing daemons learn */
+	ANNOUNCE_MAX
+};
 enum check_type { CHECK_NONE, CHECK_TCP, CHECK_TYPE_MAX };
 
 struct check_config {
@@ -62,6 +69,7 @@ struct service_config {
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	enum sluice_mode mode;
 	bool is_unknown_port_passed; /* must agree for all services on one address */
+	enum announce announce;	     /* so must this; the node's without one of its own */
 	uint32_t slots;		     /* 0: chosen; else a power of two, 4096..2^20 */
 	struct pool_config *pools;   /* none in mode local */
 	size_t pool_count;
@@ -94,6 +102,11 @@ struct config {
 	char *interfaces[CONFIG_INTERFACES_MAX];
 	size_t interface_count;
 	enum xdp_attach_mode xdp_mode; /* native */
+	enum announce announce;	       /* none */
+	bool is_standby_first;	       /* the role of a node that starts cold: `node.start` */
+	uint32_t route_table;	       /* 201 */
+	uint32_t route_protocol;       /* 201 */
+	bool is_route_kept;	       /* when the daemon stops: `routes.stop` */
 	bool has_hash_seed;
 	uint8_t hash_seed[32];			  /* 64 hex digits */
 	char metrics_listen[64];		  /* "127.0.0.1:9464"; "" is disabled */

@@ -39,6 +39,51 @@ static size_t enter_service(struct config_reader *r, const struct service_config
 	return mark;
 }
 
+static const char *announce_name(enum announce announce)
+{
+	static const char *const names[ANNOUNCE_MAX] = {"none", "arp", "route"};
+
+	return names[announce];
+}
+
+static void check_announce(struct config_reader *r, const struct service_config *first,
+			   const struct service_config *service)
+{
+	char address[ADDR_TEXT_MAX];
+	size_t mark;
+
+	if (first->announce == service->announce)
+		return;
+	mark = enter_service(r, service);
+	config_enter(r, "announce");
+	err_hint(config_fail_line(r, service->line, ERR_CONFLICT,
+				  "is %s here, but %s for service %s on the same address %s",
+				  announce_name(service->announce), announce_name(first->announce),
+				  first->name, addr_format(&service->addr, address)),
+		 "an address is announced in one way: write the same for both");
+	config_leave(r, mark);
+}
+
+/* The routes are for others to learn, not for this host to follow. */
+static void check_routes(struct config_reader *r)
+{
+	enum { FIRST = 253, LAST = 255 }; /* rtnetlink(7) */
+	static const char *const names[] = {"default", "main", "local"};
+	uint32_t table = r->config->route_table;
+	size_t mark;
+
+	if (table < FIRST || table > LAST)
+		return;
+	mark = config_enter(r, "routes");
+	config_enter(r, "table");
+	err_hint(config_fail_line(r, 0, ERR_INVALID,
+				  "%u is the table %s, which this host routes by", table,
+				  names[table - FIRST]),
+		 "a blackhole there would take effect: use a table that no rule points at, such as "
+		 "201");
+	config_leave(r, mark);
+}
+
 /* Two services on one address. */
 static void check_neighbours(struct config_reader *r, const struct service_config *first,
 			     const struct service_config *service)
@@ -70,6 +115,8 @@ static void check_neighbours(struct config_reader *r, const struct service_confi
 			"it applies to the whole address: write the same for both");
 	}
 	config_leave(r, mark);
+	if (!is_mixed)
+		check_announce(r, first, service);
 	if (first->proto != service->proto || first->port != service->port)
 		return;
 	mark = enter_service(r, service);
@@ -325,5 +372,6 @@ void config_check_services(struct config_reader *r)
 		check_members(r, &r->config->services[i], sorted, count);
 	}
 	check_limit_names(r);
+	check_routes(r);
 	check_capacity(r);
 }

@@ -18,9 +18,21 @@ static const struct config_word XDP_WORDS[] = {
 };
 
 static const struct config_word ANNOUNCE_WORDS[] = {
-	{"none", 0, NULL},
-	{"arp", 0, LATER ": write none and route the service addresses to this host"},
-	{"route", 0, LATER ": write none and route the service addresses to this host"},
+	{"arp", ANNOUNCE_ARP, NULL},
+	{"route", ANNOUNCE_ROUTE, NULL},
+	{"none", ANNOUNCE_NONE, NULL},
+	{},
+};
+
+static const struct config_word START_WORDS[] = {
+	{"active", false, NULL},
+	{"standby", true, NULL},
+	{},
+};
+
+static const struct config_word STOP_WORDS[] = {
+	{"withdraw", false, NULL},
+	{"keep", true, NULL},
 	{},
 };
 
@@ -95,8 +107,13 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = "interfaces that receive the traffic of the services"},
 	{CONFIG_SECTION_ROOT, "xdp", CONFIG_TYPE_WORD, AT(config, xdp_mode), .fallback = "native",
 	 .words = XDP_WORDS, .help = "how the program attaches"},
-	{CONFIG_SECTION_ROOT, "announce", CONFIG_TYPE_WORD, .fallback = "none",
-	 .words = ANNOUNCE_WORDS, .help = "who makes service addresses reachable"},
+	{CONFIG_SECTION_ROOT, "announce", CONFIG_TYPE_WORD, AT(config, announce),
+	 .fallback = "none", .words = ANNOUNCE_WORDS,
+	 .help = "who makes service addresses reachable"},
+	{CONFIG_SECTION_ROOT, "node", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_NODE,
+	 .help = "this node's role among others"},
+	{CONFIG_SECTION_ROOT, "routes", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_ROUTES,
+	 .help = "where announce: route puts its routes"},
 	{CONFIG_SECTION_ROOT, "hash_seed", CONFIG_TYPE_SEED, AT(config, hash_seed),
 	 .help = "secret of the hashes; equal on balancers that must agree"},
 	{CONFIG_SECTION_ROOT, "metrics", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_METRICS,
@@ -117,6 +134,16 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = LATER ", with host-wide rules; nothing but traffic to services is touched now: "
 		       "remove the key"},
 	{CONFIG_SECTION_ROOT, "lists", CONFIG_TYPE_REFUSED, .help = LATER ": remove the key"},
+
+	{CONFIG_SECTION_NODE, "start", CONFIG_TYPE_WORD, AT(config, is_standby_first),
+	 .fallback = "active", .words = START_WORDS, .help = "its role when it starts cold"},
+
+	{CONFIG_SECTION_ROUTES, "table", CONFIG_TYPE_NUMBER, AT(config, route_table), .min = 1,
+	 .max = UINT32_MAX, .fallback = "201", .help = "routing table; no rule may point at it"},
+	{CONFIG_SECTION_ROUTES, "protocol", CONFIG_TYPE_NUMBER, AT(config, route_protocol),
+	 .min = 5, .max = 255, .fallback = "201", .help = "marks the routes as this instance's"},
+	{CONFIG_SECTION_ROUTES, "stop", CONFIG_TYPE_WORD, AT(config, is_route_kept),
+	 .fallback = "withdraw", .words = STOP_WORDS, .help = "routes when the daemon stops"},
 
 	{CONFIG_SECTION_METRICS, "listen", CONFIG_TYPE_METRICS_LISTEN, AT(config, metrics_listen),
 	 .fallback = "127.0.0.1:9464", .help = "where the metrics are served over HTTP"},
@@ -152,6 +179,8 @@ const struct config_field CONFIG_FIELDS[] = {
 	{CONFIG_SECTION_SERVICE, "unknown_port", CONFIG_TYPE_WORD,
 	 AT(service_config, is_unknown_port_passed), .fallback = "drop",
 	 .words = UNKNOWN_PORT_WORDS, .help = "packets to this address that no service wants"},
+	{CONFIG_SECTION_SERVICE, "announce", CONFIG_TYPE_WORD, AT(service_config, announce),
+	 .words = ANNOUNCE_WORDS, .help = "instead of the node's"},
 	{CONFIG_SECTION_SERVICE, "slots", CONFIG_TYPE_NUMBER, AT(service_config, slots),
 	 .min = 1U << SLUICE_SLOTS_LOG2_MIN, .max = 1U << SLUICE_SLOTS_LOG2_MAX,
 	 .flags = CONFIG_POWER_OF_TWO, .help = "size of its table; chosen by member count without"},

@@ -213,6 +213,26 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 	}
 }
 
+/* The node's choice holds for services without one; of a local address the stack answers ARP. */
+static void read_announce(struct config_reader *r, yaml_node_t *value,
+			  struct service_config *service)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (!config_find(r, value, "announce", &key))
+		service->announce = r->config->announce;
+	if (service->mode != SLUICE_MODE_LOCAL || service->announce != ANNOUNCE_ARP)
+		return;
+	service->announce = ANNOUNCE_NONE;
+	if (!key)
+		return;
+	mark = config_enter(r, "announce");
+	err_hint(config_fail(r, key, ERR_INVALID, "arp is not for a service in mode local"),
+		 "its address is this host's own, which answers for it: remove the key");
+	config_leave(r, mark);
+}
+
 void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
 			 yaml_node_t *value, void *user)
 {
@@ -228,6 +248,7 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 	/* The other ports of a local address are this host's own: SSH must not end there. */
 	if (service->mode == SLUICE_MODE_LOCAL && !config_find(r, value, "unknown_port", NULL))
 		service->is_unknown_port_passed = true;
+	read_announce(r, value, service);
 	config_schema_defaults(CONFIG_SECTION_CHECK, &context.check);
 	if (service->proto == IPPROTO_UDP)
 		context.check.type = CHECK_NONE;

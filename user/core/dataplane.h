@@ -30,6 +30,7 @@ struct dp_service {
 	uint8_t proto;
 	bool is_local;
 	bool is_unknown_port_passed;
+	bool is_arp_answered;
 	uint32_t slots_base;
 	uint32_t slots_log2;
 	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];

@@ -23,6 +23,8 @@
 	X(member_nexthop)                                                                          \
 	X(limit_changed)                                                                           \
 	X(attached)                                                                                \
+	X(node_role)                                                                               \
+	X(routes_changed)                                                                          \
 	X(detached)                                                                                \
 	X(table_applied)
 

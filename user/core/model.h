@@ -74,6 +74,7 @@ struct model_service {
 	uint8_t proto;
 	enum sluice_mode mode;
 	bool is_unknown_port_passed;
+	enum announce announce;
 	uint32_t slots; /* configured, 0: chosen */
 	struct model_pool *pools;
 	size_t pool_count;

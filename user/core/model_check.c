@@ -204,6 +204,14 @@ static void check_listens(struct apply *apply, const struct located *services)
 			e = service_error(apply, ERR_INVALID, b, "unknown_port", text);
 			err_hint(e, "it is a property of the address: write the same in both");
 		}
+		if (addr_equal(&a->addr, &b->addr) && a->announce != b->announce) {
+			struct err *e;
+
+			snprintf(text, sizeof(text),
+				 "announce differs from service %s on the same address", a->name);
+			e = service_error(apply, ERR_INVALID, b, "announce", text);
+			err_hint(e, "an address is announced in one way: write the same in both");
+		}
 	}
 }
 

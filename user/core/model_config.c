@@ -150,6 +150,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		.proto = config->proto,
 		.mode = config->mode,
 		.is_unknown_port_passed = config->is_unknown_port_passed,
+		.announce = config->announce,
 		.slots = config->slots,
 		.is_dirty = true,
 		.is_panicked = old && old->is_panicked,
@@ -161,6 +162,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
 	if (old && (old->mode != service.mode || old->slots != service.slots ||
 		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
+		    old->announce != service.announce ||
 		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0))
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
 			    "changed in the file");

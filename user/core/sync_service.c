@@ -46,6 +46,7 @@ void sync_service_desired(const struct sync_service *service, const struct model
 		.proto = model->proto,
 		.is_local = model->mode == SLUICE_MODE_LOCAL,
 		.is_unknown_port_passed = model->is_unknown_port_passed,
+		.is_arp_answered = model->announce == ANNOUNCE_ARP,
 	};
 	if (!ret_desired->is_local) {
 		ret_desired->slots_base = service->base;
@@ -60,7 +61,8 @@ static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
 	return a->id == b->id && addr_equal(&a->addr, &b->addr) && a->port == b->port &&
 	       a->proto == b->proto && a->is_local == b->is_local &&
 	       a->is_unknown_port_passed == b->is_unknown_port_passed &&
-	       a->slots_base == b->slots_base && a->slots_log2 == b->slots_log2 &&
+	       a->is_arp_answered == b->is_arp_answered && a->slots_base == b->slots_base &&
+	       a->slots_log2 == b->slots_log2 &&
 	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0;
 }
 

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+#include <sluice/node_types.h>
+
 #include "base/util.h"
 #include "dataplane/ours.h"
 #include "dataplane/pins.h"
@@ -49,6 +52,21 @@ static int detach_all(const char *dir, char *names, size_t size, struct err *e)
 	return ret;
 }
 
+/* Traffic goes elsewhere before nobody forwards it any more. Only this layout's notes are known. */
+static int withdraw_routes(const char *dir, struct err *e)
+{
+	AUTO_CLOSE int fd = pins_open(dir, SLUICE_MAP_NOTES);
+	struct routes_place place;
+	struct routes_result result;
+	struct sluice_notes notes;
+	uint32_t zero = 0;
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &notes) || !notes.route_table)
+		return 0;
+	place = (struct routes_place){notes.route_table, notes.route_protocol};
+	return routes_set(&place, NULL, 0, &result, e);
+}
+
 /* Pins go only after every interface was detached: without them nobody could tell whose program
  * still runs. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e)
@@ -63,6 +81,8 @@ int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e
 		ret = pins_path(instance, abi, dir, sizeof(dir), e);
 		if (!ret && access(dir, F_OK))
 			continue;
+		if (!ret && abi == SLUICE_ABI)
+			ret = withdraw_routes(dir, e);
 		if (!ret)
 			ret = detach_all(dir, names, size, e);
 		if (ret)

@@ -16,6 +16,7 @@
 #include "core/config.h"
 #include "core/dataplane.h"
 #include "core/where.h"
+#include "dataplane/routes.h"
 
 struct dp_bpf;
 
@@ -25,6 +26,7 @@ struct dp_bpf_options {
 	bool has_key; /* from `hash_seed`; else random when maps are created */
 	struct sluice_hash_key key;
 	uint32_t events_per_s;
+	bool is_standby;  /* the role of new maps; adopted ones have theirs */
 	bool is_unpinned; /* tests: no pins, no adoption */
 };
 
@@ -67,12 +69,23 @@ int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode
 int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e);
 /* Interfaces of this network namespace that run our program. Returns the count. */
 size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachments, size_t max);
-/* Without a daemon: detaches every program of the instance in this namespace and removes its pins.
+/* Without a daemon: withdraws the instance's routes, detaches every program of it in this namespace
+ * and removes its pins.
  * Interfaces are appended to names, comma separated. Nothing there: 0 and an empty text. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e);
 
 /* Reads the MAC addresses of attached interfaces and their masters again: call once a second. */
 void dp_bpf_refresh_macs(struct dp_bpf *dp);
+
+/* The node's role, pinned: an active one answers ARP and ND. */
+bool dp_bpf_is_active(const struct dp_bpf *dp);
+void dp_bpf_set_active(struct dp_bpf *dp, bool is_active);
+/* Says on all attached interfaces and their VLAN devices that these addresses are here. fd: of
+ * gratuitous_open(), or negative. Returns the number of frames sent. */
+size_t dp_bpf_announce(struct dp_bpf *dp, int fd, const struct sluice_addr *addrs, size_t count);
+/* Where routes of ours may be, pinned, so that a cleanup without a daemon finds them. */
+void dp_bpf_note_routes(struct dp_bpf *dp, const struct routes_place *place);
+void dp_bpf_noted_routes(const struct dp_bpf *dp, struct routes_place *ret_place);
 
 /* Lets the program redirect to an interface (devmap). */
 int dp_bpf_tx_port_add(struct dp_bpf *dp, uint32_t ifindex, struct err *e);

@@ -282,6 +282,7 @@ static void adopt_service(const struct sluice_service *cell, struct dp_adopted *
 	service->proto = cell->proto;
 	service->is_local = cell->word & SLUICE_SVC_F_LOCAL;
 	service->is_unknown_port_passed = address && address->word & SLUICE_SVC_F_PASS_UNKNOWN;
+	service->is_arp_answered = address && address->word & SLUICE_SVC_F_ARP;
 	service->slots_base = (uint32_t)SLUICE_SVC_BASE(cell->word);
 	service->slots_log2 = (uint32_t)SLUICE_SVC_LOG2(cell->word);
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)

@@ -339,8 +339,10 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 		ret = dp_maps_open(dp, e);
 	if (ret)
 		return ret;
-	if (!dp->is_adopted)
+	if (!dp->is_adopted) {
 		*dp->maps.meta = meta;
+		dp_bpf_set_active(dp, !options->is_standby);
+	}
 	dp->placement = placement_new(dp->maps.services, dp->maps.capacity.service_cells,
 				      &dp->maps.meta->key);
 	if (dp_stats_open(dp))

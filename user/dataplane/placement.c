@@ -66,7 +66,9 @@ static uint64_t address_word(const struct dp_service *service)
 {
 	uint64_t word = SLUICE_SVC_F_USED | SLUICE_SVC_F_ADDRESS;
 
-	return service->is_unknown_port_passed ? word | SLUICE_SVC_F_PASS_UNKNOWN : word;
+	if (service->is_unknown_port_passed)
+		word |= SLUICE_SVC_F_PASS_UNKNOWN;
+	return service->is_arp_answered ? word | SLUICE_SVC_F_ARP : word;
 }
 
 static uint64_t limits_word(const struct dp_service *service)
