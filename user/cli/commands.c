@@ -109,6 +109,7 @@ const struct command_group command_groups[] = {
 	{"pool", "pools: named sets of members of a service"},
 	{"member", "members: backends in a pool, their weight, health and maintenance"},
 	{"limit", "limits: rates that each source may use"},
+	{"node", "this node: active, or on standby for another one"},
 };
 const size_t command_group_count = ARRAY_SIZE(command_groups);
 
@@ -200,11 +201,30 @@ const struct command commands[] = {
 	 "port "
 	 "has brackets. Exit status 1 when the packet would be dropped.",
 	 run_where},
+	{"node show",
+	 {ARG_NONE},
+	 0,
+	 "this node's role, and what it announces",
+	 NULL,
+	 run_node_show},
+	{"node active",
+	 {ARG_NONE},
+	 0,
+	 "answer ARP and ND for services, install their routes",
+	 "Gratuitous ARP and neighbour advertisements are sent, so that neighbours come here. Does "
+	 "nothing when the node is active already. For scripts that keepalived calls.",
+	 run_node_active},
+	{"node standby",
+	 {ARG_NONE},
+	 0,
+	 "answer no ARP or ND, withdraw routes",
+	 "Packets that still arrive are balanced. The role outlives the daemon, but not a detach.",
+	 run_node_standby},
 	{"stats",
 	 {ARG_NONE},
 	 OPTION(VERBOSE),
 	 "packets by verdict since the maps were made",
-	 "Every packet received was forwarded, passed or dropped for one of these reasons. "
+	 "Every packet received was forwarded, answered, passed or dropped, for a reason. "
 	 "Verdicts "
 	 "without packets are shown with --verbose.",
 	 run_stats},

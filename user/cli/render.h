@@ -35,3 +35,7 @@ const char *render_endpoint(const json_t *member, char *buffer, size_t size);
 void render_field(const struct view *view, const char *label, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *render_state_colour(const char *state);
+
+/* "ARP and ND answered for 2 addresses, routes 1 of 2 in table 201"; "" when nothing is announced.
+ * node has the role, announce the rest. */
+void render_announce(const json_t *node, const json_t *announce, char *buffer, size_t size);

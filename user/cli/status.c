@@ -84,6 +84,38 @@ static void interface_text(const json_t *interface, char *buffer, size_t size)
 		 text_duration(field_count(interface, "attached_s"), ago));
 }
 
+void render_announce(const json_t *node, const json_t *announce, char *buffer, size_t size)
+{
+	bool is_active = strcmp(field_text(node, "role", ""), "active") == 0;
+	unsigned long long arp = field_count(announce, "arp");
+	unsigned long long routes = field_count(announce, "routes");
+	int used = 0;
+
+	buffer[0] = '\0';
+	if (arp > 0)
+		used = snprintf(buffer, size, "ARP and ND %s for %llu address%s",
+				is_active ? "answered" : "not answered", arp, arp == 1 ? "" : "es");
+	if (routes > 0)
+		snprintf(buffer + used, size - (size_t)used, "%sroutes %llu of %llu in table %llu",
+			 arp > 0 ? ", " : "",
+			 (unsigned long long)field_count(announce, "routes_installed"), routes,
+			 (unsigned long long)field_count(announce, "table"));
+}
+
+/* Nothing to say where nothing is announced, unless the node keeps out of the way. */
+static void render_role(const struct view *view, const json_t *status, int width)
+{
+	const json_t *node = json_object_get(status, "node");
+	const char *role = field_text(node, "role", "active");
+	char text[200], line[256];
+
+	render_announce(node, json_object_get(status, "announce"), text, sizeof(text));
+	if (text[0] == '\0' && strcmp(role, "active") == 0)
+		return;
+	snprintf(line, sizeof(line), "%s%s%s", role, text[0] != '\0' ? ": " : "", text);
+	node_line(view, width, "role", line);
+}
+
 static void node_text(const struct view *view, const json_t *node, char *buffer, size_t size)
 {
 	const char *instance = field_text(node, "instance", "default");
@@ -123,6 +155,7 @@ static void render_node(const struct view *view, const json_t *status)
 		 text_pps(field_rate(status, "passed_pps"), pass),
 		 text_pps(field_rate(status, "dropped_pps"), drop));
 	node_line(view, width, "traffic", text);
+	render_role(view, status, width);
 }
 
 static void render_drops(const struct view *view, const json_t *status)

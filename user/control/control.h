@@ -35,6 +35,14 @@ struct control_node {
 	char not_ready[160];	/* why */
 	char last_refusal[320]; /* of a reload, "" when the running configuration is the file's */
 	uint64_t events_suppressed;
+	bool is_active; /* answers ARP and ND, has routes */
+	struct {
+		size_t arp;    /* addresses that are announced so */
+		size_t routes; /* addresses that are announced so, and those in place */
+		size_t routes_installed;
+		uint32_t table, protocol;
+		char failure[240]; /* why a route is missing, "" */
+	} announce;
 };
 
 struct control_check {
@@ -58,6 +66,8 @@ struct control_host {
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
 		     struct errs *errors);
 	int (*reload)(void *arg, bool is_forced, bool *ret_changed, struct errs *errors);
+	/* Makes the node active or standby, with all that follows. *ret_changed: it was not. */
+	void (*set_role)(void *arg, bool is_active, bool *ret_changed);
 	/* Detaches, removes the pins, and ends the daemon once the answer is out. names: comma
 	 * separated. */
 	int (*detach)(void *arg, char *names, size_t size, struct err *e);

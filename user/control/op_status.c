@@ -162,6 +162,12 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		      "the last reload was refused, the configuration before it is running");
 		add_why(diagnosis, "reload refused: %s", node->last_refusal);
 	}
+	if (node->announce.failure[0]) {
+		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl node show",
+		      "%zu of %zu routes in table %u", node->announce.routes_installed,
+		      node->announce.routes, node->announce.table);
+		add_why(diagnosis, "%s", node->announce.failure);
+	}
 	if (diagnosis->left_out) {
 		char text[64];
 
@@ -174,10 +180,10 @@ static void diagnose(const struct control_host *host, const struct control_node 
 
 static json_t *view_node(const struct control_host *host, const struct control_node *node)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "name", node->name, "version",
-			 node->version, "instance", node->instance, "uptime_s",
-			 (json_int_t)node->uptime_s, "revision",
-			 (json_int_t)model_revision(host->model), "loaded_at_s",
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "name", node->name, "role",
+			 node->is_active ? "active" : "standby", "version", node->version,
+			 "instance", node->instance, "uptime_s", (json_int_t)node->uptime_s,
+			 "revision", (json_int_t)model_revision(host->model), "loaded_at_s",
 			 (json_int_t)node->loaded_at_s, "runtime_changes",
 			 model_has_runtime_changes(host->model));
 }
@@ -244,12 +250,12 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	diagnose(host, &node, &diagnosis);
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
-	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
-			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
-			 diagnosis.why, "next",
-			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
-			 view_node(host, &node), "interfaces", view_interfaces(host), "rates",
-			 view_rates(host), "dropped", view_dropped(host));
+	head = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state", names[diagnosis.severity],
+		"summary", diagnosis.summary, "why", diagnosis.why, "next",
+		diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+		view_node(host, &node), "announce", view_announce(&node), "interfaces",
+		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host));
 	out = open_memstream(&reply->text, &reply->text_length);
 	if (!out || !head)
 		abort();
@@ -263,7 +269,7 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 
 int op_stats(const struct request *request, struct reply *reply, struct errs *errors)
 {
-	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
+	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward", "answer"};
 	static const struct {
 		const char *name, *help;
 		enum sluice_action action;

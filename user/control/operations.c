@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char *const words_admin[] = {"ready", "maint", NULL};
+static const char *const words_role[] = {"active", "standby", NULL};
 static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
 
 static const struct field fields_member[] = {
@@ -17,6 +18,11 @@ static const struct field fields_weight[] = {
 };
 static const struct field fields_admin[] = {
 	{"admin", FIELD_WORD, true, 0, 0, words_admin, "ready serves, maint takes out at once"},
+	{0},
+};
+static const struct field fields_role[] = {
+	{"role", FIELD_WORD, true, 0, 0, words_role,
+	 "active answers ARP and has routes, standby does not"},
 	{0},
 };
 static const struct field fields_mode[] = {
@@ -52,6 +58,9 @@ const struct operation operations[] = {
 	GET("/v1/version", op_version, "Version of the daemon, the API and the map layout."),
 	GET("/v1/ready", op_ready, "Are tables loaded and the program attached?"),
 	GET("/v1/status", op_status, "State of the node, in words and in numbers."),
+	GET("/v1/node", op_node_show, "The node's role, and what it announces."),
+	{"PUT", "/v1/node/role", ROLE_OPERATOR, BODY_JSON, fields_role, op_node_role,
+	 "Makes the node active, or takes it out of the way of another one."},
 	GET("/v1/services", op_service_list, "All services with their pools and members."),
 	GET(SERVICE, op_service_show, "One service."),
 	GET(SERVICE "/pools", op_pool_list, "The pools of a service."),

@@ -68,6 +68,9 @@ int op_operations(const struct request *request, struct reply *reply, struct err
 int op_openapi(const struct request *request, struct reply *reply, struct errs *errors);
 int op_metrics(const struct request *request, struct reply *reply, struct errs *errors);
 
+int op_node_show(const struct request *request, struct reply *reply, struct errs *errors);
+int op_node_role(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_status(const struct request *request, struct reply *reply, struct errs *errors);
 int op_stats(const struct request *request, struct reply *reply, struct errs *errors);
 int op_events(const struct request *request, struct reply *reply, struct errs *errors);

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 
+static const char *const announce_names[ANNOUNCE_MAX] = {"none", "arp", "route"};
 static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
 static const char *const admin_names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
 static const char *const health_names[HEALTH_STATE_MAX] = {"unknown", "up", "down"};
@@ -197,9 +198,19 @@ json_t *view_service(const struct control_host *host, const struct model_service
 			   (int)tally.weight_percent, "table", log2 ? table : "", "slots",
 			   log2 ? 1 << log2 : 0);
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
+	json_object_set_new(object, "announce", json_string(announce_names[service->announce]));
 	json_object_set_new(object, "limits", view_limit_names(host, service));
 	json_object_set_new(object, "pools", pools);
 	return object;
+}
+
+json_t *view_announce(const struct control_node *node)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "arp", (json_int_t)node->announce.arp,
+			 "routes", (json_int_t)node->announce.routes, "routes_installed",
+			 (json_int_t)node->announce.routes_installed, "table",
+			 (json_int_t)node->announce.table, "protocol",
+			 (json_int_t)node->announce.protocol, "failure", node->announce.failure);
 }
 
 json_t *view_event(const struct event *event)

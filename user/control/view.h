@@ -28,6 +28,7 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member);
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
+json_t *view_announce(const struct control_node *node);
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */
 json_t *view_dropped(const struct control_host *host);

@@ -29,6 +29,22 @@ static void fill_not_ready(const struct daemon *daemon, char *text, size_t size)
 		snprintf(text, size, "starting: building tables, not attached yet");
 }
 
+static void describe_announcing(const struct daemon *daemon, struct control_node *node)
+{
+	struct announce_state state;
+
+	if (daemon->is_detached)
+		return;
+	announce_describe(daemon->announcer, &state);
+	node->is_active = dp_bpf_is_active(daemon->dp);
+	node->announce.arp = state.arp;
+	node->announce.routes = state.routes;
+	node->announce.routes_installed = state.routes_installed;
+	node->announce.table = daemon->config->route_table;
+	node->announce.protocol = daemon->config->route_protocol;
+	util_copy(node->announce.failure, sizeof(node->announce.failure), state.failure);
+}
+
 static void node(void *arg, struct control_node *ret_node)
 {
 	struct daemon *daemon = arg;
@@ -42,6 +58,7 @@ static void node(void *arg, struct control_node *ret_node)
 	ret_node->is_ready = daemon->is_ready;
 	if (!daemon->is_ready)
 		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
+	describe_announcing(daemon, ret_node);
 	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
 	if (!daemon->is_detached)
 		ret_node->events_suppressed = dp_bpf_events_suppressed(daemon->dp);
@@ -97,6 +114,25 @@ static int check(void *arg, const char *yaml, size_t length, struct control_chec
 static int reload(void *arg, bool is_forced, bool *ret_changed, struct errs *errors)
 {
 	return reload_run(arg, is_forced, ret_changed, errors);
+}
+
+/* Gratuitous frames and routes follow before the answer is given. */
+static void set_role(void *arg, bool is_active, bool *ret_changed)
+{
+	struct event event = {.type = EVENT_node_role};
+	struct daemon *daemon = arg;
+
+	*ret_changed = !daemon->is_detached && dp_bpf_is_active(daemon->dp) != is_active;
+	if (!*ret_changed)
+		return;
+	dp_bpf_set_active(daemon->dp, is_active);
+	util_copy(event.text, sizeof(event.text),
+		  is_active ? "active: answers ARP and ND for announced addresses, has routes"
+			    : "standby: answers no ARP or ND, withdraws its routes");
+	event_log_add(daemon->events, &event);
+	if (daemon->is_ready)
+		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
+			     clock_now_ms());
 }
 
 static void on_linger_closed(uv_handle_t *handle)
@@ -175,9 +211,16 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 		.checks = checks,
 		.arg = daemon,
 	};
+	struct announce_state announced;
 	size_t i;
 
 	refresh(daemon);
+	announce_describe(daemon->announcer, &announced);
+	source.is_active = !daemon->is_detached && dp_bpf_is_active(daemon->dp);
+	source.arp_addresses = announced.arp;
+	source.route_addresses = announced.routes;
+	source.routes_installed = announced.routes_installed;
+	source.gratuitous_sent = announced.frames_sent;
 	for (i = 0; i < source.interface_count; i++) {
 		util_copy(shown[i].name, sizeof(shown[i].name), attached[i].name);
 		shown[i].is_generic = attached[i].is_generic;
@@ -200,6 +243,7 @@ struct control_host api_host(struct daemon *daemon)
 		.apply = apply,
 		.check = check,
 		.reload = reload,
+		.set_role = set_role,
 		.detach = detach,
 		.where = where,
 		.tokens = tokens,

@@ -50,6 +50,7 @@ static void announce(struct daemon *daemon, const struct dp_attachment *attachme
 		  attachment->interface);
 	daemon->attached[place].since_s = clock_wall_s();
 
+	announce_again(daemon->announcer);
 	add_event(daemon, EVENT_attached, "%s: %s XDP%s", attachment->interface, mode,
 		  attachment->is_adopted ? ", program replaced in place" : "");
 	log_info("attach", "%s %s: %s XDP driver=%s program=%u%s", attachment->interface,

@@ -9,6 +9,7 @@
 #include "control/control.h"
 #include "core/stats.h"
 #include "core/sync.h"
+#include "daemon/announce.h"
 #include "daemon/http_poll.h"
 #include "daemon/nexthops.h"
 #include "dataplane/dp_bpf.h"
@@ -57,6 +58,7 @@ struct daemon {
 	struct stats *stats;
 	struct nexthops *nexthops;
 	struct health *health;
+	struct announcer *announcer;
 	struct control *control;
 	struct http_poll *control_poll;
 	struct listener *listener;

@@ -236,6 +236,9 @@ static void on_prepare(uv_prepare_t *prepare)
 	complain(daemon, &errors);
 	errs_done(&errors);
 	start_jobs(daemon);
+	if (daemon->is_ready && !daemon->is_stopping)
+		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
+			     clock_now_ms());
 }
 
 /* ---- time, descriptors, signals ------------------------------------------------------------ */

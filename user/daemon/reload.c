@@ -63,6 +63,7 @@ int reload_check_host(struct daemon *daemon, const struct config *config, struct
 		}
 		e->line = service->line;
 	}
+	announce_check(daemon->announcer, config, errors);
 	return errors->count > before ? -EINVAL : 0;
 }
 

@@ -66,6 +66,7 @@ static int take_rights(struct daemon *daemon)
 	if (daemon->lock_fd < 0)
 		return fail(daemon, &e);
 	privileges_raise_files();
+	daemon->announcer = announce_new(daemon->events);
 	return 0;
 }
 
@@ -87,6 +88,7 @@ static int open_dataplane(struct daemon *daemon)
 		.instance = daemon->instance,
 		.has_key = daemon->config->has_hash_seed,
 		.events_per_s = daemon->config->events_per_s,
+		.is_standby = daemon->config->is_standby_first,
 	};
 	struct err e = {0};
 
@@ -206,6 +208,7 @@ static int attach(struct daemon *daemon)
 	attach_prune(daemon, daemon->config);
 	daemon->is_ready = true;
 	daemon->is_structure_new = true; /* now the checks begin */
+	daemon->is_sync_due = true;	 /* and what is announced is told at once */
 	return 0;
 }
 
@@ -243,6 +246,7 @@ static void release(struct daemon *daemon)
 	listener_free(daemon->listener);
 	health_free(daemon->health);
 	loop_done(daemon);
+	announce_free(daemon->announcer);
 	nexthops_free(daemon->nexthops);
 	if (daemon->sync)
 		sync_free(daemon->sync);
@@ -276,6 +280,8 @@ int daemon_run(const struct daemon_options *options)
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		notify_send("STOPPING=1");
+		if (!daemon->is_detached && !daemon->config->is_route_kept)
+			announce_withdraw(daemon->announcer, daemon->dp);
 	} else {
 		undo_start(daemon);
 	}

@@ -28,7 +28,7 @@ static void write_verdicts(struct metric_text *text, const struct metrics_source
 #undef X
 	};
 	static const char *const lower[][2] = {
-		{"PASS", "pass"}, {"DROP", "drop"}, {"FORWARD", "forward"}};
+		{"PASS", "pass"}, {"DROP", "drop"}, {"FORWARD", "forward"}, {"ANSWER", "answer"}};
 	size_t f, v, a;
 
 	for (f = 0; f < ARRAY_SIZE(families); f++) {
@@ -338,6 +338,25 @@ static void write_reloads(struct metric_text *text, const struct metrics_source 
 	metric_count(text, refused, source->reloads_refused);
 }
 
+static void write_announcing(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric addresses = {"sluice_announced_addresses", METRIC_GAUGE,
+						"Service addresses by the way they are announced."};
+	struct metric_label arp[METRIC_LABELS_MAX] = {{"by", "arp"}};
+	struct metric_label route[METRIC_LABELS_MAX] = {{"by", "route"}};
+
+	write_one(text, "sluice_node_active", METRIC_GAUGE,
+		  "1 when the node answers ARP and has routes, 0 on standby.", source->is_active);
+	metric_begin(text, &addresses);
+	metric_count(text, arp, source->arp_addresses);
+	metric_count(text, route, source->route_addresses);
+	write_one(text, "sluice_routes_installed", METRIC_GAUGE,
+		  "Announced addresses whose route is in place.", (double)source->routes_installed);
+	write_one(text, "sluice_gratuitous_frames", METRIC_COUNTER,
+		  "Gratuitous ARP and unsolicited neighbour advertisements sent.",
+		  (double)source->gratuitous_sent);
+}
+
 static void write_daemon(struct metric_text *text, const struct metrics_source *source)
 {
 	static const struct metric build = {"sluice_build", METRIC_INFO, "What is running."};
@@ -350,6 +369,7 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 	write_one(text, "sluice_ready", METRIC_GAUGE,
 		  "1 when tables are loaded and the program is attached.", source->is_ready);
 	write_interfaces(text, source);
+	write_announcing(text, source);
 	write_one(text, "sluice_events_suppressed", METRIC_COUNTER,
 		  "Packet events that were not sampled because of their rate limit.",
 		  (double)source->events_suppressed);

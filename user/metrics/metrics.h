@@ -32,6 +32,8 @@ struct metrics_source {
 	uint64_t reloads_applied, reloads_refused;
 	bool is_last_reload_refused;
 	bool is_ready;
+	bool is_active; /* the node's role */
+	uint64_t arp_addresses, route_addresses, routes_installed, gratuitous_sent;
 	/* Probes of a member's target: results and the sum of the latencies of passes. */
 	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
 		       uint64_t ret_results[PROBE_RESULT_MAX], uint64_t *ret_latency_us_sum);

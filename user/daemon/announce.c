@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/announce.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "core/weights.h"
+#include "dataplane/gratuitous.h"
+
+#define REPEATS 3	      /* of gratuitous frames */
+#define REPEAT_MS 900	      /* between them; the loop turns once a second at least */
+#define BATCH_MAX 1024	      /* addresses a turn */
+#define ROUTES_CHECK_MS 10000 /* somebody may have flushed the table */
+
+struct told { /* an address that is announced by ARP */
+	struct sluice_addr addr;
+	uint32_t left; /* frames to send */
+	uint64_t next_ms;
+};
+
+struct addresses { /* sorted, each once */
+	struct sluice_addr *list;
+	size_t count, capacity;
+};
+
+struct announcer {
+	struct event_log *events;
+	int fd; /* packet socket; negative errno */
+	bool is_active;
+	struct told *told;
+	size_t told_count;
+	struct addresses routed; /* shall have a route now */
+	size_t routes;		 /* would have one if they could serve */
+	struct routes_place place;
+	size_t routes_installed;
+	uint64_t routes_checked_ms; /* 0: compare at the next turn */
+	char failure[240];
+	uint64_t frames_sent;
+};
+
+struct announcer *announce_new(struct event_log *events)
+{
+	struct announcer *announcer = util_alloc(sizeof(*announcer));
+
+	announcer->events = events;
+	announcer->fd = gratuitous_open();
+	return announcer;
+}
+
+void announce_free(struct announcer *announcer)
+{
+	if (!announcer)
+		return;
+	util_close_p(&announcer->fd);
+	free(announcer->told);
+	free(announcer->routed.list);
+	free(announcer);
+}
+
+int announce_check(const struct announcer *announcer, const struct config *config,
+		   struct errs *errors)
+{
+	char path[160];
+	struct err *e;
+	size_t i;
+
+	for (i = 0; announcer->fd < 0 && i < config->service_count; i++) {
+		const struct service_config *service = &config->services[i];
+
+		if (service->announce != ANNOUNCE_ARP)
+			continue;
+		snprintf(path, sizeof(path), "services.%s.announce", service->name);
+		e = errs_add(errors, ERR_FORBIDDEN, path,
+			     "arp: this daemon may not send gratuitous ARP: %s",
+			     strerror(-announcer->fd));
+		err_hint(e, "give it CAP_NET_RAW (as the systemd unit does) and start it again; or "
+			    "announce: route or none");
+		e->line = service->line;
+		return -EPERM;
+	}
+	return 0;
+}
+
+static void add_event(struct announcer *announcer, enum event_type type, const char *fmt, ...)
+	PRINTF(3, 4);
+static void add_event(struct announcer *announcer, enum event_type type, const char *fmt, ...)
+{
+	struct event event = {.type = type};
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(event.text, sizeof(event.text), fmt, args);
+	va_end(args);
+	event_log_add(announcer->events, &event);
+	log_info("announce", "%s", event.text);
+}
+
+/* ---- what shall be -------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+static void add(struct addresses *addresses, const struct sluice_addr *addr)
+{
+	addresses->list = util_grow(addresses->list, &addresses->capacity, addresses->count + 1,
+				    sizeof(*addresses->list));
+	addresses->list[addresses->count++] = *addr;
+}
+
+static void sort(struct addresses *addresses)
+{
+	size_t i, kept = 0;
+
+	if (addresses->count)
+		qsort(addresses->list, addresses->count, sizeof(*addresses->list), compare);
+	for (i = 0; i < addresses->count; i++)
+		if (!kept || !addr_equal(&addresses->list[kept - 1], &addresses->list[i]))
+			addresses->list[kept++] = addresses->list[i];
+	addresses->count = kept;
+}
+
+/* Members that serve although their checks fail (a panic) are no reason to attract traffic. */
+static bool can_serve(const struct model_service *service)
+{
+	size_t p, m;
+
+	if (service->mode == SLUICE_MODE_LOCAL)
+		return true;
+	for (p = 0; p < service->pool_count; p++) {
+		for (m = 0; service->pools[p].share && m < service->pools[p].member_count; m++) {
+			enum member_state state = member_state_of(&service->pools[p].members[m]);
+
+			if (state == MEMBER_SERVING || state == MEMBER_CHECKING)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void collect(const struct model *model, enum announce way, bool is_serving_only,
+		    struct addresses *addresses)
+{
+	size_t s;
+
+	for (s = 0; s < model_service_count(model); s++) {
+		const struct model_service *service = model_service_at(model, s);
+
+		if (service->announce == way && (!is_serving_only || can_serve(service)))
+			add(addresses, &service->addr);
+	}
+	sort(addresses);
+}
+
+/* ---- gratuitous frames ---------------------------------------------------------------------- */
+
+static int compare_told(const void *a, const void *b)
+{
+	return addr_compare(&((const struct told *)a)->addr, &((const struct told *)b)->addr);
+}
+
+/* Addresses that are new are told; those that were told keep what is left of it. */
+static void follow_addresses(struct announcer *announcer, const struct addresses *wanted)
+{
+	struct told *told = util_alloc_array(wanted->count, sizeof(*told));
+	size_t i;
+
+	for (i = 0; i < wanted->count; i++) {
+		struct told *old = NULL;
+
+		told[i].addr = wanted->list[i];
+		if (announcer->told_count)
+			old = bsearch(&told[i], announcer->told, announcer->told_count,
+				      sizeof(*told), compare_told);
+		if (old)
+			told[i] = *old;
+		else
+			told[i].left = REPEATS;
+	}
+	free(announcer->told);
+	announcer->told = told;
+	announcer->told_count = wanted->count;
+}
+
+void announce_again(struct announcer *announcer)
+{
+	size_t i;
+
+	for (i = 0; i < announcer->told_count; i++) {
+		announcer->told[i].left = REPEATS;
+		announcer->told[i].next_ms = 0;
+	}
+}
+
+static void send_due(struct announcer *announcer, struct dp_bpf *dp, uint64_t now_ms)
+{
+	struct addresses due = {0};
+	size_t i;
+
+	for (i = 0; i < announcer->told_count && due.count < BATCH_MAX; i++) {
+		struct told *told = &announcer->told[i];
+
+		if (!told->left || now_ms < told->next_ms)
+			continue;
+		told->left--;
+		told->next_ms = now_ms + REPEAT_MS;
+		add(&due, &told->addr);
+	}
+	announcer->frames_sent += dp_bpf_announce(dp, announcer->fd, due.list, due.count);
+	free(due.list);
+}
+
+/* ---- routes --------------------------------------------------------------------------------- */
+
+static bool is_same(const struct addresses *a, const struct addresses *b)
+{
+	return a->count == b->count &&
+	       (!a->count || !memcmp(a->list, b->list, a->count * sizeof(*a->list)));
+}
+
+static void report_routes(struct announcer *announcer, const struct routes_place *place,
+			  const struct routes_result *result, size_t wanted)
+{
+	size_t changed = result->added + result->removed;
+	char example[ADDR_TEXT_MAX];
+
+	if (!changed)
+		return;
+	add_event(announcer, EVENT_routes_changed,
+		  "table %u: %zu installed, %zu withdrawn (%s%s); now %zu of %zu", place->table,
+		  result->added, result->removed, addr_format(&result->example, example),
+		  changed > 1 ? ", ..." : "", result->present, wanted);
+}
+
+static void set_routes(struct announcer *announcer, struct dp_bpf *dp,
+		       const struct routes_place *place, const struct addresses *wanted)
+{
+	struct routes_result result = {0};
+	struct err e = {0};
+	bool was_failing = announcer->failure[0];
+
+	/* Noted before the first is installed, forgotten after the last is gone. */
+	if (wanted->count)
+		dp_bpf_note_routes(dp, place);
+	announcer->failure[0] = '\0';
+	if (routes_set(place, wanted->list, wanted->count, &result, &e)) {
+		snprintf(announcer->failure, sizeof(announcer->failure), "%.150s%s%.80s", e.text,
+			 e.hint[0] ? "; see " : "", e.hint);
+		if (!was_failing)
+			log_error("announce", "%s", announcer->failure);
+	} else if (!wanted->count) {
+		dp_bpf_note_routes(dp, &(struct routes_place){0});
+	}
+	announcer->routes_installed = result.present;
+	report_routes(announcer, place, &result, wanted->count);
+}
+
+/* An earlier configuration, or an earlier daemon's, had its routes elsewhere. */
+static void leave_old_place(struct announcer *announcer, struct dp_bpf *dp,
+			    const struct routes_place *place)
+{
+	static const struct addresses none;
+	struct routes_place noted;
+
+	dp_bpf_noted_routes(dp, &noted);
+	if (noted.table && (noted.table != place->table || noted.protocol != place->protocol))
+		set_routes(announcer, dp, &noted, &none);
+}
+
+static void follow_routes(struct announcer *announcer, struct dp_bpf *dp,
+			  const struct routes_place *place, struct addresses *wanted,
+			  uint64_t now_ms)
+{
+	bool is_changed = !is_same(&announcer->routed, wanted) ||
+			  memcmp(&announcer->place, place, sizeof(*place)) != 0;
+	struct addresses old = announcer->routed;
+
+	announcer->routed = *wanted;
+	*wanted = old; /* the caller's to free */
+	announcer->place = *place;
+	if (!is_changed && announcer->routes_checked_ms &&
+	    now_ms - announcer->routes_checked_ms < ROUTES_CHECK_MS)
+		return;
+	/* Who announces nothing by route has no business in the table, but once to clean up. */
+	if (!is_changed && !announcer->routed.count && announcer->routes_checked_ms)
+		return;
+	leave_old_place(announcer, dp, place);
+	announcer->routes_checked_ms = now_ms;
+	set_routes(announcer, dp, place, &announcer->routed);
+}
+
+/* ---- the turn ------------------------------------------------------------------------------- */
+
+static void follow_role(struct announcer *announcer, bool is_active)
+{
+	if (announcer->is_active == is_active)
+		return;
+	announcer->is_active = is_active;
+	if (is_active)
+		announce_again(announcer);
+}
+
+void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct config *config,
+		  const struct model *model, uint64_t now_ms)
+{
+	const struct routes_place place = {config->route_table, config->route_protocol};
+	struct addresses arp = {0}, routed = {0}, all = {0};
+
+	follow_role(announcer, dp_bpf_is_active(dp));
+	collect(model, ANNOUNCE_ARP, false, &arp);
+	follow_addresses(announcer, &arp);
+	if (announcer->is_active)
+		send_due(announcer, dp, now_ms);
+	collect(model, ANNOUNCE_ROUTE, false, &all);
+	announcer->routes = all.count;
+	if (announcer->is_active)
+		collect(model, ANNOUNCE_ROUTE, true, &routed);
+	follow_routes(announcer, dp, &place, &routed, now_ms);
+	free(arp.list);
+	free(all.list);
+	free(routed.list);
+}
+
+void announce_withdraw(struct announcer *announcer, struct dp_bpf *dp)
+{
+	static const struct addresses none;
+	struct routes_place noted;
+
+	dp_bpf_noted_routes(dp, &noted);
+	if (noted.table)
+		set_routes(announcer, dp, &noted, &none);
+	announcer->routed.count = 0;
+	announcer->routes_checked_ms = 0;
+}
+
+void announce_describe(const struct announcer *announcer, struct announce_state *ret_state)
+{
+	*ret_state = (struct announce_state){
+		.is_active = announcer->is_active,
+		.arp = announcer->told_count,
+		.routes = announcer->routes,
+		.routes_installed = announcer->routes_installed,
+		.frames_sent = announcer->frames_sent,
+	};
+	util_copy(ret_state->failure, sizeof(ret_state->failure), announcer->failure);
+}
