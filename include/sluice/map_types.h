@@ -81,6 +81,10 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_MEMBER_MTU(word) ((__u32)SLUICE_BITS(word, 36, 16))
 #define SLUICE_MEMBER_F_USED (1ULL << 52)
 #define SLUICE_MEMBER_F_DEAD (1ULL << 53) /* its slots go to their runner-ups */
+/* For those who come without a daemon, and for the daemon that comes after them: */
+#define SLUICE_MEMBER_F_MAINT (1ULL << 54)    /* in maintenance, therefore dead */
+#define SLUICE_MEMBER_F_OFFLINE (1ULL << 55)  /* F_MAINT was set or taken while no daemon ran */
+#define SLUICE_MEMBER_F_WAS_DEAD (1ULL << 56) /* with F_OFFLINE: dead before, for another reason */
 #define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
 	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \
 	 SLUICE_MEMBER_F_USED)

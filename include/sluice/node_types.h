@@ -19,6 +19,10 @@ struct sluice_control {
 	__u64 pad[3];
 };
 
+/* How long a bypass lasts unless said, and at most. */
+#define SLUICE_BYPASS_DEFAULT_S 900
+#define SLUICE_BYPASS_MAX_S 86400
+
 #define SLUICE_CONTROL_F_ACTIVE (1ULL << 0) /* this node answers ARP and ND */
 #define SLUICE_CONTROL_F_LISTS (1ULL << 1)  /* some access list has entries */
 

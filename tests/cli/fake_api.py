@@ -154,12 +154,29 @@ def reload_config(body):
     return {"revision": 88, "changed": True}
 
 
+BYPASS = {"limits": None, "lists": None}
+
+
+def bypass(method, body):
+    if method == "PUT":
+        check_fields(body, ["what", "for_s"])
+        for what in ("limits", "lists"):
+            if body["what"] in (what, "all"):
+                BYPASS[what] = {"left_s": body["for_s"], "since_s": int(time.time()),
+                                "by": "alice"}
+    if method == "DELETE":
+        BYPASS.update(limits=None, lists=None)
+    return BYPASS
+
+
 def route(method, path, query, body):
     parts = [urllib.parse.unquote(p) for p in path.strip("/").split("/")][1:]
     if method == "GET" and parts == ["version"]:
         return {"version": "0.1.0", "api": 1, "abi": 1}
     if method == "GET" and parts == ["status"]:
         return status()
+    if parts == ["bypass"]:
+        return bypass(method, body)
     if method == "GET" and parts == ["stats"]:
         return {"verdicts": [
             {"name": "forwarded", "action": "forward", "help": "sent to a member",

@@ -150,6 +150,14 @@ tap_is "member ready: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"ready"}'
 tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
 	"limit per-client: mode disabled (shadow in the file)"
+tap_match "bypass limits" "$(ctl ok bypass limits)" \
+	'^limits +refuse nothing for another 15 min, until .*; set by alice'
+tap_is "bypass: the request, in seconds" "$(ctl ok bypass lists --for 2h > /dev/null && last_request ok)" \
+	'PUT /v1/bypass {"what":"lists","for_s":7200}'
+tap_is "bypass none" "$(ctl ok bypass none)" $'limits       enforced\nlists        enforced'
+tap_fails "2: bypass for too long" 2 'a bypass lasts 24 hours at most' ctl ok bypass all --for 25h
+tap_fails "2: a duration without a bypass" 2 'no meaning with none' ctl ok bypass none --for 1h
+tap_fails "4: bypass with a wrong --socket" 4 'no socket at' ctl none bypass all
 tap_is "reload" "$(ctl ok reload)" "reloaded: revision 88 is running"
 tap_is "reload --force: the request" "$(ctl degraded reload --force && last_request degraded)" \
 	$'reloaded: revision 88 is running\nPOST /v1/config/reload {"force":true}'

@@ -198,6 +198,26 @@ static void fault_leads(void **state)
 	assert_has(coloured, "\033[1;31mFAULT\033[0m  web: no member serves\n");
 }
 
+/* What is on is said, with who set it; what is off is not. */
+static void bypass_is_shown(void **state)
+{
+	AUTO_FREE char *on =
+		rendered(document("{'state':'ok','summary':'fine, limits refuse nothing',%s,"
+				  "'bypass':{'limits':{'left_s':840,'since_s':1,'by':'alice'},"
+				  "'lists':null},'services':[]}",
+				  node),
+			 false, false);
+	AUTO_FREE char *off = rendered(document("{'state':'ok','summary':'fine',%s,'bypass':"
+						"{'limits':null,'lists':null},'services':[]}",
+						node),
+				       true, false);
+
+	(void)state;
+	assert_has(on, "\nbypass    limits refuse nothing for another 14 min, set by alice\n");
+	assert_null(strstr(on, "lists"));
+	assert_null(strstr(off, "bypass"));
+}
+
 /* The longest names, IPv6 everywhere, long reasons: cut or wrapped, never wider. */
 static void extremes_fit(void **state)
 {
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test(verbose_shows_members),
 		cmocka_unit_test(degraded_says_why_and_what_next),
 		cmocka_unit_test(fault_leads),
+		cmocka_unit_test(bypass_is_shown),
 		cmocka_unit_test(extremes_fit),
 		cmocka_unit_test(missing_fields_are_dashes),
 	};

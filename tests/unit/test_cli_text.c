@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,26 @@ static void times_are_short(void **state)
 	setenv("TZ", "UTC", 1);
 	assert_string_equal(text_time(1700000000, 1700000100, buffer), "22:13");
 	assert_string_equal(text_time(1700000000, 1700086400, buffer), "2023-11-14 22:13");
+}
+
+static void durations_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t seconds; /* 0: refused */
+	} rows[] = {{"1s", 1},	   {"90s", 90}, {"15m", 900}, {"15min", 900}, {"2h", 7200},
+		    {"1d", 86400}, {"15", 0},	{"m", 0},     {"", 0},	      {"-5s", 0},
+		    {"1.5h", 0},   {"5 s", 0},	{"5x", 0},    {"5ss", 0},     {"9999999999s", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t seconds = 7;
+		int r = text_parse_duration(rows[i].text, &seconds);
+
+		if (r != (rows[i].seconds ? 0 : -EINVAL) ||
+		    seconds != (rows[i].seconds ? rows[i].seconds : 7))
+			fail_msg("'%s' gives %d and %d", rows[i].text, r, (int)seconds);
+	}
 }
 
 static char *wrapped(const char *label, int indent, const char *text, int width)
@@ -173,6 +194,7 @@ int main(void)
 		cmocka_unit_test(numbers_have_three_digits_and_a_prefix),
 		cmocka_unit_test(numbers_carry_units),
 		cmocka_unit_test(times_are_short),
+		cmocka_unit_test(durations_are_read),
 		cmocka_unit_test(sentences_wrap_at_spaces),
 		cmocka_unit_test(tables_align_and_fit),
 		cmocka_unit_test(prose_is_cut_first),

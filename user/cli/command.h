@@ -29,6 +29,7 @@ enum option_id {
 	OPTION_BYTES,
 	OPTION_INTERFACE,
 	OPTION_CONFIG,
+	OPTION_FOR,
 	OPTION_MAX
 };
 
@@ -50,6 +51,8 @@ enum arg_kind {
 	ARG_SECONDS,
 	ARG_IFACE,  /* may be absent */
 	ARG_REPEAT, /* as many more of the kind before as there are */
+	ARG_DURATION,
+	ARG_BYPASS,
 	ARG_KIND_MAX
 };
 

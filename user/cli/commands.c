@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/util.h"
 #include "cli/run.h"
+#include "cli/text.h"
 
 #define OPTION(name) (1U << OPTION_##name)
 
@@ -58,6 +59,16 @@ static const char *interface_problem(const char *text)
 		       : "the name of a network interface (1 to 15 characters)";
 }
 
+static const char *duration_problem(const char *text)
+{
+	uint64_t seconds;
+
+	return text_parse_duration(text, &seconds) == 0 && seconds > 0
+		       ? NULL
+		       : "a whole number and its unit: 30s, 15m, 2h";
+}
+
+static const char *const bypass_words[] = {"limits", "lists", "all", "none", "show", NULL};
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
 const struct arg_def arg_defs[ARG_KIND_MAX] = {
@@ -77,6 +88,8 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_IFACE] = {"IFACE", true, NULL, interface_problem},
 	[ARG_REPEAT] = {"...", true, NULL, NULL},
 	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
+	[ARG_DURATION] = {"DURATION", false, NULL, duration_problem},
+	[ARG_BYPASS] = {"limits|lists|all|none|show", false, bypass_words, NULL},
 };
 
 const struct option_def option_defs[OPTION_MAX] = {
@@ -102,6 +115,7 @@ const struct option_def option_defs[OPTION_MAX] = {
 			      "where it arrives (the first attached interface)"},
 	[OPTION_CONFIG] = {"config", 0, false, ARG_PATH,
 			   "configuration file (/etc/sluice/sluice.yaml)"},
+	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 };
 
 const struct command_group command_groups[] = {
@@ -220,6 +234,16 @@ const struct command commands[] = {
 	 "answer no ARP or ND, withdraw routes",
 	 "Packets that still arrive are balanced. The role outlives the daemon, but not a detach.",
 	 run_node_standby},
+	{"bypass",
+	 {ARG_BYPASS},
+	 OPTION(FOR),
+	 "refuse nothing for a while: only count what would be refused",
+	 "Balancing goes on. Effective at once, for 15 minutes unless --for says otherwise, 24 "
+	 "hours "
+	 "at most; ends by itself, also when the daemon is dead. none ends it now, show tells what "
+	 "is "
+	 "on. Works without the daemon, as root.",
+	 run_bypass},
 	{"stats",
 	 {ARG_NONE},
 	 OPTION(VERBOSE),

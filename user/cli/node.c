@@ -134,18 +134,16 @@ int run_detach(struct cli *cli)
 	enum client_result result = client_request(cli, "POST", "/v1/detach", NULL, &answer);
 	const json_t *name;
 	size_t i;
+	int r;
 
-	if (result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON) {
-		/* A wrong --socket is no dead daemon: only the instance's own socket tells. */
-		if (cli_option(cli, OPTION_SOCKET) != NULL) {
-			client_explain(cli, result, &answer);
-			cli_hint("without --socket, detach works when the daemon is dead, too");
-			return CLI_UNREACHABLE;
-		}
+	if (offline_may(cli, result))
 		return offline_detach(cli);
+	if (result != CLIENT_ANSWERED) {
+		r = client_explain(cli, result, &answer);
+		if (r == CLI_UNREACHABLE && cli_option(cli, OPTION_SOCKET) != NULL)
+			cli_hint("without --socket, detach works when the daemon is dead, too");
+		return r;
 	}
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
 	if (answer.status != 200 || answer.document == NULL) {
 		if (cli->is_json && answer.document != NULL)
 			client_print_body(cli, &answer);

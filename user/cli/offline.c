@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <jansson.h>
 #include <net/if.h>
+#include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,13 +15,14 @@
 
 #include "base/util.h"
 #include "cli/cli.h"
-#include "cli/render.h"
 #include "dataplane/dp_bpf.h"
 #include "dataplane/hook.h"
+#include "dataplane/pinned.h"
 #include "dataplane/pins.h"
 
-/* Are there pins of the instance? 1, 0, or negative errno when we may not know. */
-static int has_pins(const char *instance)
+#define ALIVE_S 3 /* a daemon that turns was seen within this time */
+
+int offline_has_pins(const char *instance)
 {
 	AUTO_FREE char *path = util_printf("%s/%s", SLUICE_PIN_ROOT, instance);
 	struct stat st;
@@ -29,13 +32,11 @@ static int has_pins(const char *instance)
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
-/* The interfaces of this network namespace that run a pinned program of the instance, comma
- * separated; empty when there is none, or we may not look. */
-static void find_attached(const char *instance, char *names, size_t size)
+json_t *offline_interfaces(const char *instance)
 {
 	struct if_nameindex *all = if_nameindex();
+	json_t *list = json_array();
 
-	names[0] = '\0';
 	for (size_t i = 0; all != NULL && all[i].if_index != 0; i++) {
 		struct hook hook;
 
@@ -43,71 +44,86 @@ static void find_attached(const char *instance, char *names, size_t size)
 			continue;
 		for (uint32_t abi = 1; abi <= SLUICE_ABI; abi++) {
 			AUTO_CLOSE int fd = -1;
-			size_t used = strlen(names);
 			char dir[192];
 
 			if (pins_path(instance, abi, dir, sizeof(dir), NULL) == 0)
 				fd = pins_open_program(dir, hook.program_id);
 			if (fd >= 0)
-				snprintf(names + used, size - used, "%s%s", used > 0 ? ", " : "",
-					 all[i].if_name);
+				json_array_append_new(
+					list,
+					json_pack("{s:s, s:i, s:s, s:i}", "name", all[i].if_name,
+						  "ifindex", all[i].if_index, "mode",
+						  hook.is_generic ? "generic" : "native",
+						  "program_id", hook.program_id));
 		}
 	}
 	if (all != NULL)
 		if_freenameindex(all);
+	return list;
 }
 
-/* What to do, given what has_pins() said. */
-static void print_next(const struct cli *cli, int pins)
+bool offline_may(const struct cli *cli, enum client_result result)
 {
-	bool is_default = strcmp(cli->instance, "default") == 0;
-	AUTO_FREE char *option = is_default ? util_strdup("")
-					    : util_printf("--instance %s ", cli->instance);
-	const char *label = "next";
-
-	if (pins < 0) {
-		fprintf(cli->view.out, "  next    sudo sluicectl %sstatus\n", option);
-		return;
-	}
-	if (is_default) {
-		fputs("  next    sudo systemctl start sluiced\n", cli->view.out);
-		label = "";
-	}
-	if (pins > 0)
-		fprintf(cli->view.out, "  %-4s    sudo sluicectl %sdetach, to stop forwarding\n",
-			label, option);
+	return (result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON) &&
+	       cli_option(cli, OPTION_SOCKET) == NULL;
 }
 
-void offline_status(const struct cli *cli)
+static int refuse(const struct cli *cli, int r, const struct err *e)
 {
-	int r = has_pins(cli->instance);
-	struct view view = cli->view;
-	char names[300];
-	char text[512];
+	if (r == -ENOENT) {
+		cli_error("sluiced is not running, and nothing of instance %s is pinned",
+			  cli->instance);
+		cli_hint("start it: sudo systemctl start sluiced");
+		return CLI_UNREACHABLE;
+	}
+	cli_error("sluiced is not running, and its pinned maps cannot be used: %s", e->text);
+	if (e->hint[0] != '\0')
+		cli_hint("%s", e->hint);
+	return e->code == ERR_FORBIDDEN ? CLI_FORBIDDEN : CLI_FALSE;
+}
 
-	if (r > 0)
-		find_attached(cli->instance, names, sizeof(names));
-	if (r == 0)
-		util_copy(text, sizeof(text),
-			  "sluiced is not running and has left nothing: packets are not balanced");
-	else if (r < 0)
-		util_copy(text, sizeof(text),
-			  "sluiced is not running; only root can see whether its program still "
-			  "forwards packets");
-	else if (names[0] != '\0')
-		snprintf(text, sizeof(text),
-			 "sluiced is not running: packets still forwarded by the program on %s, "
-			 "health frozen",
-			 names);
+int offline_open(const struct cli *cli, struct dp_pinned **ret_pinned, struct dp_node *ret_node)
+{
+	struct dp_pinned *pinned;
+	struct err e = {0};
+	int r;
+
+	if (geteuid() != 0) {
+		cli_error("sluiced is not running; its pinned maps only root may use");
+		cli_hint("again with sudo");
+		return CLI_FORBIDDEN;
+	}
+	r = dp_pinned_open(cli->instance, &pinned, &e);
+	if (r != 0)
+		return refuse(cli, r, &e);
+	r = dp_pinned_node(pinned, ret_node, &e);
+	if (r != 0) {
+		dp_pinned_close(pinned);
+		return refuse(cli, r, &e);
+	}
+	*ret_pinned = pinned;
+	return CLI_OK;
+}
+
+bool offline_is_daemon_alive(const struct dp_node *node, uint64_t now_s)
+{
+	const struct sluice_notes *notes = node->notes;
+
+	if (notes->stopped_s != 0 || now_s > notes->heartbeat_s + ALIVE_S)
+		return false;
+	/* It may have been killed a moment ago. */
+	return notes->pid != 0 && (kill((pid_t)notes->pid, 0) == 0 || errno == EPERM);
+}
+
+void offline_user(char *buffer, size_t size)
+{
+	const char *sudo = getenv("SUDO_USER"); /* we are root: whoever set it may lie anyway */
+	const struct passwd *user = getpwuid(getuid());
+
+	if (sudo != NULL && sudo[0] != '\0')
+		snprintf(buffer, size, "%s", sudo);
 	else
-		snprintf(text, sizeof(text),
-			 "sluiced is not running: its maps are still pinned in %s/%s, but its "
-			 "program is on no interface of this network namespace",
-			 SLUICE_PIN_ROOT, cli->instance);
-	view.width = CLI_STATUS_WIDTH;
-	render_verdict(&view, "fault", text);
-	print_next(cli, r);
-	fflush(cli->view.out); /* before what goes to standard error */
+		snprintf(buffer, size, "%s", user != NULL ? user->pw_name : "root");
 }
 
 static void print_detached(const struct cli *cli, const char *names)
@@ -141,7 +157,7 @@ int offline_detach(const struct cli *cli)
 		cli_hint("sudo sluicectl --instance %s detach", cli->instance);
 		return CLI_FORBIDDEN;
 	}
-	had_pins = has_pins(cli->instance);
+	had_pins = offline_has_pins(cli->instance);
 	if (dp_bpf_cleanup(cli->instance, names, sizeof(names), &e) < 0) {
 		cli_error("cannot detach instance %s: %s", cli->instance, e.text);
 		if (e.hint[0] != '\0')

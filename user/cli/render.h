@@ -13,6 +13,7 @@ void render_pools(const struct view *view, const json_t *pools);
 void render_pool(const struct view *view, const json_t *pool);
 void render_members(const struct view *view, const json_t *members);
 void render_member(const struct view *view, const json_t *member);
+void render_bypass(const struct view *view, const json_t *bypass);
 void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
 void render_where(const struct view *view, const json_t *where);
@@ -24,6 +25,8 @@ void render_status(const struct view *view, const json_t *status);
 
 /* "OK  text", the word coloured after the state ok, degraded, fault. */
 void render_verdict(const struct view *view, const char *state, const char *text);
+/* The lines of "why" and "next" below it. */
+void render_why(const struct view *view, const json_t *status);
 /* All members of a list of pools in one list; the caller drops the reference. */
 json_t *render_pool_members(const json_t *pools);
 

@@ -46,7 +46,7 @@ void render_verdict(const struct view *view, const char *state, const char *text
 		  view->width > 0 ? view->width - indent + 2 : 0);
 }
 
-static void render_why(const struct view *view, const json_t *status)
+void render_why(const struct view *view, const json_t *status)
 {
 	const char *next = field_text(status, "next", "");
 	const char *label = "  why     ";
@@ -130,6 +130,25 @@ static void node_text(const struct view *view, const json_t *node, char *buffer,
 		 is_default ? "" : "   instance ", is_default ? "" : instance);
 }
 
+/* Only what is on. */
+static void render_switches(const struct view *view, int width, const json_t *status)
+{
+	static const char *const names[] = {"limits", "lists"};
+	const json_t *bypass = json_object_get(status, "bypass");
+	char left[TEXT_MAX], text[160];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const json_t *one = json_object_get(bypass, names[i]);
+
+		if (field_count(one, "left_s") == 0)
+			continue;
+		snprintf(text, sizeof(text), "%s refuse nothing for another %s, set by %s",
+			 names[i], text_duration(field_count(one, "left_s"), left),
+			 field_text(one, "by", "?"));
+		node_line(view, width, "bypass", text);
+	}
+}
+
 static void render_node(const struct view *view, const json_t *status)
 {
 	const json_t *node = json_object_get(status, "node");
@@ -156,6 +175,7 @@ static void render_node(const struct view *view, const json_t *status)
 		 text_pps(field_rate(status, "dropped_pps"), drop));
 	node_line(view, width, "traffic", text);
 	render_role(view, status, width);
+	render_switches(view, width, status);
 }
 
 static void render_drops(const struct view *view, const json_t *status)
@@ -244,7 +264,7 @@ int run_status(struct cli *cli)
 	enum client_result result = client_request(cli, "GET", "/v1/status", NULL, &answer);
 	bool is_dead = result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON;
 
-	if (is_dead && !cli->is_json)
+	if (is_dead)
 		offline_status(cli);
 	if (result != CLIENT_ANSWERED)
 		return client_explain(cli, result, &answer);

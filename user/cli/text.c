@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -108,6 +110,26 @@ const char *text_duration(uint64_t seconds, char buffer[TEXT_MAX])
 	else
 		snprintf(buffer, TEXT_MAX, "%" PRIu64 " d", seconds / 86400);
 	return buffer;
+}
+
+int text_parse_duration(const char *text, uint64_t *ret_seconds)
+{
+	static const struct {
+		const char *unit;
+		uint64_t seconds;
+	} units[] = {{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+	size_t digits = strspn(text, "0123456789");
+	size_t i;
+
+	if (digits == 0 || digits > 9)
+		return -EINVAL;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text + digits, units[i].unit) != 0)
+			continue;
+		*ret_seconds = strtoull(text, NULL, 10) * units[i].seconds;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 const char *text_ms(uint64_t ms, char buffer[TEXT_MAX])

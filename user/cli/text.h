@@ -15,8 +15,10 @@ const char *text_bytes(double bytes, char buffer[TEXT_MAX]);	    /* "3.10 GB", "
 const char *text_count(uint64_t value, char buffer[TEXT_MAX]);	    /* "262,144" */
 const char *text_percent(double percent, char buffer[TEXT_MAX]);    /* "39.2%", "100%" */
 const char *text_duration(uint64_t seconds, char buffer[TEXT_MAX]); /* "12 s", "4 min", "41 d" */
-const char *text_ms(uint64_t ms, char buffer[TEXT_MAX]);	    /* "500 ms", "2 s" */
-const char *text_latency(uint64_t us, char buffer[TEXT_MAX]);	    /* "1.8 ms", "85 us" */
+/* "90s", "15m", "2h", "1d" in seconds. 0, or -EINVAL when it is something else or too much. */
+int text_parse_duration(const char *text, uint64_t *ret_seconds);
+const char *text_ms(uint64_t ms, char buffer[TEXT_MAX]);      /* "500 ms", "2 s" */
+const char *text_latency(uint64_t us, char buffer[TEXT_MAX]); /* "1.8 ms", "85 us" */
 /* Local time: "14:11" on the same day as now_s, else "2026-01-31 14:11". */
 const char *text_time(uint64_t at_s, uint64_t now_s, char buffer[TEXT_MAX]);
 

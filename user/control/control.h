@@ -45,6 +45,19 @@ struct control_node {
 	} announce;
 };
 
+enum control_bypass_kind { CONTROL_BYPASS_LIMITS, CONTROL_BYPASS_LISTS, CONTROL_BYPASS_MAX };
+
+struct control_bypass {
+	uint64_t left_s;  /* until it ends by itself; 0: off */
+	uint64_t since_s; /* wall clock */
+	char by[56];
+};
+
+/* Switches of the whole node. */
+struct control_switches {
+	struct control_bypass bypass[CONTROL_BYPASS_MAX];
+};
+
 struct control_check {
 	size_t services, members, limits;
 };
@@ -61,6 +74,9 @@ struct control_host {
 	void (*refresh)(void *arg);
 	void (*node)(void *arg, struct control_node *ret_node);
 	size_t (*interfaces)(void *arg, struct control_interface *list, size_t max);
+	void (*switches)(void *arg, struct control_switches *ret_switches);
+	/* what: bits 1 << kind; for_s 0 ends them. */
+	int (*bypass)(void *arg, unsigned int what, uint64_t for_s, const char *by, struct err *e);
 	/* All as model_apply(): 0, or negative errno and errors. */
 	int (*apply)(void *arg, const struct change *change, struct errs *errors);
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,

@@ -146,8 +146,32 @@ static void summarise_ok(const struct control_host *host, struct diagnosis *diag
 			 ", %zu in maintenance", maintenance);
 }
 
+static void append(char *text, size_t size, const char *fmt, ...) PRINTF(3, 4);
+static void append(char *text, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(text);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text + used, size - used, fmt, args);
+	va_end(args);
+}
+
+/* Nothing is broken, but not everything that is configured is done. */
+static void mention_switches(const struct control_switches *switches, struct diagnosis *diagnosis)
+{
+	const struct control_bypass *limits = &switches->bypass[CONTROL_BYPASS_LIMITS];
+	const struct control_bypass *lists = &switches->bypass[CONTROL_BYPASS_LISTS];
+	const char *what = limits->left_s && lists->left_s ? "limits and lists"
+			   : limits->left_s		   ? "limits"
+							   : "lists";
+
+	if (limits->left_s || lists->left_s)
+		append(diagnosis->summary, sizeof(diagnosis->summary), ", %s refuse nothing", what);
+}
+
 static void diagnose(const struct control_host *host, const struct control_node *node,
-		     struct diagnosis *diagnosis)
+		     const struct control_switches *switches, struct diagnosis *diagnosis)
 {
 	size_t s;
 
@@ -176,6 +200,7 @@ static void diagnose(const struct control_host *host, const struct control_node 
 	}
 	if (diagnosis->severity == SEVERITY_OK)
 		summarise_ok(host, diagnosis);
+	mention_switches(switches, diagnosis);
 }
 
 static json_t *view_node(const struct control_host *host, const struct control_node *node)
@@ -241,21 +266,24 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	struct diagnosis diagnosis = {.why = json_array()};
 	const struct control_host *host = request->host;
 	struct reply services = {0}, limits = {0};
+	struct control_switches switches = {0};
 	struct control_node node = {0};
 	json_t *head;
 	FILE *out;
 
 	host->refresh(host->arg);
 	host->node(host->arg, &node);
-	diagnose(host, &node, &diagnosis);
+	host->switches(host->arg, &switches);
+	diagnose(host, &node, &switches, &diagnosis);
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
-	head = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state", names[diagnosis.severity],
-		"summary", diagnosis.summary, "why", diagnosis.why, "next",
-		diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
-		view_node(host, &node), "announce", view_announce(&node), "interfaces",
-		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host));
+	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
+			 diagnosis.why, "next",
+			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+			 view_node(host, &node), "announce", view_announce(&node), "bypass",
+			 view_bypass(&switches), "interfaces", view_interfaces(host), "rates",
+			 view_rates(host), "dropped", view_dropped(host));
 	out = open_memstream(&reply->text, &reply->text_length);
 	if (!out || !head)
 		abort();

@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include <sluice/node_types.h>
+
 static const char *const words_admin[] = {"ready", "maint", NULL};
 static const char *const words_role[] = {"active", "standby", NULL};
 static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
+
+static const char *const words_bypass[] = {"limits", "lists", "all", NULL};
 
 static const struct field fields_member[] = {
 	{"weight", FIELD_INTEGER, false, 0, 65535, NULL, "share relative to the other members"},
@@ -27,6 +31,12 @@ static const struct field fields_role[] = {
 };
 static const struct field fields_mode[] = {
 	{"mode", FIELD_WORD, true, 0, 0, words_mode, "enforce drops, shadow only counts"},
+	{0},
+};
+static const struct field fields_bypass[] = {
+	{"what", FIELD_WORD, true, 0, 0, words_bypass, "whose refusals are only counted"},
+	{"for_s", FIELD_INTEGER, false, 1, SLUICE_BYPASS_MAX_S, NULL,
+	 "seconds until it ends by itself, 900 if absent"},
 	{0},
 };
 static const struct field fields_reload[] = {
@@ -81,6 +91,11 @@ const struct operation operations[] = {
 	 "Sets a limit's mode."},
 	{"POST", "/v1/where", ROLE_VIEWER, BODY_JSON, fields_where, op_where,
 	 "What the loaded program would do with a described packet, and why; nothing changes."},
+	GET("/v1/bypass", op_bypass_show, "Whose refusals are only counted, by whom and how long."),
+	{"PUT", "/v1/bypass", ROLE_OPERATOR, BODY_JSON, fields_bypass, op_bypass_put,
+	 "Counts refusals by limits, lists or both for a time, and refuses nothing."},
+	{"DELETE", "/v1/bypass", ROLE_OPERATOR, BODY_NONE, NULL, op_bypass_delete,
+	 "Ends every bypass now."},
 	GET("/v1/stats", op_stats, "Packets by verdict."),
 	GET("/v1/events", op_events, "State changes after sequence number ?since=N."),
 	{"POST", "/v1/config/check", ROLE_VIEWER, BODY_YAML, NULL, op_config_check,

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +22,16 @@ const char *role_name(enum role role)
 	};
 
 	return role < ROLE_MAX ? names[role] : "?";
+}
+
+void peer_name(const struct peer *peer, char *buffer, size_t size)
+{
+	const struct passwd *user = getpwuid(peer->uid);
+
+	if (user)
+		snprintf(buffer, size, "%s", user->pw_name);
+	else
+		snprintf(buffer, size, "uid %u", (unsigned int)peer->uid);
 }
 
 static int find_group(const char *key, const char *name, gid_t *ret_gid, struct err *e)

@@ -22,6 +22,9 @@ struct peer {
 	size_t group_count;
 };
 
+/* The user's name, or "uid N" when the machine knows none. */
+void peer_name(const struct peer *peer, char *buffer, size_t size);
+
 /* Who may do what; PEER_NO_GROUP where the configuration names none. */
 struct peer_policy {
 	uid_t own_uid;

@@ -22,6 +22,8 @@
 	X(member_down)                                                                             \
 	X(member_nexthop)                                                                          \
 	X(limit_changed)                                                                           \
+	X(bypass)                                                                                  \
+	X(trial)                                                                                   \
 	X(attached)                                                                                \
 	X(node_role)                                                                               \
 	X(routes_changed)                                                                          \

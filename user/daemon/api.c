@@ -194,6 +194,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 {
 	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
 	struct metrics_interface shown[ARRAY_SIZE(attached)] = {0};
+	struct control_switches switches;
 	struct daemon *daemon = arg;
 	struct metrics_source source = {
 		.model = daemon->model,
@@ -214,6 +215,9 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 	struct announce_state announced;
 	size_t i;
 
+	switches_get(daemon, &switches);
+	source.bypass_limits_left_s = switches.bypass[CONTROL_BYPASS_LIMITS].left_s;
+	source.bypass_lists_left_s = switches.bypass[CONTROL_BYPASS_LISTS].left_s;
 	refresh(daemon);
 	announce_describe(daemon->announcer, &announced);
 	source.is_active = !daemon->is_detached && dp_bpf_is_active(daemon->dp);
@@ -240,6 +244,8 @@ struct control_host api_host(struct daemon *daemon)
 		.refresh = refresh,
 		.node = node,
 		.interfaces = interfaces,
+		.switches = switches_get,
+		.bypass = switches_bypass,
 		.apply = apply,
 		.check = check,
 		.reload = reload,

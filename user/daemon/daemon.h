@@ -77,6 +77,8 @@ struct daemon {
 		uint64_t since_s;
 	} attached[2 * CONFIG_INTERFACES_MAX]; /* by this daemon; a ring */
 	size_t attached_next;
+	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
+	bool are_names_short;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;
@@ -125,6 +127,17 @@ int reload_parse(struct daemon *daemon, const char *text, size_t length, struct 
 /* What only this host can tell: addresses that are local, or are not. */
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
 int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors);
+
+/* notes.c: what those find who come when the daemon is gone. */
+void notes_begin(struct daemon *daemon);
+void notes_tick(struct daemon *daemon);
+void notes_end(struct daemon *daemon); /* an orderly end */
+void notes_names(struct daemon *daemon);
+
+/* switches.c: bypass, as struct control_host has it. */
+void switches_get(void *arg, struct control_switches *ret_switches);
+int switches_bypass(void *arg, unsigned int what, uint64_t for_s, const char *by, struct err *e);
+void switches_tick(struct daemon *daemon);
 
 /* collect.c: counters of the packet path into stats. */
 void collect_counters(struct daemon *daemon, bool is_tick);

@@ -150,6 +150,7 @@ static void follow_structure(struct daemon *daemon)
 		return;
 	daemon->is_structure_new = false;
 	nexthops_follow(daemon->nexthops, daemon->model);
+	notes_names(daemon);
 	forget_unchecked(daemon);
 	/* While tables are first built a flapping member would only put off being ready. */
 	if (daemon->is_ready)
@@ -257,6 +258,8 @@ static void on_tick(uv_timer_t *timer)
 	dp_bpf_sweep_limits(daemon->dp);
 	dp_bpf_refresh_macs(daemon->dp);
 	collect_counters(daemon, true);
+	notes_tick(daemon);
+	switches_tick(daemon);
 	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */
 }
 

@@ -206,6 +206,7 @@ static int attach(struct daemon *daemon)
 		return -1;
 	}
 	attach_prune(daemon, daemon->config);
+	notes_begin(daemon);
 	daemon->is_ready = true;
 	daemon->is_structure_new = true; /* now the checks begin */
 	daemon->is_sync_due = true;	 /* and what is announced is told at once */
@@ -282,6 +283,7 @@ int daemon_run(const struct daemon_options *options)
 		notify_send("STOPPING=1");
 		if (!daemon->is_detached && !daemon->config->is_route_kept)
 			announce_withdraw(daemon->announcer, daemon->dp);
+		notes_end(daemon);
 	} else {
 		undo_start(daemon);
 	}

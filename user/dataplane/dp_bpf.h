@@ -17,6 +17,7 @@
 #include "core/dataplane.h"
 #include "core/where.h"
 #include "dataplane/routes.h"
+#include "dataplane/node.h"
 
 struct dp_bpf;
 
@@ -99,6 +100,14 @@ uint64_t dp_bpf_events_suppressed(const struct dp_bpf *dp);
 
 /* Zeroes words of limits whose TAT is past: call once a second, walks everything within a second. */
 void dp_bpf_sweep_limits(struct dp_bpf *dp);
+
+/* Switches and notes of the node, and the packet path's time. 0 or negative errno. */
+int dp_bpf_node(const struct dp_bpf *dp, struct dp_node *ret_node);
+
+/* Names of what the maps hold by number, for those who come without a daemon. */
+int dp_bpf_name_set(struct dp_bpf *dp, const struct sluice_name_key *key, const char *text);
+void dp_bpf_names_prune(struct dp_bpf *dp,
+			bool (*is_used)(void *arg, const struct sluice_name_key *key), void *arg);
 
 /* Runs the loaded program on a frame with side effects off. */
 int dp_bpf_explain(struct dp_bpf *dp, const void *frame, uint32_t length,

@@ -68,19 +68,25 @@ int dp_stats_open(struct dp_bpf *dp);
 int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_stats);
 int dp_member_stats_reset(void *arg, uint32_t index);
 int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats);
+/* Sums a per-CPU value of 64-bit counters, of at most DP_PERCPU_BYTES_MAX; buffer: one for each CPU. */
+#define DP_PERCPU_BYTES_MAX 32
+int dp_sum_percpu(int fd, size_t value_bytes, uint32_t index, int cpus, void *buffer,
+		  void *ret_sums);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 
 /* open.c: the object once more, on the same maps, for a dispatcher to load as an extension. NULL
  * with the reason in e. */
 struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e);
 
-/* sweep.c: the packet path's time, bpf/clock.h. 0 or negative errno. */
-int dp_packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns);
 /* open.c: sizes the maps of an object that is not loaded yet. */
 void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity);
 
-/* events.c, sweep.c */
+/* events.c */
 int dp_events_open(struct dp_bpf *dp, struct err *e);
 void dp_events_close(struct dp_bpf *dp);
-int dp_clock_open(struct dp_bpf *dp, struct err *e);
-void dp_clock_close(struct dp_bpf *dp);
+
+/* packet_clock.c */
+int dp_clock_open(struct clock_bpf **ret_clock, struct err *e);
+void dp_clock_close(struct clock_bpf *clock); /* accepts NULL */
+/* The packet path's now, bpf/clock.h. 0 or negative errno. */
+int dp_clock_now(const struct clock_bpf *clock, uint32_t tick_ns, uint64_t *ret_now_ns);

@@ -147,7 +147,7 @@ int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *
 	tau = SLUICE_LIMIT_TAU(rate);
 	if (!(word & SLUICE_LIMIT_F_USED) || !inc)
 		return -ENOENT;
-	ret = dp_packet_now(dp, &now_ns);
+	ret = dp_clock_now(dp->clock, dp->maps.meta->tick_ns, &now_ns);
 	if (ret)
 		return ret;
 	source = find_source(dp, word, &tuple->saddr, tuple->family);

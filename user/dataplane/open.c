@@ -347,7 +347,7 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 				      &dp->maps.meta->key);
 	if (dp_stats_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot count the possible CPUs");
-	ret = dp_clock_open(dp, e);
+	ret = dp_clock_open(&dp->clock, e);
 	if (!ret)
 		ret = dp_events_open(dp, e);
 	if (!ret)
@@ -397,7 +397,7 @@ void dp_bpf_close(struct dp_bpf *dp)
 	if (!dp)
 		return;
 	dp_events_close(dp);
-	dp_clock_close(dp);
+	dp_clock_close(dp->clock);
 	placement_free(dp->placement);
 	dp_maps_close(dp);
 	free(dp->percpu);
@@ -434,6 +434,16 @@ struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e)
 bool dp_bpf_is_adopted(const struct dp_bpf *dp)
 {
 	return dp->is_adopted;
+}
+
+int dp_bpf_node(const struct dp_bpf *dp, struct dp_node *ret_node)
+{
+	struct dp_node node = {.control = dp->maps.control, .notes = dp->maps.notes};
+	int ret = dp_clock_now(dp->clock, dp->maps.meta->tick_ns, &node.now_ns);
+
+	if (!ret)
+		*ret_node = node;
+	return ret;
 }
 
 const struct sluice_meta *dp_bpf_meta(const struct dp_bpf *dp)

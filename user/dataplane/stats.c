@@ -10,7 +10,7 @@
 #include "dataplane/dp_internal.h"
 #include "sluice.skel.h"
 
-#define VALUE_BYTES_MAX 32
+#define VALUE_BYTES_MAX DP_PERCPU_BYTES_MAX
 
 _Static_assert(sizeof(struct sluice_member_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_limit_stats) <= VALUE_BYTES_MAX, "buffer");
@@ -26,22 +26,31 @@ int dp_stats_open(struct dp_bpf *dp)
 }
 
 /* All these values are arrays of 64-bit counters. */
-static int sum(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t index, void *ret_sums)
+int dp_sum_percpu(int fd, size_t value_bytes, uint32_t index, int cpus, void *buffer,
+		  void *ret_sums)
 {
-	size_t words = bpf_map__value_size(map) / sizeof(uint64_t), i;
 	uint64_t sums[VALUE_BYTES_MAX / sizeof(uint64_t)] = {};
-	const uint64_t *value = dp->percpu;
+	size_t words = value_bytes / sizeof(uint64_t), i;
+	const uint64_t *value = buffer;
 	int cpu;
 
-	if (index >= bpf_map__max_entries(map))
+	if (value_bytes > VALUE_BYTES_MAX)
 		return -EINVAL;
-	if (bpf_map_lookup_elem(bpf_map__fd(map), &index, dp->percpu))
+	if (bpf_map_lookup_elem(fd, &index, buffer))
 		return -errno;
-	for (cpu = 0; cpu < dp->cpus; cpu++, value += words)
+	for (cpu = 0; cpu < cpus; cpu++, value += words)
 		for (i = 0; i < words; i++)
 			sums[i] += value[i];
 	memcpy(ret_sums, sums, words * sizeof(uint64_t));
 	return 0;
+}
+
+static int sum(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t index, void *ret_sums)
+{
+	if (index >= bpf_map__max_entries(map))
+		return -EINVAL;
+	return dp_sum_percpu(bpf_map__fd(map), bpf_map__value_size(map), index, dp->cpus,
+			     dp->percpu, ret_sums);
 }
 
 int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_stats)

@@ -3,50 +3,9 @@
  * Idle sources of limits are forgotten. A word holds 32 bits of time and wraps; once a second is
  * often enough for a TAT that is past never to look like one to come (include/sluice/gcra.h).
  */
-#include <errno.h>
-#include <string.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <sluice/gcra.h>
 
-#include "clock.skel.h"
 #include "dataplane/dp_internal.h"
-#include "dataplane/kernel.h"
-
-#define FRAME_BYTES 64 /* the kernel wants at least an Ethernet header */
-
-int dp_clock_open(struct dp_bpf *dp, struct err *e)
-{
-	kernel_messages_start();
-	dp->clock = clock_bpf__open_and_load();
-	if (dp->clock)
-		return 0;
-	return err_set(e, ERR_UNSUPPORTED, "", "the kernel refuses the clock program: %s",
-		       kernel_message());
-}
-
-void dp_clock_close(struct dp_bpf *dp)
-{
-	clock_bpf__destroy(dp->clock);
-}
-
-int dp_packet_now(const struct dp_bpf *dp, uint64_t *ret_now_ns)
-{
-	unsigned char in[FRAME_BYTES] = {}, out[FRAME_BYTES] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
-	uint64_t jiffies;
-	int ret;
-
-	ret = bpf_prog_test_run_opts(bpf_program__fd(dp->clock->progs.sluice_jiffies), &opts);
-	if (ret)
-		return ret;
-	memcpy(&jiffies, out, sizeof(jiffies));
-	*ret_now_ns = jiffies * dp->maps.meta->tick_ns;
-	return 0;
-}
 
 /* The comparison is signed: a packet that was admitted while we walk has a TAT ahead of our now. */
 static void sweep_set(struct sluice_limit_set *set, uint32_t now)
@@ -70,7 +29,7 @@ void dp_bpf_sweep_limits(struct dp_bpf *dp)
 	uint32_t index, now, set;
 	uint64_t now_ns, word, end;
 
-	if (dp_packet_now(dp, &now_ns))
+	if (dp_clock_now(dp->clock, maps->meta->tick_ns, &now_ns))
 		return; /* a second later is early enough */
 	for (index = 1; index < maps->capacity.limits; index++) {
 		word = maps->limits[index].word;

@@ -326,6 +326,19 @@ static void write_interfaces(struct metric_text *text, const struct metrics_sour
 	}
 }
 
+static void write_bypass(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric metric = {
+		"sluice_bypass_remaining_seconds", METRIC_GAUGE,
+		"How long refusals are still only counted; 0 when they are not."};
+	struct metric_label limits[METRIC_LABELS_MAX] = {{"what", "limits"}};
+	struct metric_label lists[METRIC_LABELS_MAX] = {{"what", "lists"}};
+
+	metric_begin(text, &metric);
+	metric_count(text, limits, source->bypass_limits_left_s);
+	metric_count(text, lists, source->bypass_lists_left_s);
+}
+
 static void write_reloads(struct metric_text *text, const struct metrics_source *source)
 {
 	static const struct metric metric = {"sluice_config_reloads", METRIC_COUNTER,
@@ -370,6 +383,7 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 		  "1 when tables are loaded and the program is attached.", source->is_ready);
 	write_interfaces(text, source);
 	write_announcing(text, source);
+	write_bypass(text, source);
 	write_one(text, "sluice_events_suppressed", METRIC_COUNTER,
 		  "Packet events that were not sampled because of their rate limit.",
 		  (double)source->events_suppressed);

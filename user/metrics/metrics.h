@@ -27,8 +27,9 @@ struct metrics_source {
 	const struct metrics_interface *interfaces;
 	size_t interface_count;
 	uint64_t events_suppressed;
-	uint64_t started_s;   /* wall clock */
-	uint64_t loaded_at_s; /* last good load, wall clock */
+	uint64_t started_s;				    /* wall clock */
+	uint64_t loaded_at_s;				    /* last good load, wall clock */
+	uint64_t bypass_limits_left_s, bypass_lists_left_s; /* 0: off */
 	uint64_t reloads_applied, reloads_refused;
 	bool is_last_reload_refused;
 	bool is_ready;

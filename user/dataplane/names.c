@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Names for those who read the pinned maps without a daemon. */
+#include "dataplane/dp_bpf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/util.h"
+#include "dataplane/dp_internal.h"
+#include "sluice.skel.h"
+
+int dp_bpf_name_set(struct dp_bpf *dp, const struct sluice_name_key *key, const char *text)
+{
+	int fd = bpf_map__fd(dp->skel->maps.names);
+	struct sluice_name name = {0}, before;
+
+	util_copy(name.text, sizeof(name.text), text);
+	if (!bpf_map_lookup_elem(fd, key, &before) && !memcmp(&before, &name, sizeof(name)))
+		return 0;
+	return bpf_map_update_elem(fd, key, &name, BPF_ANY) ? -errno : 0;
+}
+
+void dp_bpf_names_prune(struct dp_bpf *dp,
+			bool (*is_used)(void *arg, const struct sluice_name_key *), void *arg)
+{
+	int fd = bpf_map__fd(dp->skel->maps.names);
+	struct sluice_name_key key, next;
+	bool has_key = !bpf_map_get_next_key(fd, NULL, &key);
+
+	while (has_key) {
+		/* The next one first: after a deletion the kernel would begin again. */
+		has_key = !bpf_map_get_next_key(fd, &key, &next);
+		if (!is_used(arg, &key))
+			bpf_map_delete_elem(fd, &key);
+		key = next;
+	}
+}
