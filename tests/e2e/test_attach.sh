@@ -39,11 +39,11 @@ tap_fails "a missing file is refused by name" 1 'nowhere.yaml' edge_daemon "$LAB
 printf 'version: 1\ninterfaces: [eth0]\nservices: {}\nspeed: 11\n' > "$LAB_DIR/unknown.yaml"
 tap_fails "an unknown key is refused with its line" 1 ':4.*speed' edge_daemon "$LAB_DIR/unknown.yaml"
 tap_fails "bpffs that is not mounted: the fix is named" 1 'mount -t bpf' \
-	unshare --mount bash -c 'umount -l /sys/fs/bpf; exec "$@"' - nsenter \
+	unshare --mount bash -c 'while umount -l /sys/fs/bpf; do :; done; exec "$@"' - timeout 10 nsenter \
 	--net="/run/netns/$LAB_PREFIX-lb" "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
 	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
 tap_fails "missing capabilities are named" 1 'CAP_BPF|CAP_NET_ADMIN|CAP_PERFMON' \
-	lab_in lb setpriv --bounding-set -bpf,-net_admin,-perfmon,-sys_admin \
+	lab_in lb timeout 10 setpriv --bounding-set -bpf,-net_admin,-perfmon,-sys_admin \
 	--inh-caps -all "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
 	--run-dir "$LAB_DIR/run"
 tap_is "after all that nothing is attached" "$(lab_xdp_id lb eth0)" ""
