@@ -65,10 +65,11 @@ expect_between() {
 	fi
 }
 
-# expect_shares JSON NAME=WEIGHT...: answers are spread by weight.
+# expect_shares JSON NAME=WEIGHT...: answers are spread by weight, and there are enough of them to
+# tell a member that is a quarter off. A right balancer fails this once in a million times.
 expect_shares() {
 	local table
-	if table=$(printf '%s' "$1" | python3 tests/lib/shares.py "${@:2}"); then
+	if table=$(printf '%s' "$1" | python3 tests/lib/shares.py --within 25 "${@:2}"); then
 		pass "answers follow the weights"
 	else
 		fail "answers do not follow the weights"

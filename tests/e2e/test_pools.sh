@@ -30,8 +30,8 @@ tap_run "all members serve" wait_for 10 e2e_all_serving
 # spread NAME [MEMBER=WEIGHT...]
 spread() {
 	local load
-	load=$(edge_load c1 --count 1200 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
-	e2e_served "$1: 1,200 requests arrive" "$load"
+	load=$(edge_load c1 --count 2400 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
+	e2e_served "$1: 2,400 requests arrive" "$load"
 	e2e_shares "$1: as pools and weights say" "$load" "${@:2}"
 }
 
@@ -54,9 +54,9 @@ tap_run "a weight of a pool's member" edge_ctl member weight web 10.99.0.24 300 
 spread "a weight counts within its pool" b1=400 b2=200 b3=50 b4=150
 tap_run "taken back" edge_ctl member weight web 10.99.0.24 100 --pool next
 
-config 10 90 > "$E2E_CONFIG"
+config 20 80 > "$E2E_CONFIG"
 tap_run "shares change with a reload" edge_ctl reload
-spread "10 to 90" b1=20 b2=10 b3=135 b4=135
+spread "20 to 80" b1=40 b2=20 b3=120 b4=120
 config 0 100 > "$E2E_CONFIG"
 tap_run "a share of 0" edge_ctl reload
 spread "0 to 100" b3=1 b4=1
