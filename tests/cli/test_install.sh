@@ -21,6 +21,7 @@ tap_run "install" deploy/install "$BUILD" "$DEST"
 for file in sbin/sluiced bin/sluicectl sbin/sluice-decap; do
 	tap_run "the same program: $file" cmp "$BUILD/bin/$(basename $file)" "$DEST/$file"
 done
+tap_run "the same script: sbin/sluice-backend" cmp deploy/backend/sluice-backend "$DEST/sbin/sluice-backend"
 tap_run "sluicectl is executable" "$DEST/bin/sluicectl" --version
 tap_run "completion" test -s "$DEST/share/bash-completion/completions/sluicectl"
 tap_run "the example passes its own check" \

@@ -82,10 +82,10 @@ edge_balancer() {
 	done
 }
 
-# edge_backend NUMBER: b1, b2, …, a server on the balancer's segment.
+# edge_backend NUMBER [SERVE]: b1, b2, …, on the balancer's segment; SERVE NAME makes it a server.
 edge_backend() {
 	edge_host "b$1" in "2$1"
-	edge_serve "b$1"
+	"${2:-edge_serve}" "b$1"
 }
 
 # edge_serve NAME: the host holds the service addresses, without answering ARP for them, and serves.
@@ -227,7 +227,8 @@ edge_member_is() {
 	[ "$(edge_member "$1" "$2" state)" = "$3" ]
 }
 
-# The whole site: router, balancer, two clients, attacker, as many backends as asked for.
+# edge_build NUMBER [SERVE]: the whole site: router, balancer, two clients, attacker, as many backends
+# as asked for.
 edge_build() {
 	local number
 	edge_router
@@ -236,6 +237,6 @@ edge_build() {
 	edge_client 2
 	edge_host atk out 66
 	for number in $(seq 1 "$1"); do
-		edge_backend "$number"
+		edge_backend "$number" "${2:-edge_serve}"
 	done
 }
