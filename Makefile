@@ -24,7 +24,7 @@ CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanit
 LDFLAGS += -fsanitize=address,undefined
 endif
 
-LAYERS := base core dataplane health control metrics
+LAYERS := base core dataplane health state control metrics
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKELETONS := $(patsubst bpf/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 PROGRAMS := $(addprefix $(OUT)/bin/,sluiced sluicectl sluice-decap)

@@ -66,7 +66,7 @@ def status():
         "state": ARGS.state, "summary": "web: all 3 members serving", "why": [], "next": None,
         "node": {"name": "lb1", "version": "0.1.0", "instance": "default",
                  "uptime_s": 41 * 86400, "revision": 87, "loaded_at_s": int(time.time()) - 90000,
-                 "runtime_changes": True},
+                 "runtime_changes": True, "runtime_change_count": 1},
         "interfaces": [{"name": "eth0", "ifindex": 2, "mode": "native", "is_dispatched": False,
                         "driver": "mlx5_core", "attached_s": 41 * 86400, "program_id": 12}],
         "rates": {"forwarded_pps": 1380000.0, "passed_pps": 4100.0, "dropped_pps": 38100.0},

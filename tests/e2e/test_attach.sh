@@ -41,11 +41,11 @@ tap_fails "an unknown key is refused with its line" 1 ':4.*speed' edge_daemon "$
 tap_fails "bpffs that is not mounted: the fix is named" 1 'mount -t bpf' \
 	unshare --mount bash -c 'while umount -l /sys/fs/bpf; do :; done; exec "$@"' - timeout 10 nsenter \
 	--net="/run/netns/$LAB_PREFIX-lb" "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
-	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
+	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
 tap_fails "missing capabilities are named" 1 'CAP_BPF|CAP_NET_ADMIN|CAP_PERFMON' \
 	lab_in lb timeout 10 setpriv --bounding-set -bpf,-net_admin,-perfmon,-sys_admin \
 	--inh-caps -all "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
-	--run-dir "$LAB_DIR/run"
+	--run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
 tap_is "after all that nothing is attached" "$(lab_xdp_id lb eth0)" ""
 tap_is "and links are as they were" "$(links)" "$links_before"
 
@@ -57,7 +57,7 @@ tap_match "our program is attached" "$ours" '^[0-9]+$'
 # A second daemon of the same instance.
 tap_fails "a second daemon refuses" 1 "another sluiced .*$LAB_PREFIX" \
 	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
-	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run"
+	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
 tap_is "the first keeps its program" "$(lab_xdp_id lb eth0)" "$ours"
 tap_run "and its socket" edge_is_ready
 load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")

@@ -147,7 +147,8 @@ static void random_members(struct service_config *service, unsigned int number, 
 			snprintf(text, sizeof(text), "2001:db8::%x:%x", number + 1, m + 20 * p);
 		else
 			snprintf(text, sizeof(text), "10.%u.%u.%u", number, p, m + 1);
-		fake_config_member(service, &service->pools[p], text, weights[pick(seed, 7)]);
+		fake_config_member(service, &service->pools[p], text, weights[pick(seed, 7)])
+			->admin = (*seed >> 8) % 12 ? ADMIN_READY : ADMIN_MAINT;
 	}
 }
 

@@ -34,7 +34,7 @@ struct member_row {
 	struct sluice_addr addr;
 	bool is_file;
 	uint32_t weight, weight_file;
-	enum admin_state admin;
+	enum admin_state admin, admin_file;
 	enum health_state health;
 	enum nexthop_state nexthop;
 };
@@ -49,8 +49,9 @@ struct tables {
 	struct service_row services[16];
 	struct pool_row pools[32];
 	struct member_row members[ROWS_MAX];
+	struct member_row removed[ROWS_MAX]; /* by a command, though the file lists them */
 	struct limit_row limits[8];
-	size_t service_count, pool_count, member_count, limit_count;
+	size_t service_count, pool_count, member_count, removed_count, limit_count;
 };
 
 struct oracle {
@@ -89,6 +90,21 @@ static struct member_row *find(struct tables *t, const char *service, const char
 		struct member_row *row = &t->members[i];
 
 		if (strcmp(row->service, service) == 0 && (!pool || strcmp(row->pool, pool) == 0) &&
+		    addr_equal(&row->addr, addr))
+			return row;
+	}
+	return NULL;
+}
+
+static struct member_row *find_removed(struct tables *t, const char *service, const char *pool,
+				       const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < t->removed_count; i++) {
+		struct member_row *row = &t->removed[i];
+
+		if (strcmp(row->service, service) == 0 && strcmp(row->pool, pool) == 0 &&
 		    addr_equal(&row->addr, addr))
 			return row;
 	}
@@ -177,18 +193,27 @@ static void config_members(struct tables *old, struct tables *fresh,
 					 .is_file = true,
 					 .weight = m->weight,
 					 .weight_file = m->weight,
+					 .admin = m->admin,
+					 .admin_file = m->admin,
 					 .health = pool->check.type == CHECK_NONE ? HEALTH_UP
 										  : HEALTH_UNKNOWN};
 
+		util_copy(row.service, NAME, service->name);
+		util_copy(row.pool, NAME, pool->name);
+		if (old_pool && find_removed(old, service->name, pool->name, &m->addr)) {
+			fresh->removed[fresh->removed_count++] = row;
+			continue;
+		}
 		if (was) {
 			row = *was;
+			if (was->admin_file != m->admin)
+				row.admin = m->admin;
+			row.admin_file = m->admin;
 			row.is_file = true;
 			if (!was->is_file || was->weight_file != m->weight)
 				row.weight = m->weight;
 			row.weight_file = m->weight;
 		}
-		util_copy(row.service, NAME, service->name);
-		util_copy(row.pool, NAME, pool->name);
 		fresh->members[fresh->member_count++] = row;
 	}
 	for (i = 0; old_pool && i < old->member_count; i++) {
@@ -299,6 +324,7 @@ static bool member_apply(struct oracle *oracle, const struct change *c)
 	struct tables *t = &oracle->now;
 	struct member_row *row = find(t, c->service, c->pool, &c->addr);
 	bool is_elsewhere = find(t, c->service, NULL, &c->addr);
+	struct member_row *removed;
 
 	if (c->type == CHANGE_MEMBER_ADD) {
 		const char *pool = c->pool ? c->pool : oracle->target.pool;
@@ -310,6 +336,13 @@ static bool member_apply(struct oracle *oracle, const struct change *c)
 		row->weight_file = c->weight;
 		util_copy(row->service, NAME, c->service);
 		util_copy(row->pool, NAME, pool);
+		removed = find_removed(t, c->service, pool, &c->addr);
+		if (removed) {
+			row->is_file = true;
+			row->weight_file = removed->weight_file;
+			row->admin_file = removed->admin_file;
+			*removed = t->removed[--t->removed_count];
+		}
 		row->health = find_pool(t, c->service, pool)->check == CHECK_NONE ? HEALTH_UP
 										  : HEALTH_UNKNOWN;
 		return true;
@@ -324,6 +357,8 @@ static bool member_apply(struct oracle *oracle, const struct change *c)
 	} else if (c->type == CHANGE_MEMBER_ADMIN) {
 		row->admin = c->admin;
 	} else {
+		if (row->is_file)
+			t->removed[t->removed_count++] = *row;
 		*row = t->members[--t->member_count];
 	}
 	return true;
@@ -416,6 +451,7 @@ static void assert_member(const struct tables *t, const struct member_row *row,
 	assert_int_equal(m->weight, row->weight);
 	assert_int_equal(m->weight_file, row->weight_file);
 	assert_int_equal(m->admin, row->admin);
+	assert_int_equal(m->admin_file, row->admin_file);
 	assert_int_equal(m->health, row->health);
 	assert_int_equal(m->nexthop_state, row->nexthop);
 	assert_int_equal(m->is_readmitted, is_readmitted);
@@ -455,6 +491,16 @@ void oracle_assert_equal(const struct oracle *oracle, const struct model *model)
 			members += service->pools[p].member_count;
 	}
 	assert_int_equal(members, t->member_count);
+	assert_int_equal(model_removed_count(model), t->removed_count);
+	for (i = 0; i < t->removed_count; i++) {
+		const struct model_removed *removed = model_removed_at(model, i);
+		const struct member_row *row =
+			find_removed(t, removed->service, removed->pool, &removed->addr);
+
+		assert_non_null(row);
+		assert_int_equal(removed->weight_file, row->weight_file);
+		assert_int_equal(removed->admin_file, row->admin_file);
+	}
 	for (i = 0; i < t->member_count; i++) {
 		struct model_service *service = model_find_service(model, t->members[i].service);
 		struct model_pool *pool = model_find_pool(service, t->members[i].pool);

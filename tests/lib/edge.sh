@@ -179,13 +179,13 @@ edge_flood() {
 # seconds at most.
 edge_daemon() {
 	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$1" --instance "$LAB_PREFIX" \
-		--run-dir "$LAB_DIR/run" "${@:2}"
+		--run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state" "${@:2}"
 }
 
 # edge_daemon_start CONFIG [ARGUMENTS...]: the same in the background, and waits until it is ready.
 edge_daemon_start() {
 	lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$1" --instance "$LAB_PREFIX" \
-		--run-dir "$LAB_DIR/run" "${@:2}"
+		--run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state" "${@:2}"
 	wait_for 10 edge_is_ready
 }
 

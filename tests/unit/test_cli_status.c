@@ -17,7 +17,7 @@
 
 static const char node[] =
 	"'node':{'name':'lb1','version':'0.1.0','instance':'default','uptime_s':3542400,"
-	"'revision':87,'loaded_at_s':1699999000,'runtime_changes':true},"
+	"'revision':87,'loaded_at_s':1699999000,'runtime_changes':true,'runtime_change_count':1},"
 	"'interfaces':[{'name':'eth0','ifindex':2,'mode':'native','is_dispatched':false,"
 	"'driver':'mlx5_core','attached_s':3542400,'program_id':12}],"
 	"'rates':{'forwarded_pps':1380000,'passed_pps':12,'dropped_pps':38100}";
@@ -124,8 +124,8 @@ static void healthy_is_short(void **state)
 	assert_string_equal(text,
 			    "OK  all members serving\n"
 			    "\n"
-			    "node lb1  sluiced 0.1.0 up 41 d   revision 87, loaded 21:56; runtime "
-			    "changes not in file\n"
+			    "node lb1  sluiced 0.1.0 up 41 d   revision 87, loaded 21:56; 1 "
+			    "runtime change not in file (diff)\n"
 			    "eth0      native XDP, mlx5_core, attached 41 d\n"
 			    "traffic   forwarded 1.38 Mpps   passed 12 pps   dropped 38.1 kpps\n"
 			    "\n"

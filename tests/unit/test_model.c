@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/util.h"
 #include "core/model.h"
+#include "core/overlay.h"
 #include "core/weights.h"
 #include "fake/fake_config.h"
 #include "fake/model_oracle.h"
@@ -169,7 +170,7 @@ static void test_reload_keeps_runtime_changes(void **state)
 	uint64_t id = web_member(&w, 1)->id;
 
 	(void)state;
-	assert_false(model_has_runtime_changes(w.model));
+	assert_int_equal(overlay_count(w.model), 0);
 	weight.weight = 7;
 	admin.admin = ADMIN_MAINT;
 	assert_int_equal(apply(&w, &weight), 0);
@@ -177,7 +178,7 @@ static void test_reload_keeps_runtime_changes(void **state)
 	assert_int_equal(apply(&w, &admin), 0);
 	assert_int_equal(apply(&w, &add), 0);
 	assert_int_equal(apply(&w, &mode), 0);
-	assert_true(model_has_runtime_changes(w.model));
+	assert_int_equal(overlay_count(w.model), 4);
 	assert_int_equal(model_revision(w.model), 5);
 	assert_int_equal(load(&w, config, false), 0);
 	assert_int_equal(web_member(&w, 1)->weight, 7);
@@ -383,7 +384,7 @@ static void test_transaction_is_all_or_nothing(void **state)
 	assert_int_equal(model_apply(w.model, changes, 2, 0, &w.errors), 0);
 	assert_null(web_member(&w, 1));
 	assert_int_equal(model_revision(w.model), 2);
-	assert_true(model_has_runtime_changes(w.model));
+	assert_int_equal(overlay_count(w.model), 2);
 	world_done(&w);
 }
 

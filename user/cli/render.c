@@ -119,6 +119,7 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	uint64_t since = field_count(member, "health_since_s");
 	double weight = field_number(member, "weight", 0);
 	double weight_file = field_number(member, "weight_file", weight);
+	const char *admin = field_text(member, "admin", "");
 	char number[TEXT_MAX];
 	size_t used = (size_t)snprintf(buffer, size, "%s", state);
 
@@ -133,7 +134,11 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	if (strcmp(field_text(member, "owner", "file"), "api") == 0)
 		snprintf(buffer + used, size - used, ", not in the file");
 	else if (weight != weight_file)
-		snprintf(buffer + used, size - used, ", file: weight %.0f", weight_file);
+		used += (size_t)snprintf(buffer + used, size - used, ", file: weight %.0f",
+					 weight_file);
+	if (used < size && strcmp(admin, field_text(member, "admin_file", admin)) != 0)
+		snprintf(buffer + used, size - used, ", file: %s",
+			 field_text(member, "admin_file", ""));
 }
 
 static bool has_several_pools(const json_t *members)

@@ -55,6 +55,17 @@ static void weight_text(const json_t *member, char *buffer, size_t size)
 		snprintf(buffer, size, "%.0f (%.0f in the file)", weight, weight_file);
 }
 
+static void admin_text(const json_t *member, char *buffer, size_t size)
+{
+	const char *admin = field_text(member, "admin", "");
+	const char *admin_file = field_text(member, "admin_file", admin);
+
+	if (strcmp(admin, admin_file) == 0)
+		snprintf(buffer, size, "%s", admin);
+	else
+		snprintf(buffer, size, "%s (%s in the file)", admin, admin_file);
+}
+
 void render_member(const struct view *view, const json_t *member)
 {
 	const char *owner = field_text(member, "owner", "file");
@@ -69,7 +80,8 @@ void render_member(const struct view *view, const json_t *member)
 	render_field(view, "share", "%s of its own weight, %s of new connections",
 		     text_percent(field_number(member, "now_percent", 0), a),
 		     text_percent(field_number(member, "of_new_percent", 0), b));
-	render_field(view, "admin", "%s", field_text(member, "admin", ""));
+	admin_text(member, text, sizeof(text));
+	render_field(view, "admin", "%s", text);
 	render_health(view, member);
 	render_nexthop(view, json_object_get(member, "nexthop"));
 	render_field(view, "owner", "%s%s", owner,
@@ -218,6 +230,7 @@ void render_stats(const struct view *view, const json_t *stats)
 void render_event(const struct view *view, const json_t *event)
 {
 	static const char *const keys[] = {"service", "pool", "member"};
+	const char *who = field_text(event, "who", "");
 	char at[TEXT_MAX];
 	bool is_first = true;
 
@@ -232,5 +245,6 @@ void render_event(const struct view *view, const json_t *event)
 		fprintf(view->out, "%s%s", is_first ? "" : "/", text);
 		is_first = false;
 	}
-	fprintf(view->out, "%s%s\n", is_first ? "" : ": ", field_text(event, "text", ""));
+	fprintf(view->out, "%s%s", is_first ? "" : ": ", field_text(event, "text", ""));
+	fprintf(view->out, "%s%s\n", who[0] != '\0' ? ", by " : "", who);
 }

@@ -120,13 +120,16 @@ static void node_text(const struct view *view, const json_t *node, char *buffer,
 {
 	const char *instance = field_text(node, "instance", "default");
 	bool is_default = strcmp(instance, "default") == 0;
-	char up[TEXT_MAX], at[TEXT_MAX];
+	unsigned long long count = field_count(node, "runtime_change_count");
+	char up[TEXT_MAX], at[TEXT_MAX], changes[64] = "";
 
+	if (count > 0)
+		snprintf(changes, sizeof(changes), "; %llu runtime change%s not in file (diff)",
+			 count, count == 1 ? "" : "s");
 	snprintf(buffer, size, "sluiced %s up %s   revision %llu, loaded %s%s%s%s",
 		 field_text(node, "version", "?"), text_duration(field_count(node, "uptime_s"), up),
 		 (unsigned long long)field_count(node, "revision"),
-		 text_time(field_count(node, "loaded_at_s"), view->now_s, at),
-		 field_bool(node, "runtime_changes") ? "; runtime changes not in file" : "",
+		 text_time(field_count(node, "loaded_at_s"), view->now_s, at), changes,
 		 is_default ? "" : "   instance ", is_default ? "" : instance);
 }
 

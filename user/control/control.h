@@ -32,8 +32,11 @@ struct control_node {
 	uint64_t uptime_s;
 	uint64_t loaded_at_s; /* wall clock */
 	bool is_ready;
-	char not_ready[160];	/* why */
-	char last_refusal[320]; /* of a reload, "" when the running configuration is the file's */
+	char not_ready[160];	 /* why */
+	char fault[400];	 /* why the last good configuration serves, "" if the file's does */
+	char state_problem[400]; /* why the state directory cannot be written, or "" */
+	char state_notice[400];	 /* what was found damaged in it, or "" */
+	char last_refusal[320];	 /* of a reload, "" when the running configuration is the file's */
 	uint64_t events_suppressed;
 	bool is_active; /* answers ARP and ND, has routes */
 	struct {
@@ -70,6 +73,7 @@ struct control_host {
 	const struct sync *sync;
 	const struct stats *stats;
 	const struct event_log *events;
+	void (*record)(void *arg, const struct event *event); /* into events */
 	/* Brings the counters in stats up to date. */
 	void (*refresh)(void *arg);
 	void (*node)(void *arg, struct control_node *ret_node);

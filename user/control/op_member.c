@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/find.h"
 #include "control/reply.h"
 #include "control/view.h"
@@ -46,11 +46,9 @@ static int apply(const struct request *request, enum change_type type,
 	return host->apply(host->arg, &change, errors);
 }
 
-static void log_change(const struct request *request, const struct subject *subject,
-		       const char *what)
+static void name_in_audit(const struct request *request, const struct subject *subject)
 {
-	log_info("control", "member %s/%s/%s: %s uid=%u pid=%d", subject->service, subject->pool,
-		 subject->endpoint, what, request->peer.uid, request->peer.pid);
+	audit_name_member(request, subject->pool, subject->endpoint);
 }
 
 int op_member_list(const struct request *request, struct reply *reply, struct errs *errors)
@@ -86,7 +84,6 @@ int op_member_show(const struct request *request, struct reply *reply, struct er
 static int set_weight(const struct request *request, const struct subject *subject, uint32_t old,
 		      uint32_t weight, struct errs *errors)
 {
-	char text[64];
 	int r;
 
 	if (old == weight)
@@ -94,8 +91,8 @@ static int set_weight(const struct request *request, const struct subject *subje
 	r = apply(request, CHANGE_MEMBER_WEIGHT, subject, weight, ADMIN_READY, errors);
 	if (r)
 		return r;
-	snprintf(text, sizeof(text), "weight %u -> %u", old, weight);
-	log_change(request, subject, text);
+	name_in_audit(request, subject);
+	audit_say(request, "weight %u -> %u", old, weight);
 	return 0;
 }
 
@@ -108,7 +105,6 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 	struct model_pool *pool = find_pool(request, &service, errors);
 	struct subject subject;
 	struct sluice_addr addr;
-	char text[64];
 	int r;
 
 	if (!pool || find_endpoint(request, service, &addr, errors))
@@ -119,9 +115,9 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 		r = field ? set_weight(request, &subject, member->weight, weight, errors) : 0;
 	} else {
 		r = apply(request, CHANGE_MEMBER_ADD, &subject, weight, ADMIN_READY, errors);
-		snprintf(text, sizeof(text), "none -> added, weight %u", weight);
+		name_in_audit(request, &subject);
 		if (!r)
-			log_change(request, &subject, text);
+			audit_say(request, "none -> added, weight %u", weight);
 	}
 	return r ? r : op_member_show(request, reply, errors);
 }
@@ -132,17 +128,18 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);
 	struct subject subject;
-	char text[64];
+	uint32_t weight;
 	int r;
 
 	if (!member)
 		return -1;
 	name_subject(&subject, service, pool, &member->addr);
-	snprintf(text, sizeof(text), "weight %u -> removed", member->weight);
+	weight = member->weight;
 	r = apply(request, CHANGE_MEMBER_REMOVE, &subject, 0, ADMIN_READY, errors);
 	if (r)
 		return r;
-	log_change(request, &subject, text);
+	name_in_audit(request, &subject);
+	audit_say(request, "weight %u -> removed", weight);
 	reply->json = json_pack("{s:b}", "changed", 1);
 	return 0;
 }
@@ -166,25 +163,25 @@ int op_member_weight(const struct request *request, struct reply *reply, struct 
 
 int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors)
 {
-	static const char *const words[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
 	const char *word = json_string_value(json_object_get(request->body, "admin"));
 	enum admin_state admin = strcmp(word, "maint") ? ADMIN_READY : ADMIN_MAINT;
 	struct model_service *service;
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);
+	enum admin_state old;
 	struct subject subject;
-	char text[64];
 	int r;
 
 	if (!member)
 		return -1;
 	if (member->admin != admin) {
 		name_subject(&subject, service, pool, &member->addr);
-		snprintf(text, sizeof(text), "%s -> %s", words[member->admin], words[admin]);
+		old = member->admin;
 		r = apply(request, CHANGE_MEMBER_ADMIN, &subject, 0, admin, errors);
 		if (r)
 			return r;
-		log_change(request, &subject, text);
+		name_in_audit(request, &subject);
+		audit_say(request, "%s -> %s", model_admin_name(old), model_admin_name(admin));
 	}
 	return op_member_show(request, reply, errors);
 }

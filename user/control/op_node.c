@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/reply.h"
 
 #include <sluice/abi.h>
@@ -58,10 +58,8 @@ int op_config_reload(const struct request *request, struct reply *reply, struct 
 	bool is_changed = false;
 	int r = host->reload(host->arg, is_forced, &is_changed, errors);
 
-	log_info("control", "reload%s: revision %llu -> %llu uid=%u pid=%d",
-		 is_forced ? " (forced)" : "", (unsigned long long)before,
-		 (unsigned long long)model_revision(host->model), request->peer.uid,
-		 request->peer.pid);
+	audit_say(request, "reload%s: revision %llu -> %llu", is_forced ? " (forced)" : "",
+		  (unsigned long long)before, (unsigned long long)model_revision(host->model));
 	if (r) {
 		reply->file = host->config_path;
 		reply->status = errors->count && errors->list[0].code == ERR_CONFLICT ? 409 : 422;
@@ -82,12 +80,12 @@ int op_detach(const struct request *request, struct reply *reply, struct errs *e
 	char *name;
 	int r;
 
-	log_info("control", "detach requested uid=%u pid=%d", request->peer.uid, request->peer.pid);
 	r = host->detach(host->arg, names, sizeof(names), &e);
 	if (r) {
 		errs_add_err(errors, &e);
 		return r;
 	}
+	audit_say(request, "detached from %s", names[0] ? names : "nothing");
 	list = json_array();
 	while ((name = strsep(&cursor, ", ")))
 		if (*name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Reading services, pools and limits, and changing a limit's mode. */
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/find.h"
 #include "control/reply.h"
 #include "control/view.h"
@@ -94,7 +94,6 @@ static enum sluice_limit_mode parse_mode(const char *word)
 
 int op_limit_mode(const struct request *request, struct reply *reply, struct errs *errors)
 {
-	static const char *const words[] = {"disabled", "enforce", "shadow"};
 	const char *word = json_string_value(json_object_get(request->body, "mode"));
 	const struct control_host *host = request->host;
 	struct model_limit *limit = find_limit(request, errors);
@@ -111,9 +110,8 @@ int op_limit_mode(const struct request *request, struct reply *reply, struct err
 		r = host->apply(host->arg, &change, errors);
 		if (r)
 			return r;
-		log_info("control", "limit %s: mode %s -> %s uid=%u pid=%d",
-			 route_param(&request->params, "limit"), words[old], word,
-			 request->peer.uid, request->peer.pid);
+		audit_say(request, "limit %s: mode %s -> %s",
+			  route_param(&request->params, "limit"), model_limit_mode_name(old), word);
 	}
 	return op_limit_show(request, reply, errors);
 }

@@ -8,6 +8,7 @@
 #include "control/operations.h"
 #include "control/reply.h"
 #include "control/view.h"
+#include "core/overlay.h"
 
 #define INTERFACES_SHOWN 64
 #define WHY_MAX 20 /* lines; the rest is a count */
@@ -179,6 +180,11 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		blame(diagnosis, SEVERITY_FAULT, "sluicectl events", "%s", node->not_ready);
 		add_why(diagnosis, "%s", node->not_ready);
 	}
+	if (node->fault[0]) {
+		blame(diagnosis, SEVERITY_FAULT, "sluicectl check",
+		      "the configuration file is broken: the last good one serves");
+		add_why(diagnosis, "%s", node->fault);
+	}
 	for (s = 0; s < model_service_count(host->model); s++)
 		diagnose_service(diagnosis, model_service_at(host->model, s));
 	if (node->last_refusal[0]) {
@@ -191,6 +197,16 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		      "%zu of %zu routes in table %u", node->announce.routes_installed,
 		      node->announce.routes, node->announce.table);
 		add_why(diagnosis, "%s", node->announce.failure);
+	}
+	if (node->state_problem[0]) {
+		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl diff",
+		      "runtime changes are not kept: they would be lost at the next start");
+		add_why(diagnosis, "state: %s", node->state_problem);
+	}
+	if (node->state_notice[0]) {
+		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl diff",
+		      "a file of the state directory was damaged and not used");
+		add_why(diagnosis, "state: %s", node->state_notice);
 	}
 	if (diagnosis->left_out) {
 		char text[64];
@@ -205,12 +221,14 @@ static void diagnose(const struct control_host *host, const struct control_node 
 
 static json_t *view_node(const struct control_host *host, const struct control_node *node)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "name", node->name, "role",
-			 node->is_active ? "active" : "standby", "version", node->version,
+	size_t changes = overlay_count(host->model);
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:I}", "name", node->name,
+			 "role", node->is_active ? "active" : "standby", "version", node->version,
 			 "instance", node->instance, "uptime_s", (json_int_t)node->uptime_s,
 			 "revision", (json_int_t)model_revision(host->model), "loaded_at_s",
-			 (json_int_t)node->loaded_at_s, "runtime_changes",
-			 model_has_runtime_changes(host->model));
+			 (json_int_t)node->loaded_at_s, "runtime_changes", changes > 0,
+			 "runtime_change_count", (json_int_t)changes);
 }
 
 static json_t *view_interfaces(const struct control_host *host)

@@ -11,6 +11,8 @@
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_YAML };
 
+struct audit;
+
 struct request {
 	const struct operation *operation;
 	const struct control_host *host;
@@ -19,8 +21,9 @@ struct request {
 	json_t *body;	 /* BODY_JSON: validated against the operation's fields */
 	const char *raw; /* BODY_YAML */
 	size_t raw_length;
-	const char *since;  /* query parameter, or NULL */
-	const char *accept; /* header, or NULL */
+	const char *since;   /* query parameter, or NULL */
+	const char *accept;  /* header, or NULL */
+	struct audit *audit; /* see audit.h */
 };
 
 /* What a handler answers with: either json, or text of a content type. Owned by the reply. */

@@ -3,6 +3,7 @@
  * HTTP over a unix socket: libmicrohttpd with an epoll descriptor that the daemon's loop polls.
  * One request: find the operation, check role and revision, collect the body, call the handler.
  */
+#include "control/audit.h"
 #include "control/control.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct control {
 	struct connection *connections;
 	struct linger_set linger;
 	int epoll_fd; /* of the server's own one and what lingers */
+	struct audit_budget refusals;
 	char path[108];
 };
 
@@ -133,6 +135,7 @@ static int check_role(struct control *control, struct connection *connection, st
 	err_set(e, ERR_FORBIDDEN, "", "%s %s needs role %s; uid %u has role %s", operation->method,
 		operation->path, role_name(operation->role), peer->uid, role_name(role));
 	err_hint(e, "use root, or a member of the group in access.%s", role_name(operation->role));
+	audit_refuse(&control->host, &control->refusals, operation, &connection->params, peer, e);
 	return -EACCES;
 }
 
@@ -149,10 +152,13 @@ static enum MHD_Result run(struct control *control, struct connection *connectio
 		.accept =
 			MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT),
 	};
+	struct audit audit = {0};
 	struct reply reply = {0};
 	struct errs errors = {0};
 	enum MHD_Result result;
 	int r = 0;
+
+	request.audit = &audit;
 
 	if (request.operation->body == BODY_YAML) {
 		request.raw = connection->body ? connection->body : "";
@@ -163,6 +169,7 @@ static enum MHD_Result run(struct control *control, struct connection *connectio
 	}
 	if (!r)
 		r = request.operation->handler(&request, &reply, &errors);
+	audit_end(&request, &control->refusals, r, &errors);
 	if (r)
 		reply_errors(&reply, &errors, reply.status);
 	json_decref(request.body);
@@ -254,8 +261,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 	/* Again: groups or revision may have changed while the body came in. */
 	if (check_role(control, connection, &peer, &e))
 		return send_error(control, http, 0, NULL, &e);
-	if (check_revision(control, http, &e))
+	if (check_revision(control, http, &e)) {
+		audit_refuse(&control->host, &control->refusals, connection->operation,
+			     &connection->params, &peer, &e);
 		return send_error(control, http, MHD_HTTP_PRECONDITION_FAILED, NULL, &e);
+	}
 	return run(control, connection, http, &peer);
 }
 

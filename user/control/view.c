@@ -10,7 +10,6 @@
 
 static const char *const announce_names[ANNOUNCE_MAX] = {"none", "arp", "route"};
 static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
-static const char *const admin_names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
 static const char *const health_names[HEALTH_STATE_MAX] = {"unknown", "up", "down"};
 static const char *const nexthop_names[NEXTHOP_STATE_MAX] = {"pending", "resolved", "failed"};
 
@@ -128,7 +127,9 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "of_new_percent", view_number(slots * 100 / 4294967296.0));
 	json_object_set_new(object, "state",
 			    json_string(member_state_name(member_state_of(member))));
-	json_object_set_new(object, "admin", json_string(admin_names[member->admin]));
+	json_object_set_new(object, "admin", json_string(model_admin_name(member->admin)));
+	json_object_set_new(object, "admin_file",
+			    json_string(model_admin_name(member->admin_file)));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
 	json_object_set_new(object, "health_text", json_string(member->health_text));
 	json_object_set_new(object, "health_since_s",
@@ -215,8 +216,12 @@ json_t *view_announce(const struct control_node *node)
 
 json_t *view_event(const struct event *event)
 {
-	return json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "seq", (json_int_t)event->seq,
-			 "time_s", (json_int_t)event->wall_s, "type", event_type_name(event->type),
-			 "service", event->service, "pool", event->pool, "member", event->member,
-			 "text", event->text);
+	json_t *object = json_pack(
+		"{s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "seq", (json_int_t)event->seq, "time_s",
+		(json_int_t)event->wall_s, "type", event_type_name(event->type), "service",
+		event->service, "pool", event->pool, "member", event->member, "text", event->text);
+
+	if (event->who[0])
+		json_object_set_new(object, "who", json_string(event->who));
+	return object;
 }

@@ -17,6 +17,7 @@
 #define NAME_MAX_LENGTH 63
 #define CONFIG_INTERFACES_MAX 16
 #define CONFIG_BYTES_MAX (16U << 20)
+#define CONFIG_ADMIN_ABSENT 100U /* a member that is written, but does not count */
 
 enum xdp_attach_mode {
 	XDP_ATTACH_NATIVE,
@@ -31,6 +32,7 @@ enum announce {
 	ANNOUNCE_ROUTE, /* a route in a table of our own, which routing daemons learn */
 	ANNOUNCE_MAX
 };
+enum admin_state { ADMIN_READY, ADMIN_DRAIN, ADMIN_MAINT, ADMIN_STATE_MAX };
 enum check_type { CHECK_NONE, CHECK_TCP, CHECK_TYPE_MAX };
 
 struct check_config {
@@ -47,8 +49,9 @@ struct check_config {
 
 struct member_config {
 	struct sluice_addr addr;
-	uint16_t port;	 /* host byte order; always the service's port (0 for all ports) */
-	uint32_t weight; /* 100; 0..65535 */
+	uint16_t port;		/* host byte order; always the service's port (0 for all ports) */
+	uint32_t weight;	/* 100; 0..65535 */
+	enum admin_state admin; /* ready */
 	int line;
 };
 

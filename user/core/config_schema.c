@@ -62,6 +62,13 @@ static const struct config_word UNKNOWN_PORT_WORDS[] = {
 	{},
 };
 
+static const struct config_word ADMIN_WORDS[] = {
+	{"ready", ADMIN_READY, NULL},
+	{"maint", ADMIN_MAINT, NULL},
+	{"absent", CONFIG_ADMIN_ABSENT, NULL},
+	{},
+};
+
 static const struct config_word CHECK_WORDS[] = {
 	{"tcp", CHECK_TCP, NULL},
 	{"none", CHECK_NONE, NULL},
@@ -206,6 +213,9 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = "of the machine that serves"},
 	{CONFIG_SECTION_MEMBER, "weight", CONFIG_TYPE_NUMBER, AT(member_config, weight),
 	 .max = 65535, .fallback = "100", .help = "relative to the pool's other members; 0: none"},
+	{CONFIG_SECTION_MEMBER, "admin", CONFIG_TYPE_WORD, AT(member_config, admin),
+	 .fallback = "ready", .words = ADMIN_WORDS,
+	 .help = "in maintenance, or not there at all (for drop-ins)"},
 
 	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, AT(check_config, type), .fallback = "tcp",
 	 .words = CHECK_WORDS, .help = "what a probe is"},
@@ -319,7 +329,7 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_INTERFACES] = "a list of 1 to 16 interface names",
 		[CONFIG_TYPE_LIMIT_NAMES] = "a list of at most 4 names of limits",
 		[CONFIG_TYPE_NAMED] = "one section for each name",
-		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight}",
+		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin}",
 		[CONFIG_TYPE_CHECK] = "tcp, none or a section",
 		[CONFIG_TYPE_REFUSED] = "absent",
 	};

@@ -126,8 +126,15 @@ static void read_members(struct config_reader *r, const struct service_config *s
 		yaml_node_t *item = config_node(r, node->data.sequence.items.start[i]);
 		size_t item_mark = config_enter_index(r, i);
 
-		if (config_may_go_on(r, item))
-			read_member(r, service, item, &pool->members[pool->member_count++]);
+		if (config_may_go_on(r, item)) {
+			struct member_config *member = &pool->members[pool->member_count];
+
+			read_member(r, service, item, member);
+			if (member->admin == (enum admin_state)CONFIG_ADMIN_ABSENT)
+				memset(member, 0, sizeof(*member));
+			else
+				pool->member_count++;
+		}
 		config_leave(r, item_mark);
 	}
 	config_leave(r, mark);

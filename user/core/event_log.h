@@ -28,7 +28,11 @@
 	X(node_role)                                                                               \
 	X(routes_changed)                                                                          \
 	X(detached)                                                                                \
-	X(table_applied)
+	X(table_applied)                                                                           \
+	X(audit)                                                                                   \
+	X(change_dropped)                                                                          \
+	X(state_problem)                                                                           \
+	X(state_restored)
 
 enum event_type {
 #define X(name) EVENT_##name,
@@ -44,7 +48,8 @@ struct event {
 	char service[NAME_MAX_LENGTH + 1]; /* or "" */
 	char pool[NAME_MAX_LENGTH + 1];
 	char member[64]; /* endpoint text */
-	char text[160];	 /* a sentence for a person, with the cause */
+	char who[64];	 /* asked for it, or "" */
+	char text[320];	 /* a sentence for a person, with the cause */
 };
 
 struct event_log;

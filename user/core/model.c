@@ -321,40 +321,15 @@ void model_renumber_limits(struct model *model, const uint32_t *ids)
 		state->limits[i].id = ids[i];
 }
 
-static bool is_service_changed(const struct model_service *service)
+size_t model_removed_count(const struct model *model)
 {
-	size_t p, m;
-
-	for (p = 0; p < service->pool_count; p++) {
-		const struct model_pool *pool = &service->pools[p];
-
-		for (m = 0; m < pool->member_count; m++) {
-			const struct model_member *member = &pool->members[m];
-
-			if (member->owner != OWNER_FILE || member->weight != member->weight_file ||
-			    member->admin != ADMIN_READY)
-				return true;
-		}
-	}
-	return false;
+	return model->state.removed_count;
 }
 
-bool model_has_runtime_changes(const struct model *model)
+const struct model_removed *model_removed_at(const struct model *model, size_t position)
 {
-	const struct model_state *state = &model->state;
-	size_t i;
-
-	if (state->is_file_member_removed)
-		return true;
-	for (i = 0; i < state->service_count; i++) {
-		if (is_service_changed(&state->services[i]))
-			return true;
-	}
-	for (i = 0; i < state->limit_count; i++) {
-		if (state->limits[i].config.mode != state->limits[i].mode_file)
-			return true;
-	}
-	return false;
+	assert(position < model->state.removed_count);
+	return &model->state.removed[position];
 }
 
 int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors)

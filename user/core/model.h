@@ -14,7 +14,6 @@
 #include "core/event_log.h"
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
-enum admin_state { ADMIN_READY, ADMIN_DRAIN, ADMIN_MAINT, ADMIN_STATE_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
 /* Why a member's next hop is as it is. */
 enum nexthop_state {
@@ -44,6 +43,7 @@ struct model_member {
 	uint32_t weight;      /* in force */
 	uint32_t weight_file; /* as in the file; differs after a runtime change */
 	enum admin_state admin;
+	enum admin_state admin_file; /* as in the file */
 	enum health_state health;
 	char health_text[96];	 /* last failure in words, "" when fine */
 	uint32_t latency_us;	 /* of the last good probe, 0 if none */
@@ -82,6 +82,16 @@ struct model_service {
 	bool is_dirty;				    /* something that sync must look at changed */
 	/* No member is left that may serve: those whose only fault is their health serve anyway. */
 	bool is_panicked;
+};
+
+/* A member of the file that a command removed: it stays away until the file no longer lists it. */
+struct model_removed {
+	char service[NAME_MAX_LENGTH + 1];
+	char pool[NAME_MAX_LENGTH + 1];
+	struct sluice_addr addr;
+	uint16_t port;
+	uint32_t weight_file;
+	enum admin_state admin_file;
 };
 
 struct model_limit {
@@ -152,11 +162,12 @@ size_t model_limit_count(const struct model *model);
 struct model_limit *model_limit_at(const struct model *model, size_t position);
 struct model_limit *model_find_limit(const struct model *model, const char *name);
 struct model_limit *model_limit_by_id(const struct model *model, uint32_t id);
+const char *model_admin_name(enum admin_state admin);
+const char *model_limit_mode_name(enum sluice_limit_mode mode);
+size_t model_removed_count(const struct model *model);
+const struct model_removed *model_removed_at(const struct model *model, size_t position);
 
 /* Adoption of pinned maps: gives services (limits) the ids that the maps already use; ids has one
  * for each position, all different. References follow. */
 void model_renumber_services(struct model *model, const uint32_t *ids);
 void model_renumber_limits(struct model *model, const uint32_t *ids);
-
-/* Does something differ from the file (runtime weights, admin states, api members, modes)? */
-bool model_has_runtime_changes(const struct model *model);

@@ -9,9 +9,19 @@
 #include "base/addr.h"
 #include "base/clock.h"
 
-static const char *const admin_names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
-static const char *const limit_mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce",
-								    "shadow"};
+const char *model_admin_name(enum admin_state admin)
+{
+	static const char *const names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
+
+	return (unsigned int)admin < ADMIN_STATE_MAX ? names[admin] : "?";
+}
+
+const char *model_limit_mode_name(enum sluice_limit_mode mode)
+{
+	static const char *const names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce", "shadow"};
+
+	return (unsigned int)mode < SLUICE_LIMIT_MODE_MAX ? names[mode] : "?";
+}
 
 #define NAMES_MAX 4096
 
@@ -119,6 +129,7 @@ static void member_add(struct apply *apply, struct model_service *service,
 				      .owner = change->owner,
 				      .weight = change->weight,
 				      .weight_file = change->weight};
+	struct model_removed *removed;
 	struct err *e;
 
 	if (service->mode == SLUICE_MODE_LOCAL) {
@@ -136,6 +147,13 @@ static void member_add(struct apply *apply, struct model_service *service,
 		}
 		return;
 	}
+	removed = model_state_removed(apply->state, service->name, pool->name, &member.addr);
+	if (removed) { /* back to what the file says it is */
+		member.owner = OWNER_FILE;
+		member.weight_file = removed->weight_file;
+		member.admin_file = removed->admin_file;
+		*removed = apply->state->removed[--apply->state->removed_count];
+	}
 	member.id = apply->state->next_member_id++;
 	member.health = pool->check.type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
 	member.health_since_s = clock_wall_s();
@@ -149,8 +167,16 @@ static void member_remove(struct apply *apply, struct model_service *service,
 {
 	size_t position = (size_t)(member - pool->members);
 
-	if (member->owner == OWNER_FILE)
-		apply->state->is_file_member_removed = true;
+	if (member->owner == OWNER_FILE) {
+		struct model_removed removed = {.addr = member->addr,
+						.port = member->port,
+						.weight_file = member->weight_file,
+						.admin_file = member->admin_file};
+
+		util_copy(removed.service, sizeof(removed.service), service->name);
+		util_copy(removed.pool, sizeof(removed.pool), pool->name);
+		model_state_add_removed(apply->state, &removed);
+	}
 	model_event(apply, EVENT_member_removed, service, pool, member, "removed at run time");
 	memmove(member, member + 1, (pool->member_count - position - 1) * sizeof(*member));
 	pool->member_count--;
@@ -196,8 +222,8 @@ void model_change_member(struct apply *apply, const struct change *change)
 	} else {
 		if (member->admin != change->admin)
 			model_event(apply, EVENT_member_admin, service, pool, member,
-				    "%s -> %s%s%s", admin_names[member->admin],
-				    admin_names[change->admin],
+				    "%s -> %s%s%s", model_admin_name(member->admin),
+				    model_admin_name(change->admin),
 				    change->text && *change->text ? ": " : "",
 				    change->text ? change->text : "");
 		member->admin = change->admin;
@@ -228,8 +254,8 @@ void model_change_limit_mode(struct apply *apply, const struct change *change)
 	}
 	if (limit->config.mode != change->limit_mode)
 		model_event(apply, EVENT_limit_changed, NULL, NULL, NULL, "limit %s: %s -> %s",
-			    name, limit_mode_names[limit->config.mode],
-			    limit_mode_names[change->limit_mode]);
+			    name, model_limit_mode_name(limit->config.mode),
+			    model_limit_mode_name(change->limit_mode));
 	limit->config.mode = change->limit_mode;
 	limit->is_dirty = true;
 }

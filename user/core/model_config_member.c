@@ -27,7 +27,7 @@ static void health_init(struct model_member *member, const struct check_config *
 	member->latency_us = 0;
 }
 
-/* A runtime weight stays until the file's own value changes. */
+/* A runtime weight or admin state stays until the file's own value changes. */
 static void member_merge(struct apply *apply, const struct model_service *service,
 			 struct model_pool *pool, const struct model_pool *old_pool,
 			 const struct member_config *config)
@@ -38,7 +38,9 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 				      .port = config->port,
 				      .owner = OWNER_FILE,
 				      .weight = config->weight,
-				      .weight_file = config->weight};
+				      .weight_file = config->weight,
+				      .admin = config->admin,
+				      .admin_file = config->admin};
 
 	if (!old) {
 		member.id = apply->state->next_member_id++;
@@ -50,6 +52,13 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		member = *old;
 		member.owner = OWNER_FILE;
 		member.weight_file = config->weight;
+		member.admin_file = config->admin;
+		if (old->admin_file != config->admin)
+			member.admin = config->admin;
+		if (member.admin != old->admin)
+			model_event(apply, EVENT_member_admin, service, pool, &member,
+				    "%s -> %s in the file", model_admin_name(old->admin),
+				    model_admin_name(member.admin));
 		if (old->owner != OWNER_FILE || old->weight_file != config->weight)
 			member.weight = config->weight;
 		if (member.weight != old->weight)
@@ -81,8 +90,42 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 	}
 }
 
-void model_config_pools(struct apply *apply, const struct service_config *config,
-			const struct model_service *old, struct model_service *service)
+/* What a command removed stays removed while the file lists it; the mark goes on with it. */
+static bool stays_removed(const struct apply *apply, struct model_state *fresh,
+			  const struct model_service *old, const struct model_pool *pool,
+			  const struct member_config *config)
+{
+	const struct model_removed *mark =
+		old ? model_state_removed(apply->state, old->name, pool->name, &config->addr)
+		    : NULL;
+	struct model_removed next;
+
+	if (!mark)
+		return false;
+	next = *mark;
+	next.weight_file = config->weight;
+	next.admin_file = config->admin;
+	model_state_add_removed(fresh, &next);
+	return true;
+}
+
+static void pools_leave(struct apply *apply, const struct model_service *service,
+			const struct model_service *old)
+{
+	size_t p, m;
+
+	for (p = 0; old && p < old->pool_count; p++) {
+		const struct model_pool *pool = &old->pools[p];
+
+		for (m = 0; !pool_named(service, pool->name) && m < pool->member_count; m++)
+			model_event(apply, EVENT_member_removed, service, pool, &pool->members[m],
+				    "its pool is no longer in the file");
+	}
+}
+
+void model_config_pools(struct apply *apply, struct model_state *fresh,
+			const struct service_config *config, const struct model_service *old,
+			struct model_service *service)
 {
 	size_t p, m;
 
@@ -101,8 +144,10 @@ void model_config_pools(struct apply *apply, const struct service_config *config
 		pool->member_capacity = from->member_count + 1;
 		pool->members = util_alloc_array(pool->member_capacity, sizeof(*pool->members));
 		for (m = 0; m < from->member_count; m++)
-			member_merge(apply, service, pool, old_pool, &from->members[m]);
+			if (!stays_removed(apply, fresh, old, pool, &from->members[m]))
+				member_merge(apply, service, pool, old_pool, &from->members[m]);
 		if (old_pool)
 			members_leave(apply, service, pool, old_pool);
 	}
+	pools_leave(apply, service, old);
 }

@@ -18,7 +18,9 @@ struct model_state {
 	uint32_t next_service_id;
 	uint32_t last_limit_id;
 	bool has_config;
-	bool is_file_member_removed; /* at run time; the next reload brings it back */
+	struct model_removed *removed;
+	size_t removed_count;
+	size_t removed_capacity;
 };
 
 struct apply {
@@ -39,6 +41,10 @@ struct model_service *model_state_service(const struct model_state *state, const
 struct model_limit *model_state_limit(const struct model_state *state, const char *name);
 struct model_limit *model_state_limit_by_id(const struct model_state *state, uint32_t id);
 struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member);
+/* The mark that a member of the file was removed at run time; NULL if there is none. */
+struct model_removed *model_state_removed(const struct model_state *state, const char *service,
+					  const char *pool, const struct sluice_addr *addr);
+void model_state_add_removed(struct model_state *state, const struct model_removed *removed);
 /* log2 of the table that the service should have. */
 unsigned int model_service_slots_log2(const struct model_service *service);
 size_t model_service_member_count(const struct model_service *service);
@@ -58,8 +64,9 @@ void model_change_nexthop(struct apply *apply, struct model_service *service,
 
 /* model_config.c, model_config_member.c */
 void model_change_config(struct apply *apply, const struct change *change);
-void model_config_pools(struct apply *apply, const struct service_config *config,
-			const struct model_service *old, struct model_service *service);
+void model_config_pools(struct apply *apply, struct model_state *fresh,
+			const struct service_config *config, const struct model_service *old,
+			struct model_service *service);
 
 /* model_check.c: rules that hold for any state. */
 void model_check(struct apply *apply);

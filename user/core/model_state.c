@@ -27,6 +27,8 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 	to->service_capacity = from->service_count + 1;
 	to->limits = copy_array(from->limits, from->limit_count, sizeof(*to->limits));
 	to->limit_capacity = from->limit_count + 1;
+	to->removed = copy_array(from->removed, from->removed_count, sizeof(*to->removed));
+	to->removed_capacity = from->removed_count + 1;
 	for (s = 0; s < to->service_count; s++) {
 		struct model_service *service = &to->services[s];
 
@@ -61,6 +63,7 @@ void model_state_done(struct model_state *state)
 		model_service_done(&state->services[s]);
 	free(state->services);
 	free(state->limits);
+	free(state->removed);
 	memset(state, 0, sizeof(*state));
 }
 
@@ -95,6 +98,28 @@ struct model_limit *model_state_limit_by_id(const struct model_state *state, uin
 			return &state->limits[i];
 	}
 	return NULL;
+}
+
+struct model_removed *model_state_removed(const struct model_state *state, const char *service,
+					  const char *pool, const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < state->removed_count; i++) {
+		struct model_removed *removed = &state->removed[i];
+
+		if (addr_equal(&removed->addr, addr) && strcmp(removed->service, service) == 0 &&
+		    strcmp(removed->pool, pool) == 0)
+			return removed;
+	}
+	return NULL;
+}
+
+void model_state_add_removed(struct model_state *state, const struct model_removed *removed)
+{
+	state->removed = util_grow(state->removed, &state->removed_capacity,
+				   state->removed_count + 1, sizeof(*state->removed));
+	state->removed[state->removed_count++] = *removed;
 }
 
 struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member)

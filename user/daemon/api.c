@@ -11,6 +11,13 @@
 #define FRESH_MS 200  /* counters younger than this are not read again */
 #define LINGER_MS 200 /* time for the answer to a detach to get out */
 
+static void record(void *arg, const struct event *event)
+{
+	struct daemon *daemon = arg;
+
+	event_log_add(daemon->events, event);
+}
+
 static void refresh(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -60,6 +67,11 @@ static void node(void *arg, struct control_node *ret_node)
 		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
 	describe_announcing(daemon, ret_node);
 	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
+	util_copy(ret_node->fault, sizeof(ret_node->fault), daemon->fault);
+	util_copy(ret_node->state_problem, sizeof(ret_node->state_problem),
+		  state_problem(daemon->state));
+	util_copy(ret_node->state_notice, sizeof(ret_node->state_notice),
+		  state_notice(daemon->state));
 	if (!daemon->is_detached)
 		ret_node->events_suppressed = dp_bpf_events_suppressed(daemon->dp);
 }
@@ -241,6 +253,7 @@ struct control_host api_host(struct daemon *daemon)
 		.sync = daemon->sync,
 		.stats = daemon->stats,
 		.events = daemon->events,
+		.record = record,
 		.refresh = refresh,
 		.node = node,
 		.interfaces = interfaces,

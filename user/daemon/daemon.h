@@ -12,17 +12,20 @@
 #include "daemon/announce.h"
 #include "daemon/http_poll.h"
 #include "daemon/nexthops.h"
+#include "daemon/state.h"
 #include "dataplane/dp_bpf.h"
 #include "health/health.h"
 #include "metrics/listener.h"
 
 #define DAEMON_CONFIG_PATH "/etc/sluice/sluice.yaml"
 #define DAEMON_RUN_DIRECTORY "/run/sluice"
+#define DAEMON_STATE_DIRECTORY "/var/lib/sluice"
 
 struct daemon_options {
 	const char *config_path;
 	const char *instance; /* NULL: the configuration's */
 	const char *run_directory;
+	const char *state_directory;
 };
 
 /* Observations wait here for the end of the loop turn, then go into the model together. */
@@ -40,6 +43,8 @@ struct daemon {
 	size_t text_length;
 	struct config *config; /* in force */
 	char refusal[320];     /* of the last reload, "" if it was applied */
+	char fault[400];       /* why the last good configuration serves, "" if the file's does */
+	struct state *state;
 	uint64_t started_ms, started_s, loaded_at_s;
 	uint64_t reloads_applied, reloads_refused;
 

@@ -120,8 +120,10 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 	if (daemon->sync)
 		collect_counters(daemon, false);
 	r = model_apply(daemon->model, changes, count, clock_now_ms(), errors);
-	if (!r)
+	if (!r) {
 		daemon->is_structure_new = daemon->is_sync_due = true;
+		state_mark(daemon->state, STATE_CHANGES);
+	}
 	return r;
 }
 
@@ -228,6 +230,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
 	if (daemon->is_detached || !daemon->model)
 		return;
+	state_flush(daemon->state);
 	follow_structure(daemon);
 	flush_observations(daemon);
 	if (!daemon->is_synced || !daemon->is_sync_due)
@@ -255,6 +258,7 @@ static void on_tick(uv_timer_t *timer)
 		resolver_tick(nexthops_resolver(daemon->nexthops), now_ms);
 	if (daemon->control)
 		control_tick(daemon->control, now_ms);
+	state_tick(daemon->state);
 	dp_bpf_sweep_limits(daemon->dp);
 	dp_bpf_refresh_macs(daemon->dp);
 	collect_counters(daemon, true);
@@ -303,8 +307,11 @@ static void on_packet_events(uv_poll_t *poll, int status, int events)
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = handle->data;
+	struct event event = {.type = EVENT_audit, .who = "SIGHUP"};
+	uint64_t before = model_revision(daemon->model);
 	struct errs errors = {0};
 	bool is_changed;
+	int r;
 
 	if (number != SIGHUP) {
 		log_info("daemon", "stopping (%s): packets keep flowing, detach with sluicectl",
@@ -313,7 +320,11 @@ static void on_signal(uv_signal_t *handle, int number)
 		return;
 	}
 	notify_send("STATUS=Reloading %s", daemon->options.config_path);
-	reload_run(daemon, false, &is_changed, &errors);
+	r = reload_run(daemon, false, &is_changed, &errors);
+	snprintf(event.text, sizeof(event.text), "reload%s: revision %llu -> %llu",
+		 r ? " refused" : "", (unsigned long long)before,
+		 (unsigned long long)model_revision(daemon->model));
+	event_log_add(daemon->events, &event);
 	errs_done(&errors);
 }
 

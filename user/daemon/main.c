@@ -23,6 +23,7 @@ static const char help[] =
 	"  --check FILE       check a configuration, print every mistake, and exit\n"
 	"  --instance NAME    separates pins, sockets and locks of several daemons\n"
 	"  --run-dir DIR      directory of sockets and locks, " DAEMON_RUN_DIRECTORY "\n"
+	"  --state-dir DIR    directory of what outlives the daemon, " DAEMON_STATE_DIRECTORY "\n"
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  --cleanup          detach the program, remove the instance's pins, and exit\n"
 	"  --version          print the version and exit\n"
@@ -141,6 +142,7 @@ static int parse(int argc, char **argv, struct command *command)
 		{"check", required_argument, NULL, 'k'},
 		{"instance", required_argument, NULL, 'i'},
 		{"run-dir", required_argument, NULL, 'r'},
+		{"state-dir", required_argument, NULL, 's'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"cleanup", no_argument, NULL, 'x'},
 		{"version", no_argument, NULL, 'v'},
@@ -163,6 +165,9 @@ static int parse(int argc, char **argv, struct command *command)
 			break;
 		case 'r':
 			command->daemon.run_directory = optarg;
+			break;
+		case 's':
+			command->daemon.state_directory = optarg;
 			break;
 		case 'l':
 			if (set_level(optarg))
@@ -197,7 +202,8 @@ int main(int argc, char **argv)
 {
 	struct command command = {
 		.daemon = {.config_path = DAEMON_CONFIG_PATH,
-			   .run_directory = DAEMON_RUN_DIRECTORY},
+			   .run_directory = DAEMON_RUN_DIRECTORY,
+			   .state_directory = DAEMON_STATE_DIRECTORY},
 	};
 
 	if (parse(argc, argv, &command)) {

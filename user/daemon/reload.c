@@ -227,7 +227,8 @@ int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct 
 		notify_send("STATUS=Reload refused: %s", daemon->refusal);
 		return r;
 	}
-	daemon->refusal[0] = '\0';
+	daemon->refusal[0] = daemon->fault[0] = '\0';
+	state_mark(daemon->state, STATE_LAST_GOOD);
 	daemon->reloads_applied++;
 	daemon->loaded_at_s = clock_wall_s();
 	log_info("config", "%s %s, revision %llu", daemon->options.config_path,

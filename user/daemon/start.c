@@ -36,23 +36,61 @@ static int fail_config(struct daemon *daemon, struct errs *errors)
 	return -1;
 }
 
-static int read_config(struct daemon *daemon)
+/* Reads and checks the text of the file. */
+static int read_file(struct daemon *daemon, struct errs *errors)
 {
 	const char *path = daemon->options.config_path;
-	struct errs errors = {0};
 	int r = util_read_file(path, CONFIG_BYTES_MAX, &daemon->text, &daemon->text_length);
 
 	if (r) {
-		err_hint(errs_add(&errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r)),
+		err_hint(errs_add(errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r)),
 			 "write one, or name another with --config");
-		return fail_config(daemon, &errors);
+		return r;
+	}
+	r = config_parse(daemon->text, daemon->text_length, &daemon->config, errors);
+	return r ? r : model_check_config(daemon->config, clock_jiffy_ns(), errors);
+}
+
+/* A file that is of no use is no reason to give up yet: see use_last_good(). */
+static int read_config(struct daemon *daemon)
+{
+	const char *path = daemon->options.config_path;
+	const char *instance = daemon->options.instance;
+	struct errs errors = {0};
+
+	if (read_file(daemon, &errors)) {
+		daemon_log_mistakes(daemon, &errors);
+		err_format(&errors.list[0], path, daemon->fault, sizeof(daemon->fault));
+		errs_done(&errors);
+	}
+	/* A file that cannot be read does not tell whose it is. */
+	if (!instance)
+		instance = daemon->config ? daemon->config->instance : "default";
+	util_copy(daemon->instance, sizeof(daemon->instance), instance);
+	snprintf(daemon->directory, sizeof(daemon->directory), "%s/%s",
+		 daemon->options.run_directory, daemon->instance);
+	return 0;
+}
+
+static int use_last_good(struct daemon *daemon)
+{
+	struct errs errors = {0};
+
+	if (!daemon->fault[0])
+		return 0;
+	config_free(daemon->config);
+	daemon->config = NULL;
+	if (state_load(daemon->state, STATE_LAST_GOOD)) {
+		log_error("config", "%s is broken (see above), and there is no last good one in %s",
+			  daemon->options.config_path, state_directory(daemon->state));
+		return -1;
 	}
 	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors))
 		return fail_config(daemon, &errors);
-	util_copy(daemon->instance, sizeof(daemon->instance),
-		  daemon->options.instance ? daemon->options.instance : daemon->config->instance);
-	snprintf(daemon->directory, sizeof(daemon->directory), "%s/%s",
-		 daemon->options.run_directory, daemon->instance);
+	log_error("config",
+		  "FAULT: %s is broken (see above): the last good configuration serves until a "
+		  "good one is reloaded",
+		  daemon->options.config_path);
 	return 0;
 }
 
@@ -67,6 +105,7 @@ static int take_rights(struct daemon *daemon)
 		return fail(daemon, &e);
 	privileges_raise_files();
 	daemon->announcer = announce_new(daemon->events);
+	daemon->state = state_open(daemon->options.state_directory, daemon->instance, daemon);
 	return 0;
 }
 
@@ -119,6 +158,7 @@ static int fill_model(struct daemon *daemon)
 	daemon->model = model_new(daemon->events, tick_ns);
 	if (loop_apply(daemon, &change, 1, &errors))
 		return fail_config(daemon, &errors);
+	state_load(daemon->state, STATE_CHANGES);
 	/* Nodes with the same hash_seed build the same tables. */
 	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
 	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);
@@ -210,6 +250,8 @@ static int attach(struct daemon *daemon)
 	daemon->is_ready = true;
 	daemon->is_structure_new = true; /* now the checks begin */
 	daemon->is_sync_due = true;	 /* and what is announced is told at once */
+	state_mark(daemon->state, STATE_LAST_GOOD);
+	state_begin(daemon->state);
 	return 0;
 }
 
@@ -223,8 +265,10 @@ static void announce_ready(struct daemon *daemon)
 		 (unsigned long long)model_revision(daemon->model),
 		 (unsigned long long)(clock_now_ms() - daemon->started_ms),
 		 dp_bpf_is_adopted(daemon->dp) ? " adopted" : "");
-	notify_send("READY=1\nSTATUS=Serving, revision %llu",
-		    (unsigned long long)model_revision(daemon->model));
+	notify_send("READY=1\nSTATUS=%sServing, revision %llu%s%s",
+		    daemon->fault[0] ? "FAULT: " : "",
+		    (unsigned long long)model_revision(daemon->model),
+		    daemon->fault[0] ? ", with the last good configuration: " : "", daemon->fault);
 }
 
 /* A start that failed leaves nothing behind that was not there before. */
@@ -248,6 +292,7 @@ static void release(struct daemon *daemon)
 	health_free(daemon->health);
 	loop_done(daemon);
 	announce_free(daemon->announcer);
+	state_close(daemon->state);
 	nexthops_free(daemon->nexthops);
 	if (daemon->sync)
 		sync_free(daemon->sync);
@@ -274,9 +319,9 @@ int daemon_run(const struct daemon_options *options)
 	daemon->stats = stats_new();
 	loop_init(daemon);
 
-	is_up = !read_config(daemon) && !take_rights(daemon) && !check_host(daemon) &&
-		!open_dataplane(daemon) && !fill_model(daemon) && !open_doors(daemon) &&
-		!build_tables(daemon) && !attach(daemon);
+	is_up = !read_config(daemon) && !take_rights(daemon) && !use_last_good(daemon) &&
+		!check_host(daemon) && !open_dataplane(daemon) && !fill_model(daemon) &&
+		!open_doors(daemon) && !build_tables(daemon) && !attach(daemon);
 	if (is_up) {
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);

@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What commands changed outlives reload, restart and reboot; who asked is on record; and whatever
+# happens to the state directory or to the configuration file, the balancer serves and says so.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_begin 3
+STATE=$LAB_DIR/state/$LAB_PREFIX
+LOG=$LAB_DIR/sluiced.log
+config() { # MEMBERS [LIMIT MODE]
+	cat <<-END
+		version: 1
+		interfaces: [eth0]
+		services:
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, limits: [per-client], members: [$1]}
+		limits:
+		  per-client: {count: packets, rate: 1000000/s, mode: ${2:-enforce}}
+	END
+}
+ALL="10.99.0.21, 10.99.0.22, 10.99.0.23"
+config "$ALL" > "$E2E_CONFIG"
+e2e_start
+
+member() { # ADDRESS FIELD
+	edge_member web "$1" "$2"
+}
+
+# All runtime changes of this test, a line each.
+changes() {
+	edge_ctl --json service show web |
+		jq -r '.pools[].members[] | [.address, .owner, .weight, .weight_file, .admin, .admin_file] | map(tostring) | join(" ")' | sort
+	edge_ctl --json limit show per-client | jq -r '.mode + " " + .mode_file'
+}
+
+on_disk() { # FILTER OF CHANGES
+	jq -ce ".content | $1" "$STATE/changes.json"
+}
+
+# In this shell: the lab's account of its processes is ours.
+start() { # NAME
+	if edge_daemon_start "$E2E_CONFIG"; then
+		tap_ok "$1"
+	else
+		tap_not_ok "$1" "$(tail -n 20 "$LOG")"
+	fi
+}
+
+restart() { # NAME [SIGNAL]
+	lab_stop sluiced "${2:-TERM}"
+	: > "$LOG"
+	start "$1"
+}
+
+events() { # JQ FILTER
+	edge_ctl --json events | jq -r ".events[] | select($1) | .text"
+}
+
+status() {
+	edge_ctl --json status
+}
+
+why_has() { # REGEX
+	[[ $(status | jq -r '.why[]') =~ $1 ]]
+}
+
+# ---- changes are kept ---------------------------------------------------------------------------
+
+tap_run "a weight" edge_ctl member weight web 10.99.0.21 30
+tap_run "maintenance" edge_ctl member maint web 10.99.0.22
+tap_run "a member is removed" edge_ctl member remove web 10.99.0.23
+tap_run "another one is added" edge_ctl member add web 10.99.0.24 --weight 7
+tap_run "a limit's mode" edge_ctl limit mode per-client shadow
+want=$(changes)
+tap_is "they are in force" "$want" "$(
+	cat <<-END
+		10.99.0.21 file 30 100 ready ready
+		10.99.0.22 file 100 100 maint ready
+		10.99.0.24 api 7 7 ready ready
+		shadow enforce
+	END
+)"
+tap_run "and on the disk" wait_for 2 on_disk '(.members | length == 4) and (.limits | length == 1)'
+tap_is "readable by nobody else" "$(stat -c %a "$STATE/changes.json" "$STATE")" $'600\n700'
+tap_is "status counts them" "$(status | jq .node.runtime_change_count)" 5
+tap_match "in words" "$(edge_ctl status)" '5 runtime changes not in file'
+tap_match "a member shows its own" "$(edge_ctl member show web 10.99.0.22)" 'maint \(ready in the file\)'
+tap_match "one that was added, too" "$(edge_ctl member show web 10.99.0.24)" 'not in the file'
+
+config "$ALL" > "$E2E_CONFIG"
+echo '# a comment' >> "$E2E_CONFIG"
+tap_run "a reload" edge_ctl reload
+tap_is "keeps them" "$(changes)" "$want"
+restart "a restart"
+tap_is "keeps them, too" "$(changes)" "$want"
+tap_match "and says so" "$(events '.type == "state_restored"')" '5 runtime changes restored, 0 dropped'
+restart "a crash" KILL
+tap_is "as well" "$(changes)" "$want"
+lab_stop sluiced KILL
+edge_ctl_offline detach > /dev/null 2>&1
+tap_is "as after a reboot nothing is pinned" "$(find /sys/fs/bpf -path "*sluice/$LAB_PREFIX*")" ""
+start "a start from nothing"
+tap_is "knows them still" "$(changes)" "$want"
+
+# ---- the file goes before what was changed when it said something else -----------------------------
+
+lab_stop sluiced TERM
+config "{address: 10.99.0.21, weight: 60}, 10.99.0.22, 10.99.0.23" disabled > "$E2E_CONFIG"
+start "a start with another file"
+tap_is "the file's own new values hold" "$(changes)" "$(
+	cat <<-END
+		10.99.0.21 file 60 60 ready ready
+		10.99.0.22 file 100 100 maint ready
+		10.99.0.24 api 7 7 ready ready
+		disabled disabled
+	END
+)"
+tap_match "what was dropped is told" "$(events '.type == "change_dropped"')" \
+	"weight 30 .*the file's weight is 60 now"
+tap_run "back to ready" edge_ctl member ready web 10.99.0.22
+tap_run "an added one is removed" edge_ctl member remove web 10.99.0.24
+tap_run "a removed one is added" edge_ctl member add web 10.99.0.23
+tap_is "nothing is left to keep" "$(status | jq .node.runtime_change_count)" 0
+tap_run "not on the disk either" wait_for 2 on_disk '.members == [] and .limits == []'
+
+# ---- who did what ----------------------------------------------------------------------------------
+
+edge_ctl member weight web 10.99.0.21 61 > /dev/null
+tap_is "an event tells old and new" \
+	"$(edge_ctl --json events | jq -r '[.events[] | select(.type == "audit")][-1] | .service + "/" + .pool + "/" + .member + ": " + .text')" \
+	"web/default/10.99.0.21:80: weight 60 -> 61"
+tap_match "and who" "$(edge_ctl --json events | jq -r '[.events[] | select(.type == "audit")][-1].who')" \
+	'^root \(uid 0, pid [0-9]+\)$'
+tap_match "the log does, too" "$(cat "$LOG")" \
+	'audit: web/default/10.99.0.21:80: weight 60 -> 61 by="root \(uid 0, pid [0-9]+\)"'
+tap_match "and the command line" "$(edge_ctl events)" 'weight 60 -> 61, by root \(uid 0'
+edge_ctl member weight web 10.99.0.77 5 > /dev/null 2>&1
+tap_match "a refusal is on record" "$(events '.type == "audit"' | tail -n 1)" \
+	'^refused PUT .*/weight: no member 10.99.0.77'
+seq=$(edge_ctl --json events | jq '.events[-1].seq')
+edge_ctl member weight web 10.99.0.21 61 > /dev/null
+edge_ctl status > /dev/null
+tap_is "what changes nothing is not" "$(edge_ctl --json events --since "$seq" | jq '[.events[] | select(.type == "audit")] | length')" 0
+seq=$(edge_ctl --json events | jq '.events[-1].seq')
+for i in $(seq 40); do edge_ctl member weight web 10.99.0.77 "$i" > /dev/null 2>&1; done
+tap_between "many refusals do not push out the rest" \
+	"$(edge_ctl --json events --since "$seq" | jq '[.events[] | select(.type == "audit")] | length')" 5 39
+kill -HUP "${LAB_PIDS[sluiced]}"
+tap_run "a reload by signal is on record" wait_for 3 eval \
+	'edge_ctl --json events | jq -e "[.events[] | select(.who == \"SIGHUP\")] | length == 1"'
+
+# ---- damaged, later, unreadable --------------------------------------------------------------------
+
+edge_ctl member weight web 10.99.0.21 62 > /dev/null
+wait_for 2 on_disk '.members[0].weight == 62' > /dev/null
+lab_stop sluiced TERM
+cp "$STATE/changes.json" "$LAB_DIR/good.json"
+damaged() { # NAME WHY
+	: > "$LOG"
+	start "$1: it starts"
+	tap_is "$1: with the file's values" "$(member 10.99.0.21 weight)" 60
+	tap_match "$1: the log says it" "$(cat "$LOG")" "changes.json.corrupt was not used: .*$2"
+	tap_match "$1: an event says it" "$(events '.type == "state_problem"')" "$2"
+	tap_is "$1: status is degraded" "$(status | jq -r .state)" degraded
+	tap_match "$1: and says why" "$(status | jq -r '.why[]')" "changes.json.corrupt .*$2"
+	tap_run "$1: the old file is kept" test -e "$STATE/changes.json.corrupt"
+	rm "$STATE/changes.json.corrupt"
+	tap_run "$1: ok again when it was looked at and removed" wait_for 3 eval \
+		'status | jq -e ".state == \"ok\""'
+	tap_run "$1: a good one is there again" on_disk '.members == []'
+	lab_stop sluiced TERM
+}
+head -c 100 "$LAB_DIR/good.json" > "$STATE/changes.json"
+damaged "half a file" 'not JSON'
+sed 's/"weight": 62/"weight": 63/' "$LAB_DIR/good.json" > "$STATE/changes.json"
+damaged "a changed byte" 'checksum does not fit'
+sed 's/"version": 1/"version": 2/' "$LAB_DIR/good.json" > "$STATE/changes.json"
+damaged "a later version" 'later version'
+head -c 3000 /dev/urandom > "$STATE/changes.json"
+damaged "garbage" 'not JSON'
+: > "$STATE/changes.json"
+damaged "an empty file" 'not JSON'
+cp "$LAB_DIR/good.json" "$STATE/changes.json.new"
+start "what a crash left half-written is ignored"
+tap_is "and no harm" "$(status | jq -r .state)" ok
+lab_stop sluiced TERM
+
+# ---- a full disk, a read-only one ------------------------------------------------------------------
+
+rm -rf "$LAB_DIR/state"
+mkdir -p "$STATE"
+mount -t tmpfs -o size=16k,mode=700 tmpfs "$STATE"
+start "a tiny disk"
+dd if=/dev/zero of="$STATE/filler" bs=1k count=64 2> /dev/null
+tap_run "full: a change is taken" edge_ctl member weight web 10.99.0.21 33
+tap_run "full: status says why" wait_for 3 \
+	why_has 'changes.json: No space left on device'
+tap_is "full: degraded" "$(status | jq -r .state)" degraded
+tap_match "full: an event" "$(events '.type == "state_problem"')" 'No space left'
+tap_match "full: a log line" "$(cat "$LOG")" 'No space left'
+tap_run "full: no half file is left" test ! -e "$STATE/changes.json.new"
+rm "$STATE/filler"
+tap_run "room again: it is written by itself" wait_for 10 on_disk '.members[0].weight == 33'
+tap_run "room again: ok" wait_for 3 eval 'status | jq -e ".state == \"ok\""'
+tap_match "room again: an event" "$(events '.type == "state_problem"' | tail -n 1)" 'written again'
+mount -o remount,ro "$STATE"
+tap_run "read-only: a change is taken" edge_ctl member weight web 10.99.0.21 34
+tap_run "read-only: status says why" wait_for 3 \
+	why_has 'Read-only file system'
+lab_stop sluiced TERM
+start "read-only: it starts"
+tap_is "read-only: with what was written last" "$(member 10.99.0.21 weight)" 33
+tap_match "read-only: status says why" "$(status | jq -r '.why[]')" 'Read-only file system'
+lab_stop sluiced TERM
+umount "$STATE"
+rm -rf "$LAB_DIR/state"
+echo > "$LAB_DIR/state" # where a directory should be
+start "no directory can be made: it starts"
+tap_match "no directory: status says why" "$(status | jq -r '.why[]')" 'state directory .*Not a directory'
+lab_stop sluiced TERM
+rm "$LAB_DIR/state"
+
+# ---- a broken configuration at the start -----------------------------------------------------------
+
+edge_ctl_offline detach > /dev/null 2>&1
+printf 'version: 1\ninterfaces: [eth0\n' > "$LAB_DIR/broken"
+tap_fails "broken, and nothing to fall back to: refused" 1 'there is no last good one' \
+	edge_daemon "$LAB_DIR/broken"
+start "a good start"
+tap_run "all members serve" wait_for 10 e2e_all_serving
+tap_run "is kept" wait_for 3 test -e "$STATE/last-good.json"
+lab_stop sluiced TERM
+edge_ctl_offline detach > /dev/null 2>&1
+cp "$E2E_CONFIG" "$LAB_DIR/good.yaml"
+broken() { # NAME WHY
+	: > "$LOG"
+	start "$1: it starts"
+	tap_is "$1: FAULT" "$(status | jq -r .state)" fault
+	tap_match "$1: with the reason" "$(status | jq -r '.why[]')" "$2"
+	tap_is "$1: and what to do" "$(status | jq -r .next)" "sluicectl check"
+	tap_match "$1: loudly" "$(cat "$LOG")" 'FAULT'
+	tap_fails "$1: exit status" 1 'FAULT' edge_ctl status
+	e2e_served "$1: it serves" "$(edge_load c1 --count 50 "http://$EDGE_WEB/")"
+	lab_stop sluiced TERM
+}
+cp "$LAB_DIR/broken" "$E2E_CONFIG"
+broken "broken YAML" 'sluice.yaml:2: .*not YAML'
+: > "$E2E_CONFIG"
+broken "an empty file" 'empty'
+sed 's/mode: l2/mode: {{ mode }}/' "$LAB_DIR/good.yaml" > "$E2E_CONFIG"
+broken "a template" 'template'
+rm "$E2E_CONFIG"
+broken "no file" 'sluice.yaml: cannot be read'
+printf 'version: 1\n' > "$E2E_CONFIG"
+edge_daemon_start "$E2E_CONFIG"
+tap_fails "a reload of the broken file is refused" 1 'interfaces' edge_ctl reload
+tap_is "still FAULT" "$(status | jq -r .state)" fault
+cp "$LAB_DIR/good.yaml" "$E2E_CONFIG"
+tap_run "a reload of a good one" edge_ctl reload
+tap_is "ends it" "$(status | jq -r .state)" ok
+tap_done

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Files of the state directory: what is read is what was written, or is known to be damaged. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "state/seal.h"
+#include "state/store.h"
+
+static json_t *content(void)
+{
+	return json_pack("{s:[{s:s, s:i, s:s}, {s:s, s:i, s:s}], s:[]}", "members", "service",
+			 "web", "weight", 50, "admin", "maint", "service", "d\xc3\xbc", "weight", 0,
+			 "admin", "ready", "limits");
+}
+
+/* ---- the seal ------------------------------------------------------------------------------ */
+
+static void test_round_trip(void **state)
+{
+	json_t *json = content(), *got = NULL;
+	struct err e = {0};
+	size_t length;
+	AUTO_FREE char *text = seal_close(json, &length);
+
+	(void)state;
+	assert_int_equal(length, strlen(text));
+	assert_int_equal(text[length - 1], '\n');
+	assert_int_equal(seal_open(text, length, &got, &e), 0);
+	assert_true(json_equal(json, got));
+	json_decref(got);
+	json_decref(json);
+}
+
+static void test_cut_at_every_length(void **state)
+{
+	json_t *json = content();
+	size_t length, i;
+	AUTO_FREE char *text = seal_close(json, &length);
+
+	(void)state;
+	for (i = 0; i < length - 1; i++) { /* without its newline it is whole */
+		struct err e = {0};
+		json_t *got = NULL;
+
+		assert_int_equal(seal_open(text, i, &got, &e), -EINVAL);
+		assert_int_equal(e.code, ERR_SYNTAX);
+		assert_true(e.text[0]);
+		assert_null(got);
+	}
+	json_decref(json);
+}
+
+/* Every bit of every byte: refused, or (white space) without a difference. */
+static void test_flipped_bits(void **state)
+{
+	json_t *json = content();
+	size_t length, i, refused = 0, accepted = 0;
+	AUTO_FREE char *text = seal_close(json, &length);
+	unsigned int bit;
+
+	(void)state;
+	for (i = 0; i < length; i++) {
+		for (bit = 0; bit < 8; bit++) {
+			struct err e = {0};
+			json_t *got = NULL;
+
+			text[i] = (char)(text[i] ^ (1 << bit));
+			if (seal_open(text, length, &got, &e)) {
+				refused++;
+			} else {
+				assert_true(json_equal(json, got));
+				json_decref(got);
+				accepted++;
+			}
+			text[i] = (char)(text[i] ^ (1 << bit));
+		}
+	}
+	assert_true(refused > 20 * accepted);
+	json_decref(json);
+}
+
+static void test_other_files(void **state)
+{
+	static const struct {
+		const char *text, *why;
+		enum err_code code;
+	} rows[] = {
+		{"", "not JSON", ERR_SYNTAX},
+		{"[]", "no version", ERR_SYNTAX},
+		{"{\"version\":0}", "no version", ERR_SYNTAX},
+		{"{\"version\":\"1\"}", "no version", ERR_SYNTAX},
+		{"{\"version\":1,\"content\":{}}", "checksum", ERR_SYNTAX},
+		{"{\"version\":1,\"checksum\":\"00\",\"content\":{}}", "damaged", ERR_SYNTAX},
+		{"{\"version\":1,\"version\":1}", "not JSON", ERR_SYNTAX},
+		{"{\"version\":2,\"layout\":{}}", "a later version", ERR_UNSUPPORTED},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err e = {0};
+		json_t *got = NULL;
+
+		assert_int_equal(seal_open(rows[i].text, strlen(rows[i].text), &got, &e), -EINVAL);
+		assert_int_equal(e.code, rows[i].code);
+		assert_non_null(strstr(e.text, rows[i].why));
+	}
+}
+
+/* ---- the store ----------------------------------------------------------------------------- */
+
+static char directory[128];
+
+static int make_directory(void **state)
+{
+	char base[] = "/tmp/sluice-store-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(base));
+	snprintf(directory, sizeof(directory), "%s/a/b", base);
+	return store_make_directory(directory);
+}
+
+static int remove_directory(void **state)
+{
+	char command[200];
+
+	(void)state;
+	*strrchr(directory, '/') = '\0';
+	*strrchr(directory, '/') = '\0';
+	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+	return system(command);
+}
+
+static void assert_holds(const char *name, const char *want)
+{
+	AUTO_FREE char *text = NULL;
+	size_t length;
+
+	assert_int_equal(store_read(directory, name, &text, &length), 0);
+	assert_string_equal(text, want);
+}
+
+static void test_write_and_read(void **state)
+{
+	char path[200];
+	struct stat st;
+	char *text;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(store_read(directory, "x", &text, &length), -ENOENT);
+	assert_int_equal(store_write(directory, "x", "one\n", 4), 0);
+	assert_holds("x", "one\n");
+	assert_int_equal(store_write(directory, "x", "2\n", 2), 0);
+	assert_holds("x", "2\n");
+	snprintf(path, sizeof(path), "%s/x", directory);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(directory, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+/* What a write that failed, or that was cut by a crash, leaves: the old file. */
+static void test_failed_write_keeps_the_old(void **state)
+{
+	char path[200];
+
+	(void)state;
+	assert_int_equal(store_write(directory, "x", "old\n", 4), 0);
+	snprintf(path, sizeof(path), "%s/x.new", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(store_write(directory, "x", "new\n", 4) < 0);
+	assert_holds("x", "old\n");
+	assert_int_equal(rmdir(path), 0);
+	/* Half of a new file, from a crash, is in nobody's way. */
+	assert_int_equal(store_write(directory, "x.new", "{\"ver", 5), 0);
+	assert_int_equal(store_write(directory, "x", "new\n", 4), 0);
+	assert_holds("x", "new\n");
+	assert_int_equal(store_write("/nowhere/at/all", "x", "new\n", 4), -ENOENT);
+}
+
+static void test_set_aside(void **state)
+{
+	char *text;
+	size_t length;
+
+	(void)state;
+	assert_false(store_is_aside(directory, "x"));
+	assert_int_equal(store_set_aside(directory, "x"), -ENOENT);
+	assert_int_equal(store_write(directory, "x", "bad\n", 4), 0);
+	assert_int_equal(store_set_aside(directory, "x"), 0);
+	assert_true(store_is_aside(directory, "x"));
+	assert_int_equal(store_read(directory, "x", &text, &length), -ENOENT);
+	assert_holds("x.corrupt", "bad\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_cut_at_every_length),
+		cmocka_unit_test(test_flipped_bits),
+		cmocka_unit_test(test_other_files),
+		cmocka_unit_test_setup_teardown(test_write_and_read, make_directory,
+						remove_directory),
+		cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old, make_directory,
+						remove_directory),
+		cmocka_unit_test_setup_teardown(test_set_aside, make_directory, remove_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

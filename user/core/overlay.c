@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/overlay.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+void overlay_done(struct overlay *overlay)
+{
+	free(overlay->list);
+	memset(overlay, 0, sizeof(*overlay));
+}
+
+struct overlay_entry *overlay_add(struct overlay *overlay)
+{
+	overlay->list = util_grow(overlay->list, &overlay->capacity, overlay->count + 1,
+				  sizeof(*overlay->list));
+	return &overlay->list[overlay->count++];
+}
+
+/* ---- collecting ---------------------------------------------------------------------------- */
+
+static bool is_member_changed(const struct model_member *member)
+{
+	return member->owner == OWNER_API ||
+	       (member->owner == OWNER_FILE &&
+		(member->weight != member->weight_file || member->admin != member->admin_file));
+}
+
+static void add_member(struct overlay *overlay, const struct model_service *service,
+		       const struct model_pool *pool, const struct model_member *member)
+{
+	struct overlay_entry *entry = overlay_add(overlay);
+
+	entry->kind = member->owner == OWNER_FILE ? OVERLAY_MEMBER_SET : OVERLAY_MEMBER_ADDED;
+	util_copy(entry->service, sizeof(entry->service), service->name);
+	util_copy(entry->pool, sizeof(entry->pool), pool->name);
+	entry->addr = member->addr;
+	entry->port = member->port;
+	entry->weight = member->weight;
+	entry->weight_file = member->weight_file;
+	entry->admin = member->admin;
+	entry->admin_file = member->admin_file;
+}
+
+static void add_removed(struct overlay *overlay, const struct model_removed *removed)
+{
+	struct overlay_entry *entry = overlay_add(overlay);
+
+	entry->kind = OVERLAY_MEMBER_REMOVED;
+	util_copy(entry->service, sizeof(entry->service), removed->service);
+	util_copy(entry->pool, sizeof(entry->pool), removed->pool);
+	entry->addr = removed->addr;
+	entry->port = removed->port;
+	entry->weight = entry->weight_file = removed->weight_file;
+	entry->admin = entry->admin_file = removed->admin_file;
+}
+
+static void add_limit(struct overlay *overlay, const struct model_limit *limit)
+{
+	struct overlay_entry *entry = overlay_add(overlay);
+
+	entry->kind = OVERLAY_LIMIT_MODE;
+	util_copy(entry->limit, sizeof(entry->limit), limit->config.name);
+	entry->mode = limit->config.mode;
+	entry->mode_file = limit->mode_file;
+}
+
+/* overlay may be NULL: only counts. */
+static size_t walk(const struct model *model, struct overlay *overlay)
+{
+	size_t s, p, m, i, count = 0;
+
+	for (s = 0; s < model_service_count(model); s++) {
+		const struct model_service *service = model_service_at(model, s);
+
+		for (p = 0; p < service->pool_count; p++) {
+			const struct model_pool *pool = &service->pools[p];
+
+			for (m = 0; m < pool->member_count; m++) {
+				if (!is_member_changed(&pool->members[m]))
+					continue;
+				count++;
+				if (overlay)
+					add_member(overlay, service, pool, &pool->members[m]);
+			}
+		}
+	}
+	for (i = 0; i < model_removed_count(model); i++, count++)
+		if (overlay)
+			add_removed(overlay, model_removed_at(model, i));
+	for (i = 0; i < model_limit_count(model); i++) {
+		const struct model_limit *limit = model_limit_at(model, i);
+
+		if (limit->config.mode == limit->mode_file)
+			continue;
+		count++;
+		if (overlay)
+			add_limit(overlay, limit);
+	}
+	return count;
+}
+
+void overlay_collect(const struct model *model, struct overlay *overlay)
+{
+	walk(model, overlay);
+}
+
+size_t overlay_count(const struct model *model)
+{
+	return walk(model, NULL);
+}
+
+static bool is_same_entry(const struct overlay_entry *a, const struct overlay_entry *b)
+{
+	return a->kind == b->kind && strcmp(a->service, b->service) == 0 &&
+	       strcmp(a->pool, b->pool) == 0 && addr_equal(&a->addr, &b->addr) &&
+	       a->weight == b->weight && a->weight_file == b->weight_file && a->admin == b->admin &&
+	       a->admin_file == b->admin_file && strcmp(a->limit, b->limit) == 0 &&
+	       a->mode == b->mode && a->mode_file == b->mode_file;
+}
+
+bool overlay_equal(const struct overlay *a, const struct overlay *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+		if (!is_same_entry(&a->list[i], &b->list[i]))
+			return false;
+	return true;
+}
+
+/* ---- in words ------------------------------------------------------------------------------ */
+
+const char *overlay_object(const struct overlay_entry *entry, char *buffer, size_t size)
+{
+	char endpoint[ENDPOINT_TEXT_MAX];
+
+	if (entry->kind == OVERLAY_LIMIT_MODE) {
+		snprintf(buffer, size, "limit %s", entry->limit);
+		return buffer;
+	}
+	if (entry->port)
+		addr_format_endpoint(&entry->addr, entry->port, endpoint);
+	else
+		addr_format(&entry->addr, endpoint);
+	snprintf(buffer, size, "member %s/%s/%s", entry->service, entry->pool, endpoint);
+	return buffer;
+}
+
+const char *overlay_change(const struct overlay_entry *entry, char *buffer, size_t size)
+{
+	bool has_weight = entry->weight != entry->weight_file;
+	size_t used = 0;
+
+	switch (entry->kind) {
+	case OVERLAY_MEMBER_ADDED:
+		snprintf(buffer, size, "added with weight %" PRIu32 "%s%s", entry->weight,
+			 entry->admin == ADMIN_READY ? "" : ", ",
+			 entry->admin == ADMIN_READY ? "" : model_admin_name(entry->admin));
+		break;
+	case OVERLAY_MEMBER_REMOVED:
+		snprintf(buffer, size, "removed (the file lists it)");
+		break;
+	case OVERLAY_MEMBER_SET:
+		if (has_weight)
+			used = (size_t)snprintf(buffer, size,
+						"weight %" PRIu32 " (%" PRIu32 " in the file)",
+						entry->weight, entry->weight_file);
+		if (entry->admin != entry->admin_file)
+			snprintf(buffer + used, size - used, "%s%s (%s in the file)",
+				 used ? ", " : "", model_admin_name(entry->admin),
+				 model_admin_name(entry->admin_file));
+		break;
+	default:
+		snprintf(buffer, size, "mode %s (%s in the file)",
+			 model_limit_mode_name(entry->mode),
+			 model_limit_mode_name(entry->mode_file));
+	}
+	return buffer;
+}
+
+/* ---- restoring ----------------------------------------------------------------------------- */
+
+#define ENTRY_CHANGES_MAX 2
+
+struct restore {
+	struct model *model;
+	const struct overlay *overlay;
+	uint64_t now_ms;
+	overlay_dropped_fn dropped;
+	void *arg;
+	/* The changes of entry i are at ENTRY_CHANGES_MAX * i. */
+	struct change *changes;
+	size_t *counts;
+	size_t effective;
+};
+
+static void drop(const struct restore *restore, size_t i, const char *fmt, ...) PRINTF(3, 4);
+static void drop(const struct restore *restore, size_t i, const char *fmt, ...)
+{
+	char why[400];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	restore->dropped(restore->arg, &restore->overlay->list[i], why);
+}
+
+static struct change *add_change(struct restore *restore, size_t i, enum change_type type)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+	struct change *change = &restore->changes[ENTRY_CHANGES_MAX * i + restore->counts[i]++];
+
+	*change = (struct change){.type = type,
+				  .owner = OWNER_API,
+				  .service = entry->service,
+				  .pool = entry->pool,
+				  .limit = entry->limit,
+				  .addr = entry->addr,
+				  .weight = entry->weight,
+				  .admin = entry->admin,
+				  .limit_mode = entry->mode,
+				  .text = "from before the start"};
+	return change;
+}
+
+static void plan_set(struct restore *restore, size_t i, const struct model_member *member)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+
+	if (entry->weight != entry->weight_file) {
+		if (member->weight_file == entry->weight_file)
+			add_change(restore, i, CHANGE_MEMBER_WEIGHT);
+		else if (member->weight_file != entry->weight)
+			drop(restore, i,
+			     "the file's weight is %" PRIu32 " now, it was %" PRIu32
+			     " when weight %" PRIu32 " was set",
+			     member->weight_file, entry->weight_file, entry->weight);
+	}
+	if (entry->admin != entry->admin_file) {
+		if (member->admin_file == entry->admin_file)
+			add_change(restore, i, CHANGE_MEMBER_ADMIN);
+		else if (member->admin_file != entry->admin)
+			drop(restore, i, "the file says %s now, it said %s when %s was set",
+			     model_admin_name(member->admin_file),
+			     model_admin_name(entry->admin_file), model_admin_name(entry->admin));
+	}
+}
+
+static void plan_added(struct restore *restore, size_t i, const struct model_member *member)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+
+	if (!member) {
+		add_change(restore, i, CHANGE_MEMBER_ADD);
+		if (entry->admin != ADMIN_READY)
+			add_change(restore, i, CHANGE_MEMBER_ADMIN);
+		return;
+	}
+	if (member->weight != entry->weight)
+		drop(restore, i, "the file lists it now, with weight %" PRIu32, member->weight);
+	if (entry->admin != ADMIN_READY && member->admin_file == ADMIN_READY)
+		add_change(restore, i, CHANGE_MEMBER_ADMIN);
+}
+
+static void plan_member(struct restore *restore, size_t i)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+	struct model_service *service = model_find_service(restore->model, entry->service);
+	struct model_pool *pool = service ? model_find_pool(service, entry->pool) : NULL;
+	const struct model_member *member = pool ? model_find_member(pool, &entry->addr) : NULL;
+
+	if (entry->kind == OVERLAY_MEMBER_REMOVED) {
+		if (member) /* else the file agrees */
+			add_change(restore, i, CHANGE_MEMBER_REMOVE);
+	} else if (!service) {
+		drop(restore, i, "service %s is not in the file", entry->service);
+	} else if (!pool) {
+		drop(restore, i, "service %s has no pool %s in the file", entry->service,
+		     entry->pool);
+	} else if (entry->kind == OVERLAY_MEMBER_ADDED) {
+		plan_added(restore, i, member);
+	} else if (!member) {
+		drop(restore, i, "the member is no longer in the file");
+	} else {
+		plan_set(restore, i, member);
+	}
+}
+
+static void plan_limit(struct restore *restore, size_t i)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+	const struct model_limit *limit = model_find_limit(restore->model, entry->limit);
+
+	if (!limit)
+		drop(restore, i, "the limit is no longer in the file");
+	else if (limit->mode_file == entry->mode_file)
+		add_change(restore, i, CHANGE_LIMIT_MODE);
+	else if (limit->mode_file != entry->mode)
+		drop(restore, i, "the file's mode is %s now, it was %s when %s was set",
+		     model_limit_mode_name(limit->mode_file),
+		     model_limit_mode_name(entry->mode_file), model_limit_mode_name(entry->mode));
+}
+
+/* All at once, for each transaction copies the model; where that is refused, the halves tell whose
+ * fault it is. */
+static void apply_range(struct restore *restore, size_t from, size_t to)
+{
+	AUTO_FREE struct change *changes =
+		util_alloc_array(ENTRY_CHANGES_MAX * (to - from) + 1, sizeof(*changes));
+	struct errs errors = {0};
+	size_t i, count = 0, effective = 0;
+
+	for (i = from; i < to; i++) {
+		memcpy(changes + count, restore->changes + ENTRY_CHANGES_MAX * i,
+		       restore->counts[i] * sizeof(*changes));
+		count += restore->counts[i];
+		effective += restore->counts[i] > 0;
+	}
+	if (!count)
+		return;
+	if (!model_apply(restore->model, changes, count, restore->now_ms, &errors)) {
+		restore->effective += effective;
+		return;
+	}
+	if (to - from == 1) {
+		drop(restore, from, "%s", errors.list[0].text);
+	} else {
+		apply_range(restore, from, from + (to - from) / 2);
+		apply_range(restore, from + (to - from) / 2, to);
+	}
+	errs_done(&errors);
+}
+
+size_t overlay_restore(struct model *model, const struct overlay *overlay, uint64_t now_ms,
+		       overlay_dropped_fn dropped, void *arg)
+{
+	struct restore restore = {.model = model,
+				  .overlay = overlay,
+				  .now_ms = now_ms,
+				  .dropped = dropped,
+				  .arg = arg};
+	size_t i;
+
+	if (!overlay->count)
+		return 0;
+	restore.changes =
+		util_alloc_array(ENTRY_CHANGES_MAX * overlay->count, sizeof(*restore.changes));
+	restore.counts = util_alloc_array(overlay->count, sizeof(*restore.counts));
+	for (i = 0; i < overlay->count; i++) {
+		if (overlay->list[i].kind == OVERLAY_LIMIT_MODE)
+			plan_limit(&restore, i);
+		else
+			plan_member(&restore, i);
+	}
+	apply_range(&restore, 0, overlay->count);
+	free(restore.changes);
+	free(restore.counts);
+	return restore.effective;
+}
