@@ -13,12 +13,7 @@ NEAR=10.99.0.100
 NEAR6=2001:db8:99::100
 ROUTED=192.0.2.77
 ROUTED6=2001:db8:10::77
-for b in b1 b2; do
-	for address in $NEAR $NEAR6 $ROUTED $ROUTED6; do
-		# Deprecated: no source address for anything the backend begins by itself.
-		lab_in $b ip address add "$address" dev lo preferred_lft 0
-	done
-done
+e2e_hold $NEAR $NEAR6 $ROUTED $ROUTED6
 lb_mac=$(lab_in lb ip -json link show eth0 | jq -r '.[0].address')
 
 write_config() {

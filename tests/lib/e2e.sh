@@ -59,3 +59,14 @@ e2e_verdict() {
 	sleep 0.3 # the daemon gives counters that are up to 0.2 s old
 	edge_ctl --json stats | jq --arg n "$1" '.verdicts[] | select(.name == $n) | .packets'
 }
+
+# e2e_hold ADDRESS...: the backends have these service addresses, too, and begin nothing from them.
+e2e_hold() {
+	local path name address
+	for path in /run/netns/"$LAB_PREFIX"-b*; do
+		name=${path##*/"$LAB_PREFIX"-}
+		for address in "$@"; do
+			lab_in "$name" ip address add "$address" dev lo preferred_lft 0
+		done
+	done
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# announce: route, as docs/bird.md says: BIRD on the balancer learns the routes and tells the router by
+# BGP, and traffic follows what the services can do.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+command -v bird > /dev/null || tap_skip_all "BIRD is not installed (deploy/install-deps test)"
+e2e_begin 1
+
+ROUTED=192.0.2.77
+ROUTED6=2001:db8:10::77
+e2e_hold $ROUTED $ROUTED6
+cat > "$E2E_CONFIG" <<-END
+	version: 1
+	interfaces: [eth0]
+	announce: route
+	services:
+	  routed: {listen: "tcp $ROUTED:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21]}
+	  routed6: {listen: "tcp [$ROUTED6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21"]}
+END
+
+# The page's example, word for word.
+awk '/^[`]+$/ { is_on = 0 } is_on { print } /^[`]+bird$/ { is_on = 1 }' docs/bird.md > "$LAB_DIR/bird-lb.conf"
+cat > "$LAB_DIR/bird-rt.conf" <<-'END'
+	router id 10.99.0.1;
+	protocol device { }
+	protocol direct { ipv4; ipv6; }
+	protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }
+	protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
+	protocol bgp balancer {
+		local 10.99.0.1 as 65000;
+		neighbor 10.99.0.10 as 65010;
+		ipv4 { import all; export none; };
+		ipv6 { import all; export none; };
+	}
+END
+
+start_bird() { # NAMESPACE
+	lab_start "bird-$1" "$1" bird -f -c "$LAB_DIR/bird-$1.conf" -s "$LAB_DIR/bird-$1.ctl" \
+		-P "$LAB_DIR/bird-$1.pid"
+}
+
+via() { # the router's way to an address
+	lab_in rt ip route get "$1" 2>/dev/null | sed -n 's/.* via \([^ ]*\).*/\1/p'
+}
+
+via_is() { # ADDRESS NEXTHOP
+	[ "$(via "$1")" = "$2" ]
+}
+
+get() { # ADDRESS
+	lab_in c1 curl -sf -o /dev/null --max-time 2 "http://$1/"
+}
+
+e2e_start
+start_bird lb
+start_bird rt
+tap_run "the router learns the address" wait_for 20 via_is "$ROUTED" "$EDGE_LB"
+tap_run "and the IPv6 address" wait_for 20 via_is "$ROUTED6" "$EDGE_LB6"
+tap_run "traffic arrives" get "$ROUTED"
+tap_run "over IPv6, too" get "[$ROUTED6]"
+begin=$(lab_now_ms)
+tap_run "node standby" edge_ctl node standby
+tap_run "takes the route back" wait_for 3 via_is "$ROUTED" ""
+tap_run "of both" wait_for 3 via_is "$ROUTED6" ""
+echo "# withdrawn from the router after $(($(lab_now_ms) - begin)) ms"
+tap_run "node active" edge_ctl node active
+tap_run "brings it back" wait_for 3 via_is "$ROUTED" "$EDGE_LB"
+edge_server_stop b1
+tap_run "a service without members attracts nothing" wait_for 6 via_is "$ROUTED" ""
+edge_server_start b1
+tap_run "with one it does" wait_for 8 via_is "$ROUTED" "$EDGE_LB"
+tap_run "and serves" get "$ROUTED"
+lab_stop sluiced TERM
+tap_run "a daemon that stops sends traffic elsewhere" wait_for 3 via_is "$ROUTED" ""
+tap_done
