@@ -62,6 +62,32 @@ tap_is "the first keeps its program" "$(lab_xdp_id lb eth0)" "$ours"
 tap_run "and its socket" edge_is_ready
 load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")
 e2e_served "and serves" "$load"
+lab_stop sluiced TERM
+tap_run "detach" edge_ctl_offline detach
+
+# Two at the same instant: one of them gets everything, the other leaves it alone.
+for round in 1 2 3; do
+	for name in one two; do
+		lab_start $name lb "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
+			--run-dir "$LAB_DIR/run"
+	done
+	one_is_left() {
+		lab_is_running one && winner=one loser=two
+		lab_is_gone "${LAB_PIDS[one]}" && winner=two loser=one
+		lab_is_gone "${LAB_PIDS[one]}" || lab_is_gone "${LAB_PIDS[two]}"
+	}
+	tap_run "two at once, round $round: one ends" wait_for 5 one_is_left
+	one_is_left
+	lab_stop "$loser" TERM
+	tap_is "two at once, round $round: with status 1" "$LAB_STATUS" 1
+	tap_match "two at once, round $round: and says why" "$(tail -n 5 "$LAB_DIR/$loser.log")" \
+		"another sluiced .*$LAB_PREFIX"
+	tap_run "two at once, round $round: the other becomes ready" wait_for 10 edge_is_ready
+	e2e_served "two at once, round $round: and serves" \
+		"$(edge_load c1 --count 50 "http://$EDGE_WEB/")"
+	lab_stop "$winner" KILL # pins stay: the next round adopts them
+done
+e2e_start
 
 # A clean end leaves the packet path: the daemon may be restarted, packets keep flowing.
 lab_stop sluiced TERM
