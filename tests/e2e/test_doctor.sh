@@ -249,4 +249,48 @@ else
 	tap_fails "no interface at all" 2 'no interface is named' lab_in lb "$LAB_OUT/bin/sluicectl" doctor
 fi
 
+# ---- the daemon asks before it attaches, and tells all of it when attaching fails
+SOCKET=$LAB_DIR/run/$LAB_PREFIX/control.sock
+is_ready() {
+	curl -sf -o /dev/null --max-time 2 --unix-socket "$SOCKET" http://sluice/v1/ready
+}
+CONFIG=$LAB_DIR/daemon.yaml
+cat > "$CONFIG" <<-END
+	version: 1
+	interfaces: [eth0]
+	services:
+	  web: {listen: "tcp 192.0.2.10:80", mode: ipip, members: [10.78.0.1]}
+END
+lab_in lb sysctl -qw net.ipv4.conf.eth0.rp_filter=0
+lab_xdp_pass lb eth0
+output=$(lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$CONFIG" --instance "$LAB_PREFIX" \
+	--run-dir "$LAB_DIR/run" 2>&1)
+tap_is "a start onto another program: exit status" $? 1
+tap_match "the log has the doctor's error, with the fix" "$output" \
+	'doctor: error: eth0: another XDP program.*\(ip link set dev eth0 xdpdrv off'
+tap_match "and notes about what was not the cause" "$output" 'doctor: note: web: ipip over IPv4 adds 20'
+lab_in lb ip link set dev eth0 xdp off
+tap_match "a start without bpffs: the whole report, too" \
+	"$(unshare --mount bash -c 'while umount -l /sys/fs/bpf; do :; done 2> /dev/null; exec "$@"' - \
+		nsenter --net="/run/netns/$LAB_PREFIX-lb" "$LAB_OUT/bin/sluiced" --config "$CONFIG" \
+		--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run" 2>&1)" \
+	'doctor: error: host: no bpffs is mounted.*mount -t bpf'
+lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$CONFIG" --instance "$LAB_PREFIX" \
+	--run-dir "$LAB_DIR/run"
+tap_run "a start onto what is fine" wait_for 10 is_ready
+tap_is "the doctor knows our own program" "$(find_of program)" ""
+tap_match "and that no map has to be made" "$(doctor --json)" '"map_bytes":0,'
+lab_xdp_pass lb eth1
+sed -i 's/\[eth0\]/[eth0, eth1]/' "$CONFIG"
+output=$(lab_in lb "$LAB_OUT/bin/sluicectl" --socket "$SOCKET" reload 2>&1)
+tap_is "a reload onto another program: exit status" $? 1
+tap_match "the answer has the doctor's error, with the fix" "$(tr '\n' ' ' <<< "$output")" \
+	'doctor: error: eth1: another XDP program.*ip link set dev eth1 xdpdrv off'
+tap_is "nothing was attached elsewhere" "$(doctor --json | jq -c '[.interfaces[].program.ours]')" \
+	'[true,false]'
+lab_in lb ip link set dev eth1 xdp off
+tap_run "after the fix the reload works" \
+	lab_in lb "$LAB_OUT/bin/sluicectl" --socket "$SOCKET" reload
+tap_is "and both run our program" "$(doctor --json | jq -c '[.interfaces[].program.ours]')" '[true,true]'
+tap_run "detach" lab_in lb "$LAB_OUT/bin/sluicectl" --socket "$SOCKET" detach
 tap_done

@@ -75,31 +75,46 @@ static void detach(struct daemon *daemon, const char *interface)
 	log_info("attach", "%s detached", interface);
 }
 
+/* What this daemon attached is right already. */
+static bool is_attached(const struct daemon *daemon, const char *interface)
+{
+	return daemon->is_ready && attach_has(daemon->config, interface);
+}
+
+/* Interfaces that a program is yet to be attached to. */
+static size_t list_new(const struct daemon *daemon, const struct config *config,
+		       const char *ret_names[CONFIG_INTERFACES_MAX])
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < config->interface_count; i++)
+		if (!is_attached(daemon, config->interfaces[i]))
+			ret_names[count++] = config->interfaces[i];
+	return count;
+}
+
 int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors)
 {
 	struct dp_attachment done[CONFIG_INTERFACES_MAX];
-	size_t count, i;
+	const char *names[CONFIG_INTERFACES_MAX] = {0};
+	size_t count = list_new(daemon, config, names), attached = 0;
+	int r = examine_targets(daemon, config, names, count);
 	struct err e = {0};
 
-	for (count = 0; count < config->interface_count; count++) {
-		const char *interface = config->interfaces[count];
-
-		/* What this daemon attached is right already. */
-		if (daemon->is_ready && attach_has(daemon->config, interface)) {
-			done[count].is_adopted = true;
-			continue;
-		}
-		if (dp_bpf_attach(daemon->dp, interface, config->xdp_mode, &done[count], &e)) {
+	while (!r && attached < count) {
+		r = dp_bpf_attach(daemon->dp, names[attached], config->xdp_mode, &done[attached],
+				  &e);
+		if (r)
 			errs_add_err(errors, &e);
-			break;
-		}
-		announce(daemon, &done[count]);
+		else
+			announce(daemon, &done[attached++]);
 	}
-	if (count == config->interface_count)
+	if (!r)
 		return 0;
-	for (i = 0; i < count; i++)
-		if (!done[i].is_adopted)
-			detach(daemon, done[i].interface);
+	while (attached-- > 0)
+		if (!done[attached].is_adopted)
+			detach(daemon, done[attached].interface);
+	examine_failure(daemon, config, errors);
 	return -EIO;
 }
 

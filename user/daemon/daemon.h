@@ -126,6 +126,12 @@ int attach_remove_everything(struct daemon *daemon, char *names, size_t size, st
 uint64_t attach_since_s(const struct daemon *daemon, const char *interface);
 bool attach_has(const struct config *config, const char *interface);
 
+/* examine.c: the doctor before an attach: -EIO when it would fail or do harm. And everything that
+ * the doctor has to say, in the log and for whoever asked, after an attach that failed. */
+int examine_targets(const struct daemon *daemon, const struct config *config,
+		    const char *const *interfaces, size_t count);
+void examine_failure(const struct daemon *daemon, const struct config *config, struct errs *errors);
+
 /* reload.c */
 int reload_parse(struct daemon *daemon, const char *text, size_t length, struct config **ret_config,
 		 struct errs *errors);

@@ -29,6 +29,13 @@ static int fail(struct daemon *daemon, const struct err *e)
 	return -1;
 }
 
+static int fail_all(struct daemon *daemon, struct errs *errors)
+{
+	daemon_log_errs(daemon, errors);
+	errs_done(errors);
+	return -1;
+}
+
 static int fail_config(struct daemon *daemon, struct errs *errors)
 {
 	daemon_log_mistakes(daemon, errors);
@@ -129,13 +136,17 @@ static int open_dataplane(struct daemon *daemon)
 		.events_per_s = daemon->config->events_per_s,
 		.is_standby = daemon->config->is_standby_first,
 	};
+	struct errs errors = {0};
 	struct err e = {0};
 
 	dp_bpf_capacity(daemon->config, &options.capacity);
 	if (options.has_key)
 		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
-	if (dp_bpf_open(&options, &daemon->dp, &e))
-		return fail(daemon, &e);
+	if (dp_bpf_open(&options, &daemon->dp, &e)) {
+		errs_add_err(&errors, &e);
+		examine_failure(daemon, daemon->config, &errors);
+		return fail_all(daemon, &errors);
+	}
 	daemon->port = dp_bpf_port(daemon->dp);
 	nexthops_use(daemon->nexthops, daemon->dp);
 	return 0;
@@ -240,11 +251,8 @@ static int attach(struct daemon *daemon)
 {
 	struct errs errors = {0};
 
-	if (attach_all(daemon, daemon->config, &errors)) {
-		daemon_log_errs(daemon, &errors);
-		errs_done(&errors);
-		return -1;
-	}
+	if (attach_all(daemon, daemon->config, &errors))
+		return fail_all(daemon, &errors);
 	attach_prune(daemon, daemon->config);
 	notes_begin(daemon);
 	daemon->is_ready = true;

@@ -52,7 +52,7 @@ struct doctor_facts *doctor_gather(const struct doctor_question *question)
 	open_source(&source);
 	doctor_gather_host(&source, facts);
 	add_targets(question, facts);
-	if (question->config && source.has_netlink)
+	if (question->config && source.has_netlink && !question->is_brief)
 		doctor_gather_paths(&source, facts);
 	doctor_gather_interfaces(&source, facts);
 	close_source(&source);

@@ -12,7 +12,7 @@ struct doctor_question {
 	const char *const *interfaces; /* to attach to; NULL: the configuration's */
 	size_t interface_count;
 	const char *instance;
-	bool is_brief; /* only what can refuse an attach: no members, no paths */
+	bool is_brief; /* only the interfaces: what has loaded its program needs no more */
 };
 
 /* Owned by the caller; never NULL. */

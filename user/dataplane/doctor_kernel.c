@@ -165,7 +165,8 @@ void doctor_gather_host(const struct doctor_source *source, struct doctor_facts 
 	struct rlimit limit;
 
 	read_version(host);
-	probe_features(host);
+	if (!source->question->is_brief)
+		probe_features(host);
 	host->has_btf = access("/sys/kernel/btf/vmlinux", F_OK) ? FACT_NO : FACT_YES;
 	look_at_bpffs(host);
 	host->jit = doctor_read_sysctl("net/core/bpf_jit_enable");

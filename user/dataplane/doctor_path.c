@@ -191,15 +191,13 @@ void doctor_gather_paths(struct doctor_source *source, struct doctor_facts *fact
 	walk.neighbours = neigh_table_new(&source->netlink);
 	if (getifaddrs(&walk.addresses))
 		walk.addresses = NULL;
-	if (!source->question->is_brief)
-		netlink_dump(&source->netlink, RTM_GETNEIGH, take_neighbour, walk.neighbours);
+	netlink_dump(&source->netlink, RTM_GETNEIGH, take_neighbour, walk.neighbours);
 	for (i = 0; i < config->service_count; i++) {
 		struct doctor_service *service = &facts->services[facts->service_count++];
 
 		service->config = &config->services[i];
 		look_at_service(&walk, service);
-		if (!source->question->is_brief)
-			add_paths(&walk, service->config, facts);
+		add_paths(&walk, service->config, facts);
 	}
 	if (walk.addresses)
 		freeifaddrs(walk.addresses);
