@@ -40,6 +40,8 @@ static __always_inline void finish_report(struct xdp_md *ctx, const struct pkt *
 	event->limit = p->limit_index;
 	event->bytes = p->frame_len;
 	event->ifindex = ctx->ingress_ifindex;
+	event->list = p->list_index;
+	event->pad = 0;
 	bpf_ringbuf_submit(event, 0);
 }
 

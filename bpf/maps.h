@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include <sluice/access_types.h>
 #include <sluice/event.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
@@ -57,6 +58,23 @@ MAP_SHARED(control, 1, struct sluice_control);
 MAP_SHARED(notes, 1, struct sluice_notes);
 MAP_SHARED(explain, 1, struct sluice_explain);
 MAP_SHARED(test_clock_ns, 1, __u64);
+
+/* Access lists. User space replaces the trie as a whole; without one no list has entries. */
+struct access_trie {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct sluice_access_key)); /* types get lost in an inner map */
+	__uint(value_size, sizeof(__u64));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct access_trie);
+} access SEC(".maps");
+MAP_SHARED(access_bits, SLUICE_ACCESS_WORDS, __u64);
+MAP_PERCPU(list_stats, SLUICE_LISTS_MAX, struct sluice_list_stats);
 
 /* Interfaces that packets may leave by, keyed by ifindex. */
 MAP_ARRAY(tx_ports, BPF_MAP_TYPE_DEVMAP_HASH, SLUICE_TX_PORTS_MAX, __u32, 0);

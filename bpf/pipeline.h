@@ -2,6 +2,7 @@
 /* The stages in their order. A stage returns V_NEXT or the packet's verdict. */
 #pragma once
 
+#include "access.h"
 #include "control.h"
 #include "encap.h"
 #include "finish.h"
@@ -38,7 +39,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 {
 	enum sluice_verdict verdict, found;
 	struct limit_one one;
-	__u64 member_word = 0;
+	__u64 member_word = 0, allow = 0;
 	__u32 room;
 
 	pkt_init(p);
@@ -49,7 +50,9 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	if (verdict != V_NEXT)
 		return verdict;
 	STAGE(interface_check(ctx));
-	STAGE(service_find(p));
+	STAGE(access_check(p, effects));
+	STAGE(service_find(p, &allow));
+	STAGE(access_check_service(p, allow, effects));
 	/* The flow is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */
 	limit_begin(p, &one);

@@ -21,9 +21,11 @@
 #endif
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
-#define PKT_F_SYN (1U << 0)   /* opens a TCP connection: SYN without ACK */
-#define PKT_F_NEW (1U << 1)   /* counts as a new connection: such a SYN, or any UDP packet */
-#define PKT_F_WOULD (1U << 2) /* a limit would refuse it, but for the bypass */
+#define PKT_F_SYN (1U << 0)	    /* opens a TCP connection: SYN without ACK */
+#define PKT_F_NEW (1U << 1)	    /* counts as a new connection: such a SYN, or any UDP packet */
+#define PKT_F_WOULD (1U << 2)	    /* a limit would refuse it, but for the bypass */
+#define PKT_ACCESS_EXEMPT (1U << 0) /* neither denied nor limited */
+#define PKT_ACCESS_DENIED (1U << 1) /* but for its protocol: denied if it is for a service */
 
 /*
  * Kept in memory on purpose: in registers it would be spilled at every helper call. Fields that
@@ -44,6 +46,9 @@ struct pkt {
 	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
 	__u32 frame_len;
 	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
+	__u16 list_index;		     /* access list that decided */
+	__u8 access;			     /* PKT_ACCESS_* */
+	__u8 pad;
 	__u64 flow_hash;
 	__u64 svc_word;
 	__u64 svc_limits;
@@ -64,6 +69,7 @@ PKT_INLINE void pkt_init(struct pkt *p)
 	p->member_index = 0;
 	p->slot = PKT_NO_SLOT;
 	PKT_ZERO(p, tags, 8); /* to ip_len */
+	PKT_ZERO(p, list_index, 4);
 }
 
 _Static_assert(sizeof(struct pkt) <= 128, "a packet's state fits two cache lines");

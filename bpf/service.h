@@ -60,7 +60,8 @@ static __always_inline struct sluice_service *service_probe(struct pkt *p, __be1
 	return service_lookup(&p->tuple.daddr, port_be, proto, &p->svc_word);
 }
 
-static __always_inline enum sluice_verdict service_find(struct pkt *p)
+/* ret_allow: the service's allow lists, 0 if everybody may reach it. */
+static __always_inline enum sluice_verdict service_find(struct pkt *p, __u64 *ret_allow)
 {
 	bool has_ports = p->tuple.proto == IPPROTO_TCP || p->tuple.proto == IPPROTO_UDP;
 	struct sluice_service *cell = NULL;
@@ -82,5 +83,6 @@ static __always_inline enum sluice_verdict service_find(struct pkt *p)
 	}
 	p->service_id = cell->id;
 	p->svc_limits = READ_WORD(cell->limits);
+	*ret_allow = READ_WORD(cell->allow);
 	return V_NEXT;
 }

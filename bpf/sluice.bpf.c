@@ -33,7 +33,7 @@ int sluice_explain(struct xdp_md *ctx)
 	out->slot = p.slot;
 	out->member = p.member_index;
 	out->limit = p.limit_index;
-	out->pad = 0;
+	out->list = p.list_index;
 	return action;
 }
 

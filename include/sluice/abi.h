@@ -17,6 +17,8 @@
 #define SLUICE_LIMIT_NONE 0   /* limit index that means "no limit" */
 
 #define SLUICE_SERVICE_LIMITS_MAX 4 /* limits stacked on one service */
+#define SLUICE_SERVICE_ALLOW_MAX 4  /* allow lists of one service */
+#define SLUICE_LISTS_MAX 1024	    /* access lists; an id is below it, 0 is none */
 #define SLUICE_LIMIT_WAYS 8	    /* words in one set: a cache line */
 
 #define SLUICE_VLAN_TAGS_MAX 2
@@ -65,4 +67,8 @@
 #define SLUICE_MAP_NOTES "notes"
 #define SLUICE_MAP_NAMES "names"
 #define SLUICE_MAP_EXPLAIN "explain"
+#define SLUICE_MAP_ACCESS "access"
+#define SLUICE_MAP_ACCESS_BITS "access_bits"
+#define SLUICE_MAP_LIST_STATS "list_stats"
+#define SLUICE_MAP_CONTROL "control"
 #define SLUICE_MAP_TEST_CLOCK "test_clock_ns"

@@ -15,6 +15,8 @@ struct sluice_event {
 	__u32 limit;   /* limit index, 0 if none */
 	__u32 bytes;   /* length of the frame */
 	__u32 ifindex; /* where it arrived */
+	__u32 list;    /* id of the access list, 0 if none */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct sluice_event) == 72, "event");
+_Static_assert(sizeof(struct sluice_event) == 80, "event");

@@ -46,11 +46,13 @@ struct sluice_service {
 	__be16 port_be;		 /* 0: all ports (or an address cell) */
 	__u8 proto;		 /* IPPROTO_TCP, IPPROTO_UDP; 0: an address cell */
 	__u8 pad0;
-	__u32 id; /* service id, 1-based, stable while the service exists; 0 in address cells */
-	__u8 pad1[24];
+	__u32 id;    /* service id, 1-based, stable while the service exists; 0 in address cells */
+	__u64 allow; /* four 16-bit ids of lists: only their sources are admitted; 0: everybody */
+	__u8 pad1[16];
 };
 
 #define SLUICE_SVC_LIMIT(limits, i) ((__u32)SLUICE_BITS(limits, 16 * (i), 16))
+#define SLUICE_SVC_ALLOW(allow, i) ((__u32)SLUICE_BITS(allow, 16 * (i), 16))
 
 _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 
@@ -240,7 +242,7 @@ struct sluice_explain {
 	__u32 slot; /* absolute index in `slots`, ~0 if none was read */
 	__u32 member;
 	__u32 limit; /* the limit that refused, or would */
-	__u32 pad;
+	__u32 list;  /* the access list that decided */
 };
 
 _Static_assert(sizeof(struct sluice_explain) == 64, "explain");

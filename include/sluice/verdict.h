@@ -26,6 +26,8 @@
 	X(bad_tcp_header, DROP, "to a service: TCP data offset out of range")                      \
 	X(bad_udp_length, DROP, "to a service: UDP length field does not fit the packet")          \
 	X(limit, DROP, "refused by a per-source limit")                                            \
+	X(list_deny, DROP, "the source is in a deny list")                                         \
+	X(list_not_allowed, DROP, "to a service: the source is in none of its allow lists")        \
 	X(no_member, DROP, "no member may serve: all weights are 0, or owner and runner-up dead")  \
 	X(no_nexthop, DROP, "the member's next hop is not resolved")                               \
 	X(too_big, DROP, "exceeds the path MTU to the member; its sender is told")                 \

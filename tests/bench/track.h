@@ -26,9 +26,9 @@ struct {
 	__array(values, struct track_inner);
 } tracks SEC(".maps");
 
-static __always_inline enum sluice_verdict track_service_find(struct pkt *p)
+static __always_inline enum sluice_verdict track_service_find(struct pkt *p, __u64 *ret_allow)
 {
-	enum sluice_verdict verdict = service_find(p);
+	enum sluice_verdict verdict = service_find(p, ret_allow);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct track_flow fresh = {}, *flow;
 	__u64 member_word;

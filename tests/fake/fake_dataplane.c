@@ -320,6 +320,38 @@ static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats 
 	return 0;
 }
 
+static int fake_access_replace(void *dp, const struct dp_access_entry *entries, size_t count)
+{
+	struct fake_dataplane *fake = dp;
+	bool is_same = fake->access && fake->access_count == count;
+	size_t i;
+
+	for (i = 0; is_same && i < count; i++)
+		is_same = !dp_access_compare(&fake->access[i], &entries[i]) &&
+			  fake->access[i].word == entries[i].word;
+	if (is_same)
+		return 0;
+	if (writing(fake))
+		return -EIO;
+	for (i = 1; i < count; i++) {
+		if (dp_access_compare(&entries[i - 1], &entries[i]) >= 0)
+			breach(fake, "access table: entry %zu is out of order", i);
+	}
+	free(fake->access);
+	fake->access = util_alloc_array(count + 1, sizeof(*entries));
+	if (count)
+		memcpy(fake->access, entries, count * sizeof(*entries));
+	fake->access_count = count;
+	return 0;
+}
+
+static int fake_list_stats(void *dp, uint32_t list, struct sluice_list_stats *ret_stats)
+{
+	(void)dp;
+	*ret_stats = (struct sluice_list_stats){.refused = list};
+	return 0;
+}
+
 static int fake_verdict_stats(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX])
 {
 	(void)dp;
@@ -342,6 +374,8 @@ static const struct dataplane_ops fake_ops = {
 	.member_stats = fake_member_stats,
 	.member_stats_reset = fake_member_stats_reset,
 	.limit_stats = fake_limit_stats,
+	.access_replace = fake_access_replace,
+	.list_stats = fake_list_stats,
 	.verdict_stats = fake_verdict_stats,
 };
 
@@ -385,6 +419,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->members);
 	free(fake->nexthops);
 	free(fake->limits);
+	free(fake->access);
 	free(fake->limit_cleared_ms);
 	free(fake->member_unused_ms);
 	free(fake->nexthop_unused_ms);

@@ -151,7 +151,8 @@ void oracle_random_change(struct oracle *oracle, const struct model *model,
 		c->config = *ret_config;
 		return;
 	}
-	c->type = (enum change_type)(CHANGE_MEMBER_ADD + pick(oracle, CHANGE_TYPE_MAX - 1));
+	/* Lists have a test of their own. */
+	c->type = (enum change_type)(CHANGE_MEMBER_ADD + pick(oracle, CHANGE_LIMIT_MODE));
 	oracle->target = t->members[pick(oracle, (unsigned int)t->member_count)];
 	oracle->is_target_known = pick(oracle, 15) > 0;
 	if (!oracle->is_target_known || (c->type == CHANGE_MEMBER_ADD && pick(oracle, 4)))

@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+#include "packet/lists.h"
 #include "packet/world.h"
 
 #define V4 "192.0.2.1"
@@ -112,6 +113,16 @@ static void set_up_limit_trial_over(void)
 {
 	set_up_limit();
 	set_up_trial_over();
+}
+
+static void set_up_denied(void)
+{
+	lists_deny(world, 7, "198.51.100.0/24\n2001:db8:c::/48\n");
+}
+
+static void set_up_allow_only(void)
+{
+	world_service(world, 1, V4, 80, IPPROTO_TCP, 0)->allow = 9;
 }
 
 static void set_up_nobody(void)
@@ -455,6 +466,8 @@ static const struct row rows[] = {
 	 set_up_trial_over,
 	 {.ethertype = 0x0806, .payload_len = 28},
 	 SLUICE_V_expired},
+	{"denied", set_up_denied, {TCP4}, SLUICE_V_list_deny},
+	{"in no allow list", set_up_allow_only, {TCP4}, SLUICE_V_list_not_allowed},
 	{"no owner", set_up_nobody, {TCP4}, SLUICE_V_no_member},
 	{"owner and runner-up dead", set_up_dead_both, {TCP4}, SLUICE_V_no_member},
 	{"owner dead, no runner-up", set_up_dead_alone, {TCP4}, SLUICE_V_no_member},

@@ -108,6 +108,7 @@ struct world *world_new(const struct world_options *options)
 	world->limit_sets = map_memory(world->skel->maps.limit_sets);
 	world->interfaces = map_memory(world->skel->maps.interfaces);
 	world->control = map_memory(world->skel->maps.control);
+	world->access_bits = map_memory(world->skel->maps.access_bits);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
 	return world;
@@ -126,6 +127,7 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.limit_sets, world->limit_sets);
 	map_unmap(world->skel->maps.interfaces, world->interfaces);
 	map_unmap(world->skel->maps.control, world->control);
+	map_unmap(world->skel->maps.access_bits, world->access_bits);
 	map_unmap(world->skel->maps.explain, world->explain);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
 	sluice_bpf__destroy(world->skel);

@@ -36,6 +36,7 @@ struct world {
 	struct sluice_limit_set *limit_sets;
 	struct sluice_interface *interfaces;
 	struct sluice_control *control;
+	uint64_t *access_bits;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };

@@ -67,8 +67,6 @@ static void test_root(void **state)
 		{NONE
 		 "hash_seed: g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
 		 "4 invalid hash_seed\n"},
-		{NONE "management: {prefixes: [10.0.0.0/8]}\n", "4 unsupported management\n"},
-		{NONE "lists: {}\n", "4 unsupported lists\n"},
 		{NONE "metrics: disabled\n", "4 invalid metrics\n"},
 		{NONE "metrics: {listen: 9464}\n", "4 invalid metrics.listen\n"},
 		{NONE "metrics: {listen: 127.0.0.1}\n", "4 invalid metrics.listen\n"},

@@ -202,6 +202,8 @@ int run_check(struct cli *cli)
 	}
 	r = config_parse(text, length, &config, &errors);
 	if (r == 0)
+		r = config_load_lists(config, util_read_file, &errors);
+	if (r == 0)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r == 0)
 		print_good(cli, file, config);

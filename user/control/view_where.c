@@ -143,6 +143,17 @@ static json_t *view_hop(const struct where_answer *answer)
 	return object;
 }
 
+/* The access list that had something to say. */
+static json_t *view_list_found(const struct where_view *view)
+{
+	const struct model_list *list =
+		model_list_by_id(view->host->model, view->answer->found.list);
+
+	return list ? json_pack("{s:s, s:s}", "name", list->name, "action",
+				list_action_name(list->action))
+		    : json_null();
+}
+
 json_t *view_where(const struct where_view *view)
 {
 	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
@@ -164,6 +175,7 @@ json_t *view_where(const struct where_view *view)
 						view_listen(service, listen, sizeof(listen)),
 						"mode", view_mode_name(service->mode))
 				    : json_null());
+	json_object_set_new(object, "list", view_list_found(view));
 	json_object_set_new(object, "limits", service ? view_limits(view, service) : json_array());
 	json_object_set_new(object, "slot", view_slot(view));
 	json_object_set_new(object, "member",

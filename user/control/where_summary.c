@@ -140,6 +140,25 @@ static void say_limit(const struct where_view *view, struct sentence *s)
 		say(s, "; limit %s would refuse it", name);
 }
 
+static void say_list(const struct where_view *view, struct sentence *s)
+{
+	const struct sluice_explain *found = &view->answer->found;
+	const struct model_list *list = model_list_by_id(view->host->model, found->list);
+	const char *name = list ? list->name : "that is just going";
+	char address[ADDR_TEXT_MAX];
+
+	addr_format(&view->packet->tuple.saddr, address);
+	if (found->verdict == SLUICE_V_list_deny)
+		say(s, "dropped: %s is in deny list %s", address, name);
+	else if (found->verdict == SLUICE_V_list_not_allowed)
+		say(s, "dropped: %s is in no allow list of %s (such as %s)", address,
+		    service_name(view), name);
+	else if (list && list->action == LIST_EXEMPT)
+		say(s, "; exempt by list %s", name);
+	else if (list && list->action == LIST_ALLOW)
+		say(s, "; allowed by list %s", name);
+}
+
 const char *where_summary(const struct where_view *view, char *text, size_t size)
 {
 	static const char *const actions[SLUICE_ACTION_MAX] = {"passed to this host's stack",
@@ -178,10 +197,16 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 	case SLUICE_V_limit:
 		say_limit(view, &s);
 		return text;
+	case SLUICE_V_list_deny:
+	case SLUICE_V_list_not_allowed:
+		say_list(view, &s);
+		return text;
 	default:
 		say(&s, "%s: %s", actions[view_verdict_action(found->verdict)],
 		    view_verdict_help(found->verdict));
 	}
+	if (found->list)
+		say_list(view, &s);
 	if (found->limit)
 		say_limit(view, &s);
 	return text;

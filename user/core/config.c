@@ -50,7 +50,16 @@ static void read_root(struct config_reader *r)
 		config_read_named(r, node, CONFIG_LIMITS_MAX, read_limit, NULL);
 		config_leave(r, mark);
 	}
+	node = config_find(r, root, "lists", NULL);
+	if (node) {
+		mark = config_enter(r, "lists");
+		config->lists = util_alloc_array(config_count_named(node, CONFIG_LISTS_MAX),
+						 sizeof(*config->lists));
+		config_read_named(r, node, CONFIG_LISTS_MAX, config_read_list, NULL);
+		config_leave(r, mark);
+	}
 	config_check_services(r);
+	config_check_lists(r);
 }
 
 /* In the order of the file; errors without a line come last. */
@@ -113,7 +122,11 @@ void config_free(struct config *config)
 			free(service->pools[j].members);
 		free(service->pools);
 	}
+	for (size_t i = 0; i < config->list_count; i++)
+		prefix_set_unref(config->lists[i].prefixes);
+	prefix_set_unref(config->management);
 	free(config->services);
 	free(config->limits);
+	free(config->lists);
 	free(config);
 }

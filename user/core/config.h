@@ -13,11 +13,13 @@
 #include <sluice/types.h>
 
 #include "base/err.h"
+#include "core/prefix_set.h"
 
 #define NAME_MAX_LENGTH 63
 #define CONFIG_INTERFACES_MAX 16
 #define CONFIG_BYTES_MAX (16U << 20)
 #define CONFIG_ADMIN_ABSENT 100U /* a member that is written, but does not count */
+#define CONFIG_PATH_MAX 255
 
 enum xdp_attach_mode {
 	XDP_ATTACH_NATIVE,
@@ -77,6 +79,7 @@ struct service_config {
 	struct pool_config *pools;   /* none in mode local */
 	size_t pool_count;
 	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */
+	char allow[SLUICE_SERVICE_ALLOW_MAX][NAME_MAX_LENGTH + 1];   /* lists; "" ends */
 	int line;
 };
 
@@ -90,6 +93,17 @@ struct limit_config {
 	uint8_t prefix4; /* 32; 1..32 */
 	uint8_t prefix6; /* 64; 1..128 */
 	uint32_t sources; /* words; rounded up to a power of two; 262144; 1024..16M */
+	int line;
+};
+
+enum list_action { LIST_NONE, LIST_DENY, LIST_EXEMPT, LIST_ALLOW, LIST_ACTION_MAX };
+
+struct list_config {
+	char name[NAME_MAX_LENGTH + 1];
+	enum list_action action; /* no default */
+	bool is_unguarded;	 /* may cover what a deny list should not: see list_guard.h */
+	char file[CONFIG_PATH_MAX + 1]; /* of more prefixes, absolute; "" none */
+	struct prefix_set *prefixes;	/* of the text, then of the file too; NULL: none */
 	int line;
 };
 
@@ -123,10 +137,19 @@ struct config {
 	size_t service_count;
 	struct limit_config *limits;
 	size_t limit_count;
+	struct prefix_set *management; /* NULL: none */
+	struct list_config *lists;
+	size_t list_count;
 };
 
 /* Parses YAML (version: 1). On success *ret_config is a new config owned by the caller and errors
  * is untouched; else returns negative errno and errors has every mistake, with line and path. */
 int config_parse(const char *yaml, size_t length, struct config **ret_config, struct errs *errors);
+/* Adds what the files of lists hold; read as util_read_file(). 0, or negative errno and an error for
+ * each mistake in each file: then the config is of no use. */
+typedef int (*config_read_file_fn)(const char *path, size_t max, char **ret_text,
+				   size_t *ret_length);
+int config_load_lists(struct config *config, config_read_file_fn read, struct errs *errors);
+const char *list_action_name(enum list_action action);
 size_t config_member_count(const struct config *config);
 void config_free(struct config *config); /* accepts NULL */

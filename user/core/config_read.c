@@ -194,6 +194,8 @@ static void read_item(struct config_reader *r, const struct config_field *field,
 	struct service_config *service = base;
 	struct config *config = base;
 	const char *text = config_text(r, node, false);
+	bool is_limit = field->type == CONFIG_TYPE_LIMIT_NAMES;
+	char(*names)[NAME_MAX_LENGTH + 1];
 	size_t count = 0;
 
 	if (!text || position >= field->max)
@@ -214,20 +216,22 @@ static void read_item(struct config_reader *r, const struct config_field *field,
 		return;
 	}
 	if (!util_name_is_valid(text)) {
-		config_fail(r, node, ERR_INVALID, "\"%.64s\" cannot be the name of a limit", text);
+		config_fail(r, node, ERR_INVALID, "\"%.64s\" cannot be the name of a %s", text,
+			    is_limit ? "limit" : "list");
 		return;
 	}
-	for (; count < SLUICE_SERVICE_LIMITS_MAX && *service->limits[count]; count++) {
-		if (strcmp(service->limits[count], text) == 0) {
+	names = is_limit ? service->limits : service->allow;
+	for (; count < field->max && *names[count]; count++) {
+		if (strcmp(names[count], text) == 0) {
 			config_fail(r, node, ERR_DUPLICATE, "%s is listed already", text);
 			return;
 		}
 	}
-	util_copy(service->limits[count], sizeof(service->limits[count]), text);
+	util_copy(names[count], sizeof(names[count]), text);
 }
 
-static void read_list(struct config_reader *r, const struct config_field *field, yaml_node_t *node,
-		      void *base)
+static void read_sequence(struct config_reader *r, const struct config_field *field,
+			  yaml_node_t *node, void *base)
 {
 	size_t count, mark;
 	char rule[160];
@@ -247,6 +251,10 @@ static void read_list(struct config_reader *r, const struct config_field *field,
 	if (count < field->min || count > field->max)
 		config_fail(r, node, ERR_INVALID, "has %zu entries, must be %s", count,
 			    config_schema_rule(field, rule, sizeof(rule)));
+	if (field->type == CONFIG_TYPE_PREFIXES) {
+		config_read_prefixes(r, field, node, base);
+		return;
+	}
 	for (size_t i = 0; i < MIN(count, (size_t)field->max); i++) {
 		mark = config_enter_index(r, i);
 		read_item(r, field, i, config_node(r, node->data.sequence.items.start[i]), base);
@@ -263,7 +271,9 @@ static void read_field(struct config_reader *r, const struct config_field *field
 		break;
 	case CONFIG_TYPE_INTERFACES:
 	case CONFIG_TYPE_LIMIT_NAMES:
-		read_list(r, field, node, base);
+	case CONFIG_TYPE_LIST_NAMES:
+	case CONFIG_TYPE_PREFIXES:
+		read_sequence(r, field, node, base);
 		break;
 	case CONFIG_TYPE_REFUSED:
 		config_fail(r, key, ERR_UNSUPPORTED, "%s %s", field->key, field->help);

@@ -15,6 +15,7 @@
 #define CONFIG_VALUES_MAX (1U << 21) /* read, aliases expanded */
 #define CONFIG_SERVICES_MAX (1U << 16)
 #define CONFIG_LIMITS_MAX (SLUICE_LIMITS_DEFAULT - 1)
+#define CONFIG_LISTS_MAX (SLUICE_LISTS_MAX - 1)
 #define CONFIG_POOLS_MAX 64
 #define CONFIG_MEMBERS_MAX (1U << 20) /* of all services */
 
@@ -70,5 +71,11 @@ void config_read_named(struct config_reader *r, yaml_node_t *node, size_t max,
 /* config_service.c: one service. */
 void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
 			 yaml_node_t *value, void *user);
+/* config_list.c: one list, a sequence of prefixes into a set, and what no single list can know. */
+void config_read_list(struct config_reader *r, const char *name, yaml_node_t *key,
+		      yaml_node_t *value, void *user);
+void config_read_prefixes(struct config_reader *r, const struct config_field *field,
+			  yaml_node_t *node, void *base);
+void config_check_lists(struct config_reader *r);
 /* config_check.c: what no single key can know. */
 void config_check_services(struct config_reader *r);

@@ -103,6 +103,19 @@ static const struct config_word LIMIT_MODE_WORDS[] = {
 	{},
 };
 
+static const struct config_word LIST_WORDS[] = {
+	{"deny", LIST_DENY, NULL},
+	{"exempt", LIST_EXEMPT, NULL},
+	{"allow", LIST_ALLOW, NULL},
+	{},
+};
+
+static const struct config_word GUARD_WORDS[] = {
+	{"enabled", false, NULL},
+	{"disabled", true, NULL},
+	{},
+};
+
 const struct config_field CONFIG_FIELDS[] = {
 	/* the file itself */
 	{CONFIG_SECTION_ROOT, "version", CONFIG_TYPE_NUMBER, .min = 1, .max = 1,
@@ -137,10 +150,10 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .child = CONFIG_SECTION_SERVICE, .help = "services by name; {} for none"},
 	{CONFIG_SECTION_ROOT, "limits", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_LIMIT,
 	 .help = "limits by name"},
-	{CONFIG_SECTION_ROOT, "management", CONFIG_TYPE_REFUSED,
-	 .help = LATER ", with host-wide rules; nothing but traffic to services is touched now: "
-		       "remove the key"},
-	{CONFIG_SECTION_ROOT, "lists", CONFIG_TYPE_REFUSED, .help = LATER ": remove the key"},
+	{CONFIG_SECTION_ROOT, "management", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_MANAGEMENT,
+	 .help = "sources that are never denied or limited"},
+	{CONFIG_SECTION_ROOT, "lists", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_LIST,
+	 .help = "access lists by name"},
 
 	{CONFIG_SECTION_NODE, "start", CONFIG_TYPE_WORD, AT(config, is_standby_first),
 	 .fallback = "active", .words = START_WORDS, .help = "its role when it starts cold"},
@@ -199,6 +212,8 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = "its pools by name, instead of members"},
 	{CONFIG_SECTION_SERVICE, "limits", CONFIG_TYPE_LIMIT_NAMES,
 	 .max = SLUICE_SERVICE_LIMITS_MAX, .help = "limits that apply to its sources"},
+	{CONFIG_SECTION_SERVICE, "allow", CONFIG_TYPE_LIST_NAMES, .min = 1,
+	 .max = SLUICE_SERVICE_ALLOW_MAX, .help = "lists whose sources alone may reach it"},
 
 	{CONFIG_SECTION_POOL, "share", CONFIG_TYPE_NUMBER, AT(pool_config, share), .max = 65535,
 	 .fallback = "100", .help = "of the service, relative to its other pools"},
@@ -256,6 +271,20 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .max = 32, .fallback = "32", .help = "prefix length of an IPv4 source"},
 	{CONFIG_SECTION_PER, "ipv6", CONFIG_TYPE_NUMBER, AT(limit_config, prefix6), .min = 1,
 	 .max = 128, .fallback = "64", .help = "prefix length of an IPv6 source"},
+
+	{CONFIG_SECTION_MANAGEMENT, "prefixes", CONFIG_TYPE_PREFIXES, AT(config, management),
+	 .min = 1, .max = 256, .flags = CONFIG_REQUIRED,
+	 .help = "where you administer and monitor this host from"},
+
+	{CONFIG_SECTION_LIST, "action", CONFIG_TYPE_WORD, AT(list_config, action),
+	 .flags = CONFIG_REQUIRED, .words = LIST_WORDS, .help = "what happens to its sources"},
+	{CONFIG_SECTION_LIST, "prefixes", CONFIG_TYPE_PREFIXES, AT(list_config, prefixes),
+	 .max = PREFIX_SET_MAX, .help = "its prefixes"},
+	{CONFIG_SECTION_LIST, "file", CONFIG_TYPE_PATH, AT(list_config, file),
+	 .help = "a file of more prefixes, one a line; read at start and reload"},
+	{CONFIG_SECTION_LIST, "guard", CONFIG_TYPE_WORD, AT(list_config, is_unguarded),
+	 .fallback = "enabled", .words = GUARD_WORDS,
+	 .help = "whether dangerous prefixes of a deny list are refused"},
 };
 
 const size_t CONFIG_FIELD_COUNT = ARRAY_SIZE(CONFIG_FIELDS);
@@ -327,7 +356,10 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_RATE] = "a rate such as 50/s, 10k/s, 100/min or 20/h",
 		[CONFIG_TYPE_SECTION] = "a section",
 		[CONFIG_TYPE_INTERFACES] = "a list of 1 to 16 interface names",
+		[CONFIG_TYPE_PATH] = "the absolute path of a file",
 		[CONFIG_TYPE_LIMIT_NAMES] = "a list of at most 4 names of limits",
+		[CONFIG_TYPE_LIST_NAMES] = "a list of 1 to 4 names of allow lists",
+		[CONFIG_TYPE_PREFIXES] = "a list of prefixes",
 		[CONFIG_TYPE_NAMED] = "one section for each name",
 		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin}",
 		[CONFIG_TYPE_CHECK] = "tcp, none or a section",

@@ -25,6 +25,8 @@ enum config_section {
 	CONFIG_SECTION_CHECK,
 	CONFIG_SECTION_LIMIT,
 	CONFIG_SECTION_PER,
+	CONFIG_SECTION_MANAGEMENT,
+	CONFIG_SECTION_LIST,
 	CONFIG_SECTION_MAX
 };
 
@@ -42,10 +44,13 @@ enum config_type {
 	CONFIG_TYPE_LISTEN,	  /* into struct service_config */
 	CONFIG_TYPE_METRICS_LISTEN,
 	CONFIG_TYPE_RATE, /* into struct limit_config */
+	CONFIG_TYPE_PATH,
 	/* read by the generic reader */
 	CONFIG_TYPE_SECTION,
 	CONFIG_TYPE_INTERFACES,
 	CONFIG_TYPE_LIMIT_NAMES,
+	CONFIG_TYPE_LIST_NAMES,
+	CONFIG_TYPE_PREFIXES, /* into a struct prefix_set * */
 	/* read by the owner of the section, after its other keys */
 	CONFIG_TYPE_NAMED,
 	CONFIG_TYPE_MEMBERS,

@@ -313,6 +313,14 @@ static int parse_rate(const struct config_field *field, const char *text, void *
 	return fail(field, text, e);
 }
 
+static int parse_path(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	if (*text != '/' || strlen(text) >= field->size)
+		return fail(field, text, e);
+	util_copy((char *)base + field->offset, field->size, text);
+	return 0;
+}
+
 /* Which address a member may have depends on its service: the reader of members parses it. */
 static int parse_nothing(const struct config_field *field, const char *text, void *base,
 			 struct err *e)
@@ -338,6 +346,7 @@ int config_value_parse(const struct config_field *field, const char *text, void 
 		[CONFIG_TYPE_LISTEN] = parse_listen,
 		[CONFIG_TYPE_METRICS_LISTEN] = parse_metrics_listen,
 		[CONFIG_TYPE_RATE] = parse_rate,
+		[CONFIG_TYPE_PATH] = parse_path,
 	};
 
 	return PARSERS[field->type](field, text, base, e);

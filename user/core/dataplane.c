@@ -12,3 +12,10 @@ void dp_adopted_done(struct dp_adopted *adopted)
 	free(adopted->limits);
 	memset(adopted, 0, sizeof(*adopted));
 }
+
+int dp_access_compare(const struct dp_access_entry *a, const struct dp_access_entry *b)
+{
+	int order = (int)a->list - (int)b->list;
+
+	return order ? order : prefix_compare(&a->prefix, &b->prefix);
+}

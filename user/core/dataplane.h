@@ -11,8 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sluice/access_types.h>
 #include <sluice/map_types.h>
 #include <sluice/verdict.h>
+
+#include "base/prefix.h"
 
 struct dp_capacity {
 	uint32_t service_cells;
@@ -34,6 +37,14 @@ struct dp_service {
 	uint32_t slots_base;
 	uint32_t slots_log2;
 	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];
+	uint16_t allow[SLUICE_SERVICE_ALLOW_MAX];
+};
+
+/* One prefix of the table of access lists. */
+struct dp_access_entry {
+	struct prefix prefix;
+	uint16_t list; /* 0: for all packets; else of this allow list */
+	uint64_t word; /* SLUICE_ACCESS() */
 };
 
 /* What a pinned, adopted map holds already; arrays owned by the caller after dp->adopt(). */
@@ -77,10 +88,14 @@ struct dataplane_ops {
 	int (*limit_set)(void *dp, uint32_t index, const struct sluice_limit *limit);
 	/* Zeroes the state of a region of 2^log2 sets. */
 	int (*limit_clear_region)(void *dp, uint32_t base, uint32_t log2);
+	/* Replaces the whole table of access lists at once: each packet meets the old one or the
+	 * new one. entries by dp_access_compare(), no two of the same place. */
+	int (*access_replace)(void *dp, const struct dp_access_entry *entries, size_t count);
 	/* Counters, summed over CPUs. */
 	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
 	int (*member_stats_reset)(void *dp, uint32_t index);
 	int (*limit_stats)(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats);
+	int (*list_stats)(void *dp, uint32_t list, struct sluice_list_stats *ret_stats);
 	int (*verdict_stats)(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 };
 
@@ -90,3 +105,5 @@ struct dataplane {
 };
 
 void dp_adopted_done(struct dp_adopted *adopted);
+/* By list, then by prefix_compare(). */
+int dp_access_compare(const struct dp_access_entry *a, const struct dp_access_entry *b);

@@ -24,6 +24,7 @@
 	X(limit_changed)                                                                           \
 	X(bypass)                                                                                  \
 	X(trial)                                                                                   \
+	X(list_changed)                                                                            \
 	X(attached)                                                                                \
 	X(node_role)                                                                               \
 	X(routes_changed)                                                                          \

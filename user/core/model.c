@@ -166,6 +166,12 @@ static void apply_one(struct apply *apply, const struct change *change)
 	case CHANGE_LIMIT_MODE:
 		model_change_limit_mode(apply, change);
 		break;
+	case CHANGE_LIST_ADD:
+	case CHANGE_LIST_REPLACE:
+	case CHANGE_LIST_REMOVE:
+	case CHANGE_LIST_EXPIRE:
+		model_change_list(apply, change);
+		break;
 	default:
 		errs_add(apply->errors, ERR_INVALID, "",
 			 "a change of type %d cannot be part of this transaction",
@@ -289,6 +295,85 @@ struct model_limit *model_find_limit(const struct model *model, const char *name
 struct model_limit *model_limit_by_id(const struct model *model, uint32_t id)
 {
 	return model_state_limit_by_id(&model->state, id);
+}
+
+size_t model_list_count(const struct model *model)
+{
+	return model->state.list_count;
+}
+
+struct model_list *model_list_at(const struct model *model, size_t position)
+{
+	assert(position < model->state.list_count);
+	return &model->state.lists[position];
+}
+
+struct model_list *model_find_list(const struct model *model, const char *name)
+{
+	return model_state_list(&model->state, name);
+}
+
+struct model_list *model_list_by_id(const struct model *model, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < model->state.list_count; i++) {
+		if (model->state.lists[i].id == id)
+			return &model->state.lists[i];
+	}
+	return NULL;
+}
+
+const struct prefix_set *model_management(const struct model *model)
+{
+	return model->state.management;
+}
+
+const struct prefix_set *model_own(const struct model *model)
+{
+	return model->state.own;
+}
+
+const struct prefix_set *model_gateways(const struct model *model)
+{
+	return model->state.gateways;
+}
+
+void model_set_host(struct model *model, struct prefix_set *own, struct prefix_set *gateways)
+{
+	struct model_state *state = &model->state;
+
+	prefix_set_ref(own);
+	prefix_set_ref(gateways);
+	prefix_set_unref(state->own);
+	prefix_set_unref(state->gateways);
+	state->own = own;
+	state->gateways = gateways;
+	state->is_access_dirty = true;
+}
+
+uint64_t model_lists_expire_s(const struct model *model)
+{
+	uint64_t soonest_s = 0;
+	size_t i;
+
+	for (i = 0; i < model->state.list_count; i++) {
+		uint32_t one_s = model->state.lists[i].runtime->soonest_s;
+
+		if (one_s && (!soonest_s || one_s < soonest_s))
+			soonest_s = one_s;
+	}
+	return soonest_s;
+}
+
+bool model_is_access_dirty(const struct model *model)
+{
+	return model->state.is_access_dirty;
+}
+
+void model_set_access_clean(struct model *model)
+{
+	model->state.is_access_dirty = false;
 }
 
 void model_renumber_services(struct model *model, const uint32_t *ids)

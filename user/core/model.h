@@ -79,6 +79,7 @@ struct model_service {
 	struct model_pool *pools;
 	size_t pool_count;
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
+	uint32_t allow[SLUICE_SERVICE_ALLOW_MAX];   /* list ids, 0 ends */
 	bool is_dirty;				    /* something that sync must look at changed */
 	/* No member is left that may serve: those whose only fault is their health serve anyway. */
 	bool is_panicked;
@@ -101,6 +102,17 @@ struct model_limit {
 	bool is_dirty;
 };
 
+struct model_list {
+	/* Below SLUICE_LISTS_MAX; follows from the name unless another list's does, so that packets
+	 * find the same lists before and after a restart. */
+	uint32_t id;
+	char name[NAME_MAX_LENGTH + 1];
+	enum list_action action;
+	char file[CONFIG_PATH_MAX + 1]; /* where more of its prefixes come from, "" none */
+	struct prefix_set *configured;	/* what the configuration says, its file too; never NULL */
+	struct prefix_set *runtime;	/* what commands added; never NULL */
+};
+
 enum change_type {
 	CHANGE_CONFIG, /* replace everything the file owns by `config` */
 	CHANGE_MEMBER_ADD, /* service, pool ("" if the service has one), addr, port (0: the service's), weight */
@@ -110,6 +122,10 @@ enum change_type {
 	CHANGE_MEMBER_HEALTH,  /* member_id, health, text, latency_us */
 	CHANGE_MEMBER_NEXTHOP, /* member_id, nexthop_state, text, nexthop */
 	CHANGE_LIMIT_MODE,     /* limit, limit_mode */
+	CHANGE_LIST_ADD,       /* list, prefixes, caller, is_forced: to what commands added */
+	CHANGE_LIST_REPLACE,   /* the same: instead of what commands added */
+	CHANGE_LIST_REMOVE,    /* list, prefixes */
+	CHANGE_LIST_EXPIRE,    /* now_s: entries whose time is over, of all lists */
 	CHANGE_TYPE_MAX
 };
 
@@ -117,7 +133,10 @@ struct change {
 	enum change_type type;
 	enum owner owner;
 	const struct config *config;
-	const char *service, *pool, *limit;
+	const char *service, *pool, *limit, *list;
+	const struct prefix_set *prefixes;
+	struct sluice_addr caller; /* where the person sits; zero: unknown or local */
+	uint64_t now_s;
 	struct sluice_addr addr;
 	uint16_t port;
 	uint64_t member_id; /* for health and next hop; the others find by address */
@@ -130,7 +149,8 @@ struct change {
 	const char *text; /* cause, in words */
 	enum sluice_limit_mode limit_mode;
 	/* Reload guard: CHANGE_CONFIG that leaves a service without members or drops more than a
-	 * third of all members is refused (ERR_CONFLICT, hint names the flag) unless set. */
+	 * third of all members is refused (ERR_CONFLICT, hint names the flag) unless set. Prefixes
+	 * of a deny list that list_guard.h refuses, too. */
 	bool is_forced;
 };
 
@@ -166,6 +186,23 @@ const char *model_admin_name(enum admin_state admin);
 const char *model_limit_mode_name(enum sluice_limit_mode mode);
 size_t model_removed_count(const struct model *model);
 const struct model_removed *model_removed_at(const struct model *model, size_t position);
+
+size_t model_list_count(const struct model *model);
+struct model_list *model_list_at(const struct model *model, size_t position);
+struct model_list *model_find_list(const struct model *model, const char *name);
+struct model_list *model_list_by_id(const struct model *model, uint32_t id);
+/* Sources that are never denied or limited; NULL: none. */
+const struct prefix_set *model_management(const struct model *model);
+/* Addresses of this host and of the gateways that it uses: no deny list may cover them unless
+ * forced, and gateways are not denied. Sets are copied by reference. */
+void model_set_host(struct model *model, struct prefix_set *own, struct prefix_set *gateways);
+const struct prefix_set *model_own(const struct model *model);
+const struct prefix_set *model_gateways(const struct model *model);
+/* When the next entry of a list expires, wall clock; 0: none does. */
+uint64_t model_lists_expire_s(const struct model *model);
+/* Must the packet path's table of lists be made again? sync clears it. */
+bool model_is_access_dirty(const struct model *model);
+void model_set_access_clean(struct model *model);
 
 /* Adoption of pinned maps: gives services (limits) the ids that the maps already use; ids has one
  * for each position, all different. References follow. */

@@ -199,6 +199,8 @@ void model_change_member(struct apply *apply, const struct change *change)
 		return;
 	}
 	service->is_dirty = true;
+	if (change->type == CHANGE_MEMBER_ADD || change->type == CHANGE_MEMBER_REMOVE)
+		apply->state->is_access_dirty = true; /* members are not denied */
 	if (change->type == CHANGE_MEMBER_ADD) {
 		member_add(apply, service, change);
 		return;

@@ -295,6 +295,7 @@ void model_check(struct apply *apply)
 	check_listens(apply, services);
 	for (i = 0; i < state->service_count; i++)
 		check_service(apply, &state->services[i], services);
+	model_check_lists(apply);
 	if (apply->errors->count == errors)
 		check_capacities(apply, services);
 }

@@ -158,12 +158,14 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 
 	util_copy(service.name, sizeof(service.name), config->name);
 	service_limits(apply, fresh, config, &service);
+	model_config_allow(apply, fresh, config, &service);
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
 	if (old && (old->mode != service.mode || old->slots != service.slots ||
 		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
 		    old->announce != service.announce ||
-		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0))
+		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0 ||
+		    memcmp(old->allow, service.allow, sizeof(service.allow)) != 0))
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
 			    "changed in the file");
 	model_config_pools(apply, fresh, config, old, &service);
@@ -254,6 +256,7 @@ void model_change_config(struct apply *apply, const struct change *change)
 	apply->config = change->config;
 	for (i = 0; i < change->config->limit_count; i++)
 		limit_merge(apply, &fresh, &change->config->limits[i]);
+	model_config_lists(apply, &fresh, change);
 	for (i = 0; i < change->config->service_count; i++)
 		service_merge(apply, &fresh, &change->config->services[i]);
 	if (!change->is_forced && errors == apply->errors->count)

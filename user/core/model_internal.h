@@ -13,6 +13,12 @@ struct model_state {
 	struct model_limit *limits;
 	size_t limit_count;
 	size_t limit_capacity;
+	struct model_list *lists;
+	size_t list_count;
+	size_t list_capacity;
+	struct prefix_set *management;
+	struct prefix_set *own, *gateways; /* of this host */
+	bool is_access_dirty;
 	struct capacity_config capacity;
 	uint64_t next_member_id;
 	uint32_t next_service_id;
@@ -67,6 +73,19 @@ void model_change_config(struct apply *apply, const struct change *change);
 void model_config_pools(struct apply *apply, struct model_state *fresh,
 			const struct service_config *config, const struct model_service *old,
 			struct model_service *service);
+
+/* model_list.c */
+struct model_list *model_state_list(const struct model_state *state, const char *name);
+/* Copies and releases what the state of lists holds by reference. */
+void model_state_ref_lists(struct model_state *state);
+void model_state_unref_lists(struct model_state *state);
+void model_config_lists(struct apply *apply, struct model_state *fresh,
+			const struct change *change);
+/* Names of the service's allow lists to ids. */
+void model_config_allow(struct apply *apply, const struct model_state *fresh,
+			const struct service_config *config, struct model_service *service);
+void model_change_list(struct apply *apply, const struct change *change);
+void model_check_lists(struct apply *apply);
 
 /* model_check.c: rules that hold for any state. */
 void model_check(struct apply *apply);

@@ -29,6 +29,9 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 	to->limit_capacity = from->limit_count + 1;
 	to->removed = copy_array(from->removed, from->removed_count, sizeof(*to->removed));
 	to->removed_capacity = from->removed_count + 1;
+	to->lists = copy_array(from->lists, from->list_count, sizeof(*to->lists));
+	to->list_capacity = from->list_count + 1;
+	model_state_ref_lists(to);
 	for (s = 0; s < to->service_count; s++) {
 		struct model_service *service = &to->services[s];
 
@@ -61,9 +64,11 @@ void model_state_done(struct model_state *state)
 
 	for (s = 0; s < state->service_count; s++)
 		model_service_done(&state->services[s]);
+	model_state_unref_lists(state);
 	free(state->services);
 	free(state->limits);
 	free(state->removed);
+	free(state->lists);
 	memset(state, 0, sizeof(*state));
 }
 

@@ -21,6 +21,7 @@ enum stats_kind {
 	STATS_SERVICE, /* packets, bytes, new connections */
 	STATS_MEMBER,  /* packets, bytes, new connections */
 	STATS_LIMIT,   /* passed, refused, would refuse, replaced debt */
+	STATS_LIST,    /* matched, refused, would refuse */
 	STATS_KIND_MAX
 };
 

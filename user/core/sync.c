@@ -44,6 +44,7 @@ void sync_free(struct sync *sync)
 	index_pool_done(&sync->nexthop_indices);
 	region_pool_done(&sync->slot_regions);
 	region_pool_done(&sync->limit_regions);
+	sync_lists_free(sync);
 	free(sync->limits);
 	free(sync->by_index);
 	free(sync->queue);
@@ -112,6 +113,7 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 	region_pool_tick(&sync->limit_regions, now_ms);
 
 	sync_limits_update(sync, errors);
+	sync_lists_update(sync, errors);
 	if (is_changed)
 		services_remove(sync, errors);
 	for (i = 0; i < model_service_count(sync->model); i++) {
@@ -128,6 +130,8 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 				 "a removed limit cannot be cleared: %s (tried again)",
 				 strerror(-ret));
 	}
+	if (errors->count == errors_before)
+		sync_lists_remove(sync, errors);
 	sync->is_removing |= is_changed && errors->count != errors_before;
 	sync->revision = revision;
 	return errors->count == errors_before ? 0 : -EIO;
@@ -153,7 +157,7 @@ bool sync_is_idle(const struct sync *sync)
 		if (model_limit_at(sync->model, i)->is_dirty)
 			return false;
 	}
-	return true;
+	return !model_is_access_dirty(sync->model) && !sync->is_allow_leaving;
 }
 
 static const struct sync_member *find_member(const struct sync *sync, uint64_t id)

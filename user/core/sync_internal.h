@@ -58,6 +58,11 @@ struct sync_limit { /* by index */
 	uint64_t rest_until_ms;
 };
 
+struct sync_list {
+	uint16_t id;
+	struct prefix_set *configured, *runtime;
+};
+
 struct sync {
 	struct model *model;
 	struct dataplane dp;
@@ -74,6 +79,11 @@ struct sync {
 	struct sync_member *members;
 	struct sync_service *services;
 	struct sync_limit *limits;
+	/* Allow lists in the packet path; those that the model no longer has stay there until no
+	 * service names them. */
+	struct sync_list *allow_lists;
+	size_t allow_count;
+	bool is_allow_leaving;
 	struct sync_member **by_index; /* owns the records */
 	uint32_t *queue;	       /* service ids, oldest first */
 	size_t queue_count, queue_capacity;
@@ -121,3 +131,9 @@ void sync_table_queue(struct sync *sync, struct sync_service *service);
 void sync_limits_update(struct sync *sync, struct errs *errors);
 /* Clears limits that the model no longer has. 0 or negative errno. */
 int sync_limits_remove(struct sync *sync);
+
+/* sync_list.c */
+void sync_lists_update(struct sync *sync, struct errs *errors);
+/* Takes allow lists out that no service names any more. */
+void sync_lists_remove(struct sync *sync, struct errs *errors);
+void sync_lists_free(struct sync *sync);

@@ -54,6 +54,8 @@ void sync_service_desired(const struct sync_service *service, const struct model
 	}
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
 		ret_desired->limits[i] = (uint16_t)model->limits[i];
+	for (i = 0; i < SLUICE_SERVICE_ALLOW_MAX; i++)
+		ret_desired->allow[i] = (uint16_t)model->allow[i];
 }
 
 static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
@@ -63,7 +65,8 @@ static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
 	       a->is_unknown_port_passed == b->is_unknown_port_passed &&
 	       a->is_arp_answered == b->is_arp_answered && a->slots_base == b->slots_base &&
 	       a->slots_log2 == b->slots_log2 &&
-	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0;
+	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
+	       memcmp(a->allow, b->allow, sizeof(a->allow)) == 0;
 }
 
 static void report(struct errs *errors, int ret, const struct model_service *model,

@@ -112,7 +112,8 @@ static int check(void *arg, const char *yaml, size_t length, struct control_chec
 		 struct errs *errors)
 {
 	struct config *config;
-	int r = reload_parse(arg, yaml, length, &config, errors);
+	/* Whoever may check may not read this host's files by it. */
+	int r = reload_parse(arg, yaml, length, false, &config, errors);
 
 	if (r)
 		return r;

@@ -63,6 +63,22 @@ static void collect_limits(struct daemon *daemon)
 	}
 }
 
+static void collect_lists(struct daemon *daemon)
+{
+	size_t i;
+
+	for (i = 0; i < model_list_count(daemon->model); i++) {
+		uint32_t id = model_list_at(daemon->model, i)->id;
+		struct sluice_list_stats stats;
+
+		if (daemon->port.ops->list_stats(daemon->port.dp, id, &stats))
+			continue;
+		stats_record(daemon->stats, STATS_KEY(STATS_LIST, id), 0,
+			     (uint64_t[STATS_COUNTERS]){stats.matched, stats.refused,
+							stats.would_refuse, 0});
+	}
+}
+
 void collect_counters(struct daemon *daemon, bool is_tick)
 {
 	if (daemon->is_detached)
@@ -71,5 +87,6 @@ void collect_counters(struct daemon *daemon, bool is_tick)
 	collect_verdicts(daemon);
 	collect_services(daemon);
 	collect_limits(daemon);
+	collect_lists(daemon);
 	stats_end(daemon->stats);
 }

@@ -73,6 +73,8 @@ struct daemon {
 	unsigned int jobs;     /* table builds on other threads */
 	bool is_structure_new; /* services or members changed: checks and next hops follow */
 	bool is_sync_due;
+	bool is_host_due; /* gateways may have changed */
+	uint64_t host_refreshed_ms;
 	bool is_synced; /* sync may run: next hops are known or waited for long enough */
 	bool is_ready;
 	bool is_stopping;
@@ -132,9 +134,13 @@ int examine_targets(const struct daemon *daemon, const struct config *config,
 		    const char *const *interfaces, size_t count);
 void examine_failure(const struct daemon *daemon, const struct config *config, struct errs *errors);
 
-/* reload.c */
-int reload_parse(struct daemon *daemon, const char *text, size_t length, struct config **ret_config,
-		 struct errs *errors);
+/* host.c: this host's addresses and gateways into the model; entries of lists whose time is over. */
+void host_refresh(struct daemon *daemon);
+void host_expire_lists(struct daemon *daemon);
+
+/* reload.c: with files, those that lists name are read, too. */
+int reload_parse(struct daemon *daemon, const char *text, size_t length, bool has_files,
+		 struct config **ret_config, struct errs *errors);
 /* What only this host can tell: addresses that are local, or are not. */
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
 int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors);

@@ -14,6 +14,7 @@
 
 #define JOBS_MAX 4 /* libuv's threads */
 #define SYNC_COMPLAIN_MS 10000
+#define HOST_REFRESH_MS 10000
 #define OBSERVATIONS_KEPT 1024 /* room that an ordinary turn may keep for the next one */
 
 /* ---- observations -------------------------------------------------------------------------- */
@@ -100,6 +101,7 @@ static void flush_observations(struct daemon *daemon)
 		o->list[kept] = o->list[i];
 		o->list[kept].text = o->texts[i];
 		log_transition(daemon->model, &o->list[kept]);
+		daemon->is_host_due |= o->list[kept].type == CHANGE_MEMBER_NEXTHOP;
 		kept++;
 	}
 	if (kept && model_apply(daemon->model, o->list, kept, clock_now_ms(), &errors))
@@ -233,6 +235,8 @@ static void on_prepare(uv_prepare_t *prepare)
 	state_flush(daemon->state);
 	follow_structure(daemon);
 	flush_observations(daemon);
+	if (daemon->is_host_due)
+		host_refresh(daemon);
 	if (!daemon->is_synced || !daemon->is_sync_due)
 		return;
 	daemon->is_sync_due = false;
@@ -264,6 +268,9 @@ static void on_tick(uv_timer_t *timer)
 	collect_counters(daemon, true);
 	notes_tick(daemon);
 	switches_tick(daemon);
+	host_expire_lists(daemon);
+	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
+		daemon->is_host_due = true;
 	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */
 }
 

@@ -69,6 +69,8 @@ static int check_file(const char *path)
 	}
 	r = config_parse(text, length, &config, &errors);
 	if (!r)
+		r = config_load_lists(config, util_read_file, &errors);
+	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r) {
 		for (i = 0; i < errors.count; i++) {

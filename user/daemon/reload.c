@@ -10,15 +10,18 @@
 #include "base/clock.h"
 #include "daemon/notify.h"
 
-int reload_parse(struct daemon *daemon, const char *text, size_t length, struct config **ret_config,
-		 struct errs *errors)
+int reload_parse(struct daemon *daemon, const char *text, size_t length, bool has_files,
+		 struct config **ret_config, struct errs *errors)
 {
 	struct config *config;
 	int r = config_parse(text, length, &config, errors);
 
 	if (r)
 		return r;
-	r = model_check_config(config, clock_jiffy_ns(), errors);
+	if (has_files)
+		r = config_load_lists(config, util_read_file, errors);
+	if (!r)
+		r = model_check_config(config, clock_jiffy_ns(), errors);
 	if (!r)
 		r = reload_check_host(daemon, config, errors);
 	if (r)
@@ -181,6 +184,29 @@ static void add_refusal(struct daemon *daemon, const struct errs *errors)
 	daemon_log_mistakes(daemon, errors);
 }
 
+static bool has_list_files(const struct config *config)
+{
+	for (size_t i = 0; i < config->list_count; i++)
+		if (*config->lists[i].file)
+			return true;
+	return false;
+}
+
+/* Of two configurations with the same text: did a file of a list change? */
+static bool are_lists_changed(const struct config *old, const struct config *new)
+{
+	for (size_t i = 0; i < new->list_count; i++) {
+		const struct prefix_set *a = old->lists[i].prefixes, *b = new->lists[i].prefixes;
+
+		if (prefix_set_count(a) != prefix_set_count(b))
+			return true;
+		for (size_t j = 0; j < prefix_set_count(a); j++)
+			if (prefix_compare(&a->entries[j].prefix, &b->entries[j].prefix))
+				return true;
+	}
+	return false;
+}
+
 static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_changed,
 			  struct errs *errors)
 {
@@ -200,11 +226,17 @@ static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_chang
 		return r;
 	}
 	*ret_changed = length != daemon->text_length || memcmp(text, daemon->text, length);
-	if (!*ret_changed)
+	if (!*ret_changed && !has_list_files(daemon->config))
 		return 0;
-	r = reload_parse(daemon, text, length, &config, errors);
+	r = reload_parse(daemon, text, length, true, &config, errors);
 	if (r)
 		return r;
+	if (!*ret_changed && !are_lists_changed(daemon->config, config)) {
+		config_free(config);
+		return 0;
+	}
+	*ret_changed = true;
+	host_refresh(daemon);
 	r = check_fixed(daemon, config, is_forced, errors);
 	if (!r)
 		r = apply(daemon, config, is_forced, errors);

@@ -92,7 +92,8 @@ static int use_last_good(struct daemon *daemon)
 			  daemon->options.config_path, state_directory(daemon->state));
 		return -1;
 	}
-	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors))
+	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors) ||
+	    config_load_lists(daemon->config, util_read_file, &errors))
 		return fail_config(daemon, &errors);
 	log_error("config",
 		  "FAULT: %s is broken (see above): the last good configuration serves until a "
@@ -235,6 +236,7 @@ static bool are_tables_built(const struct daemon *daemon)
 static int build_tables(struct daemon *daemon)
 {
 	loop_run_until(daemon, are_nexthops_known, NEXTHOPS_WAIT_MS);
+	host_refresh(daemon);
 	daemon->is_synced = daemon->is_sync_due = true;
 	/* The loop is asleep in poll when this is set: take a turn that does not wait. */
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);

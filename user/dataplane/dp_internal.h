@@ -9,6 +9,7 @@
 
 struct sluice_bpf;
 struct clock_bpf;
+struct dp_access;
 struct bpf_map;
 struct ring_buffer;
 
@@ -27,6 +28,7 @@ struct dp_maps {
 	struct sluice_meta *meta;
 	struct sluice_control *control;
 	struct sluice_notes *notes;
+	__u64 *access_bits;
 	struct sluice_explain *explain;
 	struct dp_capacity capacity;
 };
@@ -44,6 +46,7 @@ struct dp_bpf {
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
+	struct dp_access *access; /* the table of access lists; NULL: not written yet */
 	uint32_t interfaces[CONFIG_INTERFACES_MAX]; /* attached: their MACs are kept fresh */
 	size_t interface_count;
 	int cpus;
@@ -72,7 +75,12 @@ int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_sta
 #define DP_PERCPU_BYTES_MAX 32
 int dp_sum_percpu(int fd, size_t value_bytes, uint32_t index, int cpus, void *buffer,
 		  void *ret_sums);
+int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+
+/* access.c */
+int dp_access_replace(void *arg, const struct dp_access_entry *entries, size_t count);
+void dp_access_close(struct dp_bpf *dp);
 
 /* open.c: the object once more, on the same maps, for a dispatcher to load as an extension. NULL
  * with the reason in e. */

@@ -65,6 +65,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.control, &maps->control},
 		{dp->skel->maps.notes, &maps->notes},
 		{dp->skel->maps.explain, &maps->explain},
+		{dp->skel->maps.access_bits, &maps->access_bits},
 	};
 	size_t i;
 	int ret;
@@ -103,6 +104,7 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.control, maps->control);
 	unmap_array(dp->skel->maps.notes, maps->notes);
 	unmap_array(dp->skel->maps.explain, maps->explain);
+	unmap_array(dp->skel->maps.access_bits, maps->access_bits);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -287,6 +289,8 @@ static void adopt_service(const struct sluice_service *cell, struct dp_adopted *
 	service->slots_log2 = (uint32_t)SLUICE_SVC_LOG2(cell->word);
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
 		service->limits[i] = (uint16_t)SLUICE_SVC_LIMIT(cell->limits, i);
+	for (i = 0; i < SLUICE_SERVICE_ALLOW_MAX; i++)
+		service->allow[i] = (uint16_t)SLUICE_SVC_ALLOW(cell->allow, i);
 }
 
 static void adopt_cells(const struct dp_maps *maps, const struct placement *placement,
@@ -358,6 +362,8 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_stats = dp_member_stats,
 		.member_stats_reset = dp_member_stats_reset,
 		.limit_stats = dp_limit_stats,
+		.access_replace = dp_access_replace,
+		.list_stats = dp_list_stats,
 		.verdict_stats = dp_verdict_stats,
 	};
 

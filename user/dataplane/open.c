@@ -399,6 +399,7 @@ void dp_bpf_close(struct dp_bpf *dp)
 	dp_events_close(dp);
 	dp_clock_close(dp->clock);
 	placement_free(dp->placement);
+	dp_access_close(dp);
 	dp_maps_close(dp);
 	free(dp->percpu);
 	free(dp->dispatched_ids);

@@ -81,6 +81,16 @@ static uint64_t limits_word(const struct dp_service *service)
 	return limits;
 }
 
+static uint64_t allow_word(const struct dp_service *service)
+{
+	uint64_t allow = 0;
+	int i;
+
+	for (i = 0; i < SLUICE_SERVICE_ALLOW_MAX; i++)
+		allow |= (uint64_t)service->allow[i] << (16 * i);
+	return allow;
+}
+
 /* ---- cells --------------------------------------------------------------------------------- */
 
 static void candidates(const struct placement *placement, const struct cell_key *key,
@@ -144,6 +154,7 @@ static void write_cell(struct placement *placement, uint32_t cell,
 	to->proto = from->proto;
 	to->id = from->id;
 	__atomic_store_n(&to->limits, from->limits, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->allow, from->allow, __ATOMIC_RELAXED);
 	store_word(to, load_word(from));
 	placement->freed_ms[cell] = 0;
 }
@@ -278,6 +289,7 @@ static int set_cell(struct placement *placement, const struct sluice_service *ce
 	if (placement->cells[at].id != cell->id)
 		return replace(placement, at, cell);
 	__atomic_store_n(&placement->cells[at].limits, cell->limits, __ATOMIC_RELEASE);
+	__atomic_store_n(&placement->cells[at].allow, cell->allow, __ATOMIC_RELEASE);
 	store_word(&placement->cells[at], cell->word);
 	return 0;
 }
@@ -318,6 +330,7 @@ int placement_set(struct placement *placement, const struct dp_service *service)
 	struct sluice_service cell = {
 		.word = service_word(service),
 		.limits = limits_word(service),
+		.allow = allow_word(service),
 		.addr = service->addr,
 		.port_be = key.port_be,
 		.proto = service->proto,

@@ -425,3 +425,46 @@ bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr
 
 	return !route_lookup(&resolver->netlink, addr, &route) && route.type == RTN_LOCAL;
 }
+
+/* ---- gateways ------------------------------------------------------------------------------- */
+
+struct gateways {
+	struct prefix_entry *entries;
+	size_t count, capacity;
+};
+
+static void add_gateway(struct gateways *gateways, const struct route *route)
+{
+	if (!route->has_gateway)
+		return;
+	gateways->entries = util_grow(gateways->entries, &gateways->capacity, gateways->count + 1,
+				      sizeof(*gateways->entries));
+	gateways->entries[gateways->count++].prefix = prefix_of_addr(&route->next);
+}
+
+struct prefix_set *resolver_gateways(struct resolver *resolver, const struct prefix_set *towards)
+{
+	/* Anywhere far away: the question sends nothing. */
+	static const char *const FAR[] = {"1.0.0.1", "2000::1"};
+	struct gateways gateways = {0};
+	struct want *want, *next;
+	struct prefix_set *set;
+	struct sluice_addr addr;
+	struct route route;
+
+	HASH_ITER (hh, resolver->wants, want, next) {
+		if (want->is_checked && !want->route_error[0])
+			add_gateway(&gateways, &want->route);
+	}
+	for (size_t i = 0; i < prefix_set_count(towards); i++) {
+		if (!route_lookup(&resolver->netlink, &towards->entries[i].prefix.addr, &route))
+			add_gateway(&gateways, &route);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(FAR); i++) {
+		if (!addr_parse(FAR[i], &addr) && !route_lookup(&resolver->netlink, &addr, &route))
+			add_gateway(&gateways, &route);
+	}
+	set = prefix_set_new(gateways.entries, gateways.count, NULL, 0);
+	free(gateways.entries);
+	return set;
+}

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "core/model.h"
+#include "core/prefix_set.h"
 
 struct resolver;
 
@@ -32,6 +33,10 @@ void resolver_tick(struct resolver *resolver, uint64_t now_ms);
  * gateway is a failure, because only a member on the segment sees the rewritten frame. */
 void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
 void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
+
+/* The gateways on the way to what is wanted, to these prefixes (may be NULL), and where the default
+ * routes lead. A new set, owned by the caller. */
+struct prefix_set *resolver_gateways(struct resolver *resolver, const struct prefix_set *towards);
 
 /* Is the address configured on this host? */
 bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr);

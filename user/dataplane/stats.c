@@ -14,6 +14,7 @@
 
 _Static_assert(sizeof(struct sluice_member_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_limit_stats) <= VALUE_BYTES_MAX, "buffer");
+_Static_assert(sizeof(struct sluice_list_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_event_gate) <= VALUE_BYTES_MAX, "buffer");
 
 int dp_stats_open(struct dp_bpf *dp)
@@ -78,6 +79,13 @@ int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_sta
 	const struct dp_bpf *dp = arg;
 
 	return sum(dp, dp->skel->maps.limit_stats, index, ret_stats);
+}
+
+int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats)
+{
+	const struct dp_bpf *dp = arg;
+
+	return sum(dp, dp->skel->maps.list_stats, list, ret_stats);
 }
 
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX])
