@@ -61,6 +61,14 @@ struct control_switches {
 	struct control_bypass bypass[CONTROL_BYPASS_MAX];
 };
 
+/* Something on the host that is not as it has to be. */
+enum control_severity { CONTROL_NOTE, CONTROL_DEGRADED, CONTROL_FAULT };
+struct control_finding {
+	enum control_severity severity; /* a note leaves the state as it is */
+	char text[256];
+	char fix[200]; /* what to type, or to do; "" */
+};
+
 struct control_check {
 	size_t services, members, limits;
 };
@@ -81,6 +89,7 @@ struct control_host {
 	void (*switches)(void *arg, struct control_switches *ret_switches);
 	/* what: bits 1 << kind; for_s 0 ends them. */
 	int (*bypass)(void *arg, unsigned int what, uint64_t for_s, const char *by, struct err *e);
+	size_t (*findings)(void *arg, struct control_finding *list, size_t max);
 	/* All as model_apply(): 0, or negative errno and errors. */
 	int (*apply)(void *arg, const struct change *change, struct errs *errors);
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,

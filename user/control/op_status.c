@@ -11,6 +11,7 @@
 #include "core/overlay.h"
 
 #define INTERFACES_SHOWN 64
+#define FINDINGS_SHOWN 64
 #define WHY_MAX 20 /* lines; the rest is a count */
 #define EVENTS_SHOWN 1000
 
@@ -171,12 +172,33 @@ static void mention_switches(const struct control_switches *switches, struct dia
 		append(diagnosis->summary, sizeof(diagnosis->summary), ", %s refuse nothing", what);
 }
 
+static void diagnose_host(const struct control_host *host, struct diagnosis *diagnosis)
+{
+	static const enum severity severities[] = {
+		[CONTROL_NOTE] = SEVERITY_OK,
+		[CONTROL_DEGRADED] = SEVERITY_DEGRADED,
+		[CONTROL_FAULT] = SEVERITY_FAULT,
+	};
+	struct control_finding list[FINDINGS_SHOWN];
+	size_t count = host->findings(host->arg, list, ARRAY_SIZE(list));
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		blame(diagnosis, severities[list[i].severity], list[i].fix, "%s", list[i].text);
+		if (list[i].fix[0] && strcmp(list[i].fix, diagnosis->next))
+			add_why(diagnosis, "%s (%s)", list[i].text, list[i].fix);
+		else
+			add_why(diagnosis, "%s", list[i].text);
+	}
+}
+
 static void diagnose(const struct control_host *host, const struct control_node *node,
 		     const struct control_switches *switches, struct diagnosis *diagnosis)
 {
 	size_t s;
 
-	if (!node->is_ready) {
+	diagnose_host(host, diagnosis);
+	if (!node->is_ready && diagnosis->severity < SEVERITY_FAULT) {
 		blame(diagnosis, SEVERITY_FAULT, "sluicectl events", "%s", node->not_ready);
 		add_why(diagnosis, "%s", node->not_ready);
 	}

@@ -26,10 +26,17 @@ static void refresh(void *arg)
 		collect_counters(daemon, false);
 }
 
+static bool is_ready(const struct daemon *daemon)
+{
+	return daemon->is_ready && !watch_fault(daemon);
+}
+
 static void fill_not_ready(const struct daemon *daemon, char *text, size_t size)
 {
 	if (daemon->is_detached)
 		snprintf(text, size, "detached by request, about to stop");
+	else if (daemon->is_ready)
+		util_copy(text, size, watch_fault(daemon));
 	else if (!daemon->is_synced)
 		snprintf(text, size, "starting: waiting for next hops");
 	else
@@ -62,8 +69,8 @@ static void node(void *arg, struct control_node *ret_node)
 	ret_node->instance = daemon->instance;
 	ret_node->uptime_s = (clock_now_ms() - daemon->started_ms) / 1000;
 	ret_node->loaded_at_s = daemon->loaded_at_s;
-	ret_node->is_ready = daemon->is_ready;
-	if (!daemon->is_ready)
+	ret_node->is_ready = is_ready(daemon);
+	if (!ret_node->is_ready)
 		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
 	describe_announcing(daemon, ret_node);
 	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
@@ -101,6 +108,11 @@ static size_t interfaces(void *arg, struct control_interface *list, size_t max)
 		to->program_id = from->program_id;
 	}
 	return count;
+}
+
+static size_t findings(void *arg, struct control_finding *list, size_t max)
+{
+	return watch_findings(arg, list, max);
 }
 
 static int apply(void *arg, const struct change *change, struct errs *errors)
@@ -221,7 +233,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 		.reloads_applied = daemon->reloads_applied,
 		.reloads_refused = daemon->reloads_refused,
 		.is_last_reload_refused = daemon->refusal[0],
-		.is_ready = daemon->is_ready,
+		.is_ready = is_ready(daemon),
 		.checks = checks,
 		.arg = daemon,
 	};
@@ -260,6 +272,7 @@ struct control_host api_host(struct daemon *daemon)
 		.interfaces = interfaces,
 		.switches = switches_get,
 		.bypass = switches_bypass,
+		.findings = findings,
 		.apply = apply,
 		.check = check,
 		.reload = reload,

@@ -2,7 +2,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,19 +14,6 @@ bool attach_has(const struct config *config, const char *interface)
 		if (!strcmp(config->interfaces[i], interface))
 			return true;
 	return false;
-}
-
-static void add_event(struct daemon *daemon, enum event_type type, const char *fmt, ...)
-	PRINTF(3, 4);
-static void add_event(struct daemon *daemon, enum event_type type, const char *fmt, ...)
-{
-	struct event event = {.type = type};
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(event.text, sizeof(event.text), fmt, args);
-	va_end(args);
-	event_log_add(daemon->events, &event);
 }
 
 uint64_t attach_since_s(const struct daemon *daemon, const char *interface)
@@ -51,8 +37,8 @@ static void announce(struct daemon *daemon, const struct dp_attachment *attachme
 	daemon->attached[place].since_s = clock_wall_s();
 
 	announce_again(daemon->announcer);
-	add_event(daemon, EVENT_attached, "%s: %s XDP%s", attachment->interface, mode,
-		  attachment->is_adopted ? ", program replaced in place" : "");
+	daemon_event(daemon, EVENT_attached, "%s: %s XDP%s", attachment->interface, mode,
+		     attachment->is_adopted ? ", program replaced in place" : "");
 	log_info("attach", "%s %s: %s XDP driver=%s program=%u%s", attachment->interface,
 		 attachment->is_adopted ? "taken over" : "attached", mode, attachment->driver,
 		 attachment->program_id, attachment->is_dispatched ? " dispatched" : "");
@@ -71,7 +57,7 @@ static void detach(struct daemon *daemon, const char *interface)
 		daemon_log_err(LOG_LEVEL_ERROR, daemon, &e);
 		return;
 	}
-	add_event(daemon, EVENT_detached, "%s", interface);
+	daemon_event(daemon, EVENT_detached, "%s", interface);
 	log_info("attach", "%s detached", interface);
 }
 
@@ -93,6 +79,51 @@ static size_t list_new(const struct daemon *daemon, const struct config *config,
 	return count;
 }
 
+int attach_one(struct daemon *daemon, const char *interface, struct err *e)
+{
+	struct dp_attachment attachment;
+	int r = dp_bpf_attach(daemon->dp, interface, daemon->config->xdp_mode, &attachment, e);
+
+	if (!r)
+		announce(daemon, &attachment);
+	return r;
+}
+
+/* What runs already, in the mode that the new configuration wants. A change of mode takes the
+ * program off for a moment; "auto" means native where it can. */
+static int change_mode(struct daemon *daemon, const char *interface, enum xdp_attach_mode mode,
+		       struct err *e)
+{
+	struct dp_attachment before, after;
+	struct err ignored = {0};
+	bool is_tried = false;
+
+	if (dp_bpf_find(daemon->dp, interface, &before))
+		return 0; /* missing: watch.h attaches it again */
+	if (mode == XDP_ATTACH_AUTO && before.is_generic)
+		is_tried =
+			!dp_bpf_attach(daemon->dp, interface, XDP_ATTACH_NATIVE, &after, &ignored);
+	if (!is_tried && dp_bpf_attach(daemon->dp, interface, mode, &after, e))
+		return -EIO;
+	if (after.is_generic != before.is_generic)
+		announce(daemon, &after);
+	return 0;
+}
+
+/* Of all that run already. A failure leaves some changed. */
+static int change_modes(struct daemon *daemon, const struct config *config, struct err *e)
+{
+	int r = 0;
+	size_t i;
+
+	if (!daemon->is_ready || config->xdp_mode == daemon->config->xdp_mode)
+		return 0;
+	for (i = 0; i < config->interface_count && !r; i++)
+		if (is_attached(daemon, config->interfaces[i]))
+			r = change_mode(daemon, config->interfaces[i], config->xdp_mode, e);
+	return r;
+}
+
 int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors)
 {
 	struct dp_attachment done[CONFIG_INTERFACES_MAX];
@@ -104,18 +135,34 @@ int attach_all(struct daemon *daemon, const struct config *config, struct errs *
 	while (!r && attached < count) {
 		r = dp_bpf_attach(daemon->dp, names[attached], config->xdp_mode, &done[attached],
 				  &e);
-		if (r)
-			errs_add_err(errors, &e);
-		else
+		if (!r)
 			announce(daemon, &done[attached++]);
 	}
 	if (!r)
+		r = change_modes(daemon, config, &e);
+	if (!r)
 		return 0;
+	if (e.text[0])
+		errs_add_err(errors, &e);
 	while (attached-- > 0)
 		if (!done[attached].is_adopted)
 			detach(daemon, done[attached].interface);
+	if (daemon->is_ready)
+		attach_back(daemon);
 	examine_failure(daemon, config, errors);
 	return -EIO;
+}
+
+void attach_back(struct daemon *daemon)
+{
+	struct err e = {0};
+	size_t i;
+
+	attach_prune(daemon, daemon->config);
+	for (i = 0; i < daemon->config->interface_count; i++)
+		if (change_mode(daemon, daemon->config->interfaces[i], daemon->config->xdp_mode,
+				&e))
+			daemon_log_err(LOG_LEVEL_ERROR, daemon, &e);
 }
 
 int attach_prune(struct daemon *daemon, const struct config *config)
@@ -141,7 +188,7 @@ int attach_remove_everything(struct daemon *daemon, char *names, size_t size, st
 
 	if (r)
 		return r;
-	add_event(daemon, EVENT_detached, "%s", names[0] ? names : "no interface");
+	daemon_event(daemon, EVENT_detached, "%s", names[0] ? names : "no interface");
 	log_info("attach", "detached by request (%s), pins removed",
 		 names[0] ? names : "no interface");
 	daemon->is_detached = true;

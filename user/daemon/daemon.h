@@ -13,6 +13,7 @@
 #include "daemon/http_poll.h"
 #include "daemon/nexthops.h"
 #include "daemon/state.h"
+#include "daemon/watch.h"
 #include "dataplane/dp_bpf.h"
 #include "health/health.h"
 #include "metrics/listener.h"
@@ -86,6 +87,7 @@ struct daemon {
 	size_t attached_next;
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;
+	struct watch watch;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;
@@ -96,6 +98,7 @@ void daemon_log_err(enum log_level level, const struct daemon *daemon, const str
 void daemon_log_errs(const struct daemon *daemon, const struct errs *errors);
 /* Of the configuration file: each begins with its name, as sluiced --check prints them. */
 void daemon_log_mistakes(const struct daemon *daemon, const struct errs *errors);
+void daemon_event(struct daemon *daemon, enum event_type type, const char *fmt, ...) PRINTF(3, 4);
 
 /* start.c: from options to a running loop; returns the exit status. */
 int daemon_run(const struct daemon_options *options);
@@ -118,9 +121,12 @@ void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state stat
 int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
 	       struct errs *errors);
 
-/* attach.c. attach_all(): all of the configuration's interfaces or none; those that were ours
- * already stay in any case. attach_prune(): detaches what is not in the configuration. */
+/* attach.c. attach_all(): all of the configuration's interfaces, in its mode, or as it was before;
+ * those that run already and are missing now are left to watch.h. attach_prune(): detaches what is
+ * not in the configuration. attach_back(): after attach_all(), to the configuration in force. */
 int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors);
+void attach_back(struct daemon *daemon);
+int attach_one(struct daemon *daemon, const char *interface, struct err *e);
 int attach_prune(struct daemon *daemon, const struct config *config);
 int attach_remove_everything(struct daemon *daemon, char *names, size_t size, struct err *e);
 /* When this daemon attached or took over the interface, wall clock; 0 if it did not. The kernel

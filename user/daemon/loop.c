@@ -264,6 +264,7 @@ static void on_tick(uv_timer_t *timer)
 		control_tick(daemon->control, now_ms);
 	state_tick(daemon->state);
 	dp_bpf_sweep_limits(daemon->dp);
+	watch_tick(daemon);
 	dp_bpf_refresh_macs(daemon->dp);
 	collect_counters(daemon, true);
 	notes_tick(daemon);

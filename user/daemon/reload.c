@@ -144,7 +144,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 	if (!r) {
 		r = loop_apply(daemon, &change, 1, errors);
 		if (r)
-			attach_prune(daemon, old);
+			attach_back(daemon);
 	}
 	if (r) {
 		control_set_groups(daemon->control, old, &e);
@@ -163,6 +163,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
 	daemon->config = config;
 	config_free(old);
+	watch_tick(daemon);
 	return 0;
 }
 

@@ -255,6 +255,24 @@ int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e)
 	return 0;
 }
 
+int dp_bpf_find(const struct dp_bpf *dp, const char *interface,
+		struct dp_attachment *ret_attachment)
+{
+	CLEANUP(ours_done) struct ours ours = {.fd = -1};
+	struct iface iface;
+	int ret;
+
+	if (iface_find(interface, &iface, NULL))
+		return -ENODEV;
+	ret = find_ours(dp, iface.ifindex, &ours);
+	if (ret)
+		return ret;
+	if (ours.fd < 0 || !is_current(dp, ours.program_id))
+		return -ENOENT;
+	describe(&iface, &ours, false, ret_attachment);
+	return 0;
+}
+
 size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachments, size_t max)
 {
 	struct if_nameindex *all = if_nameindex();

@@ -68,6 +68,10 @@ struct dp_attachment {
 int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode mode,
 		  struct dp_attachment *ret_attachment, struct err *e);
 int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e);
+/* Whether the interface runs the program that this process loaded. -ENODEV: there is no such
+ * interface; -ENOENT: it does not. */
+int dp_bpf_find(const struct dp_bpf *dp, const char *interface,
+		struct dp_attachment *ret_attachment);
 /* Interfaces of this network namespace that run our program. Returns the count. */
 size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachments, size_t max);
 /* Without a daemon: withdraws the instance's routes, detaches every program of it in this namespace

@@ -90,8 +90,14 @@ static int explain_busy(const struct iface *iface, struct err *e)
 	err_set(e, ERR_CONFLICT, "", "%s runs another XDP program already: %s (id %u, %s)",
 		iface->name, *hook.program ? hook.program : "name unknown", hook.program_id,
 		hook.is_generic ? "generic" : "native");
-	err_hint(e, "if nobody needs it: ip link set dev %s %s off", iface->name,
-		 hook.is_generic ? "xdpgeneric" : "xdpdrv");
+	if (*hook.program)
+		err_hint(e, "if nobody needs it: ip link set dev %s %s off", iface->name,
+			 hook.is_generic ? "xdpgeneric" : "xdpdrv");
+	else
+		err_hint(e,
+			 "bpftool prog show id %u names it; if nobody needs it: "
+			 "ip link set dev %s %s off",
+			 hook.program_id, iface->name, hook.is_generic ? "xdpgeneric" : "xdpdrv");
 	return -EBUSY;
 }
 

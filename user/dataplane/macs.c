@@ -2,6 +2,8 @@
 /* Which MAC addresses make a frame ours, for each interface that runs the program. */
 #include "dataplane/dp_bpf.h"
 
+#include <errno.h>
+
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -69,17 +71,19 @@ static void write_cell(struct dp_bpf *dp, uint32_t ifindex, uint64_t own, uint64
 	__atomic_store_n(&cell->mac[0], own, __ATOMIC_RELEASE);
 }
 
-/* What the kernel does not tell (an interface that has just gone) leaves the cell as it is. */
-static void refresh(struct dp_bpf *dp, struct netlink *netlink, uint32_t ifindex)
+/* What the kernel does not tell leaves the cell as it is. -ENODEV: the interface is gone. */
+static int refresh(struct dp_bpf *dp, struct netlink *netlink, uint32_t ifindex)
 {
 	struct link link, master;
 	uint64_t master_word = 0;
+	int ret = ask_link(netlink, ifindex, &link);
 
-	if (ask_link(netlink, ifindex, &link))
-		return;
+	if (ret)
+		return ret;
 	if (link.master && !ask_link(netlink, link.master, &master))
 		master_word = mac_word(master.mac, ifindex);
 	write_cell(dp, ifindex, mac_word(link.mac, ifindex), master_word);
+	return 0;
 }
 
 static void follow(struct dp_bpf *dp, uint32_t ifindex)
@@ -128,11 +132,13 @@ void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex)
 void dp_bpf_refresh_macs(struct dp_bpf *dp)
 {
 	struct netlink netlink;
-	size_t i;
+	size_t i = dp->interface_count;
 
 	if (!dp->interface_count || netlink_init_requests(&netlink, NULL))
 		return;
-	for (i = 0; i < dp->interface_count; i++)
-		refresh(dp, &netlink, dp->interfaces[i]);
+	/* Backwards: the last one takes the place of one that is gone. */
+	while (i-- > 0)
+		if (refresh(dp, &netlink, dp->interfaces[i]) == -ENODEV)
+			dp_macs_remove(dp, dp->interfaces[i]);
 	netlink_done(&netlink);
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include <net/if.h>
+#include <string.h>
+
+/* ---- our program on its interfaces ------------------------------------------------------------ */
+
+static const struct watch_hook *find_hook(const struct watch *watch, const char *interface)
+{
+	size_t i;
+
+	for (i = 0; i < watch->hook_count; i++)
+		if (!strcmp(watch->hooks[i].interface, interface))
+			return &watch->hooks[i];
+	return NULL;
+}
+
+/* One entry for each configured interface; what is known of those that stay is kept. */
+static void follow_config(struct daemon *daemon)
+{
+	struct watch old = daemon->watch;
+	const struct watch_hook *known;
+	size_t i;
+
+	daemon->watch.hook_count = daemon->config->interface_count;
+	for (i = 0; i < daemon->config->interface_count; i++) {
+		const char *interface = daemon->config->interfaces[i];
+		struct watch_hook *hook = &daemon->watch.hooks[i];
+
+		known = find_hook(&old, interface);
+		*hook = known ? *known : (struct watch_hook){0};
+		util_copy(hook->interface, sizeof(hook->interface), interface);
+	}
+}
+
+static void say_gone(struct daemon *daemon, const struct watch_hook *hook)
+{
+	uint32_t now = if_nametoindex(hook->interface);
+	const char *how = "somebody took the program off";
+
+	if (!now)
+		how = "the interface was deleted";
+	else if (hook->ifindex && hook->ifindex != now)
+		how = "the interface was deleted and made anew";
+	daemon_event(daemon, EVENT_detached, "%s: %s", hook->interface, how);
+	log_warning("attach",
+		    "%s: %s; it is configured, so it is attached again (sluicectl detach "
+		    "ends that)",
+		    hook->interface, how);
+}
+
+static void say_problem(struct daemon *daemon, struct watch_hook *hook, const struct err *e)
+{
+	char before[sizeof(hook->problem)];
+
+	memcpy(before, hook->problem, sizeof(before));
+	util_copy(hook->problem, sizeof(hook->problem), e->text);
+	if (e->code == ERR_NOT_FOUND)
+		snprintf(hook->fix, sizeof(hook->fix),
+			 "bring %s back (ip link show): it is attached as soon as it is there",
+			 hook->interface);
+	else
+		util_copy(hook->fix, sizeof(hook->fix), e->hint[0] ? e->hint : "sluicectl doctor");
+	if (!strcmp(before, hook->problem))
+		return;
+	daemon_event(daemon, EVENT_detached, "not attached: %s", hook->problem);
+	daemon_log_err(LOG_LEVEL_ERROR, daemon, e);
+}
+
+static void watch_hook(struct daemon *daemon, struct watch_hook *hook)
+{
+	struct dp_attachment attachment;
+	struct err e = {0};
+
+	if (!dp_bpf_find(daemon->dp, hook->interface, &attachment)) {
+		hook->ifindex = attachment.ifindex;
+		hook->problem[0] = '\0';
+		return;
+	}
+	if (!hook->problem[0])
+		say_gone(daemon, hook);
+	if (attach_one(daemon, hook->interface, &e))
+		say_problem(daemon, hook, &e);
+	else
+		hook->problem[0] = '\0';
+}
+
+void watch_tick(struct daemon *daemon)
+{
+	size_t i;
+
+	if (!daemon->is_ready || daemon->is_detached)
+		return;
+	follow_config(daemon);
+	for (i = 0; i < daemon->watch.hook_count; i++)
+		watch_hook(daemon, &daemon->watch.hooks[i]);
+}
+
+const char *watch_fault(const struct daemon *daemon)
+{
+	size_t i;
+
+	for (i = 0; i < daemon->watch.hook_count; i++)
+		if (daemon->watch.hooks[i].problem[0])
+			return daemon->watch.hooks[i].problem;
+	return NULL;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+size_t watch_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < daemon->watch.hook_count && count < max; i++) {
+		const struct watch_hook *hook = &daemon->watch.hooks[i];
+
+		if (!hook->problem[0])
+			continue;
+		list[count].severity = CONTROL_FAULT;
+		util_copy(list[count].text, sizeof(list[count].text), hook->problem);
+		util_copy(list[count].fix, sizeof(list[count].fix), hook->fix);
+		count++;
+	}
+	return count;
+}
