@@ -123,6 +123,92 @@ tap_run "a removed one is added" edge_ctl member add web 10.99.0.23
 tap_is "nothing is left to keep" "$(status | jq .node.runtime_change_count)" 0
 tap_run "not on the disk either" wait_for 2 on_disk '.members == [] and .limits == []'
 
+# ---- diff and save -----------------------------------------------------------------------------------
+
+DROPIN=${E2E_CONFIG%.yaml}.d/90-runtime.yaml
+tap_run "no difference" edge_ctl diff
+edge_ctl member weight web 10.99.0.21 55 > /dev/null
+edge_ctl member maint web 10.99.0.22 > /dev/null
+edge_ctl member remove web 10.99.0.23 > /dev/null
+edge_ctl member add web 10.99.0.24 --weight 7 > /dev/null
+edge_ctl limit mode per-client shadow > /dev/null
+diff=$(edge_ctl diff 2>&1)
+tap_is "differences: exit status" "$?" 1
+tap_match "a weight" "$diff" 'member web/default/10.99.0.21:80: weight 55 \(60 in the file\)'
+tap_match "maintenance" "$diff" '10.99.0.22:80: maint \(ready in the file\)'
+tap_match "a removal" "$diff" '10.99.0.23:80: removed'
+tap_match "an addition" "$diff" '10.99.0.24:80: added with weight 7'
+tap_match "a mode" "$diff" 'limit per-client: mode shadow \(disabled in the file\)'
+tap_match "and the disk" "$diff" 'disk: the files are those that were loaded'
+tap_match "it can be printed" "$(edge_ctl save --print)" 'address: "10.99.0.24", weight: 7'
+tap_run "which writes nothing" test ! -e "$DROPIN"
+want=$(edge_ctl --json service show web | jq -c '[.pools[].members[] | [.address, .weight, .admin]] | sort')
+tap_match "it is saved" "$(edge_ctl save)" 'saved 5 changes to .*90-runtime.yaml; revision'
+tap_run "no difference is left" edge_ctl diff
+tap_is "and all is as it was" "$want" \
+	"$(edge_ctl --json service show web | jq -c '[.pools[].members[] | [.address, .weight, .admin]] | sort')"
+tap_is "nothing is left to keep" "$(status | jq .node.runtime_change_count)" 0
+restart "a restart with the drop-in"
+tap_is "is the same" "$want" \
+	"$(edge_ctl --json service show web | jq -c '[.pools[].members[] | [.address, .weight, .admin]] | sort')"
+edge_ctl member ready web 10.99.0.22 > /dev/null
+tap_match "saved again: the other changes stay" "$(edge_ctl save)" 'saved 4 changes'
+tap_run "no difference" edge_ctl diff
+edge_ctl member weight web 10.99.0.21 56 > /dev/null
+sed -i 's/weight: 60/weight: 61/' "$E2E_CONFIG"
+tap_fails "a file that was edited since: not saved" 6 'reload first' edge_ctl save
+tap_match "diff says what a reload would change" "$(edge_ctl diff)" 'nothing but the text'
+printf 'services:\n  web:\n    members: [{address: 10.99.0.25, wieght: 5}]\n' \
+	> "${E2E_CONFIG%.yaml}.d/10-more.yaml"
+tap_match "or why it would be refused" "$(edge_ctl diff)" '10-more.yaml:3: .*unknown key'
+tap_fails "check names the file" 1 '10-more.yaml:3: .*unknown key' edge_ctl check "$E2E_CONFIG"
+tap_fails "the daemon's check, too" 1 '10-more.yaml:3: .*unknown key' \
+	"$LAB_OUT/bin/sluiced" --check "$E2E_CONFIG"
+tap_fails "and reload" 1 '10-more.yaml:3: .*unknown key' edge_ctl reload
+sed -i 's/wieght/weight/' "${E2E_CONFIG%.yaml}.d/10-more.yaml"
+tap_match "a good one: what it would add" "$(edge_ctl diff)" '10.99.0.25:80: added with weight 5'
+tap_is "but nothing is changed yet" "$(edge_ctl --json service show web | jq .members_total)" 3
+tap_run "a reload" edge_ctl reload
+tap_is "does it" "$(member 10.99.0.25 weight)" 5
+: > "${E2E_CONFIG%.yaml}.d/20-empty.yaml"
+tap_fails "an empty drop-in is refused" 1 '20-empty.yaml: .*empty' edge_ctl reload
+rm -r "${E2E_CONFIG%.yaml}.d"
+tap_fails "without drop-ins" 6 'force' edge_ctl reload
+tap_run "if forced" edge_ctl reload --force
+tap_run "the weight is a command's" edge_ctl member weight web 10.99.0.21 60
+sed -i 's/weight: 61/weight: 60/' "$E2E_CONFIG"
+edge_ctl reload > /dev/null
+
+# ---- files that something went wrong with ----------------------------------------------------------
+
+before=$(status | jq .node.revision)
+members_before=$(edge_ctl --json service show web | jq -c '[.pools[].members[].address]')
+cp "$E2E_CONFIG" "$LAB_DIR/whole.yaml"
+ruined() { # NAME PATTERN
+	tap_fails "$1: refused" 1 "$2" edge_ctl reload
+	tap_is "$1: the revision stays" "$(status | jq .node.revision)" "$before"
+	tap_is "$1: the members stay" "$members_before" \
+		"$(edge_ctl --json service show web | jq -c '[.pools[].members[].address]')"
+	tap_match "$1: diff says so" "$(edge_ctl diff)" 'a reload would be refused'
+}
+: > "$E2E_CONFIG"
+ruined "an empty file" 'empty'
+head -c 130 "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"
+ruined "a truncated file" 'sluice.yaml:[0-9]+:'
+sed 's/10.99.0.22/{{ member_2 }}/; s/mode: l2/mode: {{ mode }}/' "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"
+ruined "a half-templated file" 'template'
+cp "$LAB_DIR/whole.yaml" "$E2E_CONFIG"
+tap_run "and a whole one again" edge_ctl reload
+sed '/members/s/, 10.99.0.22, 10.99.0.23//' "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"
+tap_fails "members missing at the end: refused" 6 'reload --force' edge_ctl reload
+printf 'hash_seed: "%064d"\n' 1 | cat "$LAB_DIR/whole.yaml" - > "$E2E_CONFIG"
+tap_fails "another hash_seed: refused, with what it takes" 6 'hash_seed.*detach' edge_ctl reload
+sed 's/eth0/lo/' "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"
+tap_fails "an interface gone: refused" 6 'eth0 would be detached.*reload --force' edge_ctl reload
+cp "$LAB_DIR/whole.yaml" "$E2E_CONFIG"
+tap_run "all of that changed nothing" edge_ctl reload
+tap_is "not even the revision" "$(status | jq .node.revision)" "$before"
+
 # ---- who did what ----------------------------------------------------------------------------------
 
 edge_ctl member weight web 10.99.0.21 61 > /dev/null

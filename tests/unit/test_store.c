@@ -159,9 +159,9 @@ static void test_write_and_read(void **state)
 
 	(void)state;
 	assert_int_equal(store_read(directory, "x", &text, &length), -ENOENT);
-	assert_int_equal(store_write(directory, "x", "one\n", 4), 0);
+	assert_int_equal(store_write(directory, "x", 0600, "one\n", 4), 0);
 	assert_holds("x", "one\n");
-	assert_int_equal(store_write(directory, "x", "2\n", 2), 0);
+	assert_int_equal(store_write(directory, "x", 0600, "2\n", 2), 0);
 	assert_holds("x", "2\n");
 	snprintf(path, sizeof(path), "%s/x", directory);
 	assert_int_equal(stat(path, &st), 0);
@@ -176,17 +176,17 @@ static void test_failed_write_keeps_the_old(void **state)
 	char path[200];
 
 	(void)state;
-	assert_int_equal(store_write(directory, "x", "old\n", 4), 0);
+	assert_int_equal(store_write(directory, "x", 0600, "old\n", 4), 0);
 	snprintf(path, sizeof(path), "%s/x.new", directory);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_true(store_write(directory, "x", "new\n", 4) < 0);
+	assert_true(store_write(directory, "x", 0600, "new\n", 4) < 0);
 	assert_holds("x", "old\n");
 	assert_int_equal(rmdir(path), 0);
 	/* Half of a new file, from a crash, is in nobody's way. */
-	assert_int_equal(store_write(directory, "x.new", "{\"ver", 5), 0);
-	assert_int_equal(store_write(directory, "x", "new\n", 4), 0);
+	assert_int_equal(store_write(directory, "x.new", 0600, "{\"ver", 5), 0);
+	assert_int_equal(store_write(directory, "x", 0600, "new\n", 4), 0);
 	assert_holds("x", "new\n");
-	assert_int_equal(store_write("/nowhere/at/all", "x", "new\n", 4), -ENOENT);
+	assert_int_equal(store_write("/nowhere/at/all", "x", 0600, "new\n", 4), -ENOENT);
 }
 
 static void test_set_aside(void **state)
@@ -197,7 +197,7 @@ static void test_set_aside(void **state)
 	(void)state;
 	assert_false(store_is_aside(directory, "x"));
 	assert_int_equal(store_set_aside(directory, "x"), -ENOENT);
-	assert_int_equal(store_write(directory, "x", "bad\n", 4), 0);
+	assert_int_equal(store_write(directory, "x", 0600, "bad\n", 4), 0);
 	assert_int_equal(store_set_aside(directory, "x"), 0);
 	assert_true(store_is_aside(directory, "x"));
 	assert_int_equal(store_read(directory, "x", &text, &length), -ENOENT);

@@ -130,6 +130,9 @@ void err_format(const struct err *e, const char *file, char *buffer, size_t size
 	AUTO_FREE char *place = NULL;
 	AUTO_FREE char *line = NULL;
 
+	if (e->file[0])
+		file = e->file;
+
 	if (file && *file && e->line > 0)
 		place = util_printf("%s:%d: ", file, e->line);
 	else if (file && *file)

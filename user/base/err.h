@@ -36,6 +36,7 @@ enum err_code {
 struct err {
 	enum err_code code;
 	char path[160]; /* place in the input: services.web.members[1].weight, or a JSON pointer */
+	char file[200]; /* of a configuration of several, when it is not the main one; else "" */
 	int line;	/* 1-based, 0 if there is none */
 	int column;
 	char text[320]; /* object, value, rule broken */
@@ -62,5 +63,5 @@ void errs_done(struct errs *es); /* frees the list, leaves an empty one */
 const char *err_code_name(enum err_code code);
 int err_code_status(enum err_code code); /* HTTP status */
 
-/* "FILE:LINE: PATH: TEXT (HINT)", parts that are empty are left out. */
+/* "FILE:LINE: PATH: TEXT (HINT)", parts that are empty are left out; file: unless e names one. */
 void err_format(const struct err *e, const char *file, char *buffer, size_t size);

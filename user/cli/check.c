@@ -16,6 +16,7 @@
 #include "cli/text.h"
 #include "core/config.h"
 #include "core/model.h"
+#include "state/sources.h"
 #include "core/overhead.h"
 
 struct cost {
@@ -168,10 +169,11 @@ static void print_errors(const struct cli *cli, const char *file, const struct e
 
 		err_format(e, file, text, sizeof(text));
 		fprintf(stderr, "%s\n", text);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "code",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i}", "code",
 						      err_code_name(e->code), "message", e->text,
-						      "hint", e->hint, "path", e->path, "line",
-						      e->line, "column", e->column));
+						      "hint", e->hint, "path", e->path, "file",
+						      e->file[0] ? e->file : file, "line", e->line,
+						      "column", e->column));
 	}
 	cli_error("%s: %zu mistake%s", file, errors->count, plural(errors->count));
 	if (cli->is_json && errors->count > 0) {
@@ -190,17 +192,20 @@ int run_check(struct cli *cli)
 	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
 	struct errs errors = {0};
 	struct config *config = NULL;
-	AUTO_FREE char *text = NULL;
-	size_t length;
-	int r = util_read_file(file, CONFIG_BYTES_MAX, &text, &length);
+	struct sources sources = {0};
+	struct err e = {0};
+	int r = sources_read(file, &sources, &e);
 
 	if (r < 0) {
-		cli_error("%s: cannot be read: %s", file, strerror(-r));
+		char line[1024];
+
+		err_format(&e, file, line, sizeof(line));
+		cli_error("%s", line);
 		if (r == -EFBIG)
 			cli_hint("a configuration has at most 16 MiB");
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;
 	}
-	r = config_parse(text, length, &config, &errors);
+	r = config_parse_files(sources.list, sources.count, &config, &errors);
 	if (r == 0)
 		r = config_load_lists(config, util_read_file, &errors);
 	if (r == 0)
@@ -210,6 +215,7 @@ int run_check(struct cli *cli)
 	else
 		print_errors(cli, file, &errors);
 	config_free(config);
+	sources_done(&sources);
 	errs_done(&errors);
 	return r == 0 ? CLI_OK : CLI_FALSE;
 }

@@ -44,5 +44,7 @@ int client_call(const struct cli *cli, const char *method, const char *path, con
 		struct answer *ret_answer);
 /* Prints the errors of an answer and returns the exit code for its status. */
 int client_report_errors(const struct answer *answer);
+/* One error with its place, as compilers print them, in a line. */
+void client_print_placed(FILE *out, const char *indent, const json_t *error);
 /* The body as it came, one newline at its end. */
 void client_print_body(const struct cli *cli, const struct answer *answer);

@@ -105,6 +105,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_WEIGHT] = {"weight", 0, false, ARG_WEIGHT, "weight, 0 to 65535 (100)"},
 	[OPTION_SINCE] = {"since", 0, false, ARG_NUMBER, "only events after this sequence number"},
 	[OPTION_FOLLOW] = {"follow", 'f', false, ARG_NONE, "keep printing events as they happen"},
+	[OPTION_PRINT] = {"print", 0, false, ARG_NONE,
+			  "print what would be written, and write nothing"},
 	[OPTION_FORCE] = {"force", 0, false, ARG_NONE,
 			  "reload even when a service or many members would go"},
 	[OPTION_SYN] = {"syn", 0, false, ARG_NONE, "TCP: opens a connection (default)"},
@@ -281,6 +283,22 @@ const struct command commands[] = {
 	 "Exit status 1 when something is an error: then attaching would fail or do harm. "
 	 "--verbose also explains what is fine.",
 	 run_doctor},
+	{"diff",
+	 {ARG_NONE},
+	 0,
+	 "what runs, against what the files say",
+	 "First what commands changed, then what a reload of the files on the disk would change, "
+	 "or "
+	 "why it would be refused. Exit status 1 when there is anything.",
+	 run_diff},
+	{"save",
+	 {ARG_NONE},
+	 OPTION(PRINT),
+	 "write what commands changed into a drop-in",
+	 "Writes 90-runtime.yaml anew in the folder of drop-ins (/etc/sluice/sluice.d), so that "
+	 "the "
+	 "files say what runs, and reloads.",
+	 run_save},
 	{"reload",
 	 {ARG_NONE},
 	 OPTION(FORCE),

@@ -12,6 +12,7 @@
 #include "cli/run.h"
 #include "cli/text.h"
 #include "core/model.h"
+#include "state/sources.h"
 #include "dataplane/doctor.h"
 
 #define LABEL_WIDTH 9 /* "warning" and two spaces */
@@ -116,9 +117,9 @@ static int read_config(struct cli *cli, struct config **ret_config, struct docto
 	const char *path = given != NULL ? given : CLI_CONFIG_FILE;
 	struct errs errors = {0};
 	struct config *config = NULL;
-	AUTO_FREE char *text = NULL;
-	size_t length;
-	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+	struct sources sources = {0};
+	struct err e = {0};
+	int r = sources_read(path, &sources, &e);
 
 	if (r < 0 && given != NULL) {
 		cli_error("cannot read %s: %s", path, strerror(-r));
@@ -129,13 +130,14 @@ static int read_config(struct cli *cli, struct config **ret_config, struct docto
 				  "services, members and their MTU: %s: %s", path, strerror(-r));
 		return CLI_OK;
 	}
-	if (config_parse(text, length, &config, &errors) == 0 &&
+	if (config_parse_files(sources.list, sources.count, &config, &errors) == 0 &&
 	    model_check_config(config, clock_jiffy_ns(), &errors) == 0) {
 		*ret_config = config;
 	} else {
 		add_mistakes(path, &errors, report);
 		config_free(config);
 	}
+	sources_done(&sources);
 	errs_done(&errors);
 	return CLI_OK;
 }

@@ -106,7 +106,7 @@ static int exit_of_status(long status)
 }
 
 /* One error with a place in a file, as compilers print them. */
-static void print_placed(const json_t *error)
+void client_print_placed(FILE *out, const char *indent, const json_t *error)
 {
 	struct err e = {.line = (int)field_number(error, "line", 0),
 			.column = (int)field_number(error, "column", 0)};
@@ -117,7 +117,7 @@ static void print_placed(const json_t *error)
 	util_copy(e.text, sizeof(e.text), field_text(error, "message", ""));
 	util_copy(e.hint, sizeof(e.hint), field_text(error, "hint", ""));
 	err_format(&e, file, text, sizeof(text));
-	fprintf(stderr, "%s%s\n", file != NULL ? "" : "  ", text);
+	fprintf(out, "%s%s\n", indent, text);
 }
 
 int client_report_errors(const struct answer *answer)
@@ -137,7 +137,8 @@ int client_report_errors(const struct answer *answer)
 	if (json_array_size(errors) > 0) { /* the first of them is also the error */
 		cli_error("refused, nothing was changed:");
 		json_array_foreach (errors, i, item) {
-			print_placed(item);
+			client_print_placed(
+				stderr, json_object_get(item, "file") != NULL ? "" : "  ", item);
 		}
 		return exit_of_status(answer->status);
 	}

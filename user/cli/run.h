@@ -28,6 +28,8 @@ int run_stats(struct cli *cli);
 int run_events(struct cli *cli);
 int run_metrics(struct cli *cli);
 int run_version(struct cli *cli);
+int run_diff(struct cli *cli);
+int run_save(struct cli *cli);
 int run_check(struct cli *cli);
 int run_doctor(struct cli *cli);
 int run_reload(struct cli *cli);

@@ -73,6 +73,14 @@ struct control_check {
 	size_t services, members, limits;
 };
 
+/* What runs against what the files on the disk say. Its log and errors are the caller's. */
+struct control_disk {
+	bool is_same;
+	char settings[256];	   /* keys of the node itself that differ */
+	struct event_log *changes; /* events that a reload would cause */
+	struct errs errors;	   /* why it would be refused */
+};
+
 /* The daemon, as the API sees it. */
 struct control_host {
 	void *arg;
@@ -97,6 +105,10 @@ struct control_host {
 	int (*reload)(void *arg, bool is_forced, bool *ret_changed, struct errs *errors);
 	/* Makes the node active or standby, with all that follows. *ret_changed: it was not. */
 	void (*set_role)(void *arg, bool is_active, bool *ret_changed);
+	void (*compare)(void *arg, struct control_disk *ret_disk);
+	/* The drop-in that makes the files say what runs; path and text are the caller's. */
+	int (*make_dropin)(void *arg, char **ret_path, char **ret_text, size_t *ret_count,
+			   struct errs *errors);
 	/* Detaches, removes the pins, and ends the daemon once the answer is out. names: comma
 	 * separated. */
 	int (*detach)(void *arg, char *names, size_t size, struct err *e);

@@ -65,6 +65,8 @@ int operations_find(const char *method, const char *path, const struct operation
 int op_version(const struct request *request, struct reply *reply, struct errs *errors);
 int op_ready(const struct request *request, struct reply *reply, struct errs *errors);
 int op_config_check(const struct request *request, struct reply *reply, struct errs *errors);
+int op_dropin(const struct request *request, struct reply *reply, struct errs *errors);
+int op_diff(const struct request *request, struct reply *reply, struct errs *errors);
 int op_config_reload(const struct request *request, struct reply *reply, struct errs *errors);
 int op_detach(const struct request *request, struct reply *reply, struct errs *errors);
 int op_operations(const struct request *request, struct reply *reply, struct errs *errors);

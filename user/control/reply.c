@@ -49,7 +49,7 @@ void reply_list_end(struct reply_list *list, struct reply *reply)
 }
 
 /* place: in a text or file, else in the request. */
-static json_t *error_object(const struct err *e, bool has_place, const char *file)
+json_t *reply_error(const struct err *e, bool has_place, const char *file)
 {
 	json_t *object =
 		json_pack("{s:s, s:s}", "code", err_code_name(e->code), "message", e->text);
@@ -58,6 +58,8 @@ static json_t *error_object(const struct err *e, bool has_place, const char *fil
 		json_object_set_new(object, "hint", json_string(e->hint));
 	if (e->path[0])
 		json_object_set_new(object, has_place ? "path" : "pointer", json_string(e->path));
+	if (e->file[0])
+		file = e->file;
 	if (file)
 		json_object_set_new(object, "file", json_string(file));
 	if (has_place && e->line) {
@@ -79,14 +81,14 @@ void reply_errors(struct reply *reply, const struct errs *errors, int status)
 
 	reply_done(reply);
 	reply->status = status ? status : err_code_status(first->code);
-	reply->json = json_pack("{s:o}", "error", error_object(first, false, file));
+	reply->json = json_pack("{s:o}", "error", reply_error(first, false, file));
 	for (i = 0; i < errors->count; i++)
 		has_lines |= errors->list[i].line > 0;
 	if (errors->count > 1 || has_lines) {
 		json_t *list = json_array();
 
 		for (i = 0; i < errors->count; i++)
-			json_array_append_new(list, error_object(&errors->list[i], true, file));
+			json_array_append_new(list, reply_error(&errors->list[i], true, file));
 		json_object_set_new(reply->json, "errors", list);
 	}
 	reply_render(reply);

@@ -13,6 +13,8 @@ struct reply_list *reply_list_begin(const char *name);
 void reply_list_add(struct reply_list *list, json_t *item); /* steals the reference */
 void reply_list_end(struct reply_list *list, struct reply *reply);
 
+/* One error as an object; has_place: in a text or file, which file names unless the err does. */
+json_t *reply_error(const struct err *e, bool has_place, const char *file);
 /* {"error":{...},"errors":[...]} with the first error's status (status != 0 overrides it). errors
  * may be empty: an internal error then. */
 void reply_errors(struct reply *reply, const struct errs *errors, int status);

@@ -18,6 +18,7 @@
 #define NAME_MAX_LENGTH 63
 #define CONFIG_INTERFACES_MAX 16
 #define CONFIG_BYTES_MAX (16U << 20)
+#define CONFIG_FILES_MAX 100
 #define CONFIG_ADMIN_ABSENT 100U /* a member that is written, but does not count */
 #define CONFIG_PATH_MAX 255
 
@@ -36,6 +37,15 @@ enum announce {
 };
 enum admin_state { ADMIN_READY, ADMIN_DRAIN, ADMIN_MAINT, ADMIN_STATE_MAX };
 enum check_type { CHECK_NONE, CHECK_TCP, CHECK_TYPE_MAX };
+
+/* One of the files that make a configuration. */
+struct config_file {
+	const char *path; /* may be NULL for the first */
+	const char *text;
+	size_t length;
+};
+
+/* Every `line` below tells the file, too: read it by config_place() or config_where(). */
 
 struct check_config {
 	enum check_type type;
@@ -73,6 +83,7 @@ struct service_config {
 	uint16_t port; /* host byte order, 0: all ports */
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	enum sluice_mode mode;
+	bool has_pools;		     /* written as pools, not as members */
 	bool is_unknown_port_passed; /* must agree for all services on one address */
 	enum announce announce;	     /* so must this; the node's without one of its own */
 	uint32_t slots;		     /* 0: chosen; else a power of two, 4096..2^20 */
@@ -115,6 +126,8 @@ struct capacity_config { /* entries; powers of two where the map needs it */
 };
 
 struct config {
+	char *files[CONFIG_FILES_MAX]; /* paths; the first may be NULL */
+	size_t file_count;
 	char instance[NAME_MAX_LENGTH + 1]; /* "default" */
 	char *interfaces[CONFIG_INTERFACES_MAX];
 	size_t interface_count;
@@ -151,5 +164,13 @@ typedef int (*config_read_file_fn)(const char *path, size_t max, char **ret_text
 				   size_t *ret_length);
 int config_load_lists(struct config *config, config_read_file_fn read, struct errs *errors);
 const char *list_action_name(enum list_action action);
+/* The same from a main file and drop-ins in their order; core/config_merge.h says how they join. */
+int config_parse_files(const struct config_file *files, size_t count, struct config **ret_config,
+		       struct errs *errors);
+/* An err whose line is one of the config's gets its file and the line in it. Config may be NULL. */
+void config_place(const struct config *config, struct err *e);
+void config_place_all(const struct config *config, struct errs *errors, size_t from);
+/* "line 5", or "line 5 of /etc/sluice/sluice.d/dns.yaml". */
+const char *config_where(const struct config *config, int line, char *buffer, size_t size);
 size_t config_member_count(const struct config *config);
 void config_free(struct config *config); /* accepts NULL */

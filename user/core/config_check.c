@@ -88,7 +88,7 @@ static void check_routes(struct config_reader *r)
 static void check_neighbours(struct config_reader *r, const struct service_config *first,
 			     const struct service_config *service)
 {
-	char address[ADDR_TEXT_MAX], endpoint[ENDPOINT_TEXT_MAX];
+	char address[ADDR_TEXT_MAX], endpoint[ENDPOINT_TEXT_MAX], where[256];
 	bool is_mixed = first->mode && service->mode &&
 			(first->mode == SLUICE_MODE_LOCAL) != (service->mode == SLUICE_MODE_LOCAL);
 	size_t mark = enter_service(r, service);
@@ -125,7 +125,7 @@ static void check_neighbours(struct config_reader *r, const struct service_confi
 				  proto_name(service->proto),
 				  addr_format_endpoint(&service->addr, service->port, endpoint),
 				  service->port ? "" : " (all ports)", first->name),
-		 "it is in line %d", first->line);
+		 "it is in %s", config_where(r->config, first->line, where, sizeof(where)));
 	config_leave(r, mark);
 }
 
@@ -199,7 +199,7 @@ static void check_member(struct config_reader *r, const struct service_config *s
 {
 	const struct member_config *member = place->member;
 	size_t mark = enter_member(r, service, place);
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], where[256];
 
 	addr_format(&member->addr, text);
 	if (owner)
@@ -218,7 +218,8 @@ static void check_member(struct config_reader *r, const struct service_config *s
 	if (previous)
 		err_hint(config_fail_line(r, member->line, ERR_DUPLICATE,
 					  "%s is a member of this service already", text),
-			 "it is in line %d", previous->member->line);
+			 "it is in %s",
+			 config_where(r->config, previous->member->line, where, sizeof(where)));
 	config_leave(r, mark);
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config_merge.h"
+
 size_t config_enter(struct config_reader *r, const char *key)
 {
 	size_t mark = r->path_length;
@@ -40,6 +42,7 @@ static struct err *new_error(struct config_reader *r, enum err_code code, int li
 	else
 		r->unlisted++;
 	e->line = line;
+	config_place(r->config, e);
 	e->column = column;
 	return e;
 }
@@ -71,7 +74,7 @@ struct err *config_fail_line(struct config_reader *r, int line, enum err_code co
 
 int config_line(const yaml_node_t *node)
 {
-	return (int)node->start_mark.line + 1;
+	return (int)(config_merge_file(node) << CONFIG_LINE_BITS | (node->start_mark.line + 1));
 }
 
 yaml_node_t *config_node(struct config_reader *r, yaml_node_item_t id)

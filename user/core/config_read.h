@@ -11,6 +11,7 @@
 #include "core/config.h"
 #include "core/config_schema.h"
 
+#define CONFIG_LINE_BITS 24	     /* of a line; above them the number of its file */
 #define CONFIG_ERRORS_MAX 1000	     /* more are counted, not listed */
 #define CONFIG_VALUES_MAX (1U << 21) /* read, aliases expanded */
 #define CONFIG_SERVICES_MAX (1U << 16)

@@ -213,6 +213,7 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 		err_hint(config_fail(r, key, ERR_INVALID, "has neither members nor pools"),
 			 "list its members; write members: [] if it shall have none");
 	if (keys[1]) {
+		service->has_pools = true;
 		read_pools(r, keys[1], pools, context);
 	} else if (keys[0]) {
 		service->pools = util_alloc_array(1, sizeof(*service->pools));

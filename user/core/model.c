@@ -129,12 +129,12 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_change_nexthop(apply, service, pool, member, change);
 }
 
-static void events_flush(struct model *model, struct apply *apply)
+static void events_flush(struct event_log *log, struct apply *apply)
 {
 	size_t i;
 
 	for (i = 0; i < apply->event_count; i++)
-		event_log_add(model->log, &apply->events[i]);
+		event_log_add(log, &apply->events[i]);
 	free(apply->events);
 }
 
@@ -148,7 +148,7 @@ static void apply_observations(struct model *model, const struct change *changes
 
 	for (i = 0; i < count; i++)
 		observe(&apply, model, &changes[i]);
-	events_flush(model, &apply);
+	events_flush(model->log, &apply);
 }
 
 static void apply_one(struct apply *apply, const struct change *change)
@@ -180,33 +180,56 @@ static void apply_one(struct apply *apply, const struct change *change)
 	}
 }
 
-/* On a copy of the state, which replaces it if everything is right. */
-static bool apply_intents(struct model *model, const struct change *changes, size_t count,
+/* On a copy of the state, which is the caller's when everything is right. */
+static bool try_intents(struct apply *apply, const struct model *model,
+			const struct change *changes, size_t count)
+{
+	size_t i, errors_before = apply->errors->count;
+
+	model_state_copy(&model->state, apply->state);
+	for (i = 0; i < count; i++)
+		apply_one(apply, &changes[i]);
+	/* Rules about the whole make sense only when each change did. */
+	if (apply->errors->count == errors_before)
+		model_check(apply);
+	config_place_all(apply->config, apply->errors, errors_before);
+	if (apply->errors->count != errors_before) {
+		model_state_done(apply->state);
+		free(apply->events);
+		return false;
+	}
+	for (i = 0; i < apply->state->service_count; i++)
+		model_service_refresh(apply, &apply->state->services[i]);
+	return true;
+}
+
+static void apply_intents(struct model *model, const struct change *changes, size_t count,
 			  struct errs *errors)
 {
-	size_t i, errors_before = errors->count;
 	struct model_state trial;
 	struct apply apply = {.state = &trial, .errors = errors, .tick_ns = model->tick_ns};
 
-	model_state_copy(&model->state, &trial);
-	for (i = 0; i < count; i++)
-		apply_one(&apply, &changes[i]);
-	/* Rules about the whole make sense only when each change did. */
-	if (errors->count == errors_before)
-		model_check(&apply);
-	if (errors->count != errors_before) {
-		model_state_done(&trial);
-		free(apply.events);
-		return false;
-	}
-	for (i = 0; i < trial.service_count; i++)
-		model_service_refresh(&apply, &trial.services[i]);
+	if (!try_intents(&apply, model, changes, count))
+		return;
 	model_state_done(&model->state);
 	model->state = trial;
 	model->revision++;
 	index_build(model);
-	events_flush(model, &apply);
-	return true;
+	events_flush(model->log, &apply);
+}
+
+int model_preview(const struct model *model, const struct change *changes, size_t count,
+		  struct event_log *log, struct errs *errors)
+{
+	size_t before = errors->count;
+	struct model_state trial;
+	struct apply apply = {.state = &trial, .errors = errors, .tick_ns = model->tick_ns};
+
+	if (!try_intents(&apply, model, changes, count))
+		return err_set(NULL, errors->list[before].code, NULL, "%s", "");
+	model_state_done(&trial);
+	events_flush(log, &apply);
+	return 0;
 }
 
 int model_apply(struct model *model, const struct change *changes, size_t count, uint64_t now_ms,

@@ -164,6 +164,11 @@ void model_free(struct model *model);
 int model_apply(struct model *model, const struct change *changes, size_t count, uint64_t now_ms,
 		struct errs *errors);
 
+/* What model_apply() would do: its errors, or its events into log. Nothing changes. Not for
+ * observations. */
+int model_preview(const struct model *model, const struct change *changes, size_t count,
+		  struct event_log *log, struct errs *errors);
+
 /* Whether an empty model would take this configuration: the rules that need its objects together
  * (limits and their bursts, capacities, tables). 0, or negative errno with errors filled. */
 int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors);

@@ -123,9 +123,10 @@ static int apply(void *arg, const struct change *change, struct errs *errors)
 static int check(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
 		 struct errs *errors)
 {
+	struct config_file file = {.text = yaml, .length = length};
 	struct config *config;
 	/* Whoever may check may not read this host's files by it. */
-	int r = reload_parse(arg, yaml, length, false, &config, errors);
+	int r = reload_parse(arg, &file, 1, false, &config, errors);
 
 	if (r)
 		return r;
@@ -134,6 +135,17 @@ static int check(void *arg, const char *yaml, size_t length, struct control_chec
 	ret_check->members = config_member_count(config);
 	config_free(config);
 	return 0;
+}
+
+static void compare(void *arg, struct control_disk *ret_disk)
+{
+	disk_compare(arg, ret_disk);
+}
+
+static int make_dropin(void *arg, char **ret_path, char **ret_text, size_t *ret_count,
+		       struct errs *errors)
+{
+	return disk_make_dropin(arg, ret_path, ret_text, ret_count, errors);
 }
 
 static int reload(void *arg, bool is_forced, bool *ret_changed, struct errs *errors)
@@ -276,6 +288,8 @@ struct control_host api_host(struct daemon *daemon)
 		.apply = apply,
 		.check = check,
 		.reload = reload,
+		.compare = compare,
+		.make_dropin = make_dropin,
 		.set_role = set_role,
 		.detach = detach,
 		.where = where,

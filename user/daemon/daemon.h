@@ -17,6 +17,7 @@
 #include "dataplane/dp_bpf.h"
 #include "health/health.h"
 #include "metrics/listener.h"
+#include "state/sources.h"
 
 #define DAEMON_CONFIG_PATH "/etc/sluice/sluice.yaml"
 #define DAEMON_RUN_DIRECTORY "/run/sluice"
@@ -39,12 +40,11 @@ struct observations {
 struct daemon {
 	struct daemon_options options;
 	char instance[NAME_MAX_LENGTH + 1];
-	char directory[256]; /* RUN_DIRECTORY/INSTANCE */
-	char *text;	     /* of the configuration in force */
-	size_t text_length;
-	struct config *config; /* in force */
-	char refusal[320];     /* of the last reload, "" if it was applied */
-	char fault[400];       /* why the last good configuration serves, "" if the file's does */
+	char directory[256];	/* RUN_DIRECTORY/INSTANCE */
+	struct sources sources; /* of the configuration in force */
+	struct config *config;	/* in force */
+	char refusal[320];	/* of the last reload, "" if it was applied */
+	char fault[400];	/* why the last good configuration serves, "" if the file's does */
 	struct state *state;
 	uint64_t started_ms, started_s, loaded_at_s;
 	uint64_t reloads_applied, reloads_refused;
@@ -144,9 +144,14 @@ void examine_failure(const struct daemon *daemon, const struct config *config, s
 void host_refresh(struct daemon *daemon);
 void host_expire_lists(struct daemon *daemon);
 
-/* reload.c: with files, those that lists name are read, too. */
-int reload_parse(struct daemon *daemon, const char *text, size_t length, bool has_files,
-		 struct config **ret_config, struct errs *errors);
+/* reload.c: with list files, those that lists name are read, too. */
+int reload_parse(struct daemon *daemon, const struct config_file *files, size_t count,
+		 bool has_list_files, struct config **ret_config, struct errs *errors);
+/* Of two configurations with the same text: did a file of a list change? */
+bool reload_are_lists_changed(const struct config *old, const struct config *new);
+/* What a running daemon cannot change, and what it does not without being told to. */
+int reload_check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
+		       struct errs *errors);
 /* What only this host can tell: addresses that are local, or are not. */
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
 int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors);
@@ -161,6 +166,13 @@ void notes_names(struct daemon *daemon);
 void switches_get(void *arg, struct control_switches *ret_switches);
 int switches_bypass(void *arg, unsigned int what, uint64_t for_s, const char *by, struct err *e);
 void switches_tick(struct daemon *daemon);
+
+/* disk.c: what runs against what the files on the disk say. The caller releases what is in disk. */
+void disk_compare(struct daemon *daemon, struct control_disk *ret_disk);
+/* The drop-in that makes the files say what runs; path and text are the caller's. 0, or negative
+ * errno and errors. */
+int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, size_t *ret_count,
+		     struct errs *errors);
 
 /* collect.c: counters of the packet path into stats. */
 void collect_counters(struct daemon *daemon, bool is_tick);

@@ -67,21 +67,17 @@ int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *
 
 json_t *kept_save_last_good(struct daemon *daemon)
 {
-	return json_pack("{s:[{s:s, s:s%}]}", "files", "path", daemon->options.config_path, "text",
-			 daemon->text, daemon->text_length);
+	return sources_to_json(&daemon->sources);
 }
 
 int kept_load_last_good(struct daemon *daemon, const json_t *content, struct err *e)
 {
-	const json_t *file = json_array_get(json_object_get(content, "files"), 0);
-	const json_t *text = json_object_get(file, "text");
+	struct sources sources;
+	int r = sources_from_json(content, &sources, e);
 
-	if (!json_is_string(text)) {
-		err_set(e, ERR_INVALID, "files", "it has no configuration");
-		return -EINVAL;
-	}
-	free(daemon->text);
-	daemon->text = util_strdup(json_string_value(text));
-	daemon->text_length = json_string_length(text);
+	if (r)
+		return r;
+	sources_done(&daemon->sources);
+	daemon->sources = sources;
 	return 0;
 }

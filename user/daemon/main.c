@@ -54,40 +54,54 @@ static void print_overhead(const struct config *config)
 	}
 }
 
+static void complain_of(const struct err *e, const char *path)
+{
+	char line[1100];
+
+	err_format(e, path, line, sizeof(line));
+	fprintf(stderr, "%s\n", line);
+}
+
+static void print_mistakes(const char *path, struct errs *errors)
+{
+	char line[1100];
+	size_t i;
+
+	for (i = 0; i < errors->count; i++) {
+		err_format(&errors->list[i], path, line, sizeof(line));
+		fprintf(stderr, "%s\n", line);
+	}
+	fprintf(stderr, "%s: %zu error%s\n", path, errors->count, errors->count == 1 ? "" : "s");
+	errs_done(errors);
+}
+
 static int check_file(const char *path)
 {
+	struct sources sources = {0};
 	struct errs errors = {0};
-	AUTO_FREE char *text = NULL;
 	struct config *config = NULL;
-	size_t length, i;
-	char line[900];
-	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+	struct err e = {0};
+	int r = sources_read(path, &sources, &e);
 
 	if (r) {
-		fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(-r));
+		complain_of(&e, path);
 		return 1;
 	}
-	r = config_parse(text, length, &config, &errors);
+	r = config_parse_files(sources.list, sources.count, &config, &errors);
 	if (!r)
 		r = config_load_lists(config, util_read_file, &errors);
 	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r) {
-		for (i = 0; i < errors.count; i++) {
-			err_format(&errors.list[i], path, line, sizeof(line));
-			fprintf(stderr, "%s\n", line);
-		}
-		fprintf(stderr, "%s: %zu error%s\n", path, errors.count,
-			errors.count == 1 ? "" : "s");
-		errs_done(&errors);
-		config_free(config);
-		return 1;
+		print_mistakes(path, &errors);
+	} else {
+		printf("%s: ok (services %zu, members %zu, limits %zu)\n", path,
+		       config->service_count, config_member_count(config), config->limit_count);
+		print_overhead(config);
 	}
-	printf("%s: ok (services %zu, members %zu, limits %zu)\n", path, config->service_count,
-	       config_member_count(config), config->limit_count);
-	print_overhead(config);
 	config_free(config);
-	return 0;
+	sources_done(&sources);
+	return r ? 1 : 0;
 }
 
 static int complain(const struct err *e)

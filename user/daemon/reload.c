@@ -10,15 +10,15 @@
 #include "base/clock.h"
 #include "daemon/notify.h"
 
-int reload_parse(struct daemon *daemon, const char *text, size_t length, bool has_files,
-		 struct config **ret_config, struct errs *errors)
+int reload_parse(struct daemon *daemon, const struct config_file *files, size_t count,
+		 bool has_list_files, struct config **ret_config, struct errs *errors)
 {
 	struct config *config;
-	int r = config_parse(text, length, &config, errors);
+	int r = config_parse_files(files, count, &config, errors);
 
 	if (r)
 		return r;
-	if (has_files)
+	if (has_list_files)
 		r = config_load_lists(config, util_read_file, errors);
 	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), errors);
@@ -67,11 +67,11 @@ int reload_check_host(struct daemon *daemon, const struct config *config, struct
 		e->line = service->line;
 	}
 	announce_check(daemon->announcer, config, errors);
+	config_place_all(config, errors, before);
 	return errors->count > before ? -EINVAL : 0;
 }
 
-/* What a running daemon cannot change, and what it does not without being told to. */
-static int check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
+int reload_check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
 		       struct errs *errors)
 {
 	const struct config *now = daemon->config;
@@ -194,7 +194,7 @@ static bool has_list_files(const struct config *config)
 }
 
 /* Of two configurations with the same text: did a file of a list change? */
-static bool are_lists_changed(const struct config *old, const struct config *new)
+bool reload_are_lists_changed(const struct config *old, const struct config *new)
 {
 	for (size_t i = 0; i < new->list_count; i++) {
 		const struct prefix_set *a = old->lists[i].prefixes, *b = new->lists[i].prefixes;
@@ -208,46 +208,55 @@ static bool are_lists_changed(const struct config *old, const struct config *new
 	return false;
 }
 
+static int apply_sources(struct daemon *daemon, const struct sources *sources, bool is_forced,
+			 bool *ret_changed, struct errs *errors)
+{
+	struct config *config;
+	int r;
+
+	if (!*ret_changed && !has_list_files(daemon->config))
+		return 0;
+	r = reload_parse(daemon, sources->list, sources->count, true, &config, errors);
+	if (r)
+		return r;
+	if (!*ret_changed && !reload_are_lists_changed(daemon->config, config)) {
+		config_free(config);
+		return 0;
+	}
+	*ret_changed = true;
+	host_refresh(daemon);
+	r = reload_check_fixed(daemon, config, is_forced, errors);
+	if (!r)
+		r = apply(daemon, config, is_forced, errors);
+	if (r)
+		config_free(config);
+	return r;
+}
+
 static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_changed,
 			  struct errs *errors)
 {
-	const char *path = daemon->options.config_path;
-	AUTO_FREE char *text = NULL;
-	struct config *config;
-	size_t length;
+	struct sources sources = {0};
+	struct err e = {0};
 	int r;
 
 	if (!daemon->is_ready) {
 		errs_add(errors, ERR_BUSY, "", "the daemon is still starting");
 		return -EBUSY;
 	}
-	r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+	r = sources_read(daemon->options.config_path, &sources, &e);
 	if (r) {
-		errs_add(errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r));
+		errs_add_err(errors, &e);
 		return r;
 	}
-	*ret_changed = length != daemon->text_length || memcmp(text, daemon->text, length);
-	if (!*ret_changed && !has_list_files(daemon->config))
-		return 0;
-	r = reload_parse(daemon, text, length, true, &config, errors);
-	if (r)
-		return r;
-	if (!*ret_changed && !are_lists_changed(daemon->config, config)) {
-		config_free(config);
-		return 0;
-	}
-	*ret_changed = true;
-	host_refresh(daemon);
-	r = check_fixed(daemon, config, is_forced, errors);
-	if (!r)
-		r = apply(daemon, config, is_forced, errors);
+	*ret_changed = !sources_equal(&sources, &daemon->sources);
+	r = apply_sources(daemon, &sources, is_forced, ret_changed, errors);
 	if (r) {
-		config_free(config);
+		sources_done(&sources);
 		return r;
 	}
-	free(daemon->text);
-	daemon->text = TAKE_PTR(text);
-	daemon->text_length = length;
+	sources_done(&daemon->sources);
+	daemon->sources = sources;
 	return 0;
 }
 

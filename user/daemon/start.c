@@ -43,18 +43,22 @@ static int fail_config(struct daemon *daemon, struct errs *errors)
 	return -1;
 }
 
-/* Reads and checks the text of the file. */
-static int read_file(struct daemon *daemon, struct errs *errors)
+/* Reads and checks the files. */
+static int read_files(struct daemon *daemon, struct errs *errors)
 {
-	const char *path = daemon->options.config_path;
-	int r = util_read_file(path, CONFIG_BYTES_MAX, &daemon->text, &daemon->text_length);
+	struct err e = {0};
+	int r = sources_read(daemon->options.config_path, &daemon->sources, &e);
 
 	if (r) {
-		err_hint(errs_add(errors, ERR_INVALID, "", "cannot be read: %s", strerror(-r)),
-			 "write one, or name another with --config");
+		if (!e.file[0])
+			err_hint(&e, "write one, or name another with --config");
+		errs_add_err(errors, &e);
 		return r;
 	}
-	r = config_parse(daemon->text, daemon->text_length, &daemon->config, errors);
+	r = config_parse_files(daemon->sources.list, daemon->sources.count, &daemon->config,
+			       errors);
+	if (!r)
+		r = config_load_lists(daemon->config, util_read_file, errors);
 	return r ? r : model_check_config(daemon->config, clock_jiffy_ns(), errors);
 }
 
@@ -65,7 +69,7 @@ static int read_config(struct daemon *daemon)
 	const char *instance = daemon->options.instance;
 	struct errs errors = {0};
 
-	if (read_file(daemon, &errors)) {
+	if (read_files(daemon, &errors)) {
 		daemon_log_mistakes(daemon, &errors);
 		err_format(&errors.list[0], path, daemon->fault, sizeof(daemon->fault));
 		errs_done(&errors);
@@ -92,7 +96,8 @@ static int use_last_good(struct daemon *daemon)
 			  daemon->options.config_path, state_directory(daemon->state));
 		return -1;
 	}
-	if (config_parse(daemon->text, daemon->text_length, &daemon->config, &errors) ||
+	if (config_parse_files(daemon->sources.list, daemon->sources.count, &daemon->config,
+			       &errors) ||
 	    config_load_lists(daemon->config, util_read_file, &errors))
 		return fail_config(daemon, &errors);
 	log_error("config",
@@ -312,7 +317,7 @@ static void release(struct daemon *daemon)
 	stats_free(daemon->stats);
 	event_log_free(daemon->events);
 	config_free(daemon->config);
-	free(daemon->text);
+	sources_done(&daemon->sources);
 	util_close_p(&daemon->lock_fd);
 }
 

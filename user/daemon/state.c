@@ -163,12 +163,13 @@ int state_load(struct state *state, enum state_id id)
 
 static int write_file(const struct state *state, enum state_id id, const char *text, size_t length)
 {
-	int r = store_write(state->directory, files[id].name, text, length);
+	const char *name = files[id].name;
+	int r = store_write(state->directory, name, 0600, text, length);
 
 	if (r != -ENOENT)
 		return r;
 	r = store_make_directory(state->directory); /* somebody removed it */
-	return r ? r : store_write(state->directory, files[id].name, text, length);
+	return r ? r : store_write(state->directory, name, 0600, text, length);
 }
 
 static void finish(struct state *state, enum state_id id, char *text, int r)
@@ -210,10 +211,16 @@ static void on_written(uv_work_t *request, int status)
 static char *prepare(struct state *state, enum state_id id, size_t *ret_length)
 {
 	json_t *content = files[id].save(state->daemon);
-	char *text = seal_close(content, ret_length);
+	char *text;
 
-	json_decref(content);
 	state->kept[id].is_dirty = false;
+	if (!content) {
+		report_problem(state, "cannot write %s/%s: JSON cannot say what it should hold",
+			       state->directory, files[id].name);
+		return NULL;
+	}
+	text = seal_close(content, ret_length);
+	json_decref(content);
 	if (!state->kept[id].text || strcmp(state->kept[id].text, text))
 		return text;
 	free(text);

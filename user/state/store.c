@@ -58,7 +58,8 @@ static int sync_directory(const char *directory)
 	return fd < 0 || fsync(fd) ? -errno : 0;
 }
 
-int store_write(const char *directory, const char *name, const char *text, size_t length)
+int store_write(const char *directory, const char *name, mode_t mode, const char *text,
+		size_t length)
 {
 	char path[PATH_SIZE], fresh[PATH_SIZE];
 	AUTO_CLOSE int fd = -1;
@@ -68,7 +69,7 @@ int store_write(const char *directory, const char *name, const char *text, size_
 		r = make_path(fresh, directory, name, ".new");
 	if (r)
 		return r;
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, text, length);

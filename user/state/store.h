@@ -2,6 +2,8 @@
 /* Files of the state directory on the disk: whole or not at all, whenever the power fails. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 #define STORE_BYTES_MAX (64U << 20)
@@ -11,7 +13,8 @@
 int store_make_directory(const char *directory);
 /* Replaces DIRECTORY/NAME: a new file, fsync, rename, fsync of the directory. Blocks as long as the
  * disk does; safe to call from any thread. 0, or negative errno: then the old one is as it was. */
-int store_write(const char *directory, const char *name, const char *text, size_t length);
+int store_write(const char *directory, const char *name, mode_t mode, const char *text,
+		size_t length);
 /* Text owned by the caller. 0, -ENOENT, or another negative errno. */
 int store_read(const char *directory, const char *name, char **ret_text, size_t *ret_length);
 /* NAME becomes NAME.corrupt, in place of an older one. 0, or negative errno. */

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "state/dropin.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+
+struct writer {
+	FILE *out;
+	size_t count;
+	/* Headings are written before the first thing that needs them. */
+	bool has_services, has_service, has_pool, has_limits;
+	const struct service_config *service;
+	const struct pool_config *pool;
+};
+
+static const struct service_config *service_config_of(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->service_count; i++)
+		if (strcmp(config->services[i].name, name) == 0)
+			return &config->services[i];
+	return NULL;
+}
+
+/* Names are quoted: null, true and 1.0 are names, too. */
+static void write_headings(struct writer *w)
+{
+	if (!w->has_services)
+		fprintf(w->out, "services:\n");
+	if (!w->has_service)
+		fprintf(w->out, "  \"%s\":\n%s", w->service->name,
+			w->service->has_pools ? "    pools:\n" : "");
+	if (!w->has_pool && w->service->has_pools)
+		fprintf(w->out, "      \"%s\":\n        members:\n", w->pool->name);
+	else if (!w->has_pool)
+		fprintf(w->out, "    members:\n");
+	w->has_services = w->has_service = w->has_pool = true;
+}
+
+static void write_member(struct writer *w, const struct sluice_addr *addr, const uint32_t *weight,
+			 const char *admin)
+{
+	char text[ADDR_TEXT_MAX];
+
+	write_headings(w);
+	w->count++;
+	fprintf(w->out, "%s- {address: \"%s\"", w->service->has_pools ? "          " : "      ",
+		addr_format(addr, text));
+	if (weight)
+		fprintf(w->out, ", weight: %" PRIu32, *weight);
+	if (admin)
+		fprintf(w->out, ", admin: %s", admin);
+	fprintf(w->out, "}\n");
+}
+
+static const struct member_config *member_config_of(const struct pool_config *pool,
+						    const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < pool->member_count; i++)
+		if (addr_equal(&pool->members[i].addr, addr))
+			return &pool->members[i];
+	return NULL;
+}
+
+static void write_pool(struct writer *w, const struct model_pool *pool)
+{
+	size_t m;
+
+	w->has_pool = false;
+	for (m = 0; m < pool->member_count; m++) {
+		const struct model_member *member = &pool->members[m];
+		const struct member_config *said = member_config_of(w->pool, &member->addr);
+		enum admin_state admin = said ? said->admin : ADMIN_READY;
+		bool is_weight_new = !said || said->weight != member->weight;
+
+		if (is_weight_new || admin != member->admin)
+			write_member(w, &member->addr, is_weight_new ? &member->weight : NULL,
+				     admin != member->admin || !said
+					     ? model_admin_name(member->admin)
+					     : NULL);
+	}
+	for (m = 0; m < w->pool->member_count; m++) {
+		const struct sluice_addr *addr = &w->pool->members[m].addr;
+
+		if (!model_find_member((struct model_pool *)pool, addr))
+			write_member(w, addr, NULL, "absent");
+	}
+}
+
+static void write_service(struct writer *w, const struct model_service *service)
+{
+	size_t p;
+
+	w->has_service = false;
+	for (p = 0; p < w->service->pool_count; p++) {
+		const struct model_pool *pool =
+			model_find_pool((struct model_service *)service, w->service->pools[p].name);
+
+		w->pool = &w->service->pools[p];
+		if (pool)
+			write_pool(w, pool);
+	}
+}
+
+static void write_limit(struct writer *w, const struct limit_config *config,
+			const struct model_limit *limit)
+{
+	if (!limit || limit->config.mode == config->mode)
+		return;
+	if (!w->has_limits)
+		fprintf(w->out, "limits:\n");
+	w->has_limits = true;
+	w->count++;
+	fprintf(w->out, "  \"%s\": {mode: %s}\n", config->name,
+		model_limit_mode_name(limit->config.mode));
+}
+
+char *dropin_render(const struct model *model, const struct config *config, size_t *ret_count)
+{
+	struct writer w = {0};
+	size_t i, size;
+	char *text;
+
+	w.out = open_memstream(&text, &size);
+	if (!w.out)
+		abort();
+	fprintf(w.out,
+		"# Written by sluicectl save: what commands changed while running. Each save "
+		"writes it anew.\nversion: 1\n");
+	for (i = 0; i < model_service_count(model); i++) {
+		const struct model_service *service = model_service_at(model, i);
+
+		w.service = service_config_of(config, service->name);
+		if (w.service)
+			write_service(&w, service);
+	}
+	for (i = 0; i < config->limit_count; i++)
+		write_limit(&w, &config->limits[i],
+			    model_find_limit(model, config->limits[i].name));
+	fclose(w.out);
+	*ret_count = w.count;
+	return text;
+}
