@@ -79,6 +79,8 @@ static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice
 			finish_count_member(p);
 		return sent;
 	}
+	if (verdict == SLUICE_V_local && effects && p->member_index != SLUICE_MEMBER_NONE)
+		finish_count_member(p);
 	if (!finish_is_drop(verdict))
 		return verdict == SLUICE_V_neighbor_answered ? sent : XDP_PASS;
 	if (effects && ro.events_per_s)

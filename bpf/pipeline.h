@@ -56,10 +56,12 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	/* The flow is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */
 	limit_begin(p, &one);
-	if (p->svc_word & SLUICE_SVC_F_LOCAL)
+	if (p->svc_word & SLUICE_SVC_F_LOCAL) {
+		p->member_index = (__u32)SLUICE_SVC_BASE(p->svc_word); /* counts, nothing else */
 		found = SLUICE_V_local;
-	else
+	} else {
 		found = flow_find(p, &member_word);
+	}
 	verdict = limit_source(p, &one, effects);
 	if (verdict != V_NEXT) {
 		p->slot = PKT_NO_SLOT;

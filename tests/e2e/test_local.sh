@@ -56,6 +56,9 @@ served "IPv4" "http://$EDGE_WEB/" "$EDGE_SOURCES1" lb
 served "IPv6" "http://[$EDGE_WEB6]/" 2001:db8:c1::/124 lb
 after=$(e2e_verdict local)
 tap_between "every packet of them is counted as local" $((after - before)) 2400 16000
+tap_between "so does the service" "$(edge_ctl --json service show own | jq .new_connections)" 400 404
+tap_is "with its packets and bytes" "$(edge_ctl --json service show own6 |
+	jq '.packets > 1200 and .bytes > .packets * 40')" true
 tap_between "the limit counts each connection once" \
 	"$(edge_ctl --json limit show per-client | jq .passed)" 800 808
 served "a service beside it is balanced" "http://$EDGE_TUNNEL/" "$EDGE_SOURCES1" b1
@@ -87,6 +90,14 @@ served "without a daemon" "http://$EDGE_WEB/" "$EDGE_SOURCES1" lb
 load=$(edge_load c2 --count 600 --workers 4 --timeout 0.5 --seconds 3 "http://$EDGE_WEB/")
 tap_between "without a daemon the limit holds" "$(jq .ok <<< "$load")" $BURST \
 	$((BURST + RATE * 4 * 105 / 100 + 10))
+if edge_daemon_start "$E2E_CONFIG"; then
+	tap_ok "the next daemon takes over"
+else
+	tap_not_ok "the next daemon takes over" "$(tail -n 20 "$LAB_DIR/sluiced.log")"
+fi
+tap_between "counters went on meanwhile" \
+	"$(edge_ctl --json service show own | jq .new_connections)" 1400 4000
+lab_stop sluiced KILL
 tap_run "detach works" edge_ctl_offline detach
 load=$(edge_load c2 --count 600 --workers 4 "http://$EDGE_WEB/")
 e2e_served "afterwards there is no limit" "$load"

@@ -235,6 +235,22 @@ static void assert_table(struct world *w, const struct model_service *service,
 	free(runner);
 }
 
+/* In mode local packets are counted under a member of the service's own. */
+static void assert_counter(struct world *w, const struct model_service *service,
+			   const struct dp_service *cell)
+{
+	const struct sluice_member *entry = &w->fake->members[cell->slots_base];
+
+	assert_int_not_equal(cell->slots_base, SLUICE_MEMBER_NONE);
+	assert_int_equal(cell->slots_base, sync_local_index(w->sync, service->id));
+	assert_int_equal(sync_member_by_index(w->sync, cell->slots_base), 0);
+	assert_int_equal(entry->service, service->id);
+	assert_memory_equal(&entry->addr, &service->addr, sizeof(entry->addr));
+	assert_int_equal(SLUICE_MEMBER_MODE(entry->word), SLUICE_MODE_LOCAL);
+	assert_true(entry->word & SLUICE_MEMBER_F_USED);
+	assert_false(entry->word & SLUICE_MEMBER_F_DEAD);
+}
+
 static void assert_limit(struct world *w, const struct model_limit *limit)
 {
 	const struct sluice_limit *entry = &w->fake->limits[limit->id];
@@ -270,7 +286,9 @@ void world_assert_as_model(struct world *w)
 		assert_int_equal(cell->is_local, service->mode == SLUICE_MODE_LOCAL);
 		for (l = 0; l < SLUICE_SERVICE_LIMITS_MAX; l++)
 			assert_int_equal(cell->limits[l], service->limits[l]);
-		if (!cell->is_local)
+		if (cell->is_local)
+			assert_counter(w, service, cell);
+		else
 			assert_table(w, service, cell);
 	}
 	for (i = 0; i < w->fake->capacity.service_cells; i++)

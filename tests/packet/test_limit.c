@@ -448,20 +448,27 @@ static void test_local(void **state)
 				.dst = "192.0.2.1",
 				.proto = IPPROTO_TCP,
 				.sport = 1,
-				.dport = 80};
+				.dport = 80,
+				.tcp_flags = 0x02};
+	struct sluice_member_stats before, after;
 	struct sluice_service *cell;
 	struct world_run run;
 
 	(void)state;
 	set_up(1);
 	cell = world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);
-	cell->word |= SLUICE_SVC_F_LOCAL;
+	cell->word = (cell->word & ~0xffffffffULL) | SLUICE_SVC_F_LOCAL | 7; /* counts as 7 */
+	before = world_member_stats(world, 7);
 	cell->limits = 1;
 	set_limit(1, &(struct rule){.rate = 1, .burst = 1});
 	world_run_packet(world, &packet, &run);
 	assert_int_equal(run.verdict, SLUICE_V_local);
 	world_run_packet(world, &packet, &run);
 	assert_int_equal(run.verdict, SLUICE_V_limit);
+	after = world_member_stats(world, 7);
+	assert_int_equal(after.packets - before.packets, 1);
+	assert_int_equal(after.new_connections - before.new_connections, 1);
+	assert_true(after.bytes - before.bytes >= 54);
 }
 
 int main(void)

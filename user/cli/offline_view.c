@@ -70,7 +70,7 @@ static json_t *view_service(const struct dp_pinned *pinned, const struct sluice_
 	char name[64], listen[80];
 
 	slots = dp_pinned_owned(pinned, service, &owned);
-	for (uint32_t i = 1; i < pinned->members.count; i++) {
+	for (uint32_t i = 1; !is_local && i < pinned->members.count; i++) {
 		const struct sluice_member *member = dp_pinned_member(pinned, i);
 
 		if (member == NULL || member->service != service->id)

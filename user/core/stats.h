@@ -20,6 +20,7 @@ enum stats_kind {
 	STATS_VERDICT, /* packets, bytes */
 	STATS_SERVICE, /* packets, bytes, new connections */
 	STATS_MEMBER,  /* packets, bytes, new connections */
+	STATS_LOCAL,   /* a service in mode local as its only member: as STATS_MEMBER */
 	STATS_LIMIT,   /* passed, refused, would refuse, replaced debt */
 	STATS_LIST,    /* matched, refused, would refuse */
 	STATS_KIND_MAX

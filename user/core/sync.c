@@ -175,10 +175,17 @@ uint32_t sync_member_index(const struct sync *sync, uint64_t member_id)
 	return member && member->is_written ? member->index : SLUICE_MEMBER_NONE;
 }
 
+uint32_t sync_local_index(const struct sync *sync, uint32_t service_id)
+{
+	return sync_member_index(sync, SYNC_LOCAL_ID(service_id));
+}
+
 uint64_t sync_member_by_index(const struct sync *sync, uint32_t index)
 {
-	return index < sync->capacity.members && sync->by_index[index] ? sync->by_index[index]->id
-								       : 0;
+	const struct sync_member *member =
+		index < sync->capacity.members ? sync->by_index[index] : NULL;
+
+	return member && !(member->id & SYNC_LOCAL_ID(0)) ? member->id : 0;
 }
 
 uint32_t sync_table_log2(const struct sync *sync, uint32_t service_id)

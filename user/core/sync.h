@@ -36,6 +36,8 @@ bool sync_is_idle(const struct sync *sync); /* no dirty state, no job queued or 
 
 /* For display and counters: 0 while a member or service has no index or region yet. */
 uint32_t sync_member_index(const struct sync *sync, uint64_t member_id);
+/* Of the member under which a service in mode local counts. */
+uint32_t sync_local_index(const struct sync *sync, uint32_t service_id);
 uint64_t sync_member_by_index(const struct sync *sync, uint32_t index); /* id, 0 if none */
 uint32_t sync_table_log2(const struct sync *sync, uint32_t service_id);
 uint32_t sync_table_fingerprint(const struct sync *sync, uint32_t service_id);

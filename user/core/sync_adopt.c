@@ -297,18 +297,26 @@ static int adopt_member(struct adopt *adopt, const struct model_service *model,
 {
 	const struct model_pool *pool = NULL;
 	const struct model_member *member = find_in_model(model, found, &pool);
+	bool is_counter = model && model->mode == SLUICE_MODE_LOCAL && service->written.is_local &&
+			  service->written.slots_base == index;
 	struct sync_member *record;
 
 	/* A second entry of one address is the remains of an unfinished removal. */
 	if (member && sync_member_index(adopt->sync, member->id))
 		member = NULL;
-	record = sync_member_new(adopt->sync, service, member ? member->id : 0, index);
+	record = sync_member_new(adopt->sync, service,
+				 is_counter ? SYNC_LOCAL_ID(model->id)
+				 : member   ? member->id
+					    : 0,
+				 index);
 	record->written = *found;
 	record->is_written = true;
 	if (nexthop) {
 		record->nexthop = nexthop;
 		nexthop->users++;
 	}
+	if (is_counter)
+		return 0;
 	if (!member)
 		return sync_member_leave(adopt->sync, record);
 	tell_model(adopt, pool, member->id, record);

@@ -43,6 +43,7 @@ struct sync_service {
 	uint32_t built_count;
 	bool has_table;
 	uint32_t fingerprint;
+	uint32_t local_index; /* of the member that counts in mode local, 0: none */
 	bool is_queued; /* in sync->queue */
 	bool is_taken;	/* a job is out */
 	bool is_failed; /* the last build could not be written: again at retry_ms */
@@ -100,6 +101,11 @@ struct sync_member *sync_member_new(struct sync *sync, struct sync_service *serv
 int sync_member_update(struct sync *sync, struct sync_service *service,
 		       const struct model_service *model, size_t pool_position,
 		       const struct model_member *member);
+/* A service in mode local has one member in the maps, this host: packets are counted under it. It
+ * is not the model's. */
+#define SYNC_LOCAL_ID(service) (1ULL << 63 | (service))
+int sync_member_update_local(struct sync *sync, struct sync_service *service,
+			     const struct model_service *model);
 /* Marks dead; the index is freed by sync_members_retire(). */
 int sync_member_leave(struct sync *sync, struct sync_member *member);
 /* Frees leaving members (or all): no table names them any more. */

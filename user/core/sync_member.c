@@ -181,6 +181,41 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 	return ret;
 }
 
+int sync_member_update_local(struct sync *sync, struct sync_service *service,
+			     const struct model_service *model)
+{
+	struct sluice_member entry = {
+		.word = SLUICE_MEMBER(SLUICE_NEXTHOP_NONE, SLUICE_MODE_LOCAL, 0, 0),
+		.addr = model->addr,
+		.service = model->id,
+		.port_be = htons(model->port),
+		.family = (uint8_t)addr_family(&model->addr)};
+	uint64_t id = SYNC_LOCAL_ID(model->id);
+	struct sync_member *record;
+	uint32_t index;
+	int ret;
+
+	HASH_FIND(hh, sync->members, &id, sizeof(id), record);
+	if (!record) {
+		ret = index_pool_take(&sync->member_indices, &index);
+		if (ret)
+			return ret;
+		record = sync_member_new(sync, service, id, index);
+	}
+	record->seen = sync->turn;
+	if (!record->is_written) {
+		ret = sync_op(sync, member_stats_reset, record->index);
+		if (ret == 0)
+			ret = sync_op(sync, member_set, record->index, &entry);
+		if (ret)
+			return ret;
+		record->written = entry;
+		record->is_written = true;
+	}
+	service->local_index = record->index;
+	return 0;
+}
+
 int sync_member_leave(struct sync *sync, struct sync_member *record)
 {
 	uint64_t word = record->written.word;

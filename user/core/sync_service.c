@@ -48,7 +48,9 @@ void sync_service_desired(const struct sync_service *service, const struct model
 		.is_unknown_port_passed = model->is_unknown_port_passed,
 		.is_arp_answered = model->announce == ANNOUNCE_ARP,
 	};
-	if (!ret_desired->is_local) {
+	if (ret_desired->is_local) {
+		ret_desired->slots_base = service->local_index;
+	} else {
 		ret_desired->slots_base = service->base;
 		ret_desired->slots_log2 = service->log2;
 	}
@@ -92,6 +94,10 @@ static void update_members(struct sync *sync, struct sync_service *service,
 			worst = ret ? ret : worst;
 		}
 	}
+	if (model->mode == SLUICE_MODE_LOCAL)
+		worst = sync_member_update_local(sync, service, model);
+	else
+		service->local_index = 0;
 	for (m = 0; m < service->member_count; m++) {
 		if (service->members[m]->seen == sync->turn)
 			continue;
@@ -106,9 +112,9 @@ static void update_members(struct sync *sync, struct sync_service *service,
 }
 
 /* A service that handed packets to members and is now local needs no table. */
-static void drop_table(struct sync *sync, struct sync_service *service)
+static void drop_table(struct sync *sync, struct sync_service *service, bool is_all)
 {
-	sync_members_retire(sync, service, true);
+	sync_members_retire(sync, service, is_all);
 	if (service->has_region)
 		region_pool_give(&sync->slot_regions, service->base, service->log2, sync->now_ms);
 	service->has_region = service->has_table = service->is_queued = false;
@@ -143,7 +149,7 @@ int sync_service_update(struct sync *sync, const struct model_service *model, st
 		service->is_written = true;
 	}
 	if (is_local)
-		drop_table(sync, service);
+		drop_table(sync, service, false);
 	return is_done ? 0 : -EAGAIN;
 }
 
@@ -156,7 +162,7 @@ int sync_service_remove(struct sync *sync, struct sync_service *service)
 			return ret;
 		service->is_written = false;
 	}
-	drop_table(sync, service);
+	drop_table(sync, service, true);
 	HASH_DEL(sync->services, service);
 	sync_service_free(service);
 	return 0;

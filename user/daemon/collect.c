@@ -17,9 +17,8 @@ static void collect_verdicts(struct daemon *daemon)
 	}
 }
 
-static void collect_member(struct daemon *daemon, uint64_t group, const struct model_member *member)
+static void collect_index(struct daemon *daemon, uint64_t group, uint64_t key, uint32_t index)
 {
-	uint32_t index = sync_member_index(daemon->sync, member->id);
 	struct sluice_member_stats stats = {0};
 	uint64_t raw[STATS_COUNTERS];
 
@@ -29,7 +28,13 @@ static void collect_member(struct daemon *daemon, uint64_t group, const struct m
 	raw[1] = stats.bytes;
 	raw[2] = stats.new_connections;
 	raw[3] = 0;
-	stats_record(daemon->stats, STATS_KEY(STATS_MEMBER, member->id), group, raw);
+	stats_record(daemon->stats, key, group, raw);
+}
+
+static void collect_member(struct daemon *daemon, uint64_t group, const struct model_member *member)
+{
+	collect_index(daemon, group, STATS_KEY(STATS_MEMBER, member->id),
+		      sync_member_index(daemon->sync, member->id));
 }
 
 static void collect_services(struct daemon *daemon)
@@ -41,6 +46,9 @@ static void collect_services(struct daemon *daemon)
 		uint64_t group = STATS_KEY(STATS_SERVICE, service->id);
 
 		stats_group(daemon->stats, group);
+		if (service->mode == SLUICE_MODE_LOCAL)
+			collect_index(daemon, group, STATS_KEY(STATS_LOCAL, service->id),
+				      sync_local_index(daemon->sync, service->id));
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
 				collect_member(daemon, group, &service->pools[p].members[m]);
