@@ -182,8 +182,8 @@ uint32_t sync_local_index(const struct sync *sync, uint32_t service_id)
 
 uint64_t sync_member_by_index(const struct sync *sync, uint32_t index)
 {
-	const struct sync_member *member =
-		index < sync->capacity.members ? sync->by_index[index] : NULL;
+	const struct sync_member *member = index < sync->capacity.members ? sync->by_index[index]
+									  : NULL;
 
 	return member && !(member->id & SYNC_LOCAL_ID(0)) ? member->id : 0;
 }

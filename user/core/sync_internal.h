@@ -44,9 +44,9 @@ struct sync_service {
 	bool has_table;
 	uint32_t fingerprint;
 	uint32_t local_index; /* of the member that counts in mode local, 0: none */
-	bool is_queued; /* in sync->queue */
-	bool is_taken;	/* a job is out */
-	bool is_failed; /* the last build could not be written: again at retry_ms */
+	bool is_queued;	      /* in sync->queue */
+	bool is_taken;	      /* a job is out */
+	bool is_failed;	      /* the last build could not be written: again at retry_ms */
 	uint64_t retry_ms;
 	struct sync_member **members;
 	size_t member_count, member_capacity;
