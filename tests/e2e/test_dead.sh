@@ -13,12 +13,14 @@ cat > "$E2E_CONFIG" <<-END
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21]}
 END
 
-# says NAME STATUS PATTERN...: `sluicectl status` exits with STATUS, and its output has all of it.
+# says NAME STATUS PATTERN...: `sluicectl status` exits with STATUS, and its output, lines and spaces
+# joined, has all of it.
 says() {
 	local name=$1 wanted=$2 output status pattern
 	shift 2
 	output=$(edge_ctl status 2>&1)
 	status=$?
+	output=$(tr -s ' \n' ' ' <<< "$output")
 	tap_is "$name: exit status $wanted" "$status" "$wanted"
 	for pattern; do
 		tap_match "$name: $pattern" "$output" "$pattern"
@@ -28,15 +30,15 @@ serves() {
 	e2e_served "$1" "$(edge_load c1 --count 50 "http://$EDGE_WEB/")"
 }
 
-says "never started" 4 '^FAULT  sluiced is not running.*left nothing' 'no socket at' \
+says "never started" 4 '^FAULT sluiced is not running.*left nothing' 'no socket at' \
 	"start it: .*--instance $LAB_PREFIX"
 e2e_start
 tap_run "the member serves" wait_for 10 e2e_all_serving
 says "running" 0 '^OK'
 
 lab_stop sluiced KILL
-says "killed" 4 '^FAULT  sluiced .*packets (are )?still forwarded.*eth0' 'health +frozen' \
-	"^  next .*sluicectl --instance $LAB_PREFIX detach" 'nobody listens at'
+says "killed" 4 '^FAULT sluiced stopped [0-9]+ s ago \(killed, .*packets still forwarded.* on eth0' 'health frozen' \
+	"next .*sluicectl --instance $LAB_PREFIX detach" 'nobody listens at'
 serves "which is true: packets are forwarded"
 tap_fails "killed: other commands say so" 4 'sluiced is not running' edge_ctl service list
 tap_fails "killed: --json, too" 4 'sluiced is not running' edge_ctl --json service list
@@ -50,11 +52,11 @@ tap_fails "killed: who may not look is told to be root" 5 'not permitted.*contro
 	lab_in lb setpriv --reuid nobody --regid nogroup --clear-groups "$LAB_DIR/sluicectl" \
 	--instance "$LAB_PREFIX" --socket "$(edge_socket)" status
 rm "$(edge_socket)"
-says "killed, and its directory swept" 4 '^FAULT  sluiced .*still forwarded.*eth0' 'no socket at'
+says "killed, and its directory swept" 4 '^FAULT sluiced .*still forwarded.* on eth0' 'no socket at'
 
 # Somebody takes the program off; the pins stay.
 lab_in lb ip link set dev eth0 xdp off
-says "taken off" 4 '^FAULT  sluiced .*maps are still pinned' \
+says "taken off" 4 '^FAULT sluiced .*maps are still pinned' \
 	'on no interface'
 if edge_daemon_start "$E2E_CONFIG"; then
 	tap_ok "the next daemon takes over"
@@ -75,7 +77,7 @@ says "awake" 0 '^OK'
 
 # A clean end: packets are forwarded, and that is said.
 lab_stop sluiced TERM
-says "stopped" 4 '^FAULT  sluiced .*still forwarded.*eth0'
+says "stopped" 4 '^FAULT sluiced .*still forwarded.* on eth0'
 tap_run "detach" edge_ctl_offline detach
-says "detached" 4 '^FAULT  sluiced is not running.*left nothing'
+says "detached" 4 '^FAULT sluiced is not running.*left nothing'
 tap_done
