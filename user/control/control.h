@@ -65,7 +65,7 @@ struct control_switches {
 enum control_severity { CONTROL_NOTE, CONTROL_DEGRADED, CONTROL_FAULT };
 struct control_finding {
 	enum control_severity severity; /* a note leaves the state as it is */
-	char text[256];
+	char text[400];
 	char fix[200]; /* what to type, or to do; "" */
 };
 

@@ -29,6 +29,7 @@
 	X(node_role)                                                                               \
 	X(routes_changed)                                                                          \
 	X(detached)                                                                                \
+	X(address_changed)                                                                         \
 	X(table_applied)                                                                           \
 	X(audit)                                                                                   \
 	X(change_dropped)                                                                          \

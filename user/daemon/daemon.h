@@ -11,6 +11,7 @@
 #include "core/sync.h"
 #include "daemon/announce.h"
 #include "daemon/http_poll.h"
+#include "daemon/locals.h"
 #include "daemon/nexthops.h"
 #include "daemon/state.h"
 #include "daemon/watch.h"
@@ -88,6 +89,7 @@ struct daemon {
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;
 	struct watch watch;
+	struct locals locals;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;

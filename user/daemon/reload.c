@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/addr.h"
 #include "base/clock.h"
 #include "daemon/notify.h"
 
@@ -33,39 +32,9 @@ int reload_parse(struct daemon *daemon, const struct config_file *files, size_t 
 
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors)
 {
-	struct resolver *resolver = nexthops_resolver(daemon->nexthops);
 	size_t before = errors->count;
-	size_t i;
 
-	for (i = 0; i < config->service_count; i++) {
-		const struct service_config *service = &config->services[i];
-		bool is_local = resolver_is_local(resolver, &service->addr);
-		char address[ADDR_TEXT_MAX], path[160];
-		struct err *e;
-
-		if (is_local == (service->mode == SLUICE_MODE_LOCAL))
-			continue;
-		addr_format(&service->addr, address);
-		snprintf(path, sizeof(path), "services.%s.listen", service->name);
-		if (is_local) {
-			e = errs_add(errors, ERR_INVALID, path,
-				     "%s is an address of this host: after a detach the host would "
-				     "reset its connections",
-				     address);
-			err_hint(e,
-				 "ip address del %s/... dev ..., and route it here instead; or use "
-				 "mode: local",
-				 address);
-		} else {
-			e = errs_add(errors, ERR_INVALID, path,
-				     "%s is no address of this host, but the service's mode is "
-				     "local",
-				     address);
-			err_hint(e, "ip address add %s/%d dev lo", address,
-				 addr_family(&service->addr) == SLUICE_FAMILY_V4 ? 32 : 128);
-		}
-		e->line = service->line;
-	}
+	locals_check(nexthops_resolver(daemon->nexthops), config, errors);
 	announce_check(daemon->announcer, config, errors);
 	config_place_all(config, errors, before);
 	return errors->count > before ? -EINVAL : 0;
@@ -163,6 +132,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
 	daemon->config = config;
 	config_free(old);
+	daemon->locals.seen = 0;
 	watch_tick(daemon);
 	return 0;
 }

@@ -315,6 +315,7 @@ static void release(struct daemon *daemon)
 		model_free(daemon->model);
 	dp_bpf_close(daemon->dp);
 	stats_free(daemon->stats);
+	locals_done(&daemon->locals);
 	event_log_free(daemon->events);
 	config_free(daemon->config);
 	sources_done(&daemon->sources);

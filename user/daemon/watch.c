@@ -95,6 +95,7 @@ void watch_tick(struct daemon *daemon)
 	follow_config(daemon);
 	for (i = 0; i < daemon->watch.hook_count; i++)
 		watch_hook(daemon, &daemon->watch.hooks[i]);
+	locals_tick(daemon);
 }
 
 const char *watch_fault(const struct daemon *daemon)
@@ -123,5 +124,5 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 		util_copy(list[count].fix, sizeof(list[count].fix), hook->fix);
 		count++;
 	}
-	return count;
+	return count + locals_findings(daemon, list + count, max - count);
 }

@@ -2,13 +2,13 @@
 /* The doctor's facts about services and the ways to their members. */
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include <uthash.h>
 
 #include "base/addr.h"
 #include "dataplane/doctor_internal.h"
+#include "dataplane/iface.h"
 #include "dataplane/neigh.h"
 #include "dataplane/route.h"
 
@@ -28,35 +28,6 @@ struct walk {
 
 /* ---- services -------------------------------------------------------------------------------- */
 
-static bool is_address(const struct sockaddr *sockaddr, const struct sluice_addr *addr)
-{
-	const void *bytes;
-
-	if (!sockaddr || sockaddr->sa_family != netlink_family(addr))
-		return false;
-	if (sockaddr->sa_family == AF_INET6)
-		return !memcmp(&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, addr->b, 16);
-	bytes = &((const struct sockaddr_in *)sockaddr)->sin_addr;
-	return !memcmp(bytes, addr->b + 12, 4);
-}
-
-static int count_bits(const struct sockaddr *mask)
-{
-	const uint8_t *bytes;
-	size_t length, i;
-	int bits = 0;
-
-	if (!mask)
-		return 0;
-	length = mask->sa_family == AF_INET6 ? 16 : 4;
-	bytes = mask->sa_family == AF_INET6
-			? (const uint8_t *)&((const struct sockaddr_in6 *)mask)->sin6_addr
-			: (const uint8_t *)&((const struct sockaddr_in *)mask)->sin_addr;
-	for (i = 0; i < length; i++)
-		bits += __builtin_popcount(bytes[i]);
-	return bits;
-}
-
 static void look_at_service(const struct walk *walk, struct doctor_service *service)
 {
 	const struct sluice_addr *addr = &service->config->addr;
@@ -67,13 +38,11 @@ static void look_at_service(const struct walk *walk, struct doctor_service *serv
 					    route.type == RTN_LOCAL
 				    ? FACT_YES
 				    : FACT_NO;
-	for (at = walk->addresses; at && service->is_local == FACT_YES; at = at->ifa_next) {
-		if (!is_address(at->ifa_addr, addr))
-			continue;
-		util_copy(service->device, sizeof(service->device), at->ifa_name);
-		service->prefix_length = count_bits(at->ifa_netmask);
+	at = service->is_local == FACT_YES ? iface_with_address(walk->addresses, addr) : NULL;
+	if (!at)
 		return;
-	}
+	util_copy(service->device, sizeof(service->device), at->ifa_name);
+	service->prefix_length = iface_prefix_length(at);
 }
 
 /* ---- members --------------------------------------------------------------------------------- */

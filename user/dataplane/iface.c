@@ -2,11 +2,16 @@
 #include "dataplane/iface.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include "base/addr.h"
+#include "base/util.h"
 
 #define LISTED_MAX 12 /* a router may have thousands */
 
@@ -60,4 +65,44 @@ int iface_find(const char *name, struct iface *ret_iface, struct err *e)
 		util_copy(iface.driver, sizeof(iface.driver), info.driver);
 	*ret_iface = iface;
 	return 0;
+}
+
+static bool is_address(const struct sockaddr *sockaddr, const struct sluice_addr *addr)
+{
+	const void *bytes;
+
+	int family = addr_family(addr) == SLUICE_FAMILY_V4 ? AF_INET : AF_INET6;
+
+	if (!sockaddr || sockaddr->sa_family != family)
+		return false;
+	if (sockaddr->sa_family == AF_INET6)
+		return !memcmp(&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, addr->b, 16);
+	bytes = &((const struct sockaddr_in *)sockaddr)->sin_addr;
+	return !memcmp(bytes, addr->b + 12, 4);
+}
+
+const struct ifaddrs *iface_with_address(const struct ifaddrs *list, const struct sluice_addr *addr)
+{
+	for (; list; list = list->ifa_next)
+		if (is_address(list->ifa_addr, addr))
+			return list;
+	return NULL;
+}
+
+int iface_prefix_length(const struct ifaddrs *at)
+{
+	const struct sockaddr *mask = at->ifa_netmask;
+	const uint8_t *bytes;
+	size_t length, i;
+	int bits = 0;
+
+	if (!mask)
+		return 0;
+	length = mask->sa_family == AF_INET6 ? 16 : 4;
+	bytes = mask->sa_family == AF_INET6
+			? (const uint8_t *)&((const struct sockaddr_in6 *)mask)->sin6_addr
+			: (const uint8_t *)&((const struct sockaddr_in *)mask)->sin_addr;
+	for (i = 0; i < length; i++)
+		bits += __builtin_popcount(bytes[i]);
+	return bits;
 }

@@ -16,3 +16,10 @@ struct iface {
 
 /* ERR_NOT_FOUND with the interfaces that exist (and the nearest name) when there is none. */
 int iface_find(const char *name, struct iface *ret_iface, struct err *e);
+
+struct ifaddrs;
+struct sluice_addr;
+/* The entry of a list by getifaddrs() that has the address; NULL: none. */
+const struct ifaddrs *iface_with_address(const struct ifaddrs *list,
+					 const struct sluice_addr *addr);
+int iface_prefix_length(const struct ifaddrs *at);

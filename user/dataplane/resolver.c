@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <libmnl/libmnl.h>
 #include <uthash.h>
 
 #include "base/addr.h"
@@ -59,6 +60,7 @@ struct resolver {
 	int wake_fd; /* makes epoll_fd readable when there is work without a notification */
 	bool is_resync_due;
 	bool is_neighbour_changed;
+	uint64_t addresses; /* notifications about our own */
 	uint64_t now_ms;
 };
 
@@ -79,6 +81,13 @@ static void mark_all_stale(struct resolver *resolver)
 	}
 }
 
+static bool is_local_route(const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+
+	return route->rtm_type == RTN_LOCAL;
+}
+
 static void take_message(const struct nlmsghdr *message, void *arg)
 {
 	struct resolver *resolver = arg;
@@ -94,7 +103,17 @@ static void take_message(const struct nlmsghdr *message, void *arg)
 		if (links_take(resolver->links, message))
 			mark_all_stale(resolver);
 		break;
-	default: /* routes, rules, addresses, next hop objects */
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		resolver->addresses++;
+		mark_all_stale(resolver);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		resolver->addresses += is_local_route(message);
+		mark_all_stale(resolver);
+		break;
+	default: /* rules, next hop objects */
 		mark_all_stale(resolver);
 		break;
 	}
@@ -122,6 +141,7 @@ static int resync(struct resolver *resolver)
 	if (!ret)
 		ret = dump(resolver, RTM_GETNEIGH);
 	resolver->is_resync_due = ret != 0;
+	resolver->addresses++;
 	resolver->is_neighbour_changed = true;
 	mark_all_stale(resolver);
 	return ret;
@@ -417,6 +437,11 @@ void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bo
 		return;
 	if (--want->references == 0)
 		wake(resolver); /* freed in the next turn, outside of any callback */
+}
+
+uint64_t resolver_addresses(const struct resolver *resolver)
+{
+	return resolver->addresses;
 }
 
 bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr)

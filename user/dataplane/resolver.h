@@ -38,5 +38,7 @@ void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bo
  * routes lead. A new set, owned by the caller. */
 struct prefix_set *resolver_gateways(struct resolver *resolver, const struct prefix_set *towards);
 
+/* Another number when the host's own addresses may have changed; never 0. */
+uint64_t resolver_addresses(const struct resolver *resolver);
 /* Is the address configured on this host? */
 bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr);
