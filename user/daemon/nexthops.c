@@ -7,10 +7,17 @@
 #include <sluice/abi.h>
 
 #include "base/log.h"
+#include "daemon/targets.h"
 
 struct target_key {
 	struct sluice_addr addr;
 	uint32_t is_on_link_only;
+};
+
+struct answer {
+	enum nexthop_state state;
+	struct nexthop nexthop;
+	char text[96];
 };
 
 struct target {
@@ -18,9 +25,8 @@ struct target {
 	bool is_wanted;
 	uint64_t *members;
 	size_t member_count, member_capacity;
-	enum nexthop_state state;
-	struct nexthop nexthop;
-	char text[96];
+	struct answer heard; /* from the resolver */
+	struct answer told;  /* to the members */
 	UT_hash_handle hh;
 };
 
@@ -30,7 +36,11 @@ struct nexthops {
 	nexthops_fn fn;
 	void *arg;
 	struct target *targets;
-	uint32_t ports[SLUICE_TX_PORTS_MAX]; /* interfaces that are transmit ports */
+	struct targets *can;
+	struct port {
+		uint32_t ifindex;
+		char refusal[TARGETS_TEXT_MAX]; /* why it does not transmit now, "" */
+	} ports[SLUICE_TX_PORTS_MAX];		/* interfaces that are transmit ports */
 	size_t port_count;
 };
 
@@ -44,21 +54,33 @@ static struct target_key make_key(const struct sluice_addr *addr, bool is_on_lin
 	return key;
 }
 
-static bool add_port(struct nexthops *nexthops, uint32_t ifindex, struct err *e)
+static struct port *find_port(struct nexthops *nexthops, uint32_t ifindex)
 {
 	size_t i;
 
 	for (i = 0; i < nexthops->port_count; i++)
-		if (nexthops->ports[i] == ifindex)
-			return true;
+		if (nexthops->ports[i].ifindex == ifindex)
+			return &nexthops->ports[i];
+	return NULL;
+}
+
+/* NULL with the reason. */
+static struct port *add_port(struct nexthops *nexthops, uint32_t ifindex, struct err *e)
+{
+	struct port *port = find_port(nexthops, ifindex);
+
+	if (port)
+		return port;
 	if (nexthops->port_count == SLUICE_TX_PORTS_MAX) {
 		err_set(e, ERR_CAPACITY, "", "more than %d egress interfaces", SLUICE_TX_PORTS_MAX);
-		return false;
+		return NULL;
 	}
 	if (dp_bpf_tx_port_add(nexthops->dp, ifindex, e))
-		return false;
-	nexthops->ports[nexthops->port_count++] = ifindex;
-	return true;
+		return NULL;
+	port = &nexthops->ports[nexthops->port_count++];
+	port->ifindex = ifindex;
+	targets_can(nexthops->can, ifindex, port->refusal);
+	return port;
 }
 
 /* An interface that went away loses its place; its number may come back as another device. */
@@ -68,10 +90,11 @@ static void drop_port(struct nexthops *nexthops, uint32_t ifindex)
 	size_t i;
 
 	HASH_ITER (hh, nexthops->targets, target, tmp)
-		if (target->state == NEXTHOP_RESOLVED && target->nexthop.ifindex == ifindex)
+		if (target->heard.state == NEXTHOP_RESOLVED &&
+		    target->heard.nexthop.ifindex == ifindex)
 			return;
 	for (i = 0; i < nexthops->port_count; i++) {
-		if (nexthops->ports[i] != ifindex)
+		if (nexthops->ports[i].ifindex != ifindex)
 			continue;
 		dp_bpf_tx_port_remove(nexthops->dp, ifindex);
 		nexthops->ports[i] = nexthops->ports[--nexthops->port_count];
@@ -81,7 +104,37 @@ static void drop_port(struct nexthops *nexthops, uint32_t ifindex)
 
 static void tell(struct nexthops *nexthops, const struct target *target, uint64_t member_id)
 {
-	nexthops->fn(nexthops->arg, member_id, target->state, &target->nexthop, target->text);
+	const struct answer *told = &target->told;
+
+	nexthops->fn(nexthops->arg, member_id, told->state, &told->nexthop, told->text);
+}
+
+static void refuse(struct answer *told, const char *text)
+{
+	memset(told, 0, sizeof(*told));
+	told->state = NEXTHOP_FAILED;
+	util_copy(told->text, sizeof(told->text), text);
+}
+
+/* What the resolver found, as far as the packet path can use it. */
+static void judge(struct nexthops *nexthops, struct target *target)
+{
+	const struct answer *heard = &target->heard;
+	const struct port *port;
+	struct err e = {0};
+	size_t i;
+
+	target->told = *heard;
+	if (heard->state == NEXTHOP_RESOLVED) {
+		port = add_port(nexthops, heard->nexthop.ifindex, &e);
+		if (!port)
+			log_warning("nexthops", "interface %u cannot be a transmit port (%s)",
+				    heard->nexthop.ifindex, e.text);
+		if (!port || port->refusal[0])
+			refuse(&target->told, port ? port->refusal : e.text);
+	}
+	for (i = 0; i < target->member_count; i++)
+		tell(nexthops, target, target->members[i]);
 }
 
 static void on_answer(void *arg, const struct sluice_addr *addr, bool is_on_link_only,
@@ -91,28 +144,49 @@ static void on_answer(void *arg, const struct sluice_addr *addr, bool is_on_link
 	struct nexthops *nexthops = arg;
 	struct target *target;
 	uint32_t old_ifindex;
-	struct err e = {0};
-	size_t i;
 
 	HASH_FIND(hh, nexthops->targets, &key, sizeof(key), target);
 	if (!target)
 		return;
-	old_ifindex = target->state == NEXTHOP_RESOLVED ? target->nexthop.ifindex : 0;
-	target->state = state;
-	util_copy(target->text, sizeof(target->text), text ? text : "");
-	memset(&target->nexthop, 0, sizeof(target->nexthop));
-	if (state == NEXTHOP_RESOLVED && !add_port(nexthops, nexthop->ifindex, &e)) {
-		log_warning("nexthops", "interface %u cannot be a transmit port (%s)",
-			    nexthop->ifindex, e.text);
-		target->state = NEXTHOP_FAILED;
-		util_copy(target->text, sizeof(target->text), e.text);
-	} else if (state == NEXTHOP_RESOLVED) {
-		target->nexthop = *nexthop;
-	}
-	if (old_ifindex && old_ifindex != target->nexthop.ifindex)
+	old_ifindex = target->heard.state == NEXTHOP_RESOLVED ? target->heard.nexthop.ifindex : 0;
+	memset(&target->heard, 0, sizeof(target->heard));
+	target->heard.state = state;
+	util_copy(target->heard.text, sizeof(target->heard.text), text ? text : "");
+	if (state == NEXTHOP_RESOLVED)
+		target->heard.nexthop = *nexthop;
+	judge(nexthops, target);
+	if (old_ifindex && old_ifindex != target->heard.nexthop.ifindex)
 		drop_port(nexthops, old_ifindex);
-	for (i = 0; i < target->member_count; i++)
-		tell(nexthops, target, target->members[i]);
+}
+
+static void judge_port(struct nexthops *nexthops, const struct port *port)
+{
+	struct target *target, *tmp;
+
+	HASH_ITER (hh, nexthops->targets, target, tmp)
+		if (target->heard.state == NEXTHOP_RESOLVED &&
+		    target->heard.nexthop.ifindex == port->ifindex)
+			judge(nexthops, target);
+}
+
+void nexthops_tick(struct nexthops *nexthops)
+{
+	char before[TARGETS_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < nexthops->port_count; i++) {
+		struct port *port = &nexthops->ports[i];
+
+		util_copy(before, sizeof(before), port->refusal);
+		targets_can(nexthops->can, port->ifindex, port->refusal);
+		if (strcmp(before, port->refusal))
+			judge_port(nexthops, port);
+	}
+}
+
+struct targets *nexthops_targets(struct nexthops *nexthops)
+{
+	return nexthops->can;
 }
 
 void nexthops_use(struct nexthops *nexthops, struct dp_bpf *dp)
@@ -127,8 +201,10 @@ int nexthops_new(nexthops_fn fn, void *arg, struct nexthops **ret_nexthops, stru
 
 	nexthops->fn = fn;
 	nexthops->arg = arg;
+	nexthops->can = targets_new();
 	r = resolver_new(on_answer, nexthops, &nexthops->resolver, e);
 	if (r) {
+		targets_free(nexthops->can);
 		free(nexthops);
 		return r;
 	}
@@ -150,6 +226,7 @@ void nexthops_free(struct nexthops *nexthops)
 	if (!nexthops)
 		return;
 	resolver_free(nexthops->resolver);
+	targets_free(nexthops->can);
 	HASH_ITER (hh, nexthops->targets, target, tmp)
 		free_target(nexthops, target);
 	free(nexthops);
@@ -162,13 +239,14 @@ struct resolver *nexthops_resolver(struct nexthops *nexthops)
 
 static bool differs(const struct model_member *member, const struct target *target)
 {
-	if (member->nexthop_state != target->state)
+	if (member->nexthop_state != target->told.state)
 		return true;
 	/* Padding that differs tells the model once more what it knows: harmless. */
-	if (target->state == NEXTHOP_RESOLVED)
+	if (target->told.state == NEXTHOP_RESOLVED)
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
-		return memcmp(&member->nexthop, &target->nexthop, sizeof(target->nexthop));
-	return strcmp(member->nexthop_text, target->text);
+		return memcmp(&member->nexthop, &target->told.nexthop,
+			      sizeof(target->told.nexthop));
+	return strcmp(member->nexthop_text, target->told.text);
 }
 
 static void want(struct nexthops *nexthops, const struct model_member *member, bool is_on_link_only)
@@ -180,7 +258,7 @@ static void want(struct nexthops *nexthops, const struct model_member *member, b
 	if (!target) {
 		target = util_alloc(sizeof(*target));
 		target->key = key;
-		target->state = NEXTHOP_PENDING;
+		target->heard.state = target->told.state = NEXTHOP_PENDING;
 		HASH_ADD(hh, nexthops->targets, key, sizeof(target->key), target);
 		resolver_want(nexthops->resolver, &member->addr, is_on_link_only);
 	}

@@ -8,6 +8,8 @@
 #include "dataplane/dp_bpf.h"
 #include "dataplane/resolver.h"
 
+struct targets;
+
 struct nexthops;
 
 typedef void (*nexthops_fn)(void *arg, uint64_t member_id, enum nexthop_state state,
@@ -18,6 +20,10 @@ int nexthops_new(nexthops_fn fn, void *arg, struct nexthops **ret_nexthops, stru
 void nexthops_use(struct nexthops *nexthops, struct dp_bpf *dp);
 void nexthops_free(struct nexthops *nexthops); /* accepts NULL */
 struct resolver *nexthops_resolver(struct nexthops *nexthops);
+/* Tell it what the program runs on; then nexthops_tick(). */
+struct targets *nexthops_targets(struct nexthops *nexthops);
+/* Once a second: asks devices again whether they transmit. */
+void nexthops_tick(struct nexthops *nexthops);
 
 /* Makes what is wanted follow the model; answers known already are given to new members from
  * within the call. */

@@ -155,6 +155,7 @@ static int open_dataplane(struct daemon *daemon)
 	}
 	daemon->port = dp_bpf_port(daemon->dp);
 	nexthops_use(daemon->nexthops, daemon->dp);
+	watch_expect(daemon);
 	return 0;
 }
 
@@ -263,6 +264,7 @@ static int attach(struct daemon *daemon)
 	attach_prune(daemon, daemon->config);
 	notes_begin(daemon);
 	daemon->is_ready = true;
+	watch_tick(daemon);
 	daemon->is_structure_new = true; /* now the checks begin */
 	daemon->is_sync_due = true;	 /* and what is announced is told at once */
 	state_mark(daemon->state, STATE_LAST_GOOD);

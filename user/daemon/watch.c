@@ -4,6 +4,8 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "daemon/targets.h"
+
 /* ---- our program on its interfaces ------------------------------------------------------------ */
 
 static const struct watch_hook *find_hook(const struct watch *watch, const char *interface)
@@ -75,6 +77,7 @@ static void watch_hook(struct daemon *daemon, struct watch_hook *hook)
 
 	if (!dp_bpf_find(daemon->dp, hook->interface, &attachment)) {
 		hook->ifindex = attachment.ifindex;
+		hook->is_generic = attachment.is_generic;
 		hook->problem[0] = '\0';
 		return;
 	}
@@ -86,6 +89,32 @@ static void watch_hook(struct daemon *daemon, struct watch_hook *hook)
 		hook->problem[0] = '\0';
 }
 
+/* Native ones: where frames come in that are sent on to other devices. */
+static void tell_sources(struct daemon *daemon)
+{
+	const struct watch *watch = &daemon->watch;
+	uint32_t sources[CONFIG_INTERFACES_MAX];
+	size_t count = 0, i;
+
+	for (i = 0; i < watch->hook_count; i++)
+		if (watch->hooks[i].ifindex && !watch->hooks[i].is_generic)
+			sources[count++] = watch->hooks[i].ifindex;
+	targets_set_sources(nexthops_targets(daemon->nexthops), sources, count, true);
+	nexthops_tick(daemon->nexthops);
+}
+
+void watch_expect(struct daemon *daemon)
+{
+	uint32_t sources[CONFIG_INTERFACES_MAX];
+	size_t count = 0, i;
+
+	for (i = 0; i < daemon->config->interface_count; i++) {
+		sources[count] = if_nametoindex(daemon->config->interfaces[i]);
+		count += sources[count] && daemon->config->xdp_mode != XDP_ATTACH_GENERIC;
+	}
+	targets_set_sources(nexthops_targets(daemon->nexthops), sources, count, false);
+}
+
 void watch_tick(struct daemon *daemon)
 {
 	size_t i;
@@ -95,6 +124,7 @@ void watch_tick(struct daemon *daemon)
 	follow_config(daemon);
 	for (i = 0; i < daemon->watch.hook_count; i++)
 		watch_hook(daemon, &daemon->watch.hooks[i]);
+	tell_sources(daemon);
 	locals_tick(daemon);
 }
 

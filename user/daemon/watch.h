@@ -13,7 +13,8 @@ struct daemon;
 /* An interface that is configured and does not run our program. */
 struct watch_hook {
 	char interface[16];
-	uint32_t ifindex;  /* that the program ran on last; 0: on none yet */
+	uint32_t ifindex; /* that the program ran on last; 0: on none yet */
+	bool is_generic;
 	char problem[224]; /* "": it runs */
 	char fix[200];
 };
@@ -23,6 +24,8 @@ struct watch {
 	size_t hook_count;
 };
 
+/* Before anything is attached: where it will be. */
+void watch_expect(struct daemon *daemon);
 /* Once a second, and after a reload. Attaches again where our program is missing and nobody else's
  * runs. */
 void watch_tick(struct daemon *daemon);
