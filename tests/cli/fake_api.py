@@ -157,6 +157,23 @@ def reload_config(body):
 BYPASS = {"limits": None, "lists": None}
 
 
+ROLE = ["active"]
+
+
+def node(method, parts, body):
+    changed = False
+    if method == "PUT" and parts == ["node", "role"]:
+        changed = ROLE[0] != body["role"]
+        ROLE[0] = body["role"]
+    installed = 3 if ROLE[0] == "active" else 0
+    failure = ""
+    if ARGS.state == "degraded":
+        installed, failure = 2, "cannot install the route to 192.0.2.9 in table 201: File exists"
+    return {"name": "lb1", "role": ROLE[0], "changed": changed,
+            "announce": {"arp": 1, "routes": 3, "routes_installed": installed, "table": 201,
+                         "protocol": 201, "failure": failure}}
+
+
 def bypass(method, body):
     if method == "PUT":
         check_fields(body, ["what", "for_s"])
@@ -175,6 +192,8 @@ def route(method, path, query, body):
         return {"version": "0.1.0", "api": 1, "abi": 1}
     if method == "GET" and parts == ["status"]:
         return status()
+    if parts[0] == "node":
+        return node(method, parts, body)
     if parts == ["bypass"]:
         return bypass(method, body)
     if method == "GET" and parts == ["stats"]:

@@ -150,6 +150,16 @@ tap_is "member ready: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"ready"}'
 tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
 	"limit per-client: mode disabled (shadow in the file)"
+tap_is "node show" "$(ctl ok node show)" \
+	"lb1 is active: ARP and ND answered for 1 address, routes 3 of 3 in table 201"
+tap_is "node standby" "$(ctl ok node standby)" \
+	"lb1 is standby now: ARP and ND not answered for 1 address, routes 0 of 3 in table 201"
+tap_is "node standby again" "$(ctl ok node standby)" \
+	"lb1 is standby: ARP and ND not answered for 1 address, routes 0 of 3 in table 201"
+tap_is "node active: the request" "$(ctl ok node active > /dev/null && last_request ok)" \
+	'PUT /v1/node/role {"role":"active"}'
+tap_fails "1: a route is missing" 1 'cannot install the route to 192.0.2.9' ctl degraded node show
+tap_fails "4: node standby with a wrong --socket" 4 'no socket at' ctl none node standby
 tap_match "bypass limits" "$(ctl ok bypass limits)" \
 	'^limits +refuse nothing for another 15 min, until .*; set by alice'
 tap_is "bypass: the request, in seconds" "$(ctl ok bypass lists --for 2h > /dev/null && last_request ok)" \

@@ -145,6 +145,24 @@ static void test_high_table(void **state)
 	assert_int_equal(result.removed, 2);
 }
 
+static void test_rules(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(routes_check_rules(201, &e), 0);
+	space_run("ip rule add priority 77 to 192.0.2.0/24 table " TABLE);
+	assert_int_equal(routes_check_rules(202, &e), 0);
+	assert_int_equal(routes_check_rules(201, &e), -EEXIST);
+	assert_non_null(strstr(e.hint, "ip rule del priority 77"));
+	space_run("ip rule del priority 77");
+	assert_int_equal(routes_check_rules(201, &e), 0);
+	space_run("ip -6 rule add priority 78 to 2001:db8::/32 table " TABLE);
+	assert_int_equal(routes_check_rules(201, &e), -EEXIST);
+	assert_non_null(strstr(e.hint, "ip -6 rule del priority 78"));
+	space_run("ip -6 rule del priority 78");
+}
+
 /* A cleanup without a daemon finds the routes by what is pinned. */
 static void test_cleanup(void **state)
 {
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup(test_repair, set_up),
 		cmocka_unit_test_setup(test_foreign_routes, set_up),
 		cmocka_unit_test_setup(test_high_table, set_up),
+		cmocka_unit_test_setup(test_rules, set_up),
 		cmocka_unit_test_setup(test_cleanup, set_up),
 		cmocka_unit_test(test_role),
 		cmocka_unit_test(test_frames),

@@ -133,6 +133,20 @@ e2e_start
 tap_run "the next one installs them" wait_for 8 routes_are "$all_routes"
 lab_stop sluiced KILL
 tap_is "one that is killed leaves them" "$(routes)" "$all_routes"
+
+# A dead daemon's node can be put on standby.
+tap_match "node show without a daemon" "$(edge_ctl_offline node show)" 'active; sluiced is not running'
+tap_match "node standby without a daemon" "$(edge_ctl_offline node standby)" 'standby now, 2 routes withdrawn'
+tap_is "the routes are gone" "$(routes)" "$no_routes"
+forget
+tap_fails "nobody answers ARP" 28 '' lab_in c1 curl -s -o /dev/null --max-time 1 "http://$NEAR/"
+tap_match "status says so" "$(edge_ctl_offline status)" 'on standby'
+tap_match "node active without a daemon" "$(edge_ctl_offline node active)" 'active now'
+forget
+tap_run "ARP is answered" get "$NEAR"
+e2e_start
+tap_run "the next daemon installs the routes" wait_for 8 routes_are "$all_routes"
+lab_stop sluiced KILL
 sed -i "/routed6/d" "$E2E_CONFIG"
 e2e_start
 tap_run "the next one withdraws those of no service" wait_for 3 routes_are \
@@ -152,6 +166,21 @@ e2e_start
 tap_run "detach with a daemon" edge_ctl detach
 tap_run "ends it" wait_for 5 eval '! lab_is_running sluiced'
 tap_is "leaves none, either" "$(lab_in lb ip route show table 333)" ""
+
+# The interface's MAC changes: neighbours are told.
+sed -i '/^routes:/d' "$E2E_CONFIG"
+e2e_start
+get "$NEAR"
+lab_in lb ip link set eth0 address 02:00:00:00:77:01
+tap_run "another MAC of ours is told" wait_for 3 neighbour_is $NEAR 02:00:00:00:77:01
+tap_run "and answers" get "$NEAR"
+lab_in lb ip rule add priority 99 table 201
+sed -i 's/near: .*/near: {listen: "tcp '$NEAR':81", mode: l2, announce: arp, members: [10.99.0.21]}/' "$E2E_CONFIG"
+tap_fails "a rule that points at the table is refused with the fix" 6 'ip rule del priority 99' \
+	edge_ctl reload
+lab_in lb ip rule del priority 99
+lab_stop sluiced TERM
+edge_ctl_offline detach > /dev/null
 
 # Refused.
 lab_in lb ip address add "$NEAR/32" dev lo

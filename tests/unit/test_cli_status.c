@@ -219,6 +219,42 @@ static void bypass_is_shown(void **state)
 }
 
 /* The longest names, IPv6 everywhere, long reasons: cut or wrapped, never wider. */
+static void announcing_is_shown(void **state)
+{
+	static const struct {
+		const char *role;
+		int arp, routes, installed;
+		const char *want; /* NULL: nothing */
+	} rows[] = {
+		{"active", 0, 0, 0, NULL},
+		{"standby", 0, 0, 0, "role      standby\n"},
+		{"active", 2, 0, 0, "role      active: ARP and ND answered for 2 addresses\n"},
+		{"active", 0, 2, 2, "role      active: routes 2 of 2 in table 201\n"},
+		{"standby", 1, 2, 0,
+		 "role      standby: ARP and ND not answered for 1 address, routes 0 of 2 in table "
+		 "201\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *status = healthy();
+		AUTO_FREE char *text = NULL;
+
+		json_object_set_new(json_object_get(status, "node"), "role",
+				    json_string(rows[i].role));
+		json_object_set_new(status, "announce",
+				    json_pack("{s:i, s:i, s:i, s:i}", "arp", rows[i].arp, "routes",
+					      rows[i].routes, "routes_installed", rows[i].installed,
+					      "table", 201));
+		text = rendered(status, false, false);
+		assert_fits(text);
+		if (rows[i].want)
+			assert_has(text, rows[i].want);
+		else
+			assert_lacks(text, "role ");
+	}
+}
+
 static void extremes_fit(void **state)
 {
 #define LONG_NAME "a23456789012345678901234567890123456789012345678901234567890123"
@@ -267,6 +303,7 @@ int main(void)
 		cmocka_unit_test(degraded_says_why_and_what_next),
 		cmocka_unit_test(fault_leads),
 		cmocka_unit_test(bypass_is_shown),
+		cmocka_unit_test(announcing_is_shown),
 		cmocka_unit_test(extremes_fit),
 		cmocka_unit_test(missing_fields_are_dashes),
 	};

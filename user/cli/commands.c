@@ -234,7 +234,8 @@ const struct command commands[] = {
 	 {ARG_NONE},
 	 0,
 	 "answer no ARP or ND, withdraw routes",
-	 "Packets that still arrive are balanced. The role outlives the daemon, but not a detach.",
+	 "Packets that still arrive are balanced. The role outlives the daemon, but not a detach. "
+	 "Works without the daemon, as root.",
 	 run_node_standby},
 	{"bypass",
 	 {ARG_BYPASS},

@@ -41,5 +41,8 @@ void offline_status(const struct cli *cli);
 
 /* As the API's Bypass. */
 json_t *offline_view_bypass(const struct dp_node *node);
+/* role: "active", "standby", or NULL to show it. Standby withdraws the routes, too; what is new to
+ * the neighbours only a daemon can tell them. Returns an exit code. */
+int offline_role(const struct cli *cli, const char *role);
 /* what: as the command takes it. Returns an exit code. */
 int offline_bypass(const struct cli *cli, const char *what, uint64_t seconds);

@@ -136,6 +136,9 @@ static void explain(json_t *document, const struct dp_node *node)
 
 	add_why(document,
 		"frozen: health, next hops and tables; limits still hold, counters go on");
+	if (!dp_node_is_active(node))
+		add_why(document,
+			"on standby: ARP and ND are not answered for announced addresses");
 	json_object_foreach ((json_t *)bypass, what, state) {
 		if (field_count(state, "left_s") > 0)
 			add_why(document, "%s refuse nothing for another %s, by %s", what,

@@ -8,6 +8,7 @@
 #include "cli/offline.h"
 #include "cli/render.h"
 #include "dataplane/pinned.h"
+#include "dataplane/routes.h"
 
 static const char *const bypass_names[DP_BYPASS_MAX] = {"limits", "lists"};
 
@@ -58,4 +59,68 @@ int offline_bypass(const struct cli *cli, const char *what, uint64_t seconds)
 	json_decref(bypass);
 	dp_pinned_close(pinned);
 	return CLI_OK;
+}
+
+/* ---- role ------------------------------------------------------------------------------------ */
+
+static int withdraw(const struct dp_node *node, size_t *ret_removed)
+{
+	const struct routes_place place = dp_node_routes(node);
+	struct routes_result result = {0};
+	struct err e = {0};
+
+	*ret_removed = 0;
+	if (place.table == 0)
+		return CLI_OK;
+	if (routes_set(&place, NULL, 0, &result, &e) != 0) {
+		cli_error("on standby, but with routes: %s", e.text);
+		cli_hint("%s", e.hint);
+		return CLI_FALSE;
+	}
+	dp_node_note_routes(node, (struct routes_place){0});
+	*ret_removed = result.removed;
+	return CLI_OK;
+}
+
+static void print_role(const struct cli *cli, const struct dp_node *node, bool is_changed,
+		       size_t removed)
+{
+	const char *role = dp_node_is_active(node) ? "active" : "standby";
+	json_t *document;
+
+	if (!cli->is_json) {
+		fprintf(cli->view.out, "this node is %s%s", role, is_changed ? " now" : "");
+		if (removed > 0)
+			fprintf(cli->view.out, ", %zu route%s withdrawn", removed,
+				removed == 1 ? "" : "s");
+		fputs("; sluiced is not running: done in the pinned maps\n", cli->view.out);
+		if (is_changed && dp_node_is_active(node))
+			fputs("neighbours are not told and routes not installed before it runs\n",
+			      cli->view.out);
+		return;
+	}
+	document = json_pack("{s:s, s:b, s:I}", "role", role, "changed", is_changed,
+			     "routes_withdrawn", (json_int_t)removed);
+	json_dumpf(document, cli->view.out, JSON_COMPACT);
+	fputc('\n', cli->view.out);
+	json_decref(document);
+}
+
+int offline_role(const struct cli *cli, const char *role)
+{
+	bool is_active = role != NULL && strcmp(role, "active") == 0, is_changed = false;
+	struct dp_pinned *pinned;
+	struct dp_node node;
+	size_t removed = 0;
+	int r = offline_open(cli, &pinned, &node);
+
+	if (r != CLI_OK)
+		return r;
+	if (role != NULL)
+		is_changed = dp_node_set_active(&node, is_active);
+	if (role != NULL && !is_active)
+		r = withdraw(&node, &removed);
+	print_role(cli, &node, is_changed, removed);
+	dp_pinned_close(pinned);
+	return r;
 }

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "cli/client.h"
 #include "cli/field.h"
+#include "cli/offline.h"
 #include "cli/render.h"
 #include "cli/run.h"
 
@@ -31,30 +32,37 @@ static int print_node(const struct cli *cli, const struct answer *answer)
 	return CLI_FALSE;
 }
 
-int run_node_show(struct cli *cli)
+/* role: NULL to look. */
+static int call(struct cli *cli, const char *method, const char *path, const char *role)
 {
+	json_t *body = role != NULL ? json_pack("{s:s}", "role", role) : NULL;
 	AUTO_ANSWER struct answer answer;
-	int r = client_call(cli, "GET", "/v1/node", NULL, &answer);
-
-	return r != CLI_OK ? r : print_node(cli, &answer);
-}
-
-static int set_role(struct cli *cli, const char *role)
-{
-	json_t *body = json_pack("{s:s}", "role", role);
-	AUTO_ANSWER struct answer answer;
-	int r = client_call(cli, "PUT", "/v1/node/role", body, &answer);
+	enum client_result result = client_request(cli, method, path, body, &answer);
 
 	json_decref(body);
-	return r != CLI_OK ? r : print_node(cli, &answer);
+	if (offline_may(cli, result))
+		return offline_role(cli, role);
+	if (result != CLIENT_ANSWERED)
+		return client_explain(cli, result, &answer);
+	if (answer.status != 200 || answer.document == NULL) {
+		if (cli->is_json && answer.document != NULL)
+			client_print_body(cli, &answer);
+		return client_report_errors(&answer);
+	}
+	return print_node(cli, &answer);
+}
+
+int run_node_show(struct cli *cli)
+{
+	return call(cli, "GET", "/v1/node", NULL);
 }
 
 int run_node_active(struct cli *cli)
 {
-	return set_role(cli, "active");
+	return call(cli, "PUT", "/v1/node/role", "active");
 }
 
 int run_node_standby(struct cli *cli)
 {
-	return set_role(cli, "standby");
+	return call(cli, "PUT", "/v1/node/role", "standby");
 }

@@ -2,7 +2,7 @@
 /* The node's role, and what it announces. */
 #include <string.h>
 
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/reply.h"
 #include "control/view.h"
 
@@ -22,12 +22,11 @@ int op_node_role(const struct request *request, struct reply *reply, struct errs
 {
 	const char *role = json_string_value(json_object_get(request->body, "role"));
 	const struct control_host *host = request->host;
-	bool is_changed;
+	bool is_active = !strcmp(role, "active"), is_changed;
 
-	host->set_role(host->arg, !strcmp(role, "active"), &is_changed);
+	host->set_role(host->arg, is_active, &is_changed);
 	if (is_changed)
-		log_info("control", "node is %s now uid=%u pid=%d", role, request->peer.uid,
-			 request->peer.pid);
+		audit_say(request, "role %s -> %s", is_active ? "standby" : "active", role);
 	op_node_show(request, reply, errors);
 	json_object_set_new(reply->json, "changed", json_boolean(is_changed));
 	return 0;

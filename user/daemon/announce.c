@@ -62,28 +62,40 @@ void announce_free(struct announcer *announcer)
 	free(announcer);
 }
 
+static const struct service_config *find_service(const struct config *config, enum announce way)
+{
+	size_t i;
+
+	for (i = 0; i < config->service_count; i++)
+		if (config->services[i].announce == way)
+			return &config->services[i];
+	return NULL;
+}
+
 int announce_check(const struct announcer *announcer, const struct config *config,
 		   struct errs *errors)
 {
+	const struct service_config *arp = find_service(config, ANNOUNCE_ARP);
+	struct err rule = {0}, *e;
 	char path[160];
-	struct err *e;
-	size_t i;
+	int ret = 0;
 
-	for (i = 0; announcer->fd < 0 && i < config->service_count; i++) {
-		const struct service_config *service = &config->services[i];
-
-		if (service->announce != ANNOUNCE_ARP)
-			continue;
-		snprintf(path, sizeof(path), "services.%s.announce", service->name);
+	if (arp && announcer->fd < 0) {
+		snprintf(path, sizeof(path), "services.%s.announce", arp->name);
 		e = errs_add(errors, ERR_FORBIDDEN, path,
 			     "arp: this daemon may not send gratuitous ARP: %s",
 			     strerror(-announcer->fd));
 		err_hint(e, "give it CAP_NET_RAW (as the systemd unit does) and start it again; or "
 			    "announce: route or none");
-		e->line = service->line;
-		return -EPERM;
+		e->line = arp->line;
+		ret = -EPERM;
 	}
-	return 0;
+	if (find_service(config, ANNOUNCE_ROUTE) &&
+	    routes_check_rules(config->route_table, &rule)) {
+		errs_add_err(errors, &rule);
+		ret = -EEXIST;
+	}
+	return ret;
 }
 
 static void add_event(struct announcer *announcer, enum event_type type, const char *fmt, ...)

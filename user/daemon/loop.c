@@ -265,7 +265,8 @@ static void on_tick(uv_timer_t *timer)
 	state_tick(daemon->state);
 	dp_bpf_sweep_limits(daemon->dp);
 	watch_tick(daemon);
-	dp_bpf_refresh_macs(daemon->dp);
+	if (dp_bpf_refresh_macs(daemon->dp))
+		announce_again(daemon->announcer);
 	collect_counters(daemon, true);
 	notes_tick(daemon);
 	switches_tick(daemon);

@@ -79,8 +79,9 @@ size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachm
  * Interfaces are appended to names, comma separated. Nothing there: 0 and an empty text. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e);
 
-/* Reads the MAC addresses of attached interfaces and their masters again: call once a second. */
-void dp_bpf_refresh_macs(struct dp_bpf *dp);
+/* Reads the MAC addresses of attached interfaces and their masters again: call once a second. True
+ * when an interface has another one than before. */
+bool dp_bpf_refresh_macs(struct dp_bpf *dp);
 
 /* The node's role, pinned: an active one answers ARP and ND. */
 bool dp_bpf_is_active(const struct dp_bpf *dp);

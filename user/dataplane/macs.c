@@ -71,19 +71,22 @@ static void write_cell(struct dp_bpf *dp, uint32_t ifindex, uint64_t own, uint64
 	__atomic_store_n(&cell->mac[0], own, __ATOMIC_RELEASE);
 }
 
-/* What the kernel does not tell leaves the cell as it is. -ENODEV: the interface is gone. */
+/* What the kernel does not tell leaves the cell as it is. -ENODEV: the interface is gone; 1: its own
+ * MAC is another one than before. */
 static int refresh(struct dp_bpf *dp, struct netlink *netlink, uint32_t ifindex)
 {
+	const struct sluice_interface *cell = &dp->maps.interfaces[SLUICE_INTERFACE_CELL(ifindex)];
+	uint64_t master_word = 0, own, before = cell->mac[0];
 	struct link link, master;
-	uint64_t master_word = 0;
 	int ret = ask_link(netlink, ifindex, &link);
 
 	if (ret)
 		return ret;
 	if (link.master && !ask_link(netlink, link.master, &master))
 		master_word = mac_word(master.mac, ifindex);
-	write_cell(dp, ifindex, mac_word(link.mac, ifindex), master_word);
-	return 0;
+	own = mac_word(link.mac, ifindex);
+	write_cell(dp, ifindex, own, master_word);
+	return own != before;
 }
 
 static void follow(struct dp_bpf *dp, uint32_t ifindex)
@@ -129,16 +132,22 @@ void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex)
 	}
 }
 
-void dp_bpf_refresh_macs(struct dp_bpf *dp)
+bool dp_bpf_refresh_macs(struct dp_bpf *dp)
 {
 	struct netlink netlink;
 	size_t i = dp->interface_count;
+	bool is_changed = false;
+	int ret;
 
 	if (!dp->interface_count || netlink_init_requests(&netlink, NULL))
-		return;
+		return false;
 	/* Backwards: the last one takes the place of one that is gone. */
-	while (i-- > 0)
-		if (refresh(dp, &netlink, dp->interfaces[i]) == -ENODEV)
+	while (i-- > 0) {
+		ret = refresh(dp, &netlink, dp->interfaces[i]);
+		is_changed |= ret == 1;
+		if (ret == -ENODEV)
 			dp_macs_remove(dp, dp->interfaces[i]);
+	}
 	netlink_done(&netlink);
+	return is_changed;
 }

@@ -25,6 +25,40 @@ static uint64_t left_s(const struct dp_node *node, uint64_t until_ns)
 	return until_ns > node->now_ns ? (until_ns - node->now_ns + NS_PER_S - 1) / NS_PER_S : 0;
 }
 
+/* ---- role ------------------------------------------------------------------------------------ */
+
+bool dp_node_is_active(const struct dp_node *node)
+{
+	return load(&node->control->flags) & SLUICE_CONTROL_F_ACTIVE;
+}
+
+/* Other switches share the word. */
+bool dp_node_set_active(const struct dp_node *node, bool is_active)
+{
+	__u64 *flags = &node->control->flags, old;
+
+	if (is_active)
+		old = __atomic_fetch_or(flags, SLUICE_CONTROL_F_ACTIVE, __ATOMIC_ACQ_REL);
+	else
+		old = __atomic_fetch_and(flags, ~SLUICE_CONTROL_F_ACTIVE, __ATOMIC_ACQ_REL);
+	return !(old & SLUICE_CONTROL_F_ACTIVE) == is_active;
+}
+
+struct routes_place dp_node_routes(const struct dp_node *node)
+{
+	return (struct routes_place){
+		.table = __atomic_load_n(&node->notes->route_table, __ATOMIC_ACQUIRE),
+		.protocol = node->notes->route_protocol,
+	};
+}
+
+/* The table last: it says that the rest is there. */
+void dp_node_note_routes(const struct dp_node *node, struct routes_place place)
+{
+	node->notes->route_protocol = place.protocol;
+	__atomic_store_n(&node->notes->route_table, place.table, __ATOMIC_RELEASE);
+}
+
 /* ---- bypass --------------------------------------------------------------------------------- */
 
 static __u64 *bypass_word(const struct dp_node *node, enum dp_bypass what)

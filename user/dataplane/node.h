@@ -10,12 +10,22 @@
 
 #include <sluice/node_types.h>
 
+#include "dataplane/routes.h"
+
 /* The two maps, and the time when somebody looked. */
 struct dp_node {
 	struct sluice_control *control;
 	struct sluice_notes *notes;
 	uint64_t now_ns; /* of the packet path */
 };
+
+/* An active node answers ARP and ND. True when it was not so before. */
+bool dp_node_is_active(const struct dp_node *node);
+bool dp_node_set_active(const struct dp_node *node, bool is_active);
+
+/* Where routes of the instance may be; table 0: nowhere. */
+struct routes_place dp_node_routes(const struct dp_node *node);
+void dp_node_note_routes(const struct dp_node *node, struct routes_place place);
 
 enum dp_bypass { DP_BYPASS_LIMITS, DP_BYPASS_LISTS, DP_BYPASS_MAX };
 

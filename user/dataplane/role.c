@@ -12,34 +12,40 @@
 #include "dataplane/dp_internal.h"
 #include "dataplane/gratuitous.h"
 #include "dataplane/netlink.h"
+#include "dataplane/node.h"
+
+/* Without the packet path's time, which nobody asks for here. */
+static struct dp_node node_of(const struct dp_bpf *dp)
+{
+	return (struct dp_node){.control = dp->maps.control, .notes = dp->maps.notes};
+}
 
 bool dp_bpf_is_active(const struct dp_bpf *dp)
 {
-	return __atomic_load_n(&dp->maps.control->flags, __ATOMIC_ACQUIRE) &
-	       SLUICE_CONTROL_F_ACTIVE;
+	const struct dp_node node = node_of(dp);
+
+	return dp_node_is_active(&node);
 }
 
-/* Other switches share the word. */
 void dp_bpf_set_active(struct dp_bpf *dp, bool is_active)
 {
-	if (is_active)
-		__atomic_or_fetch(&dp->maps.control->flags, SLUICE_CONTROL_F_ACTIVE,
-				  __ATOMIC_RELEASE);
-	else
-		__atomic_and_fetch(&dp->maps.control->flags, ~SLUICE_CONTROL_F_ACTIVE,
-				   __ATOMIC_RELEASE);
+	const struct dp_node node = node_of(dp);
+
+	dp_node_set_active(&node, is_active);
 }
 
 void dp_bpf_note_routes(struct dp_bpf *dp, const struct routes_place *place)
 {
-	dp->maps.notes->route_protocol = place->protocol;
-	__atomic_store_n(&dp->maps.notes->route_table, place->table, __ATOMIC_RELEASE);
+	const struct dp_node node = node_of(dp);
+
+	dp_node_note_routes(&node, *place);
 }
 
 void dp_bpf_noted_routes(const struct dp_bpf *dp, struct routes_place *ret_place)
 {
-	ret_place->table = dp->maps.notes->route_table;
-	ret_place->protocol = dp->maps.notes->route_protocol;
+	const struct dp_node node = node_of(dp);
+
+	*ret_place = dp_node_routes(&node);
 }
 
 /* ---- gratuitous frames ---------------------------------------------------------------------- */

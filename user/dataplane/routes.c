@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -189,5 +190,70 @@ int routes_set(const struct routes_place *place, const struct sluice_addr *addrs
 	netlink_done(&netlink);
 	free(there.addrs);
 	*ret_result = result;
+	return ret;
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+struct rule {
+	uint32_t wanted; /* table */
+	bool is_found;
+	uint32_t priority;
+};
+
+static void take_rule(const struct nlmsghdr *message, void *arg)
+{
+	const struct fib_rule_hdr *header = mnl_nlmsg_get_payload(message);
+	uint32_t table = header->table, priority = 0;
+	struct rule *rule = arg;
+	const struct nlattr *attr;
+
+	if (message->nlmsg_type != RTM_NEWRULE || rule->is_found)
+		return;
+	mnl_attr_for_each(attr, message, sizeof(*header))
+	{
+		if (mnl_attr_get_type(attr) == FRA_TABLE)
+			table = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == FRA_PRIORITY)
+			priority = mnl_attr_get_u32(attr);
+	}
+	if (table != rule->wanted)
+		return;
+	rule->is_found = true;
+	rule->priority = priority;
+}
+
+int routes_check_rules(uint32_t table, struct err *e)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	struct rule rule = {.wanted = table};
+	struct netlink netlink = {0};
+	size_t i;
+	int ret = netlink_init_requests(&netlink, e);
+
+	for (i = 0; !ret && !rule.is_found && i < ARRAY_SIZE(families); i++) {
+		union request request = {0};
+		struct fib_rule_hdr *header;
+
+		mnl_nlmsg_put_header(request.bytes);
+		request.header.nlmsg_type = RTM_GETRULE;
+		request.header.nlmsg_flags = NLM_F_DUMP;
+		header = mnl_nlmsg_put_extra_header(&request.header, sizeof(*header));
+		header->family = families[i];
+		/* Without policy routing there is no rule to fear. */
+		netlink_request(&netlink, &request.header, take_rule, &rule);
+		if (rule.is_found) {
+			const char *family = families[i] == AF_INET ? "" : "-6 ";
+
+			err_set(e, ERR_CONFLICT, "routes.table",
+				"a rule of this host (priority %u) points at table %u: the "
+				"blackholes for services would take effect here",
+				rule.priority, table);
+			err_hint(e, "ip %srule del priority %u, or another routes.table", family,
+				 rule.priority);
+			ret = -EEXIST;
+		}
+	}
+	netlink_done(&netlink);
 	return ret;
 }

@@ -29,3 +29,6 @@ struct routes_result {
  * done is done; the first failure comes back with the reason in e. */
 int routes_set(const struct routes_place *place, const struct sluice_addr *addrs, size_t count,
 	       struct routes_result *ret_result, struct err *e);
+
+/* Refuses a table that a rule of this host points at: its blackholes would take effect. */
+int routes_check_rules(uint32_t table, struct err *e);
