@@ -124,6 +124,18 @@ sleep 3
 tap_is "each address is told three times" \
 	"$(edge_ctl metrics | sed -n 's/^sluice_gratuitous_frames_total //p')" $((frames + 4))
 
+# A service that is added is told at once, too.
+lab_in rt ip neigh replace 10.99.0.102 lladdr 02:00:00:00:00:99 dev in nud stale
+cp "$E2E_CONFIG" "$LAB_DIR/before.yaml"
+echo '  added: {listen: "tcp 10.99.0.102:80", mode: l2, check: none, members: [10.99.0.21]}' >> "$E2E_CONFIG"
+tap_run "reload with one more service" edge_ctl reload
+tap_run "the router is told of it" wait_for 2 neighbour_is 10.99.0.102 "$lb_mac"
+cp "$LAB_DIR/before.yaml" "$E2E_CONFIG"
+tap_run "reload without it" edge_ctl reload --force
+lab_in rt ip neigh flush dev in
+tap_fails "nobody answers for it any more" 28 '' \
+	lab_in c1 curl -s -o /dev/null --max-time 1 http://10.99.0.102/
+
 # Shutting down, being killed, starting again.
 lab_stop sluiced TERM
 tap_is "a daemon that ends withdraws its routes" "$(routes)" "$no_routes"

@@ -65,8 +65,9 @@ static int take_kind(const struct nlattr *attr, void *arg)
 {
 	struct link *link = arg;
 
-	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND && !mnl_attr_validate(attr, MNL_TYPE_STRING))
-		link->is_vlan = !strncmp(mnl_attr_get_payload(attr), "vlan", 5);
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
+	    !mnl_attr_validate(attr, MNL_TYPE_NUL_STRING))
+		link->is_vlan = !strcmp(mnl_attr_get_str(attr), "vlan");
 	return MNL_CB_OK;
 }
 
