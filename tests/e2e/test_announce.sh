@@ -93,6 +93,13 @@ tap_run "with members it is back" wait_for 6 routes_are "$all_routes"
 tap_match "an event says so" "$(edge_ctl --json events)" 'routes_changed'
 tap_match "metrics say so" "$(edge_ctl metrics)" 'sluice_routes_installed 2'
 
+# Without the program there is nothing to attract traffic to; its place is taken for good here.
+lab_in lb ip link set dev eth0 xdp off
+lab_xdp_pass lb eth0
+tap_run "a program that is gone takes the routes with it" wait_for 5 routes_are "$no_routes"
+lab_in lb ip link set dev eth0 xdp off
+tap_run "attached again, they are back" wait_for 5 routes_are "$all_routes"
+
 # Standby.
 get "$NEAR"
 answered=$(e2e_verdict neighbor_answered)

@@ -319,7 +319,7 @@ static void follow_role(struct announcer *announcer, bool is_active)
 }
 
 void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct config *config,
-		  const struct model *model, uint64_t now_ms)
+		  const struct model *model, bool is_attached, uint64_t now_ms)
 {
 	const struct routes_place place = {config->route_table, config->route_protocol};
 	struct addresses arp = {0}, routed = {0}, all = {0};
@@ -331,7 +331,7 @@ void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct c
 		send_due(announcer, dp, now_ms);
 	collect(model, ANNOUNCE_ROUTE, false, &all);
 	announcer->routes = all.count;
-	if (announcer->is_active)
+	if (announcer->is_active && is_attached)
 		collect(model, ANNOUNCE_ROUTE, true, &routed);
 	follow_routes(announcer, dp, &place, &routed, now_ms);
 	free(arp.list);

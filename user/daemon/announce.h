@@ -36,9 +36,10 @@ int announce_check(const struct announcer *announcer, const struct config *confi
 
 /* What was sent is sent again: an interface was attached. */
 void announce_again(struct announcer *announcer);
-/* Once a turn while ready: sends what is due, installs and withdraws routes. */
+/* Once a turn while ready: sends what is due, installs and withdraws routes. is_attached: the program
+ * runs on an interface; else there is nothing to attract traffic to. */
 void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct config *config,
-		  const struct model *model, uint64_t now_ms);
+		  const struct model *model, bool is_attached, uint64_t now_ms);
 /* Before the packet path is detached or the daemon ends: no routes any more. */
 void announce_withdraw(struct announcer *announcer, struct dp_bpf *dp);
 

@@ -167,9 +167,7 @@ static void set_role(void *arg, bool is_active, bool *ret_changed)
 		  is_active ? "active: answers ARP and ND for announced addresses, has routes"
 			    : "standby: answers no ARP or ND, withdraws its routes");
 	event_log_add(daemon->events, &event);
-	if (daemon->is_ready)
-		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
-			     clock_now_ms());
+	loop_announce(daemon);
 }
 
 static void on_linger_closed(uv_handle_t *handle)

@@ -110,6 +110,8 @@ void loop_init(struct daemon *daemon);
 /* Handles that need the parts of the daemon: resolver, packet events, control. */
 void loop_watch(struct daemon *daemon);
 void loop_watch_listener(struct daemon *daemon);
+/* What is announced follows now: the role was changed. */
+void loop_announce(struct daemon *daemon);
 /* Turns until done(daemon), a stop, or the timeout. */
 void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *daemon),
 		    uint64_t timeout_ms);

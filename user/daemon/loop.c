@@ -225,6 +225,13 @@ static void complain(struct daemon *daemon, const struct errs *errors)
 	daemon_log_errs(daemon, errors);
 }
 
+void loop_announce(struct daemon *daemon)
+{
+	if (daemon->is_ready && !daemon->is_stopping)
+		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
+			     watch_is_attached(daemon), clock_now_ms());
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct daemon *daemon = prepare->data;
@@ -244,9 +251,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	complain(daemon, &errors);
 	errs_done(&errors);
 	start_jobs(daemon);
-	if (daemon->is_ready && !daemon->is_stopping)
-		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
-			     clock_now_ms());
+	loop_announce(daemon);
 }
 
 /* ---- time, descriptors, signals ------------------------------------------------------------ */

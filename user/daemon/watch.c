@@ -138,6 +138,16 @@ const char *watch_fault(const struct daemon *daemon)
 	return NULL;
 }
 
+bool watch_is_attached(const struct daemon *daemon)
+{
+	size_t i;
+
+	for (i = 0; i < daemon->watch.hook_count; i++)
+		if (!daemon->watch.hooks[i].problem[0])
+			return true;
+	return !daemon->watch.hook_count; /* not looked at yet */
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 size_t watch_findings(const struct daemon *daemon, struct control_finding *list, size_t max)

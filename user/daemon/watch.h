@@ -33,3 +33,5 @@ void watch_tick(struct daemon *daemon);
 size_t watch_findings(const struct daemon *daemon, struct control_finding *list, size_t max);
 /* Why packets do not reach the program on a configured interface; NULL when they do. */
 const char *watch_fault(const struct daemon *daemon);
+/* Does the program run on an interface at least? */
+bool watch_is_attached(const struct daemon *daemon);
