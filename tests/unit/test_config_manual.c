@@ -159,7 +159,7 @@ static void test_examples(void **state)
 {
 	(void)state;
 	assert_int_equal(parse_examples("docs/man/sluice.yaml.5.scd", "```\n"), 3);
-	assert_int_equal(parse_examples("README.md", "```yaml\n"), 3);
+	assert_int_equal(parse_examples("README.md", "```yaml\n"), 4);
 }
 
 int main(void)

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/prefix.h"
 #include "base/util.h"
 #include "cli/run.h"
+#include "core/prefix_set.h"
 #include "cli/text.h"
 
 #define OPTION(name) (1U << OPTION_##name)
@@ -69,6 +71,29 @@ static const char *duration_problem(const char *text)
 }
 
 static const char *const bypass_words[] = {"limits", "lists", "all", "none", "show", NULL};
+/* One prefix or several with commas; what they say is checked here, so that the shell's user sees
+ * the mistake at once. */
+static const char *prefixes_problem(const char *text)
+{
+	const char *next;
+
+	for (;; text = next + 1) {
+		struct prefix prefix;
+
+		next = strchr(text, ',');
+		if (prefix_parse(text, next ? (size_t)(next - text) : strlen(text), &prefix, NULL))
+			return "a prefix such as 192.0.2.0/24, or several with commas; no bits "
+			       "beyond the length";
+		if (!next)
+			return NULL;
+	}
+}
+
+static const char *comment_problem(const char *text)
+{
+	return strlen(text) <= PREFIX_COMMENT_MAX ? NULL : "at most 255 characters";
+}
+
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
 const struct arg_def arg_defs[ARG_KIND_MAX] = {
@@ -79,6 +104,10 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_WEIGHT] = {"N", false, NULL, number_problem},
 	[ARG_LIMIT] = {"LIMIT", false, NULL, name_problem},
 	[ARG_MODE] = {"enforce|shadow|disabled", false, limit_modes, NULL},
+	[ARG_LIST] = {"LIST", false, NULL, name_problem},
+	[ARG_PREFIXES] = {"PREFIX[,PREFIX...]", false, NULL, prefixes_problem},
+	[ARG_PREFIX_FILE] = {"FILE", false, NULL, NULL},
+	[ARG_COMMENT] = {"TEXT", false, NULL, comment_problem},
 	[ARG_FILE] = {"FILE", true, NULL, NULL},
 	[ARG_INSTANCE] = {"NAME", false, NULL, name_problem},
 	[ARG_PATH] = {"PATH", false, NULL, NULL},
@@ -107,8 +136,7 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_FOLLOW] = {"follow", 'f', false, ARG_NONE, "keep printing events as they happen"},
 	[OPTION_PRINT] = {"print", 0, false, ARG_NONE,
 			  "print what would be written, and write nothing"},
-	[OPTION_FORCE] = {"force", 0, false, ARG_NONE,
-			  "reload even when a service or many members would go"},
+	[OPTION_FORCE] = {"force", 0, false, ARG_NONE, "do what is refused by default"},
 	[OPTION_SYN] = {"syn", 0, false, ARG_NONE, "TCP: opens a connection (default)"},
 	[OPTION_ACK] = {"ack", 0, false, ARG_NONE, "TCP: belongs to an open connection"},
 	[OPTION_BYTES] = {"bytes", 0, false, ARG_NUMBER,
@@ -117,6 +145,9 @@ const struct option_def option_defs[OPTION_MAX] = {
 			      "where it arrives (the first attached interface)"},
 	[OPTION_CONFIG] = {"config", 0, false, ARG_PATH,
 			   "configuration file (/etc/sluice/sluice.yaml)"},
+	[OPTION_TTL] = {"ttl", 0, false, ARG_DURATION,
+			"entries leave by themselves after this time: 30m, 1h, 7d"},
+	[OPTION_COMMENT] = {"comment", 0, false, ARG_COMMENT, "why the entries are there"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 };
 
@@ -125,6 +156,7 @@ const struct command_group command_groups[] = {
 	{"pool", "pools: named sets of members of a service"},
 	{"member", "members: backends in a pool, their weight, health and maintenance"},
 	{"limit", "limits: rates that each source may use"},
+	{"list", "access lists: sources that are denied, exempt or allowed"},
 	{"node", "this node: active, or on standby for another one"},
 };
 const size_t command_group_count = ARRAY_SIZE(command_groups);
@@ -207,6 +239,42 @@ const struct command commands[] = {
 	 "enforce, only count, or disable a limit",
 	 "In shadow mode nothing is refused; what would be is counted.",
 	 run_limit_mode},
+	{"list list", {ARG_NONE}, 0, "list access lists", NULL, run_list_list},
+	{"list show",
+	 {ARG_LIST},
+	 0,
+	 "one access list, its counters and entries",
+	 "With --json the entries are under list.",
+	 run_list_show},
+	{"list add",
+	 {ARG_LIST, ARG_PREFIXES},
+	 OPTION(TTL) | OPTION(COMMENT) | OPTION(FORCE),
+	 "add prefixes to a list while running",
+	 "The configuration file does not change. A prefix that was added before gets the new time "
+	 "and comment. For a deny list, a prefix that covers this host, its gateways, members, "
+	 "management prefixes or your own address, or is shorter than /8 (IPv6: /16), needs "
+	 "--force.",
+	 run_list_add},
+	{"list remove",
+	 {ARG_LIST, ARG_PREFIXES},
+	 0,
+	 "remove prefixes that commands added",
+	 "What the configuration lists is removed there.",
+	 run_list_remove},
+	{"list import",
+	 {ARG_LIST, ARG_PREFIX_FILE},
+	 OPTION(TTL) | OPTION(COMMENT) | OPTION(FORCE),
+	 "add all prefixes of a file",
+	 "One prefix a line; # and ; begin a comment; - is standard input. A line that is no "
+	 "prefix "
+	 "is named, and nothing is added.",
+	 run_list_import},
+	{"list replace",
+	 {ARG_LIST, ARG_PREFIX_FILE},
+	 OPTION(TTL) | OPTION(COMMENT) | OPTION(FORCE),
+	 "replace what commands added by a file",
+	 "At once: no packet meets a list in between. What the configuration lists stays.",
+	 run_list_replace},
 	{"where",
 	 {ARG_PACKET},
 	 OPTION(SYN) | OPTION(ACK) | OPTION(BYTES) | OPTION(INTERFACE),

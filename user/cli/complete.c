@@ -139,6 +139,9 @@ static void offer_values(const struct complete *c, enum arg_kind kind, const cha
 	case ARG_LIMIT:
 		offer_names(c, client_path("v1", "limits"), "limits", "name");
 		break;
+	case ARG_LIST:
+		offer_names(c, client_path("v1", "lists"), "lists", "name");
+		break;
 	case ARG_INSTANCE:
 		offer_instances(c);
 		break;

@@ -16,6 +16,8 @@ void render_member(const struct view *view, const json_t *member);
 void render_bypass(const struct view *view, const json_t *bypass);
 void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
+void render_lists(const struct view *view, const json_t *lists);
+void render_list(const struct view *view, const json_t *list);
 void render_where(const struct view *view, const json_t *where);
 void render_stats(const struct view *view, const json_t *stats);
 void render_event(const struct view *view, const json_t *event);

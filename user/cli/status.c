@@ -239,10 +239,23 @@ static void render_service_members(const struct view *view, const json_t *servic
 	}
 }
 
+static bool is_list_busy(const json_t *lists)
+{
+	const json_t *list;
+	size_t i;
+
+	json_array_foreach (lists, i, list) {
+		if (field_rate(list, "refused") > 0 || field_rate(list, "would_refuse") > 0)
+			return true;
+	}
+	return false;
+}
+
 void render_status(const struct view *view, const json_t *status)
 {
 	const json_t *services = json_object_get(status, "services");
 	const json_t *limits = json_object_get(status, "limits");
+	const json_t *lists = json_object_get(status, "lists");
 
 	render_verdict(view, field_text(status, "state", "fault"),
 		       field_text(status, "summary", ""));
@@ -257,6 +270,10 @@ void render_status(const struct view *view, const json_t *status)
 	if (json_array_size(limits) > 0 && (view->is_verbose || is_limit_busy(limits))) {
 		fputc('\n', view->out);
 		render_limits(view, limits);
+	}
+	if (json_array_size(lists) > 0 && (view->is_verbose || is_list_busy(lists))) {
+		fputc('\n', view->out);
+		render_lists(view, lists);
 	}
 	render_drops(view, status);
 }

@@ -163,3 +163,25 @@ struct model_limit *find_limit(const struct request *request, struct errs *error
 	free(names);
 	return NULL;
 }
+
+struct model_list *find_list(const struct request *request, struct errs *errors)
+{
+	const char *name = route_param(&request->params, "list");
+	const struct model *model = request->host->model;
+	struct model_list *list = model_find_list(model, name);
+	size_t count = model_list_count(model);
+	const char **names;
+	char text[160];
+	size_t i;
+
+	if (list)
+		return list;
+	names = util_alloc_array(count + 1, sizeof(*names));
+	for (i = 0; i < count; i++)
+		names[i] = model_list_at(model, i)->name;
+	snprintf(text, sizeof(text), "no list %.80s", name);
+	not_found(errors, "/list", text, util_nearest(name, names, count),
+		  "lists are made in the configuration; sluicectl list list shows them");
+	free(names);
+	return NULL;
+}

@@ -11,6 +11,7 @@ struct model_pool *find_pool(const struct request *request, struct model_service
 			     struct errs *errors);
 struct model_member *find_member(const struct request *request, struct model_service **ret_service,
 				 struct model_pool **ret_pool, struct errs *errors);
+struct model_list *find_list(const struct request *request, struct errs *errors);
 struct model_limit *find_limit(const struct request *request, struct errs *errors);
 
 /* The address in the path; its port must be absent or the service's. 0 or -EINVAL. */

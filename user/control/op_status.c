@@ -305,7 +305,7 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	static const char *const names[SEVERITY_MAX] = {"ok", "degraded", "fault"};
 	struct diagnosis diagnosis = {.why = json_array()};
 	const struct control_host *host = request->host;
-	struct reply services = {0}, limits = {0};
+	struct reply services = {0}, limits = {0}, lists = {0};
 	struct control_switches switches = {0};
 	struct control_node node = {0};
 	json_t *head;
@@ -317,6 +317,7 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	diagnose(host, &node, &switches, &diagnosis);
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
+	op_list_list(request, &lists, errors);
 	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
 			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
 			 diagnosis.why, "next",
@@ -330,6 +331,7 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	open_object(out, head);
 	write_list(out, &services);
 	write_list(out, &limits);
+	write_list(out, &lists);
 	fputs("}\n", out);
 	fclose(out);
 	return 0;

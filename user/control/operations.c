@@ -39,6 +39,21 @@ static const struct field fields_bypass[] = {
 	 "seconds until it ends by itself, 900 if absent"},
 	{0},
 };
+#define FIELD_PREFIXES                                                                             \
+	{                                                                                          \
+		"prefixes", FIELD_TEXT, true, 0, BODY_PREFIXES_MAX, NULL,                          \
+			"one a line; # and ; begin a comment"                                      \
+	}
+static const struct field fields_entries[] = {
+	FIELD_PREFIXES,
+	{"ttl_s", FIELD_INTEGER, false, 1, 10 * 365 * 86400, NULL,
+	 "seconds until they leave by themselves; never if absent"},
+	{"comment", FIELD_TEXT, false, 0, PREFIX_COMMENT_MAX, NULL, "why they are there"},
+	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "take what a deny list refuses by default"},
+	{"caller", FIELD_TEXT, false, 1, 64, NULL, "address that a deny list shall not cover"},
+	{0},
+};
+static const struct field fields_prefixes[] = {FIELD_PREFIXES, {0}};
 static const struct field fields_reload[] = {
 	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "apply what a reload refuses by default"},
 	{0},
@@ -58,6 +73,7 @@ static const struct field fields_where[] = {
 #define SERVICE "/v1/services/{service}"
 #define POOL SERVICE "/pools/{pool}"
 #define MEMBER POOL "/members/{member}"
+#define LIST "/v1/lists/{list}"
 
 #define GET(path, handler, help)                                                                   \
 	{                                                                                          \
@@ -89,6 +105,15 @@ const struct operation operations[] = {
 	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
 	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,
 	 "Sets a limit's mode."},
+	GET("/v1/lists", op_list_list, "All access lists."),
+	GET(LIST, op_list_show, "One access list."),
+	GET(LIST "/entries", op_list_entries, "The prefixes of an access list."),
+	{"POST", LIST "/entries", ROLE_OPERATOR, BODY_JSON, fields_entries, op_list_add,
+	 "Adds prefixes to a list."},
+	{"PUT", LIST "/entries", ROLE_OPERATOR, BODY_JSON, fields_entries, op_list_replace,
+	 "Replaces all prefixes that were added at run time."},
+	{"POST", LIST "/remove", ROLE_OPERATOR, BODY_JSON, fields_prefixes, op_list_remove,
+	 "Removes prefixes that were added at run time."},
 	{"POST", "/v1/where", ROLE_VIEWER, BODY_JSON, fields_where, op_where,
 	 "What the loaded program would do with a described packet, and why; nothing changes."},
 	GET("/v1/bypass", op_bypass_show, "Whose refusals are only counted, by whom and how long."),
@@ -116,6 +141,8 @@ const size_t operation_count = ARRAY_SIZE(operations);
 
 size_t operation_body_max(const struct operation *operation)
 {
+	if (operation->fields == fields_entries || operation->fields == fields_prefixes)
+		return BODY_PREFIXES_MAX;
 	return operation->body == BODY_YAML ? CONFIG_BYTES_MAX : BODY_JSON_MAX;
 }
 

@@ -50,6 +50,7 @@ struct operation {
 };
 
 #define BODY_JSON_MAX (1U << 20)
+#define BODY_PREFIXES_MAX (32U << 20) /* with a list of prefixes in it */
 
 extern const struct operation operations[];
 extern const size_t operation_count;
@@ -100,3 +101,10 @@ int op_bypass_delete(const struct request *request, struct reply *reply, struct 
 int op_limit_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_mode(const struct request *request, struct reply *reply, struct errs *errors);
+
+int op_list_list(const struct request *request, struct reply *reply, struct errs *errors);
+int op_list_show(const struct request *request, struct reply *reply, struct errs *errors);
+int op_list_entries(const struct request *request, struct reply *reply, struct errs *errors);
+int op_list_add(const struct request *request, struct reply *reply, struct errs *errors);
+int op_list_replace(const struct request *request, struct reply *reply, struct errs *errors);
+int op_list_remove(const struct request *request, struct reply *reply, struct errs *errors);

@@ -28,6 +28,9 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member);
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
+json_t *view_list(const struct control_host *host, const struct model_list *list);
+json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry *entry,
+			enum owner owner);
 json_t *view_announce(const struct control_node *node);
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */

@@ -163,6 +163,10 @@ int config_parse(const char *yaml, size_t length, struct config **ret_config, st
 typedef int (*config_read_file_fn)(const char *path, size_t max, char **ret_text,
 				   size_t *ret_length);
 int config_load_lists(struct config *config, config_read_file_fn read, struct errs *errors);
+/* The same for one list that has a file; and for what its file held. */
+int config_load_list(struct list_config *list, config_read_file_fn read, struct errs *errors);
+int config_take_list(struct list_config *list, const char *text, size_t length,
+		     struct errs *errors);
 const char *list_action_name(enum list_action action);
 /* The same from a main file and drop-ins in their order; core/config_merge.h says how they join. */
 int config_parse_files(const struct config_file *files, size_t count, struct config **ret_config,

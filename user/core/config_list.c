@@ -128,21 +128,14 @@ void config_check_lists(struct config_reader *r)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-static int load_file(struct list_config *list, config_read_file_fn read, struct errs *errors)
+int config_take_list(struct list_config *list, const char *text, size_t length, struct errs *errors)
 {
 	struct prefix_set *set = NULL, *both;
 	struct errs mistakes = {};
-	AUTO_FREE char *text = NULL;
 	char path[100];
-	size_t length;
-	int r = read(list->file, PREFIX_SET_BYTES_MAX, &text, &length);
+	int r;
 
 	snprintf(path, sizeof(path), "lists.%s.file", list->name);
-	if (r < 0) {
-		errs_add(errors, ERR_INVALID, path, "cannot read %s: %s", list->file, strerror(-r))
-			->line = list->line;
-		return r;
-	}
 	r = prefix_set_parse(text, length, NULL, 0, &set, &mistakes);
 	for (size_t i = 0; i < mistakes.count; i++) {
 		const struct err *m = &mistakes.list[i];
@@ -167,12 +160,28 @@ static int load_file(struct list_config *list, config_read_file_fn read, struct 
 	return 0;
 }
 
+int config_load_list(struct list_config *list, config_read_file_fn read, struct errs *errors)
+{
+	AUTO_FREE char *text = NULL;
+	char path[100];
+	size_t length;
+	int r = read(list->file, PREFIX_SET_BYTES_MAX, &text, &length);
+
+	if (r == 0)
+		return config_take_list(list, text, length, errors);
+	snprintf(path, sizeof(path), "lists.%s.file", list->name);
+	errs_add(errors, ERR_INVALID, path, "cannot read %s: %s", list->file, strerror(-r))->line =
+		list->line;
+	return r;
+}
+
 int config_load_lists(struct config *config, config_read_file_fn read, struct errs *errors)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < config->list_count; i++) {
-		int r = *config->lists[i].file ? load_file(&config->lists[i], read, errors) : 0;
+		int r = *config->lists[i].file ? config_load_list(&config->lists[i], read, errors)
+					       : 0;
 
 		if (r < 0)
 			result = r;

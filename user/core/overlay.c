@@ -112,7 +112,11 @@ void overlay_collect(const struct model *model, struct overlay *overlay)
 
 size_t overlay_count(const struct model *model)
 {
-	return walk(model, NULL);
+	size_t count = walk(model, NULL), i;
+
+	for (i = 0; i < model_list_count(model); i++)
+		count += model_list_at(model, i)->runtime->count > 0;
+	return count;
 }
 
 static bool is_same_entry(const struct overlay_entry *a, const struct overlay_entry *b)

@@ -38,6 +38,7 @@ void overlay_done(struct overlay *overlay); /* leaves an empty one */
 struct overlay_entry *overlay_add(struct overlay *overlay);
 /* Adds the model's differences, ordered as the model is, members before limits. */
 void overlay_collect(const struct model *model, struct overlay *overlay);
+/* Those and the access lists that commands added to, which are kept apart: they may be large. */
 size_t overlay_count(const struct model *model);
 /* Is there nothing that differs? Ports do not matter. */
 bool overlay_equal(const struct overlay *a, const struct overlay *b);

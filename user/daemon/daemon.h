@@ -75,7 +75,8 @@ struct daemon {
 	unsigned int jobs;     /* table builds on other threads */
 	bool is_structure_new; /* services or members changed: checks and next hops follow */
 	bool is_sync_due;
-	bool is_host_due; /* gateways may have changed */
+	json_t *kept_files; /* of the last good configuration, while it is taken up */
+	bool is_host_due;   /* gateways may have changed */
 	uint64_t host_refreshed_ms;
 	bool is_synced; /* sync may run: next hops are known or waited for long enough */
 	bool is_ready;

@@ -51,5 +51,6 @@ void host_expire_lists(struct daemon *daemon)
 	if (model_apply(daemon->model, &change, 1, clock_now_ms(), &errors))
 		daemon_log_errs(daemon, &errors);
 	errs_done(&errors);
+	state_mark(daemon->state, STATE_LISTS);
 	daemon->is_sync_due = true;
 }

@@ -67,7 +67,22 @@ int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *
 
 json_t *kept_save_last_good(struct daemon *daemon)
 {
-	return sources_to_json(&daemon->sources);
+	json_t *content = sources_to_json(&daemon->sources), *lists = json_array();
+	size_t i;
+
+	for (i = 0; i < daemon->config->list_count; i++) {
+		const struct list_config *list = &daemon->config->lists[i];
+		char *text;
+
+		if (!*list->file)
+			continue;
+		text = kept_prefixes(list->prefixes, 0, prefix_set_count(list->prefixes));
+		json_array_append_new(lists,
+				      json_pack("{s:s, s:s}", "path", list->file, "text", text));
+		free(text);
+	}
+	json_object_set_new(content, "lists", lists);
+	return content;
 }
 
 int kept_load_last_good(struct daemon *daemon, const json_t *content, struct err *e)
@@ -79,5 +94,43 @@ int kept_load_last_good(struct daemon *daemon, const json_t *content, struct err
 		return r;
 	sources_done(&daemon->sources);
 	daemon->sources = sources;
+	json_decref(daemon->kept_files);
+	daemon->kept_files = json_incref(json_object_get(content, "lists"));
 	return 0;
+}
+
+static const json_t *find_file(const json_t *files, const char *path)
+{
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach (files, i, file) {
+		const char *name = json_string_value(json_object_get(file, "path"));
+
+		if (name && !strcmp(name, path))
+			return json_object_get(file, "text");
+	}
+	return NULL;
+}
+
+int kept_take_lists(struct daemon *daemon, struct config *config, struct errs *errors)
+{
+	int result = 0, r;
+	size_t i;
+
+	for (i = 0; i < config->list_count; i++) {
+		struct list_config *list = &config->lists[i];
+		const json_t *text = *list->file ? find_file(daemon->kept_files, list->file) : NULL;
+
+		if (!*list->file)
+			continue;
+		r = json_is_string(text) ? config_take_list(list, json_string_value(text),
+							    json_string_length(text), errors)
+					 : config_load_list(list, util_read_file, errors);
+		if (r)
+			result = r;
+	}
+	json_decref(daemon->kept_files);
+	daemon->kept_files = NULL;
+	return result;
 }

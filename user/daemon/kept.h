@@ -2,9 +2,17 @@
 /* What the files of the state directory hold, to and from the daemon; the table is in state.c. */
 #pragma once
 
+#include "core/config.h"
 #include "daemon/state.h"
 
 json_t *kept_save_changes(struct daemon *daemon);
 int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *e);
+json_t *kept_save_lists(struct daemon *daemon);
+int kept_load_lists(struct daemon *daemon, const json_t *content, struct err *e);
+/* A list's prefixes as text, a line each; owned by the caller. */
+char *kept_prefixes(const struct prefix_set *set, size_t from, size_t to);
 json_t *kept_save_last_good(struct daemon *daemon);
 int kept_load_last_good(struct daemon *daemon, const json_t *content, struct err *e);
+/* What the files of lists held when the last good configuration was applied; those that it does not
+ * have are read. */
+int kept_take_lists(struct daemon *daemon, struct config *config, struct errs *errors);

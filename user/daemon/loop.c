@@ -125,6 +125,8 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 	if (!r) {
 		daemon->is_structure_new = daemon->is_sync_due = true;
 		state_mark(daemon->state, STATE_CHANGES);
+		if (changes->type == CHANGE_CONFIG || changes->list)
+			state_mark(daemon->state, STATE_LISTS);
 	}
 	return r;
 }

@@ -12,6 +12,7 @@
 #include <sluice/hash.h>
 
 #include "base/clock.h"
+#include "daemon/kept.h"
 #include "daemon/lock.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -98,7 +99,7 @@ static int use_last_good(struct daemon *daemon)
 	}
 	if (config_parse_files(daemon->sources.list, daemon->sources.count, &daemon->config,
 			       &errors) ||
-	    config_load_lists(daemon->config, util_read_file, &errors))
+	    kept_take_lists(daemon, daemon->config, &errors))
 		return fail_config(daemon, &errors);
 	log_error("config",
 		  "FAULT: %s is broken (see above): the last good configuration serves until a "
@@ -177,6 +178,7 @@ static int fill_model(struct daemon *daemon)
 	if (loop_apply(daemon, &change, 1, &errors))
 		return fail_config(daemon, &errors);
 	state_load(daemon->state, STATE_CHANGES);
+	state_load(daemon->state, STATE_LISTS);
 	/* Nodes with the same hash_seed build the same tables. */
 	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
 	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);

@@ -270,6 +270,46 @@ static void write_members(struct metric_text *text, const struct metrics_source 
 	}
 }
 
+/* ---- access lists -------------------------------------------------------------------------- */
+
+static void write_lists(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric entries = {"sluice_list_entries", METRIC_GAUGE,
+					      "Prefixes of the access list."};
+	static const struct metric families[] = {
+		{"sluice_list_matched", METRIC_COUNTER,
+		 "Packets that the exempt or allow list let pass."},
+		{"sluice_list_refused", METRIC_COUNTER,
+		 "Packets dropped for being in the deny list, or in no allow list of a service "
+		 "whose "
+		 "first one this is."},
+		{"sluice_list_would_refuse", METRIC_COUNTER,
+		 "Packets that would have been dropped but for a bypass."},
+	};
+	size_t f, i;
+
+	metric_begin(text, &entries);
+	for (i = 0; i < model_list_count(source->model); i++) {
+		const struct model_list *list = model_list_at(source->model, i);
+		struct metric_label labels[METRIC_LABELS_MAX] = {
+			{"list", list->name}, {"action", list_action_name(list->action)}};
+
+		metric_count(text, labels, list->configured->count + list->runtime->count);
+	}
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (i = 0; i < model_list_count(source->model); i++) {
+			const struct model_list *list = model_list_at(source->model, i);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"list", list->name}, {"action", list_action_name(list->action)}};
+			uint64_t total[STATS_COUNTERS];
+
+			stats_total(source->stats, STATS_KEY(STATS_LIST, list->id), total);
+			metric_count(text, labels, total[f]);
+		}
+	}
+}
+
 /* ---- limits -------------------------------------------------------------------------------- */
 
 static void write_limits(struct metric_text *text, const struct metrics_source *source)
@@ -414,6 +454,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_services(&text, source);
 	write_members(&text, source);
 	write_limits(&text, source);
+	write_lists(&text, source);
 	metric_end(&text);
 	fclose(text.out);
 	return buffer;

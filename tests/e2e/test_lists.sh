@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Access lists with real traffic: who is denied, exempt or allowed, and that nobody locks himself out.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_begin 1
+BLOCK=$LAB_DIR/block.txt
+cat > "$BLOCK" <<-END
+	# a list as they come
+	203.0.113.0/26 ; a comment
+	2001:db8:c1::/48
+END
+config() { # LIST-LINES...
+	cat > "$E2E_CONFIG" <<-END
+		version: 1
+		interfaces: [eth0]
+		management: {prefixes: [198.51.100.12, "2001:db8:51::12"]}
+		services:
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, limits: [strict], members: [10.99.0.21]}
+		  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21"]}
+		  inner: {listen: "tcp $EDGE_WEB:8080", mode: l2, allow: [office], members: [10.99.0.21]}
+		limits:
+		  strict: {count: new-connections, rate: 1000/s, mode: enforce}
+		lists:
+		  blocked: {action: deny, file: $BLOCK}
+		  partners: {action: exempt}
+		  office: {action: allow, prefixes: ["203.0.113.64/26"]}
+	END
+	printf '%s\n' "$@" >> "$E2E_CONFIG"
+}
+config
+e2e_start
+tap_run "all members serve" wait_for 10 e2e_all_serving
+
+# get NS SOURCE URL: one request from this address.
+get() {
+	lab_in "$1" curl -sf -o /dev/null --max-time 1 --interface "$2" "$3"
+}
+# refused NAME NS SOURCE URL: it is dropped.
+refused() {
+	if get "${@:2}"; then tap_not_ok "$1" "it was served"; else tap_ok "$1"; fi
+}
+
+tap_run "a source in no list is served" get c1 203.0.113.80 "http://$EDGE_WEB/"
+refused "a source in the file is denied" c1 203.0.113.7 "http://$EDGE_WEB/"
+tap_run "IPv6: another client is served" get c2 2001:db8:c2::7 "http://[$EDGE_WEB6]/"
+refused "IPv6: a source in the file is denied" c1 2001:db8:c1::7 "http://[$EDGE_WEB6]/"
+tap_run "an allow list admits its sources" get c1 203.0.113.80 "http://$EDGE_WEB:8080/"
+refused "and nobody else" c2 198.51.100.12 "http://$EDGE_WEB:8081/"
+tap_match "where names the list" "$(edge_ctl where "tcp 203.0.113.7:4711 > $EDGE_WEB:80")" \
+	'deny list blocked'
+tap_match "list show has the entries" "$(edge_ctl list show blocked)" '203\.0\.113\.0/26'
+tap_is "refusals are counted for the list" \
+	"$(($(edge_ctl --json list show blocked | jq .refused) > 0))" 1
+
+# By command: add with a time to live, exempt, remove.
+tap_run "an entry for two seconds" edge_ctl list add blocked 203.0.113.80 --ttl 2s --comment "test"
+refused "denies at once" c1 203.0.113.80 "http://$EDGE_WEB/"
+tap_match "and shows its comment" "$(edge_ctl list show blocked)" 'in [12] s +test'
+tap_run "it leaves by itself" wait_for 6 get c1 203.0.113.80 "http://$EDGE_WEB/"
+tap_run "an exempt entry" edge_ctl list add partners 203.0.113.7
+tap_run "overrides the deny list" get c1 203.0.113.7 "http://$EDGE_WEB/"
+tap_run "is removed" edge_ctl list remove partners 203.0.113.7
+refused "which denies again" c1 203.0.113.7 "http://$EDGE_WEB/"
+tap_fails "what the file says is not removed by command" 6 'in the configuration' \
+	edge_ctl list remove blocked 203.0.113.0/26
+
+# Nobody locks himself out.
+tap_fails "deny 0.0.0.0/0 is refused" 6 'management prefix' edge_ctl list add blocked 0.0.0.0/0
+tap_fails "so is the caller's own address" 6 'where you are' \
+	env SSH_CONNECTION="192.168.77.7 40000 10.99.0.10 22" \
+	nsenter --net=/run/netns/"$LAB_PREFIX-lb" "$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" \
+	--socket "$(edge_socket)" list add blocked 192.168.77.0/24
+tap_fails "so is a gateway" 6 'gateway' edge_ctl list add blocked 10.99.0.1
+tap_fails "so is this host" 6 'own address' edge_ctl list add blocked 10.99.0.10
+tap_fails "so is a member" 6 'member' edge_ctl list add blocked 10.99.0.21
+printf '192.0.2.0/24\n198.51.100.0/24\n' > "$LAB_DIR/import.txt"
+tap_fails "so is an imported list with the management prefix" 6 '198.51.100.0/24 \(line 2\)' \
+	edge_ctl list import blocked "$LAB_DIR/import.txt"
+tap_is "and nothing of it was loaded" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 0
+
+tap_run "forced, everybody is denied" edge_ctl list add blocked 0.0.0.0/0,::/0 --force
+refused "a client is" c1 203.0.113.80 "http://$EDGE_WEB/"
+tap_run "management still works" get c2 198.51.100.12 "http://$EDGE_WEB/"
+tap_run "over IPv6, too" get c2 2001:db8:51::12 "http://[$EDGE_WEB6]/"
+tap_run "management reaches this host itself" lab_in c2 ping -c 1 -W 2 10.99.0.10
+lab_in lb ip neigh flush dev eth0
+sleep 1.5
+tap_run "members are still checked and serve" e2e_all_serving
+
+# Runtime entries survive a restart; replacing them is one step.
+lab_stop sluiced TERM
+refused "without a daemon they are denied, too" c1 203.0.113.80 "http://$EDGE_WEB/"
+tap_run "management works without a daemon" get c2 198.51.100.12 "http://$EDGE_WEB/"
+tap_run "the daemon starts again" edge_daemon_start "$E2E_CONFIG"
+tap_is "with the entries" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 2
+echo '203.0.113.64/28' > "$LAB_DIR/replace.txt"
+tap_run "list replace" edge_ctl list replace blocked "$LAB_DIR/replace.txt"
+tap_run "admits the others" get c1 203.0.113.90 "http://$EDGE_WEB/"
+refused "and denies the new ones" c1 203.0.113.70 "http://$EDGE_WEB/"
+tap_run "bypass lists" edge_ctl bypass lists --for 30s
+tap_run "lets them pass" get c1 203.0.113.70 "http://$EDGE_WEB/"
+tap_is "and counts them" "$(($(edge_ctl --json list show blocked | jq .would_refuse) > 0))" 1
+tap_run "bypass none" edge_ctl bypass none
+
+# A large list, a broken one, a reload of the file alone.
+seq 0 99999 | awk '{ printf "%d.%d.%d.0/24\n", 20 + $1 / 65536, $1 / 256 % 256, $1 % 256 }' \
+	> "$LAB_DIR/large.txt"
+start=$(date +%s%N)
+tap_run "100,000 prefixes are imported" edge_ctl list import blocked "$LAB_DIR/large.txt"
+echo "# in $((($(date +%s%N) - start) / 1000000)) ms"
+tap_is "all of them" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 100001
+sed '70000s/.*/oops/' "$LAB_DIR/large.txt" > "$LAB_DIR/broken.txt"
+tap_fails "garbage in line 70,000 is named" 1 '70000' edge_ctl list replace blocked "$LAB_DIR/broken.txt"
+tap_is "and changes nothing" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 100001
+echo '203.0.113.80' >> "$BLOCK"
+tap_run "a reload reads the file again" edge_ctl reload
+sleep 1 # the answer comes before the table of 100,000 is made
+refused "and denies the new entry" c1 203.0.113.80 "http://$EDGE_WEB/"
+echo 'what?' >> "$BLOCK"
+tap_fails "a broken file is refused by the reload" 1 'line 5' edge_ctl reload
+refused "and the list stays as it was" c1 203.0.113.80 "http://$EDGE_WEB/"
+lab_stop sluiced TERM
+tap_run "a start with it serves the last good one" edge_daemon_start "$E2E_CONFIG"
+refused "with what the file held then" c1 203.0.113.80 "http://$EDGE_WEB/"
+sed -i '/what/d' "$BLOCK"
+sed -i '/^management/d' "$E2E_CONFIG"
+tap_fails "a deny list without management is refused" 1 'management' edge_ctl reload
+config "  all: {action: deny, prefixes: [0.0.0.0/0]}"
+tap_fails "so is deny 0.0.0.0/0 in the file" 6 'guard: disabled' edge_ctl reload
+tap_match "metrics know the lists" "$(edge_ctl metrics)" 'sluice_list_entries.*list="blocked"'
+tap_done
