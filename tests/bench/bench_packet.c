@@ -19,6 +19,7 @@
 #include <sluice/map_types.h>
 
 #include "fixture.h"
+#include "lists.h"
 #include "measure.h"
 #include "track_table.h"
 #include "wrap_run.h"
@@ -61,13 +62,15 @@ struct path {
 	uint32_t action;
 	enum sluice_verdict verdict;
 	bool is_limited; /* every flow has a source of its own */
+	bool has_lists;	 /* access lists are asked */
 };
 
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
 
 #define FLOW_COUNTS (sizeof(flow_counts) / sizeof(flow_counts[0]))
-#define PATHS_MAX 8
+#define PATHS_MAX 10
 
+static struct lists lists; /* of the program under test */
 static double samples[PATHS_MAX][FLOW_COUNTS][MEASURE_ROUNDS_MAX];
 
 static void *frame_ethernet(struct frame *f, uint16_t proto, uint32_t length)
@@ -188,6 +191,7 @@ static int measure_path(struct path *p, uint32_t flows, double *ret_ns)
 	p->run->undo_bytes = p->undo_bytes;
 	p->run->is_v6 = p->frame.length == PACKET_BYTES_V6;
 	p->run->failures = 0;
+	lists_switch(&lists, p->has_lists);
 	if (p->is_limited && p->fixture)
 		fixture_limit_clear(p->fixture, &limit);
 	err = run_passes(p, warm, ret_ns);
@@ -250,26 +254,33 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 	struct wrap_run *full_run = &full->bss->wrap_run;
 	struct path paths[] = {
 		{"floor", floor_fd, floor_run, NULL, frame_v4(V4_IPIP), 20, XDP_TX,
-		 SLUICE_V_forwarded, false},
+		 SLUICE_V_forwarded, false, false},
 		{"floor_source", bpf_program__fd(floor->progs.wrap_floor_source), floor_run, NULL,
-		 frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded, true},
+		 frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded, true, false},
 		{"pass", ours_fd, run, &f, frame_v4(V4_NOBODY), 0, XDP_PASS, SLUICE_V_not_service,
+		 false, false},
+		{"l2_v4", ours_fd, run, &f, frame_v4(V4_L2), 0, XDP_TX, SLUICE_V_forwarded, false,
 		 false},
-		{"l2_v4", ours_fd, run, &f, frame_v4(V4_L2), 0, XDP_TX, SLUICE_V_forwarded, false},
 		{"ipip_v4", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded,
-		 false},
+		 false, false},
 		{"ipip_v6", ours_fd, run, &f, frame_v6(V6_IPIP), 40, XDP_TX, SLUICE_V_forwarded,
-		 false},
+		 false, false},
 		{"ipip_v4_limit", ours_fd, run, &f, frame_v4(V4_LIMITED), 20, XDP_TX,
-		 SLUICE_V_forwarded, true},
+		 SLUICE_V_forwarded, true, false},
+		{"list_off", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded,
+		 true, false},
+		{"list_100k", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX, SLUICE_V_forwarded,
+		 true, true},
 		{"ipip_v4_fulltrack", full_fd, full_run, &full_f, frame_v4(V4_IPIP), 20, XDP_TX,
-		 SLUICE_V_forwarded, false},
+		 SLUICE_V_forwarded, false, false},
 	};
 	size_t count = sizeof(paths) / sizeof(paths[0]), i, j;
 	uint32_t round;
 	int err;
 
 	err = fill(&f, ours->obj, (void *)&ours->rodata->ro);
+	if (!err)
+		err = lists_fill(ours->obj, &lists);
 	if (!err)
 		err = fill(&full_f, full->obj, (void *)&full->rodata->ro);
 	if (err)

@@ -133,7 +133,7 @@ static uint32_t oracle(const struct dp_access_entry *entries, size_t count,
 /* One change or many at a time, also by the next daemon on the same maps. */
 static void test_random(void **state)
 {
-	struct dp_access_entry entries[ENTRIES];
+	struct dp_access_entry entries[ENTRIES] = {0};
 	size_t count = 0, denied = 0;
 
 	(void)state;

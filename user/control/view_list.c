@@ -20,6 +20,7 @@ static json_t *services_of(const struct control_host *host, uint32_t list)
 json_t *view_list(const struct control_host *host, const struct model_list *list)
 {
 	uint64_t key = STATS_KEY(STATS_LIST, list->id);
+	size_t entries = list->configured->count + list->runtime->count;
 	uint64_t total[STATS_COUNTERS];
 	double rate[STATS_COUNTERS];
 
@@ -27,8 +28,7 @@ json_t *view_list(const struct control_host *host, const struct model_list *list
 	stats_rate(host->stats, key, rate);
 	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}}",
 			 "name", list->name, "action", list_action_name(list->action), "file",
-			 *list->file ? list->file : NULL, "entries",
-			 (json_int_t)(list->configured->count + list->runtime->count),
+			 *list->file ? list->file : NULL, "entries", (json_int_t)entries,
 			 "entries_runtime", (json_int_t)list->runtime->count, "next_expiry_s",
 			 list->runtime->soonest_s ? json_integer(list->runtime->soonest_s)
 						  : json_null(),
