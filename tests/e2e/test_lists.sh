@@ -115,6 +115,7 @@ sed '70000s/.*/oops/' "$LAB_DIR/large.txt" > "$LAB_DIR/broken.txt"
 tap_fails "garbage in line 70,000 is named" 1 '70000' edge_ctl list replace blocked "$LAB_DIR/broken.txt"
 tap_is "and changes nothing" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 100001
 echo '203.0.113.80' >> "$BLOCK"
+tap_match "diff names the list" "$(edge_ctl diff)" 'list blocked: 100001 prefixes added'
 tap_run "a reload reads the file again" edge_ctl reload
 sleep 1 # the answer comes before the table of 100,000 is made
 refused "and denies the new entry" c1 203.0.113.80 "http://$EDGE_WEB/"

@@ -8,6 +8,29 @@
 #include "core/overlay.h"
 #include "state/changes.h"
 
+/* Entries of access lists are kept apart, for they may be many, and a time to live has no place in
+ * a file: the list is named, and that is all. */
+static void view_runtime_lists(const struct model *model, json_t *list)
+{
+	size_t i;
+
+	for (i = 0; i < model_list_count(model); i++) {
+		const struct model_list *l = model_list_at(model, i);
+		char object[80], text[160];
+
+		if (!l->runtime->count)
+			continue;
+		snprintf(object, sizeof(object), "list %s", l->name);
+		snprintf(text, sizeof(text),
+			 "%zu prefix%s added (sluicectl list show %s); save does not write them",
+			 l->runtime->count, l->runtime->count == 1 ? "" : "es", l->name);
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:I, s:s}", "change", "entries",
+						"list", l->name, "object", object, "entries",
+						(json_int_t)l->runtime->count, "text", text));
+	}
+}
+
 static json_t *view_runtime(const struct model *model)
 {
 	struct overlay overlay = {0};
@@ -28,6 +51,7 @@ static json_t *view_runtime(const struct model *model)
 		json_array_append_new(list, entry);
 	}
 	overlay_done(&overlay);
+	view_runtime_lists(model, list);
 	return list;
 }
 
