@@ -152,7 +152,8 @@ sanitize: lab-programs ## unit, packet and dataplane tests with address and unde
 FUZZ_S ?= 60
 FUZZ_CFLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
-$(OUT)/fuzz/fuzz_config: tests/fuzz/fuzz_config.c $(wildcard user/base/*.c user/core/config*.c)
+$(OUT)/fuzz/fuzz_config: tests/fuzz/fuzz_config.c user/core/prefix_set.c \
+		$(wildcard user/base/*.c user/core/config*.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) $^ -lyaml -o $@
 

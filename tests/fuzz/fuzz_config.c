@@ -43,6 +43,17 @@ static void check_service(const struct service_config *service)
 /* What every reader of an accepted configuration may rely on. */
 static void check_config(const struct config *config)
 {
+	bool has_deny = false;
+
+	for (size_t i = 0; i < config->list_count; i++) {
+		const struct list_config *list = &config->lists[i];
+
+		must(util_name_is_valid(list->name));
+		must(list->action > LIST_NONE && list->action < LIST_ACTION_MAX);
+		must(!*list->file || *list->file == '/');
+		has_deny |= list->action == LIST_DENY;
+	}
+	must(!has_deny || prefix_set_count(config->management) > 0);
 	must(config->interface_count > 0);
 	must(util_name_is_valid(config->instance));
 	for (size_t i = 0; i < config->service_count; i++)
