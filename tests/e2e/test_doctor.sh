@@ -115,12 +115,19 @@ does_native() { # INTERFACE
 	(lab_xdp_pass lb "$1") > /dev/null 2>&1 && lab_in lb ip link set dev "$1" xdpdrv off &&
 		echo true || echo false
 }
+tells() { # does this kernel tell what drivers offer?
+	[ "$(printf '6.3\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.3 ]
+}
 for interface in eth0 eth3 p1 br0 lo; do
+	if ! tells; then
+		tap_skip "$interface: native XDP" "Linux tells from 6.3 on"
+		continue
+	fi
 	said=$(says_native "$interface")
 	tap_is "$interface: native XDP is $said, as the kernel says when it is tried" \
 		"$(does_native "$interface")" "$said"
 done
-tap_match "a veth with too few queues: why" "$(find_of driver eth3)" \
+! tells || tap_match "a veth with too few queues: why" "$(find_of driver eth3)" \
 	'^error eth3: a veth runs native XDP only with as many receive queues'
 tap_match "a veth with too large an MTU" "$(find_of frame-size big)" '^warning big: MTU 3600.*3506'
 tap_is "which the kernel refuses indeed" "$(does_native big)" false
@@ -136,9 +143,9 @@ id=$(lab_xdp_id lb eth0)
 tap_fails "another XDP program is an error" 1 "eth0: another XDP program runs here: .*id $id, native" doctor
 mends "another program, named" program "xdp_pass|pass.*\\(id $id, native\\)"
 lab_in sw ip link set dev eth1 xdp off
-tap_match "a far end without a program" "$(find_of redirect)" '^warning eth1: the far end of this veth'
+! tells || tap_match "a far end without a program" "$(find_of redirect)" '^warning eth1: the far end of this veth'
 lab_xdp_pass sw eth1
-tap_is "and with one" "$(find_of redirect)" ""
+! tells || tap_is "and with one" "$(find_of redirect)" ""
 
 # ---- the host
 tap_fails "bpffs that is not mounted" 1 'mount -t bpf bpf /sys/fs/bpf' \
@@ -178,7 +185,13 @@ tap_match "a member behind a gateway in mode l2" "$hops" \
 	'^warning far: member 198.51.100.9 is behind the gateway 10.77.0.1, but mode l2'
 tap_match "a tunnel: what clients may send" "$(find_of mtu)" \
 	'^note six: ipip over IPv4 adds 20 bytes: the path to 10.78.0.1 carries 1500, so clients may send 1480'
-tap_match "a tunnel: the advmss to set" "$(fix_of mtu)" 'advmss 1420; or.*dev eth1 mtu 1520'
+tap_match "a tunnel: the advmss to set" "$(fix_of mtu)" \
+	'^on the members: sluice-backend setup ipip 2001:db8:10::1 --from 10.78.0.10 --advmss 1420; or.*eth1 mtu 1520'
+fix=$(fix_of mtu)
+fix=${fix#on the members: }
+# shellcheck disable=SC2086 # a command line
+tap_run "which the members' command understands" \
+	lab_in sw deploy/backend/${fix%%; or*} --dry-run
 sed -i '/dumb:/d; /far:/d' "$CONFIG"
 lab_in lb ip link set eth1 mtu 1290
 mends "an MTU too small for IPv6" mtu '^warning six: the path to 10.78.0.1 carries 1290 bytes, 1270 of'

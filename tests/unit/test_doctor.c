@@ -360,10 +360,13 @@ static void paths_are_judged(void **state)
 	CASE("mtu", DOCTOR_NOTE, "tunnel",
 	     "ipip over IPv4 adds 20 bytes: the path to 10.0.0.2 carries 1500, so clients may send "
 	     "1480",
-	     "via GATEWAY advmss 1440; or, if every hop takes it: ip route get 10.0.0.2",
-	     f->paths[TUNNEL2].mtu = 1500);
+	     "sluice-backend setup ipip 192.0.2.1 --from 10.0.0.254 --advmss 1440; or, if every "
+	     "hop takes it: ip route get 10.0.0.2",
+	     f->paths[TUNNEL2].mtu = 1500;
+	     addr_parse("10.0.0.254", &f->paths[TUNNEL2].source));
 	CASE("mtu", DOCTOR_NOTE, "six", "carries 1500, so clients may send 1480",
-	     "advmss 1420; or, if every hop takes it: ip link set dev eth1 mtu 1520",
+	     "sluice-backend setup ipip 2001:db8:1::1 --from BALANCER --advmss 1420; or, if every "
+	     "hop takes it: ip link set dev eth1 mtu 1520",
 	     f->paths[SIX].mtu = 1500;
 	     ETH1->mtu = 1500);
 	CASE("mtu", DOCTOR_WARNING, "six",

@@ -131,6 +131,7 @@ static int read_config(struct cli *cli, struct config **ret_config, struct docto
 		return CLI_OK;
 	}
 	if (config_parse_files(sources.list, sources.count, &config, &errors) == 0 &&
+	    config_load_lists(config, util_read_file, &errors) == 0 &&
 	    model_check_config(config, clock_jiffy_ns(), &errors) == 0) {
 		*ret_config = config;
 	} else {

@@ -22,7 +22,7 @@ struct finding {
 	const char *check;		  /* name of the row that found it */
 	char object[NAME_MAX_LENGTH + 1]; /* an interface, a service, or "host" */
 	char text[360];
-	char fix[256]; /* a command; "" when there is nothing to do */
+	char fix[320]; /* a command; "" when there is nothing to do */
 };
 
 struct doctor_report {

@@ -122,7 +122,8 @@ struct doctor_path {
 	char device[16];   /* of the route */
 	char egress[16];   /* what frames really leave by: below a VLAN device */
 	bool has_gateway;
-	struct sluice_addr next; /* whose MAC is needed */
+	struct sluice_addr next;   /* whose MAC is needed */
+	struct sluice_addr source; /* of the outer header; zero: unknown */
 	uint32_t mtu;
 	enum doctor_neighbour neighbour;
 };

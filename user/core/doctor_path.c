@@ -145,25 +145,35 @@ static const struct doctor_interface *find_interface(const struct doctor_facts *
 
 /* The command that makes room: on the device, unless a route is narrower than its device. */
 static void fix_mtu(const struct doctor_context *context, struct finding *finding,
-		    const struct doctor_path *path, uint32_t wanted, uint32_t mss)
+		    const struct doctor_path *path, uint32_t wanted)
 {
 	const struct doctor_interface *egress = find_interface(context->facts, path->egress);
-	bool is_route = egress && egress->mtu > path->mtu;
-	char address[ADDR_TEXT_MAX], here[128];
+	char address[ADDR_TEXT_MAX];
 
 	addr_format(&path->addr, address);
-	if (is_route)
-		snprintf(here, sizeof(here), "ip route get %s (shows the route whose mtu is %u)",
-			 address, path->mtu);
+	if (egress && egress->mtu > path->mtu)
+		doctor_fix(finding, "ip route get %s (shows the route whose mtu is %u)", address,
+			   path->mtu);
 	else
-		snprintf(here, sizeof(here), "ip link set dev %s mtu %u", path->device, wanted);
-	if (mss)
-		doctor_fix(finding,
-			   "on the members: ip route change default via GATEWAY advmss %u; or, if "
-			   "every hop takes it: %s",
-			   mss, here);
-	else
-		doctor_fix(finding, "%s", here);
+		doctor_fix(finding, "ip link set dev %s mtu %u", path->device, wanted);
+}
+
+/* Smaller segments, which the members have to ask for, or more room. */
+static void fix_tunnel(const struct doctor_context *context, struct finding *finding,
+		       const struct doctor_path *path, uint32_t wanted, uint32_t mss)
+{
+	static const struct sluice_addr unknown;
+	char service[ADDR_TEXT_MAX], source[ADDR_TEXT_MAX] = "BALANCER";
+	struct finding wider = {0};
+
+	fix_mtu(context, &wider, path, wanted);
+	addr_format(&path->service->addr, service);
+	if (!addr_equal(&path->source, &unknown))
+		addr_format(&path->source, source);
+	doctor_fix(finding,
+		   "on the members: sluice-backend setup %s %s --from %s --advmss %u; or, if every "
+		   "hop takes it: %s",
+		   overhead_mode_name(path->pool->mode), service, source, mss, wider.fix);
 }
 
 static void judge_narrowest(struct doctor_context *context, const struct doctor_path *path)
@@ -186,7 +196,7 @@ static void judge_narrowest(struct doctor_context *context, const struct doctor_
 				    "packet: %s needs %u",
 				    address, path->mtu, room,
 				    inner == SLUICE_FAMILY_V4 ? "IPv4" : "IPv6", least);
-		fix_mtu(context, finding, path, MAX(incoming, least) + bytes, 0);
+		fix_mtu(context, finding, path, MAX(incoming, least) + bytes);
 	} else if (room < incoming && bytes) {
 		finding = doctor_find(context, DOCTOR_NOTE, name,
 				      "%s over %s adds %u bytes: the path to %s carries %u, so "
@@ -194,14 +204,14 @@ static void judge_narrowest(struct doctor_context *context, const struct doctor_
 				      overhead_mode_name(path->pool->mode),
 				      outer == SLUICE_FAMILY_V4 ? "IPv4" : "IPv6", bytes, address,
 				      path->mtu, room);
-		fix_mtu(context, finding, path, incoming + bytes, overhead_mss(room, inner));
+		fix_tunnel(context, finding, path, incoming + bytes, overhead_mss(room, inner));
 	} else if (room < incoming) {
 		finding =
 			doctor_find(context, DOCTOR_WARNING, name,
 				    "packets of %u bytes come in, the path to %s carries %u: what "
 				    "is larger is dropped",
 				    incoming, address, path->mtu);
-		fix_mtu(context, finding, path, incoming, 0);
+		fix_mtu(context, finding, path, incoming);
 	}
 }
 

@@ -64,6 +64,18 @@ static enum doctor_neighbour find_neighbour(const struct walk *walk, const struc
 	return DOCTOR_NEIGHBOUR_UNKNOWN;
 }
 
+/* As the packet path will have it: configured, or the one that the route prefers. */
+static struct sluice_addr find_source(const struct config *config, const struct route *route,
+				      const struct sluice_addr *member)
+{
+	static const struct sluice_addr none;
+	const struct sluice_addr *wanted = addr_family(member) == SLUICE_FAMILY_V4
+						   ? &config->outer_source4
+						   : &config->outer_source6;
+
+	return addr_equal(wanted, &none) ? route->source : *wanted;
+}
+
 static void find_path(const struct walk *walk, const struct sluice_addr *addr,
 		      struct doctor_path *path)
 {
@@ -86,6 +98,7 @@ static void find_path(const struct walk *walk, const struct sluice_addr *addr,
 	util_copy(path->egress, sizeof(path->egress), links_name(links, egress.ifindex));
 	path->has_gateway = route.has_gateway;
 	path->next = route.next;
+	path->source = find_source(walk->source->question->config, &route, addr);
 	path->mtu = route.mtu ? MIN(route.mtu, egress.mtu) : egress.mtu;
 	path->neighbour = find_neighbour(walk, &route);
 }
