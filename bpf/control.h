@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "capture.h"
 #include "clock.h"
 #include "maps.h"
 #include "pkt.h"
@@ -34,12 +35,21 @@ static __always_inline bool control_bypasses_lists(void)
 	return until_ns && clock_now_ns() < until_ns;
 }
 
-/* The first stage: after the end of an unconfirmed trial the program is as good as detached. */
-static __always_inline enum sluice_verdict control_check(struct xdp_md *ctx, struct pkt *p)
+/* The first stage: has the packet captured, if that is on. After the end of an unconfirmed trial the
+ * program is as good as detached. */
+static __always_inline enum sluice_verdict control_check(struct xdp_md *ctx, struct pkt *p,
+							 bool effects)
 {
 	const struct sluice_control *c = control_get();
-	__u64 deadline_ns = c ? READ_WORD(c->deadline_ns) : 0;
+	__u64 deadline_ns;
 
+	if (!c) { /* never: an array of one has its first entry */
+		p->captured = p->frame_len = 0;
+		return SLUICE_V_expired;
+	}
+	deadline_ns = READ_WORD(c->deadline_ns);
+	if (effects)
+		capture_begin(ctx, p, READ_WORD(c->capture));
 	if (!deadline_ns || clock_now_ns() < deadline_ns)
 		return V_NEXT;
 	p->frame_len = ctx->data_end - ctx->data;

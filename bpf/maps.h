@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <sluice/access_types.h>
+#include <sluice/capture_types.h>
 #include <sluice/event.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
@@ -56,6 +57,8 @@ MAP_SHARED(interfaces, SLUICE_INTERFACES, struct sluice_interface);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(control, 1, struct sluice_control);
 MAP_SHARED(notes, 1, struct sluice_notes);
+MAP_SHARED(capture_filter, 1, struct sluice_capture_filter);
+MAP_PERCPU(capture_scratch, 1, struct sluice_capture_cpu);
 MAP_SHARED(explain, 1, struct sluice_explain);
 MAP_SHARED(test_clock_ns, 1, __u64);
 
@@ -83,3 +86,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, SLUICE_EVENTS_BYTES);
 } events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SLUICE_CAPTURES_BYTES);
+} captures SEC(".maps");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "access.h"
+#include "capture.h"
 #include "control.h"
 #include "encap.h"
 #include "finish.h"
@@ -43,7 +44,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	__u32 room;
 
 	pkt_init(p);
-	STAGE(control_check(ctx, p));
+	STAGE(control_check(ctx, p, effects));
 	verdict = parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p);
 	if (verdict == V_NEIGHBOR)
 		return neighbor(ctx, p, effects, ret_action);
@@ -95,8 +96,11 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
  */
 static __always_inline int pipeline(struct xdp_md *ctx, struct pkt *p, bool effects)
 {
-	int sent = XDP_DROP; /* unless a stage knows better */
-	enum sluice_verdict verdict = pipeline_stages(ctx, p, effects, &sent);
+	int action = XDP_DROP; /* unless a stage knows better */
+	enum sluice_verdict verdict = pipeline_stages(ctx, p, effects, &action);
 
-	return finish(ctx, p, verdict, sent, effects);
+	action = finish(ctx, p, verdict, action, effects);
+	if (effects)
+		capture_end(ctx, p);
+	return action;
 }

@@ -35,6 +35,8 @@
 #define SLUICE_LIMIT_SETS_DEFAULT (1U << 19)
 #define SLUICE_NAMES_DEFAULT (2 * SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_LIMITS_DEFAULT)
 #define SLUICE_EVENTS_BYTES (256U * 1024U)
+#define SLUICE_CAPTURES_BYTES (1024U * 1024U)
+#define SLUICE_CAPTURE_BYTES 256 /* kept of a captured packet */
 
 /* ICMP errors that one CPU sends in a second of 2^30 ns. */
 #define SLUICE_ICMP_PER_S 1000
@@ -66,6 +68,9 @@
 #define SLUICE_MAP_NEIGHBOR_GATE "neighbor_gate"
 #define SLUICE_MAP_NOTES "notes"
 #define SLUICE_MAP_NAMES "names"
+#define SLUICE_MAP_CAPTURE_FILTER "capture_filter"
+#define SLUICE_MAP_CAPTURE_SCRATCH "capture_scratch"
+#define SLUICE_MAP_CAPTURES "captures"
 #define SLUICE_MAP_EXPLAIN "explain"
 #define SLUICE_MAP_ACCESS "access"
 #define SLUICE_MAP_ACCESS_BITS "access_bits"

@@ -14,7 +14,7 @@ struct sluice_control {
 	__u64 bypass_limits_until_ns; /* until then refusals by limits are only counted; 0: none */
 	__u64 bypass_lists_until_ns;  /* the same for access lists */
 	__u64 deadline_ns;	      /* "try": from then on everything is passed; 0: none */
-	__u64 capture;		      /* capture switch word, 0: off */
+	__u64 capture;		      /* packets are captured until then; 0: none */
 	__u64 flags;		      /* SLUICE_CONTROL_F_* */
 	__u64 pad[3];
 };
