@@ -16,7 +16,7 @@
 #include "pkt.h"
 
 #define CAPTURE_GATE_NS_LOG2 30
-#define CAPTURE_L3_MAX 31 /* mask: an IP header begins at 22 at the latest */
+#define CAPTURE_L3_MAX 31  /* mask: an IP header begins at 22 at the latest */
 #define CAPTURE_HEADERS 64 /* what the filter reads: tags and an IPv6 header */
 
 /* What capture_leave() is told about a packet in one word. */

@@ -12,8 +12,8 @@
 
 /* One entry. */
 struct sluice_capture_filter {
-	__u64 verdicts;		 /* bit v: packets with verdict v; 0 matches none */
-	struct sluice_addr mask; /* of the source; zero: any, also packets without addresses */
+	__u64 verdicts;		   /* bit v: packets with verdict v; 0 matches none */
+	struct sluice_addr mask;   /* of the source; zero: any, also packets without addresses */
 	struct sluice_addr source; /* masked */
 	__u32 service;		   /* 0: any, also none */
 	__u32 bytes;		   /* kept of a packet, at most SLUICE_CAPTURE_BYTES */

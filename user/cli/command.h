@@ -33,6 +33,11 @@ enum option_id {
 	OPTION_TTL,
 	OPTION_COMMENT,
 	OPTION_FOR,
+	OPTION_SERVICE,
+	OPTION_VERDICT,
+	OPTION_SOURCE,
+	OPTION_MAX_PACKETS,
+	OPTION_WRITE,
 	OPTION_MAX
 };
 
@@ -60,6 +65,8 @@ enum arg_kind {
 	ARG_REPEAT, /* as many more of the kind before as there are */
 	ARG_DURATION,
 	ARG_BYPASS,
+	ARG_VERDICT,
+	ARG_PREFIX,
 	ARG_KIND_MAX
 };
 

@@ -119,6 +119,8 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
 	[ARG_DURATION] = {"DURATION", false, NULL, duration_problem},
 	[ARG_BYPASS] = {"limits|lists|all|none|show", false, bypass_words, NULL},
+	[ARG_VERDICT] = {"VERDICT", false, NULL, NULL},
+	[ARG_PREFIX] = {"PREFIX", false, NULL, NULL},
 };
 
 const struct option_def option_defs[OPTION_MAX] = {
@@ -149,6 +151,12 @@ const struct option_def option_defs[OPTION_MAX] = {
 			"entries leave by themselves after this time: 30m, 1h, 7d"},
 	[OPTION_COMMENT] = {"comment", 0, false, ARG_COMMENT, "why the entries are there"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
+	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
+	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
+			    "only these: a verdict, or forward, pass, drop"},
+	[OPTION_SOURCE] = {"source", 0, false, ARG_PREFIX, "only from ADDRESS or ADDRESS/LENGTH"},
+	[OPTION_MAX_PACKETS] = {"max", 0, false, ARG_NUMBER, "end after so many packets (100)"},
+	[OPTION_WRITE] = {"write", 'w', false, ARG_PATH, "write pcapng to this file, - for stdout"},
 };
 
 const struct command_group command_groups[] = {
@@ -315,6 +323,17 @@ const struct command commands[] = {
 	 "is "
 	 "on. Works without the daemon, as root.",
 	 run_bypass},
+	{"capture",
+	 {ARG_NONE},
+	 OPTION(SERVICE) | OPTION(VERDICT) | OPTION(SOURCE) | OPTION(MAX_PACKETS) | OPTION(FOR) |
+		 OPTION(WRITE),
+	 "packets as they arrive, and what becomes of them",
+	 "Also those that are sent on or dropped, which tcpdump on this node does not see. Ends "
+	 "after "
+	 "10 seconds unless --for says otherwise (at most 5m), after --max packets, or when "
+	 "interrupted. At most 1,000 a second and CPU; the first 256 bytes of each. A file has the "
+	 "verdict as each packet's comment. One capture at a time.",
+	 run_capture},
 	{"stats",
 	 {ARG_NONE},
 	 OPTION(VERBOSE),

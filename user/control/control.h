@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/capture.h"
 #include "core/event_log.h"
 #include "core/model.h"
 #include "core/stats.h"
@@ -117,6 +118,12 @@ struct control_host {
 		     struct where_answer *ret_answer);
 	int (*tokens)(void *arg, uint32_t limit, const struct sluice_tuple *tuple,
 		      struct where_tokens *ret_tokens);
+	/* One at a time. */
+	int (*capture_start)(void *arg, const struct capture_request *request, uint32_t *ret_id,
+			     struct err *e);
+	/* id 0: the last one. NULL: none (any more). Valid until the next call. */
+	const struct capture *(*capture_get)(void *arg, uint32_t id);
+	bool (*capture_stop)(void *arg, uint32_t id); /* whether it was running */
 	/* Allocated text, owned by the caller. */
 	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
 };

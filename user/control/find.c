@@ -20,7 +20,12 @@ static void not_found(struct errs *errors, const char *pointer, const char *text
 
 struct model_service *find_service(const struct request *request, struct errs *errors)
 {
-	const char *name = route_param(&request->params, "service");
+	return find_service_named(request, route_param(&request->params, "service"), errors);
+}
+
+struct model_service *find_service_named(const struct request *request, const char *name,
+					 struct errs *errors)
+{
 	const struct model *model = request->host->model;
 	struct model_service *service = model_find_service(model, name);
 	size_t count = model_service_count(model);

@@ -6,6 +6,8 @@
 
 /* NULL and an error when there is none. */
 struct model_service *find_service(const struct request *request, struct errs *errors);
+struct model_service *find_service_named(const struct request *request, const char *name,
+					 struct errs *errors);
 /* Pool "-" is the only one of its service. Also the service. */
 struct model_pool *find_pool(const struct request *request, struct model_service **ret_service,
 			     struct errs *errors);

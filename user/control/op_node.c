@@ -198,7 +198,7 @@ static json_t *parameters(const struct operation *operation)
 				      json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", name, "in",
 						"path", "required", 1, "schema", "type", "string"));
 	}
-	if (operation->handler == op_events)
+	if (operation->handler == op_events || operation->handler == op_capture_show)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "since",
 						      "in", "query", "required", 0, "schema",
 						      "type", "integer"));

@@ -70,6 +70,18 @@ static const struct field fields_where[] = {
 	{0},
 };
 
+static const struct field fields_capture[] = {
+	{"service", FIELD_TEXT, false, 1, NAME_MAX_LENGTH, NULL, "only packets of this service"},
+	{"verdict", FIELD_TEXT, false, 1, 40, NULL,
+	 "only packets with this verdict, or forward, pass or drop"},
+	{"source", FIELD_TEXT, false, 1, 60, NULL, "only from ADDRESS or ADDRESS/LENGTH"},
+	{"packets", FIELD_INTEGER, false, 1, CAPTURE_PACKETS_MAX, NULL, "end after so many (100)"},
+	{"for_s", FIELD_INTEGER, false, 1, CAPTURE_S_MAX, NULL, "end after so many seconds (10)"},
+	{"bytes", FIELD_INTEGER, false, CAPTURE_BYTES_MIN, SLUICE_CAPTURE_BYTES, NULL,
+	 "keep so many bytes of each (256)"},
+	{0},
+};
+
 #define SERVICE "/v1/services/{service}"
 #define POOL SERVICE "/pools/{pool}"
 #define MEMBER POOL "/members/{member}"
@@ -121,6 +133,14 @@ const struct operation operations[] = {
 	 "Counts refusals by limits, lists or both for a time, and refuses nothing."},
 	{"DELETE", "/v1/bypass", ROLE_OPERATOR, BODY_NONE, NULL, op_bypass_delete,
 	 "Ends every bypass now."},
+	{"POST", "/v1/captures", ROLE_OPERATOR, BODY_JSON, fields_capture, op_capture_start,
+	 "Starts capturing packets as they arrive, with what becomes of them; one at a time."},
+	{"GET", "/v1/captures", ROLE_OPERATOR, BODY_NONE, NULL, op_capture_list,
+	 "The capture that runs, or the last one for a minute after its end."},
+	{"GET", "/v1/captures/{capture}", ROLE_OPERATOR, BODY_NONE, NULL, op_capture_show,
+	 "How far a capture has come, and its packets after number ?since=N."},
+	{"DELETE", "/v1/captures/{capture}", ROLE_OPERATOR, BODY_NONE, NULL, op_capture_stop,
+	 "Ends a capture; its packets stay for a minute."},
 	GET("/v1/stats", op_stats, "Packets by verdict."),
 	GET("/v1/events", op_events, "State changes after sequence number ?since=N."),
 	GET("/v1/diff", op_diff,

@@ -98,6 +98,11 @@ int op_bypass_show(const struct request *request, struct reply *reply, struct er
 int op_bypass_put(const struct request *request, struct reply *reply, struct errs *errors);
 int op_bypass_delete(const struct request *request, struct reply *reply, struct errs *errors);
 
+int op_capture_start(const struct request *request, struct reply *reply, struct errs *errors);
+int op_capture_list(const struct request *request, struct reply *reply, struct errs *errors);
+int op_capture_show(const struct request *request, struct reply *reply, struct errs *errors);
+int op_capture_stop(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_limit_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_mode(const struct request *request, struct reply *reply, struct errs *errors);

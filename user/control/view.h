@@ -35,6 +35,9 @@ json_t *view_announce(const struct control_node *node);
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */
 json_t *view_dropped(const struct control_host *host);
+/* A packet of a capture, number seq. */
+json_t *view_captured(const struct control_host *host, const struct sluice_capture *packet,
+		      size_t seq);
 /* Of a verdict; "?" when it is none. */
 const char *view_verdict_name(uint32_t verdict);
 const char *view_verdict_help(uint32_t verdict);

@@ -225,6 +225,30 @@ static int tokens(void *arg, uint32_t limit, const struct sluice_tuple *tuple,
 				   : dp_bpf_tokens(daemon->dp, limit, tuple, ret_tokens);
 }
 
+static int capture_start(void *arg, const struct capture_request *request, uint32_t *ret_id,
+			 struct err *e)
+{
+	const struct daemon *daemon = arg;
+
+	if (!daemon->is_detached)
+		return captures_start(daemon->captures, request, clock_now_ms(), ret_id, e);
+	return err_set(e, ERR_BUSY, "", "detached by request: no packets pass any more");
+}
+
+static const struct capture *capture_get(void *arg, uint32_t id)
+{
+	const struct daemon *daemon = arg;
+
+	return captures_get(daemon->captures, id, clock_now_ms());
+}
+
+static bool capture_stop(void *arg, uint32_t id)
+{
+	const struct daemon *daemon = arg;
+
+	return captures_stop(daemon->captures, id, clock_now_ms());
+}
+
 char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 {
 	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
@@ -292,6 +316,9 @@ struct control_host api_host(struct daemon *daemon)
 		.detach = detach,
 		.where = where,
 		.tokens = tokens,
+		.capture_start = capture_start,
+		.capture_get = capture_get,
+		.capture_stop = capture_stop,
 		.metrics = api_metrics,
 	};
 }

@@ -10,6 +10,7 @@
 #include "core/stats.h"
 #include "core/sync.h"
 #include "daemon/announce.h"
+#include "daemon/captures.h"
 #include "daemon/http_poll.h"
 #include "daemon/locals.h"
 #include "daemon/nexthops.h"
@@ -66,6 +67,7 @@ struct daemon {
 	struct nexthops *nexthops;
 	struct health *health;
 	struct announcer *announcer;
+	struct captures *captures;
 	struct control *control;
 	struct http_poll *control_poll;
 	struct listener *listener;

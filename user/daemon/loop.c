@@ -270,6 +270,7 @@ static void on_tick(uv_timer_t *timer)
 	if (daemon->control)
 		control_tick(daemon->control, now_ms);
 	state_tick(daemon->state);
+	captures_tick(daemon->captures, now_ms);
 	dp_bpf_sweep_limits(daemon->dp);
 	watch_tick(daemon);
 	if (dp_bpf_refresh_macs(daemon->dp))

@@ -155,6 +155,7 @@ static int open_dataplane(struct daemon *daemon)
 		return fail_all(daemon, &errors);
 	}
 	daemon->port = dp_bpf_port(daemon->dp);
+	daemon->captures = captures_new(daemon->dp);
 	nexthops_use(daemon->nexthops, daemon->dp);
 	watch_expect(daemon);
 	return 0;
@@ -317,6 +318,7 @@ static void release(struct daemon *daemon)
 		sync_free(daemon->sync);
 	if (daemon->model)
 		model_free(daemon->model);
+	captures_free(daemon->captures);
 	dp_bpf_close(daemon->dp);
 	stats_free(daemon->stats);
 	locals_done(&daemon->locals);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sluice/capture_types.h>
 #include <sluice/event.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
@@ -102,6 +103,17 @@ typedef void (*dp_bpf_event_fn)(void *arg, const struct sluice_event *event);
 int dp_bpf_events_fd(const struct dp_bpf *dp);
 int dp_bpf_events_read(struct dp_bpf *dp, dp_bpf_event_fn fn, void *arg);
 uint64_t dp_bpf_events_suppressed(const struct dp_bpf *dp);
+
+/* Captures packets that the filter matches, in place of an earlier capture, for some time: it ends
+ * by itself then, whether or not this process lives. The filter's session is chosen here. */
+int dp_bpf_capture_start(struct dp_bpf *dp, const struct sluice_capture_filter *filter,
+			 uint64_t for_ms, uint32_t *ret_session);
+void dp_bpf_capture_stop(struct dp_bpf *dp); /* what was captured can still be read */
+typedef void (*dp_bpf_capture_fn)(void *arg, const struct sluice_capture *packet);
+/* Those of the last capture that have arrived since the last call; nobody tells when: poll. */
+int dp_bpf_capture_read(struct dp_bpf *dp, dp_bpf_capture_fn fn, void *arg);
+/* How many packets the last capture has missed: over the rate, and for want of room. */
+void dp_bpf_capture_missed(struct dp_bpf *dp, uint64_t *ret_withheld, uint64_t *ret_lost);
 
 /* Zeroes words of limits whose TAT is past: call once a second, walks everything within a second. */
 void dp_bpf_sweep_limits(struct dp_bpf *dp);

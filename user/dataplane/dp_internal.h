@@ -29,6 +29,7 @@ struct dp_maps {
 	struct sluice_control *control;
 	struct sluice_notes *notes;
 	__u64 *access_bits;
+	struct sluice_capture_filter *capture_filter;
 	struct sluice_explain *explain;
 	struct dp_capacity capacity;
 };
@@ -54,6 +55,10 @@ struct dp_bpf {
 	struct ring_buffer *ring;
 	dp_bpf_event_fn event_fn;
 	void *event_arg;
+	struct ring_buffer *capture_ring;
+	dp_bpf_capture_fn capture_fn;
+	void *capture_arg;
+	uint64_t capture_withheld, capture_lost; /* before the current capture */
 };
 
 /* maps.c: maps all arrays of the loaded skeleton. */
@@ -88,6 +93,11 @@ struct sluice_bpf *dp_open_copy(struct dp_bpf *dp, struct err *e);
 
 /* open.c: sizes the maps of an object that is not loaded yet. */
 void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity);
+
+/* capture.c */
+int dp_capture_open(struct dp_bpf *dp, struct err *e);
+void dp_capture_close(struct dp_bpf *dp);
+void dp_capture_missed(struct dp_bpf *dp, uint64_t *ret_withheld, uint64_t *ret_lost);
 
 /* events.c */
 int dp_events_open(struct dp_bpf *dp, struct err *e);

@@ -64,6 +64,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.meta, &maps->meta},
 		{dp->skel->maps.control, &maps->control},
 		{dp->skel->maps.notes, &maps->notes},
+		{dp->skel->maps.capture_filter, &maps->capture_filter},
 		{dp->skel->maps.explain, &maps->explain},
 		{dp->skel->maps.access_bits, &maps->access_bits},
 	};
@@ -103,6 +104,7 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.meta, maps->meta);
 	unmap_array(dp->skel->maps.control, maps->control);
 	unmap_array(dp->skel->maps.notes, maps->notes);
+	unmap_array(dp->skel->maps.capture_filter, maps->capture_filter);
 	unmap_array(dp->skel->maps.explain, maps->explain);
 	unmap_array(dp->skel->maps.access_bits, maps->access_bits);
 }

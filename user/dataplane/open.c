@@ -351,6 +351,8 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 	if (!ret)
 		ret = dp_events_open(dp, e);
 	if (!ret)
+		ret = dp_capture_open(dp, e);
+	if (!ret)
 		ret = pin(dp, e);
 	if (!ret && dp->is_adopted)
 		dp_macs_adopt(dp); /* at once: tables take time, and frames come in meanwhile */
@@ -398,6 +400,7 @@ void dp_bpf_close(struct dp_bpf *dp)
 		return;
 	dp_events_close(dp);
 	dp_clock_close(dp->clock);
+	dp_capture_close(dp);
 	placement_free(dp->placement);
 	dp_access_close(dp);
 	dp_maps_close(dp);
