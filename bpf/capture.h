@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 
 #include <sluice/capture_types.h>
@@ -73,6 +74,11 @@ __noinline int capture_arrive(struct xdp_md *ctx, __u64 until_ns)
 	return 0;
 }
 
+/* Where the addresses of ARP begin, and its end. */
+#define CAPTURE_ARP_SENDER 14
+#define CAPTURE_ARP_TARGET 24
+#define CAPTURE_ARP_LEN 28
+
 /* Source and destination, from the copy: what the pipeline knows of them may not be there. */
 static __always_inline void capture_addresses(struct sluice_capture *packet)
 {
@@ -82,8 +88,13 @@ static __always_inline void capture_addresses(struct sluice_capture *packet)
 	__builtin_memset(&tuple->saddr, 0, sizeof(tuple->saddr) + sizeof(tuple->daddr));
 	if (tuple->family == SLUICE_FAMILY_V4) {
 		tuple->saddr.w_be[2] = tuple->daddr.w_be[2] = bpf_htonl(0xffff);
-		__builtin_memcpy(&tuple->saddr.w_be[3], ip + 12, 4);
-		__builtin_memcpy(&tuple->daddr.w_be[3], ip + 16, 4);
+		if (*(const __be16 *)(ip - 2) != bpf_htons(ETH_P_ARP)) {
+			__builtin_memcpy(&tuple->saddr.w_be[3], ip + 12, 4);
+			__builtin_memcpy(&tuple->daddr.w_be[3], ip + 16, 4);
+		} else if (packet->bytes >= packet->l3_off + CAPTURE_ARP_LEN) {
+			__builtin_memcpy(&tuple->saddr.w_be[3], ip + CAPTURE_ARP_SENDER, 4);
+			__builtin_memcpy(&tuple->daddr.w_be[3], ip + CAPTURE_ARP_TARGET, 4);
+		}
 	} else if (tuple->family == SLUICE_FAMILY_V6) {
 		__builtin_memcpy(&tuple->saddr, ip + 8, 16);
 		__builtin_memcpy(&tuple->daddr, ip + 24, 16);

@@ -135,7 +135,9 @@ static const struct row {
 	{{FROM6, .extensions = {EXT_HOP_BY_HOP, 60}}, SLUICE_V_forwarded, 3, 1, 0},
 	{{TO("192.0.2.2")}, SLUICE_V_local, 2, 0, 0},
 	{{TO("192.0.2.99")}, SLUICE_V_not_service, 0, 0, 0},
-	{{.ethertype = 0x0806, .payload_len = 28}, SLUICE_V_not_ip, 0, 0, 0},
+	{{.ethertype = 0x88cc, .payload_len = 28}, SLUICE_V_not_ip, 0, 0, 0},
+	{{.ethertype = 0x0806, .payload_len = 28}, SLUICE_V_neighbor_passed, 0, 0, 0},
+	{{.ethertype = 0x0806, .payload_len = 27}, SLUICE_V_neighbor_passed, 0, 0, 0},
 	{{TO("192.0.2.1"), .fragment = 0x2000}, SLUICE_V_fragment, 0, 0, 0},
 	{{FROM4, .dst = "192.0.2.1", .cut = 1}, SLUICE_V_truncated_l4, 0, 0, 0},
 	{{TO("192.0.2.4")}, SLUICE_V_no_member, 4, 0, 0},
@@ -185,7 +187,7 @@ static void each_verdict_is_captured(void **state)
 		assert_int_equal(kept[0].member, rows[i].member);
 		assert_int_equal(kept[0].limit, rows[i].limit);
 		assert_memory_equal(&kept[0].tuple, &world->explain->tuple, sizeof(kept[0].tuple));
-		if (is_ip)
+		if (is_ip || rows[i].verdict == SLUICE_V_neighbor_passed)
 			assert_int_equal(kept[0].l3_off, frame_l3_offset(&rows[i].packet));
 		else
 			assert_memory_equal(&kept[0].tuple.saddr, &none, sizeof(none));
@@ -323,7 +325,7 @@ static int count_source(const char *text, unsigned int length)
 
 static void filters(void **state)
 {
-	int all = sizeof(rows) / sizeof(rows[0]), v6 = 3, without = 1;
+	const int all = sizeof(rows) / sizeof(rows[0]), v6 = 3, without = 1, arp = 2;
 
 	(void)state;
 	assert_int_equal(count_matches((struct sluice_capture_filter){0}), all);
@@ -336,9 +338,9 @@ static void filters(void **state)
 	assert_int_equal(count_matches((struct sluice_capture_filter){
 				 .service = 1, .verdicts = 1ULL << SLUICE_V_limit}),
 			 0);
-	assert_int_equal(count_source("198.51.100.7", 32), all - v6 - without);
-	assert_int_equal(count_source("198.51.100.0", 24), all - v6 - without);
-	assert_int_equal(count_source("198.51.100.6", 31), all - v6 - without);
+	assert_int_equal(count_source("198.51.100.7", 32), all - v6 - without - arp);
+	assert_int_equal(count_source("198.51.100.0", 24), all - v6 - without - arp);
+	assert_int_equal(count_source("198.51.100.6", 31), all - v6 - without - arp);
 	assert_int_equal(count_source("198.51.100.8", 32), 0);
 	assert_int_equal(count_source("198.51.101.0", 24), 0);
 	/* All of IPv4, and no IPv6. */

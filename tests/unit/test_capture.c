@@ -14,7 +14,7 @@
 
 static void verdicts_by_name_and_action(void **state)
 {
-	uint64_t found = 0, drops = 0, passes = 0, forwards = 0;
+	uint64_t found = 0, drops = 0, passes = 0, forwards = 0, answers = 0;
 	struct err e = {0};
 
 	(void)state;
@@ -27,8 +27,10 @@ static void verdicts_by_name_and_action(void **state)
 	assert_true(passes >> SLUICE_V_local & 1 && passes >> SLUICE_V_not_service & 1);
 	assert_true(forwards == 1ULL << SLUICE_V_forwarded);
 	/* Every verdict but `none` has one action. */
-	assert_true((drops | passes | forwards) == (1ULL << SLUICE_V_MAX) - 2);
-	assert_false(drops & passes);
+	assert_int_equal(capture_parse_verdict("answer", &answers, &e), 0);
+	assert_true(answers >> SLUICE_V_neighbor_answered & 1);
+	assert_true((drops | passes | forwards | answers) == (1ULL << SLUICE_V_MAX) - 2);
+	assert_false(drops & passes || answers & (drops | passes));
 
 	assert_int_not_equal(capture_parse_verdict("limits", &found, &e), 0);
 	assert_string_equal(e.hint, "did you mean limit?");

@@ -153,7 +153,7 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
-			    "only these: a verdict, or forward, pass, drop"},
+			    "only these: a verdict, or forward, answer, pass, drop"},
 	[OPTION_SOURCE] = {"source", 0, false, ARG_PREFIX, "only from ADDRESS or ADDRESS/LENGTH"},
 	[OPTION_MAX_PACKETS] = {"max", 0, false, ARG_NUMBER, "end after so many packets (100)"},
 	[OPTION_WRITE] = {"write", 'w', false, ARG_PATH, "write pcapng to this file, - for stdout"},

@@ -73,7 +73,7 @@ static const struct field fields_where[] = {
 static const struct field fields_capture[] = {
 	{"service", FIELD_TEXT, false, 1, NAME_MAX_LENGTH, NULL, "only packets of this service"},
 	{"verdict", FIELD_TEXT, false, 1, 40, NULL,
-	 "only packets with this verdict, or forward, pass or drop"},
+	 "only packets with this verdict, or forward, answer, pass or drop"},
 	{"source", FIELD_TEXT, false, 1, 60, NULL, "only from ADDRESS or ADDRESS/LENGTH"},
 	{"packets", FIELD_INTEGER, false, 1, CAPTURE_PACKETS_MAX, NULL, "end after so many (100)"},
 	{"for_s", FIELD_INTEGER, false, 1, CAPTURE_S_MAX, NULL, "end after so many seconds (10)"},

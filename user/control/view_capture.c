@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Captured packets as JSON. */
 #include <arpa/inet.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 
 #include "base/addr.h"
@@ -43,10 +44,20 @@ static const char *flags_text(const struct sluice_capture *packet, char text[48]
 	return text;
 }
 
-static void add_tuple(json_t *object, const struct sluice_tuple *tuple)
+static const char *protocol_name(const struct sluice_capture *packet)
 {
+	const uint8_t *ethertype = packet->data + packet->l3_off - 2;
+
+	if (packet->l3_off >= ETHER_HDR_LEN && (ethertype[0] << 8 | ethertype[1]) == ETHERTYPE_ARP)
+		return "arp";
+	return where_protocol_name(&packet->tuple);
+}
+
+static void add_tuple(json_t *object, const struct sluice_capture *packet)
+{
+	const struct sluice_tuple *tuple = &packet->tuple;
 	char source[ADDR_TEXT_MAX], destination[ADDR_TEXT_MAX], number[8];
-	const char *protocol = where_protocol_name(tuple);
+	const char *protocol = protocol_name(packet);
 
 	if (tuple->family != SLUICE_FAMILY_V4 && tuple->family != SLUICE_FAMILY_V6)
 		return;
@@ -76,7 +87,6 @@ static void add_data(json_t *object, const struct sluice_capture *packet)
 json_t *view_captured(const struct control_host *host, const struct sluice_capture *packet,
 		      size_t seq)
 {
-	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
 	const struct model_limit *limit =
 		packet->limit ? model_limit_by_id(host->model, packet->limit) : NULL;
 	char device[IF_NAMESIZE], member[ENDPOINT_TEXT_MAX], flags[48];
@@ -88,11 +98,11 @@ json_t *view_captured(const struct control_host *host, const struct sluice_captu
 		"{s:I, s:I, s:s, s:i, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "seq",
 		(json_int_t)seq, "time_ns", (json_int_t)packet->time_ns, "interface", device,
 		"bytes", (int)packet->bytes, "verdict", view_verdict_name(packet->verdict),
-		"action", actions[view_verdict_action(packet->verdict)], "help",
+		"action", view_action_name(packet->verdict), "help",
 		view_verdict_help(packet->verdict), "service", service_name(host, packet->service),
 		"member", member_name(host, packet->member, member), "limit",
 		limit ? limit->config.name : NULL, "flags", flags_text(packet, flags));
-	add_tuple(object, &packet->tuple);
+	add_tuple(object, packet);
 	add_data(object, packet);
 	return object;
 }

@@ -96,6 +96,14 @@ enum sluice_action view_verdict_action(uint32_t verdict)
 	return verdict < SLUICE_V_MAX ? verdicts[verdict].action : SLUICE_ACTION_DROP;
 }
 
+const char *view_action_name(uint32_t verdict)
+{
+	static const char *const names[] = {"pass", "drop", "forward", "answer"};
+
+	_Static_assert(ARRAY_SIZE(names) == SLUICE_ACTION_MAX, "actions");
+	return names[view_verdict_action(verdict)];
+}
+
 const char *view_limit_mode(enum sluice_limit_mode mode)
 {
 	return mode < SLUICE_LIMIT_MODE_MAX ? mode_names[mode] : "?";

@@ -156,7 +156,6 @@ static json_t *view_list_found(const struct where_view *view)
 
 json_t *view_where(const struct where_view *view)
 {
-	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
 	const struct sluice_explain *found = &view->answer->found;
 	const struct model_service *service = where_service(view);
 	struct model_service *owner_service;
@@ -166,7 +165,7 @@ json_t *view_where(const struct where_view *view)
 	char listen[LISTEN_TEXT_MAX], summary[512];
 	json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:s}", "packet", view_packet(view),
 				   "verdict", view_verdict_name(found->verdict), "action",
-				   actions[view_verdict_action(found->verdict)], "help",
+				   view_action_name(found->verdict), "help",
 				   view_verdict_help(found->verdict), "summary",
 				   where_summary(view, summary, sizeof(summary)));
 

@@ -161,12 +161,13 @@ static void say_list(const struct where_view *view, struct sentence *s)
 
 const char *where_summary(const struct where_view *view, char *text, size_t size)
 {
-	static const char *const actions[SLUICE_ACTION_MAX] = {"passed to this host's stack",
-							       "dropped", "forwarded"};
+	static const char *const actions[] = {"passed to this host's stack", "dropped", "forwarded",
+					      "answered"};
 	const struct sluice_explain *found = &view->answer->found;
 	struct sentence s = {.text = text, .size = size};
 	char address[ADDR_TEXT_MAX];
 
+	_Static_assert(ARRAY_SIZE(actions) == SLUICE_ACTION_MAX, "actions");
 	text[0] = '\0';
 	switch (found->verdict) {
 	case SLUICE_V_forwarded:

@@ -16,7 +16,9 @@ static const struct {
 #undef X
 };
 
-static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward"};
+static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward", "answer"};
+
+_Static_assert(SLUICE_ACTION_MAX == 4, "actions");
 
 const char *capture_state_name(enum capture_state state)
 {
@@ -48,7 +50,8 @@ int capture_parse_verdict(const char *text, uint64_t *ret_verdicts, struct err *
 	if (nearest)
 		err_hint(e, "did you mean %s?", nearest);
 	else
-		err_hint(e, "a name that sluicectl stats --verbose shows, or forward, pass, drop");
+		err_hint(e, "a name that sluicectl stats --verbose shows, or forward, answer, "
+			    "pass, drop");
 	return -EINVAL;
 }
 

@@ -41,7 +41,7 @@ struct capture {
 
 const char *capture_state_name(enum capture_state state);
 
-/* A verdict's name, or an action's (forward, pass, drop) for all that have it. Negative errno and
+/* A verdict's name, or an action's (forward, answer, pass, drop) for all that have it. Negative errno and
  * *e: neither. */
 int capture_parse_verdict(const char *text, uint64_t *ret_verdicts, struct err *e);
 /* ADDRESS or ADDRESS/LENGTH as filter->mask and filter->source; bits behind the prefix are an
