@@ -13,7 +13,7 @@ cat > "$E2E_CONFIG" <<-END
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, limits: [per-client], members: [10.99.0.21, 10.99.0.22]}
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: ipip, members: ["2001:db8:99::21", "2001:db8:99::22"]}
 	limits:
-	  per-client: {count: new-connections, rate: 1/s, burst: 5, mode: enforce}
+	  per-client: {count: new-connections, rate: 1/min, burst: 5, mode: enforce}
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving

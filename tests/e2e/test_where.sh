@@ -13,7 +13,7 @@ cat > "$E2E_CONFIG" <<-END
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:99::22"]}
 	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, members: [10.99.0.21]}
 	limits:
-	  per-client: {count: new-connections, rate: 1/s, burst: 20, mode: enforce}
+	  per-client: {count: new-connections, rate: 1/min, burst: 20, mode: enforce}
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
