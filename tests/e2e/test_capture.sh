@@ -47,6 +47,9 @@ tap_run "the first one: interface, flow, flags, length, verdict, member" grep -E
 	"^[0-9:.]{15} eth0 tcp 203.0.113.9:[0-9]+ > $EDGE_WEB:80 SYN, 74 bytes, forwarded: web to 10.99.0.2[12]:80$" \
 	<(head -n 1 "$out")
 
+tap_run "and the audit has it" grep -q "capture [0-9]* started, for 5 packets or 60 s" \
+	<(edge_ctl events)
+
 # A refused packet, alone, with its reason.
 capture --json capture --verdict limit --source 203.0.113.70 --for 60s --max 2
 for _ in $(seq 8); do

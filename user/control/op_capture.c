@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/audit.h"
 #include "control/find.h"
 #include "control/operations.h"
 #include "control/view.h"
@@ -84,6 +85,8 @@ int op_capture_start(const struct request *request, struct reply *reply, struct 
 		errs_add_err(errors, &e);
 		return r;
 	}
+	audit_say(request, "capture %u started, for %u packets or %u s", id, wanted.packets,
+		  wanted.for_s);
 	reply->json = view_capture(host->capture_get(host->arg, id));
 	return 0;
 }
