@@ -223,6 +223,15 @@ tap_match "and the command line" "$(edge_ctl events)" 'weight 60 -> 61, by root 
 edge_ctl member weight web 10.99.0.77 5 > /dev/null 2>&1
 tap_match "a refusal is on record" "$(events '.type == "audit"' | tail -n 1)" \
 	'^refused PUT .*/weight: no member 10.99.0.77'
+edge_ctl bypass limits --for 60s > /dev/null
+tap_match "a bypass is on record" "$(events '.type == "audit"' | tail -n 1)" \
+	'^bypass of limits: 0 s left -> 60 s$'
+edge_ctl bypass none > /dev/null
+tap_match "and its end" "$(events '.type == "audit"' | tail -n 1)" \
+	'^bypass of limits and lists: [0-9]+ s left -> 0 s$'
+edge_ctl node standby > /dev/null
+edge_ctl node active > /dev/null
+tap_match "a node's role, too" "$(events '.type == "audit"' | tail -n 1)" '^role standby -> active$'
 seq=$(edge_ctl --json events | jq '.events[-1].seq')
 edge_ctl member weight web 10.99.0.21 61 > /dev/null
 edge_ctl status > /dev/null
@@ -344,4 +353,28 @@ tap_is "still FAULT" "$(status | jq -r .state)" fault
 cp "$LAB_DIR/good.yaml" "$E2E_CONFIG"
 tap_run "a reload of a good one" edge_ctl reload
 tap_is "ends it" "$(status | jq -r .state)" ok
+
+# ---- without root ----------------------------------------------------------------------------------
+
+lab_stop sluiced TERM
+edge_ctl_offline detach > /dev/null 2>&1
+cp "$LAB_OUT/bin/sluiced" "$LAB_DIR/" # where anybody can reach it
+rm -rf "$LAB_DIR/state" "$LAB_DIR/run"
+install -d -o 65534 "$LAB_DIR/state" "$LAB_DIR/run"
+CAPS=-all,+bpf,+net_admin,+perfmon
+start_as_nobody() { # NAME; with a bpffs of its own
+	lab_start sluiced lb unshare --mount bash -c 'mount -t bpf bpf /sys/fs/bpf &&
+		chmod 1777 /sys/fs/bpf && exec "$@"' - setpriv --reuid=65534 --clear-groups \
+		--inh-caps=$CAPS --ambient-caps=$CAPS "$LAB_DIR/sluiced" --config "$E2E_CONFIG" \
+		--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
+	tap_run "$1" wait_for 10 edge_is_ready
+}
+start_as_nobody "as nobody, with three capabilities: it starts"
+tap_run "as nobody: a change" edge_ctl member weight web 10.99.0.21 44
+tap_run "as nobody: is kept" wait_for 3 on_disk '.members[0].weight == 44'
+tap_is "as nobody: by nobody" "$(stat -c %u "$STATE/changes.json")" 65534
+lab_stop sluiced TERM
+lab_in lb ip link set dev eth0 xdp off
+start_as_nobody "as nobody: it starts again"
+tap_is "as nobody: and knows it" "$(member 10.99.0.21 weight)" 44
 tap_done

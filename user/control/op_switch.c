@@ -4,7 +4,7 @@
 
 #include <sluice/node_types.h>
 
-#include "base/log.h"
+#include "control/audit.h"
 #include "control/operations.h"
 #include "control/view.h"
 
@@ -39,18 +39,38 @@ int op_bypass_show(const struct request *request, struct reply *reply, struct er
 	return 0;
 }
 
+static void left_of(const struct request *request, uint64_t ret_left_s[CONTROL_BYPASS_MAX])
+{
+	struct control_switches switches = {0};
+	size_t i;
+
+	request->host->switches(request->host->arg, &switches);
+	for (i = 0; i < CONTROL_BYPASS_MAX; i++)
+		ret_left_s[i] = switches.bypass[i].left_s;
+}
+
 static int set(const struct request *request, unsigned int what, uint64_t for_s,
 	       struct reply *reply, struct errs *errors)
 {
 	const struct control_host *host = request->host;
 	struct err e = {0};
+	bool is_limits = what & 1, is_lists = what & 2;
+	uint64_t before[CONTROL_BYPASS_MAX];
 	char by[56];
 
+	left_of(request, before);
 	peer_name(&request->peer, by, sizeof(by));
 	if (host->bypass(host->arg, what, for_s, by, &e)) {
 		errs_add_err(errors, &e);
 		return -1;
 	}
+	if (for_s || before[0] || before[1])
+		audit_say(request, "bypass of %s%s%s: %llu s left -> %llu s",
+			  is_limits ? "limits" : "", is_limits && is_lists ? " and " : "",
+			  is_lists ? "lists" : "",
+			  (unsigned long long)MAX(is_limits ? before[0] : 0,
+						  is_lists ? before[1] : 0),
+			  (unsigned long long)for_s);
 	return op_bypass_show(request, reply, errors);
 }
 
