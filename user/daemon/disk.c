@@ -109,14 +109,13 @@ void disk_compare(struct daemon *daemon, struct control_disk *ret_disk)
 /* Would these files say what runs? 0, or an error. */
 static int check_result(struct daemon *daemon, const struct sources *sources, struct errs *errors)
 {
-	AUTO_FREE char *rest = NULL;
 	struct config *config;
 	size_t count;
 	int r = reload_parse(daemon, sources->list, sources->count, true, &config, errors);
 
 	if (r)
 		return r;
-	rest = dropin_render(daemon->model, config, &count);
+	free(dropin_render(daemon->model, config, &count));
 	config_free(config);
 	if (!count)
 		return 0;
