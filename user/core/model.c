@@ -206,7 +206,7 @@ static bool try_intents(struct apply *apply, const struct model *model,
 static void apply_intents(struct model *model, const struct change *changes, size_t count,
 			  struct errs *errors)
 {
-	struct model_state trial;
+	struct model_state trial = {0};
 	struct apply apply = {.state = &trial, .errors = errors, .tick_ns = model->tick_ns};
 
 	if (!try_intents(&apply, model, changes, count))
@@ -222,7 +222,7 @@ int model_preview(const struct model *model, const struct change *changes, size_
 		  struct event_log *log, struct errs *errors)
 {
 	size_t before = errors->count;
-	struct model_state trial;
+	struct model_state trial = {0};
 	struct apply apply = {.state = &trial, .errors = errors, .tick_ns = model->tick_ns};
 
 	if (!try_intents(&apply, model, changes, count))
