@@ -58,6 +58,17 @@ tap_match "our program is attached" "$ours" '^[0-9]+$'
 tap_fails "a second daemon refuses" 1 "another sluiced .*$LAB_PREFIX" \
 	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" \
 	--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
+# The instance is the pins, wherever its sockets are.
+elsewhere=(--instance "$LAB_PREFIX" --run-dir "$LAB_DIR/run2" --state-dir "$LAB_DIR/state2")
+daemon_pid=$(pgrep -s "${LAB_PIDS[sluiced]}" -x sluiced)
+tap_fails "with another run directory, too, naming the first" 1 \
+	"another sluiced \\(pid $daemon_pid\\) runs instance $LAB_PREFIX" \
+	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" "${elsewhere[@]}"
+tap_fails "so does a cleanup from there" 1 "another sluiced \\(pid $daemon_pid\\)" \
+	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --cleanup --instance "$LAB_PREFIX" \
+	--run-dir "$LAB_DIR/run2"
+tap_fails "and a detach that does not find its socket" 6 "another sluiced \\(pid $daemon_pid\\)" \
+	edge_ctl_offline detach
 tap_is "the first keeps its program" "$(lab_xdp_id lb eth0)" "$ours"
 tap_run "and its socket" edge_is_ready
 load=$(edge_load c1 --count 50 "http://$EDGE_WEB/")

@@ -15,6 +15,7 @@
 
 #include "base/util.h"
 #include "cli/cli.h"
+#include "dataplane/claim.h"
 #include "dataplane/dp_bpf.h"
 #include "dataplane/hook.h"
 #include "dataplane/pinned.h"
@@ -149,7 +150,7 @@ int offline_detach(const struct cli *cli)
 {
 	struct err e = {0};
 	char names[512] = "";
-	int had_pins;
+	int had_pins, claim = -1, r;
 
 	if (geteuid() != 0) {
 		cli_error("sluiced is not running; what it may have left attached only root can "
@@ -158,7 +159,16 @@ int offline_detach(const struct cli *cli)
 		return CLI_FORBIDDEN;
 	}
 	had_pins = offline_has_pins(cli->instance);
-	if (dp_bpf_cleanup(cli->instance, names, sizeof(names), &e) < 0) {
+	if (had_pins > 0)
+		claim = claim_take(cli->instance, &e);
+	if (claim == -EBUSY) {
+		cli_error("%s", e.text);
+		cli_hint("its socket is elsewhere: name it with --socket");
+		return CLI_CONFLICT;
+	}
+	r = dp_bpf_cleanup(cli->instance, names, sizeof(names), &e);
+	claim_end(claim, cli->instance);
+	if (r < 0) {
 		cli_error("cannot detach instance %s: %s", cli->instance, e.text);
 		if (e.hint[0] != '\0')
 			cli_hint("%s", e.hint);

@@ -56,7 +56,7 @@ struct daemon {
 	uv_timer_t tick;      /* once a second */
 	uv_signal_t signals[3];
 	uv_poll_t resolver_poll, events_poll;
-	int lock_fd;
+	int lock_fd, claim_fd;
 
 	struct event_log *events;
 	struct model *model;

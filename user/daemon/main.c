@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "core/overhead.h"
 #include "daemon/lock.h"
+#include "dataplane/claim.h"
 #include "daemon/privileges.h"
 
 #define EXIT_USAGE 2
@@ -118,6 +119,7 @@ static int cleanup(const struct daemon_options *options)
 {
 	const char *instance = options->instance ? options->instance : "default";
 	AUTO_CLOSE int lock = -1;
+	int claim = -1, r;
 	char directory[256], names[512] = "";
 	struct err e = {0};
 
@@ -127,7 +129,14 @@ static int cleanup(const struct daemon_options *options)
 	lock = lock_take(directory, instance, &e);
 	if (lock == -EBUSY)
 		err_hint(&e, "sluicectl detach ends it and removes everything");
-	if (lock < 0 || dp_bpf_cleanup(instance, names, sizeof(names), &e))
+	if (lock < 0)
+		return complain(&e);
+	claim = claim_take(instance, &e);
+	if (claim < 0)
+		return complain(&e);
+	r = dp_bpf_cleanup(instance, names, sizeof(names), &e);
+	claim_end(claim, instance);
+	if (r)
 		return complain(&e);
 	if (names[0])
 		printf("detached: %s; pins of instance %s removed\n", names, instance);

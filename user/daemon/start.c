@@ -16,6 +16,7 @@
 #include "daemon/lock.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
+#include "dataplane/claim.h"
 
 #define NEXTHOPS_WAIT_MS 2000
 #define TABLES_WAIT_MS 60000
@@ -116,6 +117,9 @@ static int take_rights(struct daemon *daemon)
 		return fail(daemon, &e);
 	daemon->lock_fd = lock_take(daemon->directory, daemon->instance, &e);
 	if (daemon->lock_fd < 0)
+		return fail(daemon, &e);
+	daemon->claim_fd = claim_take(daemon->instance, &e);
+	if (daemon->claim_fd < 0)
 		return fail(daemon, &e);
 	privileges_raise_files();
 	daemon->announcer = announce_new(daemon->events);
@@ -325,6 +329,7 @@ static void release(struct daemon *daemon)
 	event_log_free(daemon->events);
 	config_free(daemon->config);
 	sources_done(&daemon->sources);
+	claim_end(daemon->claim_fd, daemon->instance);
 	util_close_p(&daemon->lock_fd);
 }
 
@@ -334,7 +339,7 @@ int daemon_run(const struct daemon_options *options)
 	bool is_up;
 
 	daemon->options = *options;
-	daemon->lock_fd = -1;
+	daemon->lock_fd = daemon->claim_fd = -1;
 	daemon->started_ms = clock_now_ms();
 	daemon->started_s = clock_wall_s();
 	daemon->events = event_log_new(EVENT_LOG_SIZE);

@@ -138,7 +138,8 @@ static int clear_half_written(struct dp_bpf *dp, const char *missing, struct err
 			 "sluiced --cleanup removes what is left and detaches; then start again");
 		return -EUCLEAN;
 	}
-	ret = pins_remove_all(dp->pin_dir);
+	/* Not what it is in: that is locked (claim.h). */
+	ret = pins_clear(dp->pin_dir);
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "", "cannot clear the half-written %s: %s",
 			       dp->pin_dir, strerror(-ret));

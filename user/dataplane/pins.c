@@ -118,12 +118,11 @@ void pins_remove_program(const char *dir, uint32_t program_id)
 	unlink(path);
 }
 
-int pins_remove_all(const char *dir)
+int pins_clear(const char *dir)
 {
 	char path[PATH_BYTES];
 	DIR *stream = opendir(dir);
 	struct dirent *entry;
-	char *slash;
 	int ret = 0;
 
 	if (!stream)
@@ -136,7 +135,20 @@ int pins_remove_all(const char *dir)
 			ret = -errno;
 	}
 	closedir(stream);
+	if (!ret && rmdir(dir))
+		ret = -errno;
+	return ret;
+}
+
+int pins_remove_all(const char *dir)
+{
+	char path[PATH_BYTES];
+	char *slash;
+	int ret = pins_clear(dir);
+
 	util_copy(path, sizeof(path), dir);
+	slash = strrchr(path, '/');
+	*slash = '\0';
 	while (!ret && strlen(path) >= strlen(SLUICE_PIN_ROOT)) {
 		if (rmdir(path))
 			break; /* another instance or version lives in it */

@@ -24,5 +24,7 @@ int pins_add_program(const char *dir, int program_fd, uint32_t program_id);
 void pins_each_program(const char *dir, void (*fn)(void *arg, uint32_t program_id), void *arg);
 void pins_remove_program(const char *dir, uint32_t program_id);
 
-/* Removes the directory with everything in it, then its parents as far as they are empty. */
+/* Removes the directory with everything in it. */
+int pins_clear(const char *dir);
+/* The same, then its parents as far as they are empty. */
 int pins_remove_all(const char *dir);
