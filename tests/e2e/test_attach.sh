@@ -26,7 +26,8 @@ links_before=$(links)
 # Somebody else's program.
 lab_xdp_pass lb eth0
 other=$(lab_xdp_id lb eth0)
-tap_fails "an interface with another program is refused" 1 'eth0.*(program|xdp_pass)' \
+tap_fails "an interface with another program is refused, by its name" 1 \
+	"eth0: another XDP program runs here: xdp_pass \\(id $other, native\\)" \
 	edge_daemon "$E2E_CONFIG"
 tap_is "that program stays" "$(lab_xdp_id lb eth0)" "$other"
 tap_is "no pins are left behind" "$(pins)" ""

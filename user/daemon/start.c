@@ -109,6 +109,16 @@ static int use_last_good(struct daemon *daemon)
 	return 0;
 }
 
+/* With all that the doctor has to say. */
+static int fail_examined(struct daemon *daemon, const struct err *e)
+{
+	struct errs errors = {0};
+
+	errs_add_err(&errors, e);
+	examine_failure(daemon, daemon->config, &errors);
+	return fail_all(daemon, &errors);
+}
+
 static int take_rights(struct daemon *daemon)
 {
 	struct err e = {0};
@@ -120,7 +130,7 @@ static int take_rights(struct daemon *daemon)
 		return fail(daemon, &e);
 	daemon->claim_fd = claim_take(daemon->instance, &e);
 	if (daemon->claim_fd < 0)
-		return fail(daemon, &e);
+		return daemon->claim_fd == -EBUSY ? fail(daemon, &e) : fail_examined(daemon, &e);
 	privileges_raise_files();
 	daemon->announcer = announce_new(daemon->events);
 	daemon->state = state_open(daemon->options.state_directory, daemon->instance, daemon);
@@ -139,6 +149,21 @@ static int check_host(struct daemon *daemon)
 	return 0;
 }
 
+/* Before anything is made, and before the rights to read other programs' names are given up. */
+static int check_interfaces(struct daemon *daemon)
+{
+	const char *names[CONFIG_INTERFACES_MAX];
+	struct errs errors = {0};
+	size_t i;
+
+	for (i = 0; i < daemon->config->interface_count; i++)
+		names[i] = daemon->config->interfaces[i];
+	if (!examine_targets(daemon, daemon->config, names, daemon->config->interface_count))
+		return 0;
+	examine_failure(daemon, daemon->config, &errors);
+	return fail_all(daemon, &errors);
+}
+
 static int open_dataplane(struct daemon *daemon)
 {
 	struct dp_bpf_options options = {
@@ -147,17 +172,13 @@ static int open_dataplane(struct daemon *daemon)
 		.events_per_s = daemon->config->events_per_s,
 		.is_standby = daemon->config->is_standby_first,
 	};
-	struct errs errors = {0};
 	struct err e = {0};
 
 	dp_bpf_capacity(daemon->config, &options.capacity);
 	if (options.has_key)
 		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
-	if (dp_bpf_open(&options, &daemon->dp, &e)) {
-		errs_add_err(&errors, &e);
-		examine_failure(daemon, daemon->config, &errors);
-		return fail_all(daemon, &errors);
-	}
+	if (dp_bpf_open(&options, &daemon->dp, &e))
+		return fail_examined(daemon, &e);
 	daemon->port = dp_bpf_port(daemon->dp);
 	daemon->captures = captures_new(daemon->dp);
 	nexthops_use(daemon->nexthops, daemon->dp);
@@ -347,8 +368,9 @@ int daemon_run(const struct daemon_options *options)
 	loop_init(daemon);
 
 	is_up = !read_config(daemon) && !take_rights(daemon) && !use_last_good(daemon) &&
-		!check_host(daemon) && !open_dataplane(daemon) && !fill_model(daemon) &&
-		!open_doors(daemon) && !build_tables(daemon) && !attach(daemon);
+		!check_host(daemon) && !check_interfaces(daemon) && !open_dataplane(daemon) &&
+		!fill_model(daemon) && !open_doors(daemon) && !build_tables(daemon) &&
+		!attach(daemon);
 	if (is_up) {
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
