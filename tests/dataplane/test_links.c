@@ -206,6 +206,22 @@ static void test_news_only(void **state)
 	assert_false(feed(&changed, RTM_NEWNEIGH));
 }
 
+static void test_vlan_on(void **state)
+{
+	struct device elsewhere = vlan;
+
+	(void)state;
+	assert_null(links_vlan_on(links, (uint32_t)eth.ifindex));
+	elsewhere.is_lower_elsewhere = true; /* the number is another namespace's */
+	feed(&elsewhere, RTM_NEWLINK);
+	assert_null(links_vlan_on(links, (uint32_t)eth.ifindex));
+	feed(&vlan, RTM_NEWLINK);
+	assert_string_equal(links_vlan_on(links, (uint32_t)eth.ifindex), vlan.name);
+	assert_null(links_vlan_on(links, (uint32_t)vlan.ifindex));
+	feed(&vlan, RTM_DELLINK);
+	assert_null(links_vlan_on(links, (uint32_t)eth.ifindex));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +233,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_down_and_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_news_only, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_vlan_on, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/targets.h"
+#include "dataplane/ethtool.h"
 
 /* ---- our program on its interfaces ------------------------------------------------------------ */
 
@@ -70,6 +71,23 @@ static void say_problem(struct daemon *daemon, struct watch_hook *hook, const st
 	daemon_log_err(LOG_LEVEL_ERROR, daemon, e);
 }
 
+/* The driver may take tags off before the program runs: then frames of a VLAN look untagged, and
+ * those that are sent on lose their tag. */
+static void watch_tags(struct daemon *daemon, struct watch_hook *hook)
+{
+	const char *vlan = resolver_vlan_on(nexthops_resolver(daemon->nexthops), hook->ifindex);
+	bool was_hidden = hook->hidden_vlan[0];
+
+	if (vlan && ethtool_feature(hook->interface, "rx-vlan-hw-parse") != FACT_YES)
+		vlan = NULL;
+	util_copy(hook->hidden_vlan, sizeof(hook->hidden_vlan), vlan ? vlan : "");
+	if (vlan && !was_hidden)
+		log_warning("attach",
+			    "%s takes VLAN tags off before XDP sees them, and %s is on it: ethtool "
+			    "-K %s rxvlan off",
+			    hook->interface, vlan, hook->interface);
+}
+
 static void watch_hook(struct daemon *daemon, struct watch_hook *hook)
 {
 	struct dp_attachment attachment;
@@ -79,6 +97,7 @@ static void watch_hook(struct daemon *daemon, struct watch_hook *hook)
 		hook->ifindex = attachment.ifindex;
 		hook->is_generic = attachment.is_generic;
 		hook->problem[0] = '\0';
+		watch_tags(daemon, hook);
 		return;
 	}
 	if (!hook->problem[0])
@@ -150,6 +169,27 @@ bool watch_is_attached(const struct daemon *daemon)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+static size_t find_hidden_tags(const struct watch *watch, struct control_finding *list, size_t max)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < watch->hook_count && count < max; i++) {
+		const struct watch_hook *hook = &watch->hooks[i];
+
+		if (!hook->hidden_vlan[0])
+			continue;
+		list[count].severity = CONTROL_NOTE;
+		snprintf(list[count].text, sizeof(list[count].text),
+			 "%s takes VLAN tags off before XDP sees them, and %s is on it: its frames "
+			 "look untagged",
+			 hook->interface, hook->hidden_vlan);
+		snprintf(list[count].fix, sizeof(list[count].fix), "ethtool -K %s rxvlan off",
+			 hook->interface);
+		count++;
+	}
+	return count;
+}
+
 size_t watch_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
 {
 	size_t count = 0, i;
@@ -164,5 +204,6 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 		util_copy(list[count].fix, sizeof(list[count].fix), hook->fix);
 		count++;
 	}
-	return count + locals_findings(daemon, list + count, max - count);
+	count += locals_findings(daemon, list + count, max - count);
+	return count + find_hidden_tags(&daemon->watch, list + count, max - count);
 }

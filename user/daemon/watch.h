@@ -15,7 +15,8 @@ struct watch_hook {
 	char interface[16];
 	uint32_t ifindex; /* that the program ran on last; 0: on none yet */
 	bool is_generic;
-	char problem[224]; /* "": it runs */
+	char hidden_vlan[16]; /* a VLAN on it whose tag the program does not see; "" */
+	char problem[224];    /* "": it runs */
 	char fix[200];
 };
 

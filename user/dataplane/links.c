@@ -75,6 +75,17 @@ const char *links_name(const struct links *links, uint32_t ifindex)
 	return link ? link->name : "?";
 }
 
+const char *links_vlan_on(const struct links *links, uint32_t ifindex)
+{
+	const struct link *link, *next;
+
+	HASH_ITER (hh, links->by_index, link, next)
+		if (link->lower == ifindex && !link->is_lower_elsewhere &&
+		    !strcmp(link->kind, "vlan"))
+			return link->name;
+	return NULL;
+}
+
 static int take_vlan_attr(const struct nlattr *attr, void *arg)
 {
 	struct link *link = arg;

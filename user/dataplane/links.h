@@ -25,6 +25,8 @@ void links_free(struct links *links);
 bool links_take(struct links *links, const struct nlmsghdr *message);
 void links_clear(struct links *links);
 const char *links_name(const struct links *links, uint32_t ifindex); /* "?" when unknown */
+/* The name of a VLAN device on the interface; NULL: there is none. */
+const char *links_vlan_on(const struct links *links, uint32_t ifindex);
 /* 0; or -errno and a reason in text: down, no carrier, cannot transmit XDP frames, ... */
 int links_egress(const struct links *links, uint32_t ifindex, struct egress *ret_egress, char *text,
 		 size_t size);

@@ -444,6 +444,11 @@ uint64_t resolver_addresses(const struct resolver *resolver)
 	return resolver->addresses;
 }
 
+const char *resolver_vlan_on(const struct resolver *resolver, uint32_t ifindex)
+{
+	return links_vlan_on(resolver->links, ifindex);
+}
+
 bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr)
 {
 	struct route route;

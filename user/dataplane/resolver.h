@@ -40,5 +40,7 @@ struct prefix_set *resolver_gateways(struct resolver *resolver, const struct pre
 
 /* Another number when the host's own addresses may have changed; never 0. */
 uint64_t resolver_addresses(const struct resolver *resolver);
+/* As links_vlan_on(). */
+const char *resolver_vlan_on(const struct resolver *resolver, uint32_t ifindex);
 /* Is the address configured on this host? */
 bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr);
