@@ -20,7 +20,7 @@ edge_server_start b1
 export SLUICE_DECAP=$LAB_OUT/bin/sluice-decap
 
 backend() {
-	lab_in b1 deploy/backend/sluice-backend "$@" --state "$LAB_DIR/state"
+	lab_in b1 deploy/backend/sluice-backend "$@" --state "$LAB_DIR/backend-state"
 }
 
 # What the command may touch, as text.
@@ -28,7 +28,7 @@ snapshot() {
 	lab_in b1 sh -c 'ip -brief address; ip route; ip -6 route; nft list ruleset; ip -brief link
 		sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce'
 	lab_xdp_id b1 eth0
-	ls -R "$LAB_DIR/state" 2>&1
+	ls -R "$LAB_DIR/backend-state" 2>&1
 }
 
 answers() {
