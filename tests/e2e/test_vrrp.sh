@@ -108,8 +108,10 @@ outage() {
 	echo $(($(lab_now_ms) - begin))
 }
 
-tap_run "node 1 is ready" start_node 1
-tap_run "node 2 is ready" start_node 2
+for node in 1 2; do
+	start_node "$node" # not in a subshell: it is stopped by name
+	tap_is "node $node is ready" $? 0
+done
 tap_run "node 1 waits on standby" is_role 1 standby
 tap_run "node 2 waits on standby" is_role 2 standby
 tap_fails "nobody answers" 28 '' lab_in c1 curl -s -o /dev/null --max-time 1 "http://$NEAR/"
