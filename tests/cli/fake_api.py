@@ -138,7 +138,7 @@ def put_member(address, body):
 
 
 def reload_config(body):
-    check_fields(body, ["force"])
+    check_fields(body, ["force", "confirm_within_s"])
     if ARGS.state == "fault":
         refusal = Refused(422, "unknown_key", "unknown key intervall", "did you mean interval?")
         refusal.errors = [
@@ -151,7 +151,17 @@ def reload_config(body):
         raise refusal
     if ARGS.state == "degraded" and not body.get("force"):
         raise Refused(409, "conflict", "2 of 3 members would go", "reload --force does it")
-    return {"revision": 88, "changed": True}
+    result = {"revision": 88, "changed": True}
+    if "confirm_within_s" in body:
+        result["confirm_within_s"] = body["confirm_within_s"]
+    return result
+
+
+def end_trial(result):
+    if ARGS.state == "degraded":
+        raise Refused(409, "conflict", "nothing is on trial", "sluicectl status shows what is")
+    return {"kind": "reload" if ARGS.state == "fault" else "start", "result": result,
+            "revision": 88, "config_path": "/srv/new.yaml"}
 
 
 BYPASS = {"limits": None, "lists": None}
@@ -224,6 +234,12 @@ def route(method, path, query, body):
             return LIMITS[0]
     if method == "POST" and parts == ["config", "reload"]:
         return reload_config(body)
+    if method == "POST" and parts == ["config", "try"]:
+        check_fields(body, ["config", "confirm_within_s", "force", "name"])
+        return dict(reload_config({"force": body["force"]}),
+                    confirm_within_s=body["confirm_within_s"])
+    if method == "POST" and parts in (["confirm"], ["undo"]):
+        return end_trial("confirmed" if parts == ["confirm"] else "undone")
     if method == "POST" and parts == ["detach"]:
         return {"detached": ["eth0"]}
     if method == "GET" and parts == ["services"]:

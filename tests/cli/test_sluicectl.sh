@@ -171,6 +171,21 @@ tap_fails "4: bypass with a wrong --socket" 4 'no socket at' ctl none bypass all
 tap_is "reload" "$(ctl ok reload)" "reloaded: revision 88 is running"
 tap_is "reload --force: the request" "$(ctl degraded reload --force && last_request degraded)" \
 	$'reloaded: revision 88 is running\nPOST /v1/config/reload {"force":true}'
+tap_is "reload on trial" "$(ctl ok reload --confirm-within 2m | head -n 1; last_request ok)" \
+	$'reloaded: revision 88 is running on trial; the one before it comes back in 2m unless you confirm:
+POST /v1/config/reload {"force":false,"confirm_within_s":120}'
+printf 'version: 1\ninterfaces: [eth0]\nservices: {}\n' > "$TEMP/tried.yaml"
+tap_match "try with a running daemon" "$(ctl ok try "$TEMP/tried.yaml" --for 30s)" \
+	'^the configuration before it comes back by itself in 30 s'
+tap_is "try: the request" "$(last_request ok)" \
+	"POST /v1/config/try {\"confirm_within_s\":30,\"force\":false,\"name\":\"$TEMP/tried.yaml\",\"config\":\"version: 1\\ninterfaces: [eth0]\\nservices: {}\\n\"}"
+tap_fails "6: try what takes too much away" 6 'reload --force does it' ctl degraded try "$TEMP/tried.yaml"
+tap_fails "2: a trial for too long" 2 'a trial lasts 24 hours at most' ctl ok try "$TEMP/tried.yaml" --for 25h
+tap_fails "3: try a file that is not there" 3 'nowhere.yaml: cannot be read' ctl ok try "$TEMP/nowhere.yaml"
+tap_match "confirm says where the file goes" "$(ctl ok confirm)" 'sudo install -m 644 /srv/new.yaml /etc/sluice'
+tap_match "confirm of a configuration" "$(ctl fault confirm)" '^confirmed: revision 88 stays'
+tap_is "undo" "$(ctl ok undo)" 'undone: detached, sluiced ends'
+tap_fails "6: nothing to confirm" 6 'nothing is on trial' ctl degraded confirm
 tap_match "detach" "$(ctl ok detach)" '^detached from eth0$'
 
 # ---- refusals, each with its exit status

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `sluicectl check`: the rules of the daemon, without the daemon. */
+#include "cli/check.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
@@ -187,9 +189,9 @@ static void print_errors(const struct cli *cli, const char *file, const struct e
 	json_decref(list);
 }
 
-int run_check(struct cli *cli)
+int check_load(const struct cli *cli, const char *file, struct sources *ret_sources,
+	       struct config **ret_config)
 {
-	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
 	struct errs errors = {0};
 	struct config *config = NULL;
 	struct sources sources = {0};
@@ -210,12 +212,28 @@ int run_check(struct cli *cli)
 		r = config_load_lists(config, util_read_file, &errors);
 	if (r == 0)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
-	if (r == 0)
-		print_good(cli, file, config);
-	else
+	if (r != 0) {
 		print_errors(cli, file, &errors);
-	config_free(config);
-	sources_done(&sources);
+		config_free(config);
+		sources_done(&sources);
+	} else {
+		*ret_sources = sources;
+		*ret_config = config;
+	}
 	errs_done(&errors);
 	return r == 0 ? CLI_OK : CLI_FALSE;
+}
+
+int run_check(struct cli *cli)
+{
+	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
+	struct sources sources = {0};
+	struct config *config = NULL;
+	int r = check_load(cli, file, &sources, &config);
+
+	if (r == CLI_OK)
+		print_good(cli, file, config);
+	config_free(config);
+	sources_done(&sources);
+	return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/cli.h"
 
+#include "base/util.h"
+
 #include <stdarg.h>
 
 const char *cli_option(const struct cli *cli, enum option_id id)
@@ -33,4 +35,13 @@ void cli_hint(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+void cli_use_instance(struct cli *cli, const char *instance)
+{
+	if (cli_option(cli, OPTION_INSTANCE) != NULL || cli_option(cli, OPTION_SOCKET) != NULL)
+		return;
+	util_copy(cli->instance_of_file, sizeof(cli->instance_of_file), instance);
+	cli->instance = cli->instance_of_file;
+	snprintf(cli->socket, sizeof(cli->socket), CLI_SOCKET_FORMAT, cli->instance);
 }

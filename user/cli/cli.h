@@ -37,6 +37,7 @@ struct view {
 struct cli {
 	const struct invocation *call;
 	const char *instance;
+	char instance_of_file[64]; /* see cli_use_instance() */
 	char socket[CLI_SOCKET_MAX];
 	long timeout_s;
 	bool is_json;
@@ -47,6 +48,9 @@ struct cli {
 const char *cli_option(const struct cli *cli, enum option_id id);
 /* A positional argument, NULL when it is optional and absent. */
 const char *cli_arg(const struct cli *cli, int position);
+/* The instance that a configuration names, unless --instance or --socket name another: then its socket
+ * is the one to talk to. */
+void cli_use_instance(struct cli *cli, const char *instance);
 /* One line to standard error: "sluicectl: TEXT"; cli_hint: an indented line below it. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

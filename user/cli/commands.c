@@ -150,6 +150,9 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_TTL] = {"ttl", 0, false, ARG_DURATION,
 			"entries leave by themselves after this time: 30m, 1h, 7d"},
 	[OPTION_COMMENT] = {"comment", 0, false, ARG_COMMENT, "why the entries are there"},
+	[OPTION_WAIT] = {"wait", 0, false, ARG_NONE, "wait until it is confirmed or over"},
+	[OPTION_CONFIRM_WITHIN] = {"confirm-within", 0, false, ARG_DURATION,
+				   "go back after so long unless confirmed"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
@@ -389,10 +392,23 @@ const struct command commands[] = {
 	 run_save},
 	{"reload",
 	 {ARG_NONE},
-	 OPTION(FORCE),
+	 OPTION(FORCE) | OPTION(CONFIRM_WITHIN),
 	 "read the configuration file again",
-	 "A file with mistakes changes nothing.",
+	 "A file with mistakes changes nothing. With --confirm-within the configuration before it "
+	 "comes back unless you confirm.",
 	 run_reload},
+	{"try",
+	 {ARG_FILE},
+	 OPTION(FOR) | OPTION(WAIT) | OPTION(FORCE),
+	 "balance with a file, on trial: ends by itself unless you confirm",
+	 "FILE is /etc/sluice/sluice.yaml unless given, the trial lasts 60 s. Without a running "
+	 "daemon "
+	 "starts one, as root, that detaches; with one, the configuration before it comes back. "
+	 "The "
+	 "end comes even when the daemon is killed: then everything is passed to this host.",
+	 run_try},
+	{"confirm", {ARG_NONE}, 0, "keep what is on trial", NULL, run_confirm},
+	{"undo", {ARG_NONE}, 0, "end the trial now, and have it as before", NULL, run_undo},
 	{"detach",
 	 {ARG_NONE},
 	 0,

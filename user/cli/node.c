@@ -111,16 +111,29 @@ int run_version(struct cli *cli)
 
 int run_reload(struct cli *cli)
 {
+	const char *within = cli_option(cli, OPTION_CONFIRM_WITHIN);
 	json_t *body = json_pack("{s:b}", "force", cli_option(cli, OPTION_FORCE) != NULL);
-	AUTO_ANSWER struct answer answer;
-	int r = client_call(cli, "POST", "/v1/config/reload", body, &answer);
-	unsigned long long revision = field_count(answer.document, "revision");
+	AUTO_ANSWER struct answer answer = {0};
+	unsigned long long revision;
+	uint64_t seconds;
+	int r = trial_duration("--confirm-within", within, &seconds);
 
+	if (within != NULL)
+		json_object_set_new(body, "confirm_within_s", json_integer((json_int_t)seconds));
+	if (r == CLI_OK)
+		r = client_call(cli, "POST", "/v1/config/reload", body, &answer);
 	json_decref(body);
 	if (r != CLI_OK)
 		return r;
+	revision = field_count(answer.document, "revision");
 	if (cli->is_json)
 		client_print_body(cli, &answer);
+	else if (field_count(answer.document, "confirm_within_s") > 0)
+		fprintf(cli->view.out,
+			"reloaded: revision %llu is running on trial; the one before it comes back "
+			"in "
+			"%s unless you confirm:\n  sudo sluicectl confirm\n",
+			revision, within);
 	else if (field_bool(answer.document, "changed"))
 		fprintf(cli->view.out, "reloaded: revision %llu is running\n", revision);
 	else

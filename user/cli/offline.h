@@ -45,4 +45,6 @@ json_t *offline_view_bypass(const struct dp_node *node);
  * the neighbours only a daemon can tell them. Returns an exit code. */
 int offline_role(const struct cli *cli, const char *role);
 /* what: as the command takes it. Returns an exit code. */
+int offline_confirm(const struct cli *cli);
+int offline_undo(const struct cli *cli);
 int offline_bypass(const struct cli *cli, const char *what, uint64_t seconds);

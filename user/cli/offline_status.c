@@ -134,6 +134,11 @@ static void explain(json_t *document, const struct dp_node *node)
 	const char *what;
 	json_t *state;
 
+	dp_node_trial_get(node, &trial);
+	if (trial.is_over) {
+		add_why(document, "nobody confirmed the trial");
+		return;
+	}
 	add_why(document,
 		"frozen: health, next hops and tables; limits still hold, counters go on");
 	if (!dp_node_is_active(node))
@@ -145,10 +150,7 @@ static void explain(json_t *document, const struct dp_node *node)
 				text_duration(field_count(state, "left_s"), left),
 				field_text(state, "by", "?"));
 	}
-	dp_node_trial_get(node, &trial);
-	if (trial.is_over)
-		add_why(document, "nobody confirmed the trial");
-	else if (trial.kind != SLUICE_TRIAL_NONE)
+	if (trial.kind != SLUICE_TRIAL_NONE)
 		add_why(document,
 			"on trial: unless somebody confirms it within %s, everything is passed to "
 			"this host",

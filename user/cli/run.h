@@ -2,6 +2,8 @@
 /* The handlers named in the command table; each returns enum cli_exit. */
 #pragma once
 
+#include <stdint.h>
+
 struct cli;
 
 int run_status(struct cli *cli);
@@ -40,4 +42,9 @@ int run_save(struct cli *cli);
 int run_check(struct cli *cli);
 int run_doctor(struct cli *cli);
 int run_reload(struct cli *cli);
+int run_try(struct cli *cli);
+int run_confirm(struct cli *cli);
+int run_undo(struct cli *cli);
+/* --for or --confirm-within in seconds; CLI_OK or an exit code. */
+int trial_duration(const char *option, const char *text, uint64_t *ret_seconds);
 int run_detach(struct cli *cli);

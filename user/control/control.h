@@ -38,6 +38,7 @@ struct control_node {
 	char state_problem[400]; /* why the state directory cannot be written, or "" */
 	char state_notice[400];	 /* what was found damaged in it, or "" */
 	char last_refusal[320];	 /* of a reload, "" when the running configuration is the file's */
+	char trial_note[200];	 /* what became of a trial when its daemon ended, or "" */
 	uint64_t events_suppressed;
 	bool is_active; /* answers ARP and ND, has routes */
 	struct {
@@ -57,8 +58,19 @@ struct control_bypass {
 	char by[56];
 };
 
+/* How long a trial may last. */
+#define CONTROL_TRIAL_MAX_S 86400
+
+struct control_trial {
+	const char *kind; /* "start", "reload"; NULL: nothing is on trial */
+	uint64_t left_s;  /* until it ends by itself */
+	uint64_t since_s; /* wall clock */
+	bool is_stuck;	  /* it should have ended, and could not */
+};
+
 /* Switches of the whole node. */
 struct control_switches {
+	struct control_trial trial;
 	struct control_bypass bypass[CONTROL_BYPASS_MAX];
 };
 
@@ -68,6 +80,15 @@ struct control_finding {
 	enum control_severity severity; /* a note leaves the state as it is */
 	char text[400];
 	char fix[200]; /* what to type, or to do; "" */
+};
+
+struct control_reload {
+	bool is_forced;
+	uint64_t confirm_s; /* goes back after so long unless confirmed; 0: stays */
+	const char *text;   /* NULL: what the configuration files have */
+	size_t length;
+	const char *name; /* of the text, for its mistakes */
+	const char *by;	  /* who asks */
 };
 
 struct control_check {
@@ -103,7 +124,11 @@ struct control_host {
 	int (*apply)(void *arg, const struct change *change, struct errs *errors);
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
 		     struct errs *errors);
-	int (*reload)(void *arg, bool is_forced, bool *ret_changed, struct errs *errors);
+	int (*reload)(void *arg, const struct control_reload *request, bool *ret_changed,
+		      struct errs *errors);
+	/* Keeps what is on trial, or ends the trial now. */
+	int (*confirm)(void *arg, const char *by, struct errs *errors);
+	int (*undo)(void *arg, const char *by, struct errs *errors);
 	/* Makes the node active or standby, with all that follows. *ret_changed: it was not. */
 	void (*set_role)(void *arg, bool is_active, bool *ret_changed);
 	void (*compare)(void *arg, struct control_disk *ret_disk);

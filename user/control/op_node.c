@@ -50,24 +50,53 @@ int op_config_check(const struct request *request, struct reply *reply, struct e
 	return 0;
 }
 
-int op_config_reload(const struct request *request, struct reply *reply, struct errs *errors)
+/* With confirm_s != 0 on trial; text NULL: what the file has. */
+static int reload(const struct request *request, const json_t *text, struct reply *reply,
+		  struct errs *errors)
 {
-	bool is_forced = json_is_true(json_object_get(request->body, "force"));
 	const struct control_host *host = request->host;
 	uint64_t before = model_revision(host->model);
+	const char *name = json_string_value(json_object_get(request->body, "name"));
+	char by[56];
+	const struct control_reload wanted = {
+		.is_forced = json_is_true(json_object_get(request->body, "force")),
+		.confirm_s = (uint64_t)json_integer_value(
+			json_object_get(request->body, "confirm_within_s")),
+		.text = json_string_value(text),
+		.length = json_string_length(text),
+		.name = name ? name : "the configuration on trial",
+		.by = by,
+	};
 	bool is_changed = false;
-	int r = host->reload(host->arg, is_forced, &is_changed, errors);
+	int r;
 
-	audit_say(request, "reload%s: revision %llu -> %llu", is_forced ? " (forced)" : "",
-		  (unsigned long long)before, (unsigned long long)model_revision(host->model));
+	peer_name(&request->peer, by, sizeof(by));
+	r = host->reload(host->arg, &wanted, &is_changed, errors);
+	audit_say(request, "reload%s%s: revision %llu -> %llu", wanted.is_forced ? " (forced)" : "",
+		  wanted.confirm_s ? " on trial" : "", (unsigned long long)before,
+		  (unsigned long long)model_revision(host->model));
 	if (r) {
-		reply->file = host->config_path;
+		if (!text)
+			reply->file = host->config_path;
 		reply->status = errors->count && errors->list[0].code == ERR_CONFLICT ? 409 : 422;
 		return r;
 	}
 	reply->json = json_pack("{s:I, s:b}", "revision", (json_int_t)model_revision(host->model),
 				"changed", is_changed);
+	if (wanted.confirm_s && is_changed)
+		json_object_set_new(reply->json, "confirm_within_s",
+				    json_integer((json_int_t)wanted.confirm_s));
 	return 0;
+}
+
+int op_config_reload(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	return reload(request, NULL, reply, errors);
+}
+
+int op_config_try(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	return reload(request, json_object_get(request->body, "config"), reply, errors);
 }
 
 int op_detach(const struct request *request, struct reply *reply, struct errs *errors)

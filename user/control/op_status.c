@@ -170,6 +170,13 @@ static void mention_switches(const struct control_switches *switches, struct dia
 
 	if (limits->left_s || lists->left_s)
 		append(diagnosis->summary, sizeof(diagnosis->summary), ", %s refuse nothing", what);
+	if (switches->trial.kind && !switches->trial.is_stuck) {
+		append(diagnosis->summary, sizeof(diagnosis->summary),
+		       ", on trial for another %llu s", (unsigned long long)switches->trial.left_s);
+		if (!diagnosis->next[0])
+			util_copy(diagnosis->next, sizeof(diagnosis->next),
+				  "sudo sluicectl confirm");
+	}
 }
 
 static void diagnose_host(const struct control_host *host, struct diagnosis *diagnosis)
@@ -230,6 +237,13 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		      "a file of the state directory was damaged and not used");
 		add_why(diagnosis, "state: %s", node->state_notice);
 	}
+	if (switches->trial.is_stuck) {
+		blame(diagnosis, SEVERITY_FAULT, "sluicectl reload --force",
+		      "a trial is over, going back failed: everything is passed to this host");
+		add_why(diagnosis, "sluicectl events tells why it failed");
+	}
+	if (node->trial_note[0])
+		add_why(diagnosis, "%s", node->trial_note);
 	if (diagnosis->left_out) {
 		char text[64];
 
@@ -318,13 +332,13 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
 	op_list_list(request, &lists, errors);
-	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
-			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
-			 diagnosis.why, "next",
-			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
-			 view_node(host, &node), "announce", view_announce(&node), "bypass",
-			 view_bypass(&switches), "interfaces", view_interfaces(host), "rates",
-			 view_rates(host), "dropped", view_dropped(host));
+	head = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+		names[diagnosis.severity], "summary", diagnosis.summary, "why", diagnosis.why,
+		"next", diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+		view_node(host, &node), "announce", view_announce(&node), "bypass",
+		view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
+		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host));
 	out = open_memstream(&reply->text, &reply->text_length);
 	if (!out || !head)
 		abort();

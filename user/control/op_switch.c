@@ -10,6 +10,15 @@
 
 static const char *const bypass_names[CONTROL_BYPASS_MAX] = {"limits", "lists"};
 
+json_t *view_trial(const struct control_trial *trial)
+{
+	if (!trial->kind)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:b}", "kind", trial->kind, "left_s",
+			 (json_int_t)trial->left_s, "since_s", (json_int_t)trial->since_s,
+			 "is_stuck", trial->is_stuck);
+}
+
 static json_t *view_one(const struct control_bypass *bypass)
 {
 	if (!bypass->left_s)
@@ -92,4 +101,34 @@ int op_bypass_put(const struct request *request, struct reply *reply, struct err
 int op_bypass_delete(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	return set(request, (1U << CONTROL_BYPASS_MAX) - 1, 0, reply, errors);
+}
+
+/* What was on trial, when the trial is over. */
+static int end_trial(const struct request *request,
+		     int (*end)(void *arg, const char *by, struct errs *errors), const char *what,
+		     struct reply *reply, struct errs *errors)
+{
+	const struct control_host *host = request->host;
+	struct control_switches switches = {0};
+	char by[56];
+
+	peer_name(&request->peer, by, sizeof(by));
+	host->switches(host->arg, &switches);
+	if (end(host->arg, by, errors))
+		return -1;
+	audit_say(request, "trial of a %s: %s", switches.trial.kind, what);
+	reply->json = json_pack("{s:s, s:s, s:I, s:s}", "kind", switches.trial.kind, "result", what,
+				"revision", (json_int_t)model_revision(host->model), "config_path",
+				host->config_path);
+	return 0;
+}
+
+int op_confirm(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	return end_trial(request, request->host->confirm, "confirmed", reply, errors);
+}
+
+int op_undo(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	return end_trial(request, request->host->undo, "undone", reply, errors);
 }

@@ -56,6 +56,16 @@ static const struct field fields_entries[] = {
 static const struct field fields_prefixes[] = {FIELD_PREFIXES, {0}};
 static const struct field fields_reload[] = {
 	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "apply what a reload refuses by default"},
+	{"confirm_within_s", FIELD_INTEGER, false, 1, CONTROL_TRIAL_MAX_S, NULL,
+	 "go back after so many seconds unless confirmed"},
+	{0},
+};
+static const struct field fields_try[] = {
+	{"config", FIELD_TEXT, true, 0, BODY_JSON_MAX, NULL, "the configuration, YAML"},
+	{"name", FIELD_TEXT, false, 1, 200, NULL, "what mistakes call it"},
+	{"confirm_within_s", FIELD_INTEGER, true, 1, CONTROL_TRIAL_MAX_S, NULL,
+	 "go back after so many seconds unless confirmed"},
+	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "apply what a reload refuses by default"},
 	{0},
 };
 
@@ -151,6 +161,11 @@ const struct operation operations[] = {
 	 "Checks a configuration without applying it."},
 	{"POST", "/v1/config/reload", ROLE_ADMIN, BODY_JSON, fields_reload, op_config_reload,
 	 "Reads the configuration file again; the running one stays when it has mistakes."},
+	{"POST", "/v1/config/try", ROLE_ADMIN, BODY_JSON, fields_try, op_config_try,
+	 "Applies a configuration on trial: the one before it comes back unless confirmed."},
+	{"POST", "/v1/confirm", ROLE_ADMIN, BODY_NONE, NULL, op_confirm, "Keeps what is on trial."},
+	{"POST", "/v1/undo", ROLE_ADMIN, BODY_NONE, NULL, op_undo,
+	 "Ends the trial now: back to the configuration before it, or detached."},
 	{"POST", "/v1/detach", ROLE_ADMIN, BODY_NONE, NULL, op_detach,
 	 "Detaches the program, removes its pins and ends the daemon."},
 	GET("/v1/operations", op_operations, "This table."),

@@ -94,6 +94,10 @@ int op_member_weight(const struct request *request, struct reply *reply, struct 
 int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors);
 
 int op_where(const struct request *request, struct reply *reply, struct errs *errors);
+int op_config_try(const struct request *request, struct reply *reply, struct errs *errors);
+int op_confirm(const struct request *request, struct reply *reply, struct errs *errors);
+int op_undo(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_bypass_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_bypass_put(const struct request *request, struct reply *reply, struct errs *errors);
 int op_bypass_delete(const struct request *request, struct reply *reply, struct errs *errors);

@@ -47,5 +47,6 @@ const char *view_limit_mode(enum sluice_limit_mode mode);
 const char *view_limit_count(enum sluice_limit_count count);
 /* Packets a second over all verdicts of an action. */
 double view_action_rate(const struct control_host *host, enum sluice_action action);
+json_t *view_trial(const struct control_trial *trial);
 json_t *view_bypass(const struct control_switches *switches);
 json_t *view_number(double value); /* rounded to a tenth */

@@ -73,6 +73,7 @@ static void node(void *arg, struct control_node *ret_node)
 	if (!ret_node->is_ready)
 		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
 	describe_announcing(daemon, ret_node);
+	util_copy(ret_node->trial_note, sizeof(ret_node->trial_note), daemon->trial_note);
 	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
 	util_copy(ret_node->fault, sizeof(ret_node->fault), daemon->fault);
 	util_copy(ret_node->state_problem, sizeof(ret_node->state_problem),
@@ -148,9 +149,10 @@ static int make_dropin(void *arg, char **ret_path, char **ret_text, size_t *ret_
 	return disk_make_dropin(arg, ret_path, ret_text, ret_count, errors);
 }
 
-static int reload(void *arg, bool is_forced, bool *ret_changed, struct errs *errors)
+static int reload(void *arg, const struct control_reload *request, bool *ret_changed,
+		  struct errs *errors)
 {
-	return reload_run(arg, is_forced, ret_changed, errors);
+	return reload_run(arg, request, ret_changed, errors);
 }
 
 /* Gratuitous frames and routes follow before the answer is given. */
@@ -181,19 +183,22 @@ static void on_linger(uv_timer_t *timer)
 	uv_close((uv_handle_t *)timer, on_linger_closed);
 }
 
-static int detach(void *arg, char *names, size_t size, struct err *e)
+void daemon_stop_soon(struct daemon *daemon)
 {
-	struct daemon *daemon = arg;
-	uv_timer_t *timer;
-	int r = attach_remove_everything(daemon, names, size, e);
+	uv_timer_t *timer = util_alloc(sizeof(*timer));
 
-	if (r)
-		return r;
-	timer = util_alloc(sizeof(*timer));
 	uv_timer_init(&daemon->loop, timer);
 	timer->data = daemon;
 	uv_timer_start(timer, on_linger, LINGER_MS, 0);
-	return 0;
+}
+
+static int detach(void *arg, char *names, size_t size, struct err *e)
+{
+	int r = attach_remove_everything(arg, names, size, e);
+
+	if (!r)
+		daemon_stop_soon(arg);
+	return r;
 }
 
 static void checks(void *arg, const struct model_pool *pool, const struct model_member *member,
@@ -276,6 +281,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 
 	switches_get(daemon, &switches);
 	source.bypass_limits_left_s = switches.bypass[CONTROL_BYPASS_LIMITS].left_s;
+	source.trial_left_s = switches.trial.left_s;
 	source.bypass_lists_left_s = switches.bypass[CONTROL_BYPASS_LISTS].left_s;
 	refresh(daemon);
 	announce_describe(daemon->announcer, &announced);
@@ -312,6 +318,8 @@ struct control_host api_host(struct daemon *daemon)
 		.reload = reload,
 		.compare = compare,
 		.make_dropin = make_dropin,
+		.confirm = trial_confirm,
+		.undo = trial_undo,
 		.set_role = set_role,
 		.detach = detach,
 		.where = where,

@@ -30,6 +30,7 @@ struct daemon_options {
 	const char *instance; /* NULL: the configuration's */
 	const char *run_directory;
 	const char *state_directory;
+	uint64_t try_s; /* 0: not on trial */
 };
 
 /* Observations wait here for the end of the loop turn, then go into the model together. */
@@ -37,6 +38,16 @@ struct observations {
 	struct change *list;
 	char (*texts)[96];
 	size_t count, capacity, text_capacity;
+};
+
+/* Unless confirmed it ends by itself: see trial.c. */
+struct trial {
+	enum sluice_trial kind;
+	uint64_t end_ms; /* of a configuration */
+	/* The one before it, also with the lists as they were; none until it is replaced. */
+	struct sources sources;
+	struct config *config;
+	bool is_stuck; /* cannot go back to it */
 };
 
 struct daemon {
@@ -89,6 +100,8 @@ struct daemon {
 		uint64_t since_s;
 	} attached[2 * CONFIG_INTERFACES_MAX]; /* by this daemon; a ring */
 	size_t attached_next;
+	struct trial trial;
+	char trial_note[200]; /* what became of a trial that the predecessor left, "" nothing */
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;
 	struct watch watch;
@@ -161,7 +174,24 @@ int reload_check_fixed(const struct daemon *daemon, const struct config *config,
 		       struct errs *errors);
 /* What only this host can tell: addresses that are local, or are not. */
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
-int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors);
+int reload_run(struct daemon *daemon, const struct control_reload *request, bool *ret_changed,
+	       struct errs *errors);
+/* Applies what was in force before the trial, whatever that takes away, and takes it out of it. */
+int reload_back(struct daemon *daemon, struct trial *trial, struct errs *errors);
+
+/* trial.c. trial_adopt(): refuses to go on with what the predecessor had on trial, or says what became
+ * of it. trial_begin_start(): just before attaching. */
+int trial_adopt(struct daemon *daemon, struct err *e);
+/* With the file read: when the predecessor had a configuration on trial, the last good one. */
+void trial_recall(struct daemon *daemon);
+int trial_begin_start(struct daemon *daemon, struct err *e);
+/* Just before applying; trial_abandon() when that failed. */
+int trial_begin_reload(struct daemon *daemon, uint64_t for_s, const char *by, struct err *e);
+void trial_abandon(struct daemon *daemon);
+void trial_tick(struct daemon *daemon);
+int trial_confirm(void *arg, const char *by, struct errs *errors);
+int trial_undo(void *arg, const char *by, struct errs *errors);
+void trial_get(const struct daemon *daemon, struct control_trial *ret_trial);
 
 /* notes.c: what those find who come when the daemon is gone. */
 void notes_begin(struct daemon *daemon);
@@ -185,5 +215,7 @@ int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, si
 void collect_counters(struct daemon *daemon, bool is_tick);
 
 /* api.c: the daemon as control and metrics see it. */
+/* Ends the loop when answers that are on their way have got out. */
+void daemon_stop_soon(struct daemon *daemon);
 struct control_host api_host(struct daemon *daemon);
 char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length);

@@ -67,11 +67,16 @@ int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *
 
 json_t *kept_save_last_good(struct daemon *daemon)
 {
-	json_t *content = sources_to_json(&daemon->sources), *lists = json_array();
+	/* What is on trial is not known to be good: the one before it is. */
+	const struct trial *trial = &daemon->trial;
+	bool is_on_trial = trial->sources.count > 0;
+	const struct config *config = is_on_trial ? trial->config : daemon->config;
+	json_t *content = sources_to_json(is_on_trial ? &trial->sources : &daemon->sources);
+	json_t *lists = json_array();
 	size_t i;
 
-	for (i = 0; i < daemon->config->list_count; i++) {
-		const struct list_config *list = &daemon->config->lists[i];
+	for (i = 0; i < config->list_count; i++) {
+		const struct list_config *list = &config->lists[i];
 		char *text;
 
 		if (!*list->file)

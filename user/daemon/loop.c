@@ -278,6 +278,7 @@ static void on_tick(uv_timer_t *timer)
 	collect_counters(daemon, true);
 	notes_tick(daemon);
 	switches_tick(daemon);
+	trial_tick(daemon);
 	host_expire_lists(daemon);
 	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
 		daemon->is_host_due = true;
@@ -324,6 +325,7 @@ static void on_packet_events(uv_poll_t *poll, int status, int events)
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = handle->data;
+	const struct control_reload request = {.by = "SIGHUP"};
 	struct event event = {.type = EVENT_audit, .who = "SIGHUP"};
 	uint64_t before = model_revision(daemon->model);
 	struct errs errors = {0};
@@ -337,7 +339,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		return;
 	}
 	notify_send("STATUS=Reloading %s", daemon->options.config_path);
-	r = reload_run(daemon, false, &is_changed, &errors);
+	r = reload_run(daemon, &request, &is_changed, &errors);
 	snprintf(event.text, sizeof(event.text), "reload%s: revision %llu -> %llu",
 		 r ? " refused" : "", (unsigned long long)before,
 		 (unsigned long long)model_revision(daemon->model));

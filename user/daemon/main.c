@@ -26,6 +26,9 @@ static const char help[] =
 	"  --run-dir DIR      directory of sockets and locks, " DAEMON_RUN_DIRECTORY "\n"
 	"  --state-dir DIR    directory of what outlives the daemon, " DAEMON_STATE_DIRECTORY "\n"
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
+	"  --try SECONDS      on trial: detach and end by itself after so long, 1 to 86400, "
+	"unless\n"
+	"                     sluicectl confirm comes first\n"
 	"  --cleanup          detach the program, remove the instance's pins, and exit\n"
 	"  --version          print the version and exit\n"
 	"  --help             print this and exit\n"
@@ -126,7 +129,7 @@ static int cleanup(const struct daemon_options *options)
 	if (privileges_check(&e))
 		return complain(&e);
 	snprintf(directory, sizeof(directory), "%s/%s", options->run_directory, instance);
-	lock = lock_take(directory, instance, &e);
+	lock = lock_take(directory, instance, false, &e);
 	if (lock == -EBUSY)
 		err_hint(&e, "sluicectl detach ends it and removes everything");
 	if (lock < 0)
@@ -160,6 +163,19 @@ static int set_level(const char *word)
 	return -EINVAL;
 }
 
+static int set_try(const char *text, uint64_t *ret_seconds)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t seconds = digits && digits < 10 && !text[digits] ? strtoull(text, NULL, 10) : 0;
+
+	if (!seconds || seconds > CONTROL_TRIAL_MAX_S) {
+		fprintf(stderr, "sluiced: --try %s: seconds, 1 to %d\n", text, CONTROL_TRIAL_MAX_S);
+		return -EINVAL;
+	}
+	*ret_seconds = seconds;
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct command *command)
 {
 	static const struct option options[] = {
@@ -169,6 +185,7 @@ static int parse(int argc, char **argv, struct command *command)
 		{"run-dir", required_argument, NULL, 'r'},
 		{"state-dir", required_argument, NULL, 's'},
 		{"log-level", required_argument, NULL, 'l'},
+		{"try", required_argument, NULL, 't'},
 		{"cleanup", no_argument, NULL, 'x'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -196,6 +213,10 @@ static int parse(int argc, char **argv, struct command *command)
 			break;
 		case 'l':
 			if (set_level(optarg))
+				return -EINVAL;
+			break;
+		case 't':
+			if (set_try(optarg, &command->daemon.try_s))
 				return -EINVAL;
 			break;
 		case 'x':

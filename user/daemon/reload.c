@@ -131,7 +131,10 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 	if (config->events_per_s != old->events_per_s)
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
 	daemon->config = config;
-	config_free(old);
+	if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.config)
+		daemon->trial.config = old; /* it may come back */
+	else
+		config_free(old);
 	daemon->locals.seen = 0;
 	watch_tick(daemon);
 	return 0;
@@ -178,8 +181,77 @@ bool reload_are_lists_changed(const struct config *old, const struct config *new
 	return false;
 }
 
-static int apply_sources(struct daemon *daemon, const struct sources *sources, bool is_forced,
-			 bool *ret_changed, struct errs *errors)
+/* What to apply, owned by the caller. */
+static int get_sources(struct daemon *daemon, const struct control_reload *request,
+		       struct sources *ret_sources, struct errs *errors)
+{
+	struct err e = {0};
+	char *text;
+	int r;
+
+	if (request->text) {
+		text = util_alloc(request->length + 1);
+		memcpy(text, request->text, request->length);
+		sources_insert(ret_sources, request->name, text);
+		return 0;
+	}
+	r = sources_read(daemon->options.config_path, ret_sources, &e);
+	if (r)
+		errs_add_err(errors, &e);
+	return r;
+}
+
+static int check_no_trial(const struct daemon *daemon, const struct control_reload *request,
+			  struct errs *errors)
+{
+	bool is_mended = daemon->trial.is_stuck && !request->confirm_s;
+
+	if (daemon->trial.kind == SLUICE_TRIAL_NONE || is_mended)
+		return 0;
+	err_hint(errs_add(errors, ERR_CONFLICT, "", "another configuration is on trial"),
+		 "sluicectl confirm keeps it, sluicectl undo goes back");
+	return -EBUSY;
+}
+
+/* With the promise to go back, if one is asked for, made before anything changes. */
+static int apply_on_trial(struct daemon *daemon, struct config *config,
+			  const struct control_reload *request, struct errs *errors)
+{
+	/* One that could not go back is over with whatever is applied now. */
+	bool is_mended = daemon->trial.is_stuck && !request->confirm_s;
+	struct err e = {0};
+	int r;
+
+	if (request->confirm_s) {
+		r = trial_begin_reload(daemon, request->confirm_s, request->by, &e);
+		if (r) {
+			errs_add_err(errors, &e);
+			return r;
+		}
+	}
+	r = apply(daemon, config, request->is_forced, errors);
+	if (r ? request->confirm_s > 0 : is_mended)
+		trial_abandon(daemon);
+	return r;
+}
+
+int reload_back(struct daemon *daemon, struct trial *trial, struct errs *errors)
+{
+	int r = apply(daemon, trial->config, true, errors);
+
+	if (r)
+		return r;
+	sources_done(&daemon->sources);
+	daemon->sources = trial->sources;
+	trial->sources = (struct sources){0};
+	trial->config = NULL;
+	daemon->loaded_at_s = clock_wall_s();
+	return 0;
+}
+
+static int apply_sources(struct daemon *daemon, const struct sources *sources,
+			 const struct control_reload *request, bool *ret_changed,
+			 struct errs *errors)
 {
 	struct config *config;
 	int r;
@@ -195,52 +267,57 @@ static int apply_sources(struct daemon *daemon, const struct sources *sources, b
 	}
 	*ret_changed = true;
 	host_refresh(daemon);
-	r = reload_check_fixed(daemon, config, is_forced, errors);
+	r = reload_check_fixed(daemon, config, request->is_forced, errors);
 	if (!r)
-		r = apply(daemon, config, is_forced, errors);
+		r = apply_on_trial(daemon, config, request, errors);
 	if (r)
 		config_free(config);
 	return r;
 }
 
-static int read_and_apply(struct daemon *daemon, bool is_forced, bool *ret_changed,
-			  struct errs *errors)
+static int read_and_apply(struct daemon *daemon, const struct control_reload *request,
+			  bool *ret_changed, struct errs *errors)
 {
 	struct sources sources = {0};
-	struct err e = {0};
 	int r;
 
 	if (!daemon->is_ready) {
 		errs_add(errors, ERR_BUSY, "", "the daemon is still starting");
 		return -EBUSY;
 	}
-	r = sources_read(daemon->options.config_path, &sources, &e);
-	if (r) {
-		errs_add_err(errors, &e);
+	r = check_no_trial(daemon, request, errors);
+	if (!r)
+		r = get_sources(daemon, request, &sources, errors);
+	if (r)
 		return r;
-	}
-	*ret_changed = !sources_equal(&sources, &daemon->sources);
-	r = apply_sources(daemon, &sources, is_forced, ret_changed, errors);
+	*ret_changed = !sources_equal(&sources, &daemon->sources) || daemon->trial.is_stuck;
+	r = apply_sources(daemon, &sources, request, ret_changed, errors);
 	if (r) {
 		sources_done(&sources);
 		return r;
 	}
-	sources_done(&daemon->sources);
+	if (daemon->trial.config)
+		daemon->trial.sources = daemon->sources;
+	else
+		sources_done(&daemon->sources);
 	daemon->sources = sources;
 	return 0;
 }
 
-int reload_run(struct daemon *daemon, bool is_forced, bool *ret_changed, struct errs *errors)
+int reload_run(struct daemon *daemon, const struct control_reload *request, bool *ret_changed,
+	       struct errs *errors)
 {
-	int r = read_and_apply(daemon, is_forced, ret_changed, errors);
+	int r = read_and_apply(daemon, request, ret_changed, errors);
 
 	if (r) {
 		add_refusal(daemon, errors);
 		notify_send("STATUS=Reload refused: %s", daemon->refusal);
 		return r;
 	}
-	daemon->refusal[0] = daemon->fault[0] = '\0';
-	state_mark(daemon->state, STATE_LAST_GOOD);
+	daemon->refusal[0] = daemon->fault[0] = daemon->trial_note[0] = '\0';
+	/* What is on trial is not known to be good yet. */
+	if (daemon->trial.kind == SLUICE_TRIAL_NONE)
+		state_mark(daemon->state, STATE_LAST_GOOD);
 	daemon->reloads_applied++;
 	daemon->loaded_at_s = clock_wall_s();
 	log_info("config", "%s %s, revision %llu", daemon->options.config_path,

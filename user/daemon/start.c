@@ -89,8 +89,10 @@ static int use_last_good(struct daemon *daemon)
 {
 	struct errs errors = {0};
 
-	if (!daemon->fault[0])
+	if (!daemon->fault[0]) {
+		trial_recall(daemon);
 		return 0;
+	}
 	config_free(daemon->config);
 	daemon->config = NULL;
 	if (state_load(daemon->state, STATE_LAST_GOOD)) {
@@ -125,7 +127,7 @@ static int take_rights(struct daemon *daemon)
 
 	if (privileges_check(&e))
 		return fail(daemon, &e);
-	daemon->lock_fd = lock_take(daemon->directory, daemon->instance, &e);
+	daemon->lock_fd = lock_take(daemon->directory, daemon->instance, true, &e);
 	if (daemon->lock_fd < 0)
 		return fail(daemon, &e);
 	daemon->claim_fd = claim_take(daemon->instance, &e);
@@ -181,6 +183,8 @@ static int open_dataplane(struct daemon *daemon)
 		return fail_examined(daemon, &e);
 	daemon->port = dp_bpf_port(daemon->dp);
 	daemon->captures = captures_new(daemon->dp);
+	if (trial_adopt(daemon, &e))
+		return fail(daemon, &e);
 	nexthops_use(daemon->nexthops, daemon->dp);
 	watch_expect(daemon);
 	return 0;
@@ -286,7 +290,10 @@ static int build_tables(struct daemon *daemon)
 static int attach(struct daemon *daemon)
 {
 	struct errs errors = {0};
+	struct err e = {0};
 
+	if (trial_begin_start(daemon, &e))
+		return fail(daemon, &e);
 	if (attach_all(daemon, daemon->config, &errors))
 		return fail_all(daemon, &errors);
 	attach_prune(daemon, daemon->config);
@@ -295,7 +302,8 @@ static int attach(struct daemon *daemon)
 	watch_tick(daemon);
 	daemon->is_structure_new = true; /* now the checks begin */
 	daemon->is_sync_due = true;	 /* and what is announced is told at once */
-	state_mark(daemon->state, STATE_LAST_GOOD);
+	if (!daemon->options.try_s)
+		state_mark(daemon->state, STATE_LAST_GOOD);
 	state_begin(daemon->state);
 	return 0;
 }
@@ -350,6 +358,8 @@ static void release(struct daemon *daemon)
 	event_log_free(daemon->events);
 	config_free(daemon->config);
 	sources_done(&daemon->sources);
+	config_free(daemon->trial.config);
+	sources_done(&daemon->trial.sources);
 	claim_end(daemon->claim_fd, daemon->instance);
 	util_close_p(&daemon->lock_fd);
 }

@@ -28,6 +28,7 @@ void switches_get(void *arg, struct control_switches *ret_switches)
 	size_t i;
 
 	memset(ret_switches, 0, sizeof(*ret_switches));
+	trial_get(daemon, &ret_switches->trial);
 	if (daemon->is_detached || dp_bpf_node(daemon->dp, &node))
 		return;
 	for (i = 0; i < DP_BYPASS_MAX; i++) {

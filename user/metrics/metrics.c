@@ -377,6 +377,9 @@ static void write_bypass(struct metric_text *text, const struct metrics_source *
 	metric_begin(text, &metric);
 	metric_count(text, limits, source->bypass_limits_left_s);
 	metric_count(text, lists, source->bypass_lists_left_s);
+	write_one(text, "sluice_trial_remaining_seconds", METRIC_GAUGE,
+		  "Until what is on trial ends unless confirmed; 0 when nothing is.",
+		  (double)source->trial_left_s);
 }
 
 static void write_reloads(struct metric_text *text, const struct metrics_source *source)

@@ -30,6 +30,7 @@ struct metrics_source {
 	uint64_t started_s;				    /* wall clock */
 	uint64_t loaded_at_s;				    /* last good load, wall clock */
 	uint64_t bypass_limits_left_s, bypass_lists_left_s; /* 0: off */
+	uint64_t trial_left_s;
 	uint64_t reloads_applied, reloads_refused;
 	bool is_last_reload_refused;
 	bool is_ready;

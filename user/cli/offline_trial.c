@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is on trial, in the pinned maps. */
+#include "cli/cli.h"
+#include "cli/offline.h"
+#include "dataplane/pinned.h"
+
+static int refuse_trial(const struct cli *cli, const struct dp_trial_state *trial)
+{
+	if (trial->kind == SLUICE_TRIAL_NONE)
+		cli_error("nothing is on trial, and sluiced is not running");
+	else
+		cli_error("too late: the trial is over, and sluiced is not running");
+	cli_hint(trial->kind == SLUICE_TRIAL_START
+			 ? "sudo sluicectl --instance %s detach removes what is left of it"
+			 : "sluicectl --instance %s status tells what is there",
+		 cli->instance);
+	return CLI_CONFLICT;
+}
+
+int offline_confirm(const struct cli *cli)
+{
+	struct dp_trial_state trial;
+	struct dp_pinned *pinned;
+	struct dp_node node;
+	int r = offline_open(cli, &pinned, &node);
+
+	if (r != CLI_OK)
+		return r;
+	dp_node_trial_get(&node, &trial);
+	if (trial.kind == SLUICE_TRIAL_NONE || trial.is_over) {
+		r = refuse_trial(cli, &trial);
+	} else {
+		dp_node_trial_end(&node);
+		if (cli->is_json)
+			fputs("{\"result\":\"confirmed\"}\n", cli->view.out);
+		else
+			fputs("confirmed in the pinned maps: packets are still balanced. sluiced "
+			      "is not "
+			      "running:\nstart it, health is frozen until then\n",
+			      cli->view.out);
+	}
+	dp_pinned_close(pinned);
+	return r;
+}
+
+int offline_undo(const struct cli *cli)
+{
+	struct dp_trial_state trial;
+	struct dp_pinned *pinned;
+	struct dp_node node;
+	int r = offline_open(cli, &pinned, &node);
+
+	if (r != CLI_OK)
+		return r;
+	dp_node_trial_get(&node, &trial);
+	dp_pinned_close(pinned);
+	if (trial.kind == SLUICE_TRIAL_NONE)
+		return refuse_trial(cli, &trial);
+	if (trial.kind == SLUICE_TRIAL_START)
+		return offline_detach(cli);
+	cli_error("sluiced, which knows the configuration before the trial, is not running");
+	cli_hint("start it: it begins with the configuration file");
+	return CLI_CONFLICT;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "cli/client.h"
+
+#define READY_WAIT_MS 90000 /* as the service's: next hops, then tables */
+#define POLL_MS 100
+#define LOG_SHOWN_MAX (64U << 10)
+
+/* The sluiced that was installed with us, else whichever the path has. */
+static char *find_daemon(void)
+{
+	char self[512];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *path;
+
+	if (length > 0) {
+		self[length] = '\0';
+		path = util_printf("%s/sluiced", dirname(self));
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return util_strdup("sluiced");
+}
+
+/* /run/sluice/INSTANCE/try.log */
+static char *make_log(const struct cli *cli)
+{
+	AUTO_FREE char *directory = util_printf("/run/sluice/%s", cli->instance);
+
+	mkdir("/run/sluice", 0755);
+	mkdir(directory, 0755); /* what fails here fails again when the log is opened */
+	return util_printf("%s/try.log", directory);
+}
+
+static void print_log(const char *path)
+{
+	AUTO_FREE char *text = NULL;
+	size_t length;
+
+	if (util_read_file(path, LOG_SHOWN_MAX, &text, &length) == 0)
+		fputs(text, stderr);
+	else
+		cli_hint("its log is in %s", path);
+}
+
+/* In the child: nothing of ours stays open or is waited for. */
+static void become_daemon(const char *program, const char *log, char *const *argv)
+{
+	int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+	int in = open("/dev/null", O_RDONLY);
+
+	if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(126);
+	setsid(); /* a terminal that goes away must not take it along */
+	execvp(program, argv);
+	fprintf(stderr, "%s cannot be started: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
+static bool is_ready(const struct cli *cli)
+{
+	AUTO_ANSWER struct answer answer = {0};
+
+	return client_request(cli, "GET", "/v1/ready", NULL, &answer) == CLIENT_ANSWERED &&
+	       answer.status == 200;
+}
+
+int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
+{
+	AUTO_FREE char *program = find_daemon();
+	AUTO_FREE char *log = make_log(cli);
+	char *const argv[] = {
+		"sluiced", "--config",	    (char *)file, "--instance", (char *)cli->instance,
+		"--try",   (char *)seconds, NULL};
+	uint64_t end_ms = clock_now_ms() + READY_WAIT_MS;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		become_daemon(program, log, argv);
+	if (pid < 0) {
+		cli_error("cannot start %s: %s", program, strerror(errno));
+		return -1;
+	}
+	while (clock_now_ms() < end_ms) {
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			cli_error("sluiced did not start; it says:");
+			print_log(log);
+			return -1;
+		}
+		if (is_ready(cli))
+			return 0;
+		usleep(POLL_MS * 1000);
+	}
+	cli_error("sluiced (pid %d) is not ready after %d s; its log is in %s", (int)pid,
+		  READY_WAIT_MS / 1000, log);
+	return -1;
+}
