@@ -260,6 +260,54 @@ static void test_adoption_of_another_file(void **state)
 	world_free(w);
 }
 
+static void mark(struct world *w, const struct model_member *member, uint64_t set, uint64_t cleared)
+{
+	__u64 *word = &w->fake->members[sync_member_index(w->sync, member->id)].word;
+
+	*word = (*word & ~cleared) | set;
+}
+
+/* What somebody did to members while there was no daemon holds, and is told; it is no illness. */
+static void test_adoption_of_changes_without_a_daemon(void **state)
+{
+	const uint64_t maint = SLUICE_MEMBER_F_MAINT | SLUICE_MEMBER_F_OFFLINE;
+	struct world *w = world_of_three();
+	struct change change = {.type = CHANGE_MEMBER_ADMIN,
+				.owner = OWNER_API,
+				.service = "web",
+				.addr = member_at(w, 2)->addr,
+				.admin = ADMIN_MAINT};
+	struct err e;
+
+	(void)state;
+	world_set_health(w, member_at(w, 1), HEALTH_DOWN);
+	world_apply(w, &change);
+	world_settle(w);
+	mark(w, member_at(w, 0), maint | SLUICE_MEMBER_F_DEAD, 0);
+	mark(w, member_at(w, 1), maint | SLUICE_MEMBER_F_WAS_DEAD, 0);
+	mark(w, member_at(w, 2), SLUICE_MEMBER_F_OFFLINE, SLUICE_MEMBER_F_MAINT);
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	world_load(w, three_members());
+	/* As the state that was kept says, from before. */
+	change.addr = member_at(w, 2)->addr;
+	world_apply(w, &change);
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, &e), 0);
+	assert_int_equal(member_at(w, 0)->admin, ADMIN_MAINT);
+	assert_int_equal(member_at(w, 0)->health, HEALTH_UNKNOWN);
+	assert_int_equal(member_at(w, 1)->admin, ADMIN_MAINT);
+	assert_int_equal(member_at(w, 1)->health, HEALTH_DOWN);
+	assert_int_equal(member_at(w, 2)->admin, ADMIN_READY);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(w->fake->members[sync_member_index(w->sync, member_at(w, 0)->id)].word &
+				 (maint | SLUICE_MEMBER_F_DEAD),
+			 SLUICE_MEMBER_F_MAINT | SLUICE_MEMBER_F_DEAD);
+	world_free(w);
+}
+
 static void test_adoption_of_damaged_maps(void **state)
 {
 	int what;
@@ -329,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_failing_writes),
 		cmocka_unit_test(test_maps_too_small),
 		cmocka_unit_test(test_adoption_of_another_file),
+		cmocka_unit_test(test_adoption_of_changes_without_a_daemon),
 		cmocka_unit_test(test_adoption_of_damaged_maps),
 	};
 

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "cli/client.h"
 #include "cli/field.h"
+#include "cli/offline.h"
 #include "cli/render.h"
 #include "cli/run.h"
 
@@ -158,6 +159,11 @@ int run_member_weight(struct cli *cli)
 
 static int set_admin(struct cli *cli, const char *admin)
 {
+	AUTO_ANSWER struct answer answer = {0};
+
+	/* Without a daemon the pinned maps do. */
+	if (offline_may(cli, client_request(cli, "GET", "/v1/version", NULL, &answer)))
+		return offline_member(cli, strcmp(admin, "maint") == 0);
 	return change(cli, "PUT", member_path(cli, "admin"), json_pack("{s:s}", "admin", admin),
 		      render_member_line);
 }

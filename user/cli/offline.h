@@ -37,6 +37,12 @@ int offline_detach(const struct cli *cli);
 /* Prints what is known of the instance when its daemon does not run. */
 void offline_status(const struct cli *cli);
 
+/* ---- offline_member.c ----------------------------------------------------------------------- */
+
+/* Takes a member out, or makes it ready again, in its word; the next daemon keeps that. Returns an exit
+ * code. */
+int offline_member(const struct cli *cli, bool is_maint);
+
 /* ---- offline_switch.c ----------------------------------------------------------------------- */
 
 /* As the API's Bypass. */

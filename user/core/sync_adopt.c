@@ -19,6 +19,8 @@ struct adopt {
 	struct dp_adopted found;
 	struct change *changes; /* what the maps say about members of the model */
 	size_t change_count, change_capacity;
+	struct change *admins; /* and what somebody wanted while no daemon ran */
+	size_t admin_count, admin_capacity;
 	struct err *e;
 };
 
@@ -253,11 +255,29 @@ static void nexthop_to_model(const struct sluice_nexthop *from, uint64_t word, s
 
 /* Until checks and resolver have spoken, what the maps say holds: so the first table is the one
  * that is there, and no flow moves because the daemon was restarted. */
-static void tell_model(struct adopt *adopt, const struct model_pool *pool, uint64_t id,
+static void tell_model(struct adopt *adopt, const struct model_service *service,
+		       const struct model_pool *pool, const struct model_member *member,
 		       const struct sync_member *record)
 {
-	bool is_dead = record->written.word & SLUICE_MEMBER_F_DEAD;
+	uint64_t word = record->written.word, id = member->id;
+	/* Somebody took it out, or made it ready, while there was no daemon: that holds. */
+	bool is_offline = word & SLUICE_MEMBER_F_OFFLINE;
+	bool is_maint = word & SLUICE_MEMBER_F_MAINT;
+	bool is_dead = word & SLUICE_MEMBER_F_DEAD &&
+		       !(is_offline && is_maint && !(word & SLUICE_MEMBER_F_WAS_DEAD));
 	struct change *change;
+
+	if (is_offline) {
+		adopt->admins = util_grow(adopt->admins, &adopt->admin_capacity,
+					  adopt->admin_count + 1, sizeof(*adopt->admins));
+		change = &adopt->admins[adopt->admin_count++];
+		*change = (struct change){.type = CHANGE_MEMBER_ADMIN, .owner = OWNER_API};
+		change->service = service->name;
+		change->pool = pool->name;
+		change->addr = member->addr;
+		change->admin = is_maint ? ADMIN_MAINT : ADMIN_READY;
+		change->text = "set while sluiced was not running";
+	}
 
 	if (is_dead && pool->check.type != CHECK_NONE) {
 		change = change_add(adopt, CHANGE_MEMBER_HEALTH, id);
@@ -319,7 +339,7 @@ static int adopt_member(struct adopt *adopt, const struct model_service *model,
 		return 0;
 	if (!member)
 		return sync_member_leave(adopt->sync, record);
-	tell_model(adopt, pool, member->id, record);
+	tell_model(adopt, model, pool, member, record);
 	return 0;
 }
 
@@ -374,6 +394,9 @@ static int adopt_all(struct adopt *adopt)
 		ret = adopt_nexthops(adopt, nexthops);
 	if (ret == 0)
 		ret = adopt_members(adopt, nexthops);
+	if (ret == 0 && adopt->admin_count)
+		ret = model_apply(sync->model, adopt->admins, adopt->admin_count, sync->now_ms,
+				  &errors);
 	if (ret == 0 && adopt->change_count)
 		ret = model_apply(sync->model, adopt->changes, adopt->change_count, sync->now_ms,
 				  &errors);
@@ -400,5 +423,6 @@ int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e)
 	ret = adopt_all(&adopt);
 	dp_adopted_done(&adopt.found);
 	free(adopt.changes);
+	free(adopt.admins);
 	return ret;
 }

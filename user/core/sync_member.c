@@ -110,6 +110,8 @@ static uint64_t member_word(const struct sync_member *record, const struct sync_
 	if (member->is_dead && record->is_written && !(record->written.word & SLUICE_MEMBER_F_DEAD))
 		epoch = (epoch + 1) & 0xff;
 	word = SLUICE_MEMBER(nexthop ? nexthop->index : SLUICE_NEXTHOP_NONE, mode, epoch, mtu);
+	if (member->admin == ADMIN_MAINT)
+		word |= SLUICE_MEMBER_F_MAINT; /* for those who look when we are gone */
 	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
 }
 
