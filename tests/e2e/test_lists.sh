@@ -90,12 +90,17 @@ sleep 1.5
 tap_run "members are still checked and serve" e2e_all_serving
 
 # Runtime entries survive a restart; replacing them is one step.
+tap_run "an entry that expires while no daemon runs" edge_ctl list add partners 203.0.113.80 --ttl 1s
 lab_stop sluiced TERM
-refused "without a daemon they are denied, too" c1 203.0.113.80 "http://$EDGE_WEB/"
+sleep 1
+refused "without a daemon they are denied, too" c1 203.0.113.81 "http://$EDGE_WEB/"
 tap_run "management works without a daemon" get c2 198.51.100.12 "http://$EDGE_WEB/"
 tap_run "the daemon starts again" edge_daemon_start "$E2E_CONFIG"
 tap_is "with the entries" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 2
 echo '203.0.113.64/28' > "$LAB_DIR/replace.txt"
+tap_is "but not the one whose time is over" \
+	"$(edge_ctl --json list show partners | jq .entries_runtime)" 0
+tap_match "status -v shows the lists" "$(edge_ctl status -v)" '^blocked +deny +'
 tap_run "list replace" edge_ctl list replace blocked "$LAB_DIR/replace.txt"
 tap_run "admits the others" get c1 203.0.113.90 "http://$EDGE_WEB/"
 refused "and denies the new ones" c1 203.0.113.70 "http://$EDGE_WEB/"

@@ -145,6 +145,8 @@ static void restore(struct daemon *daemon, const json_t *json, const struct pref
 	struct errs errors = {0};
 	char text[160];
 
+	if (!set->count)
+		return;
 	if (!list || !action || strcmp(list_action_name(list->action), action)) {
 		snprintf(text, sizeof(text),
 			 "list %.63s: %zu entries not restored: the file has %s", name ? name : "?",
@@ -173,10 +175,12 @@ int kept_load_lists(struct daemon *daemon, const json_t *content, struct err *e)
 	if (!json_is_array(lists))
 		return err_set(e, ERR_INVALID, "lists", "it has no lists");
 	json_array_foreach (lists, i, list) {
-		struct prefix_set *set = load_groups(json_object_get(list, "groups"), e, &result);
+		struct prefix_set *kept = load_groups(json_object_get(list, "groups"), e, &result);
+		/* What expired while no daemon ran is not put back for a moment. */
+		struct prefix_set *set = prefix_set_expire(kept, clock_wall_s());
 
-		if (set)
-			restore(daemon, list, set);
+		restore(daemon, list, set);
+		prefix_set_unref(kept);
 		prefix_set_unref(set);
 	}
 	return result;

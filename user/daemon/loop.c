@@ -307,9 +307,10 @@ static void on_packet_event(void *arg, const struct sluice_event *event)
 	daemon->packet_events++;
 	addr_format_endpoint(&event->tuple.saddr, __builtin_bswap16(event->tuple.sport_be), from);
 	addr_format_endpoint(&event->tuple.daddr, __builtin_bswap16(event->tuple.dport_be), to);
-	log_debug("packet", "%s -> %s: %s proto=%u bytes=%u ifindex=%u service=%u limit=%u", from,
-		  to, event->verdict < SLUICE_V_MAX ? names[event->verdict] : "?",
-		  event->tuple.proto, event->bytes, event->ifindex, event->service, event->limit);
+	log_debug("packet", "%s -> %s: %s proto=%u bytes=%u ifindex=%u service=%u limit=%u list=%u",
+		  from, to, event->verdict < SLUICE_V_MAX ? names[event->verdict] : "?",
+		  event->tuple.proto, event->bytes, event->ifindex, event->service, event->limit,
+		  event->list);
 }
 
 static void on_packet_events(uv_poll_t *poll, int status, int events)
