@@ -99,7 +99,8 @@ static int list(struct netlink *netlink, struct listing *listing, struct err *e)
 			return err_set(e, ERR_SYSTEM, "routes", "cannot list table %u: %s",
 				       listing->place->table, strerror(-ret));
 	}
-	qsort(listing->addrs, listing->count, sizeof(*listing->addrs), compare);
+	if (listing->count)
+		qsort(listing->addrs, listing->count, sizeof(*listing->addrs), compare);
 	return 0;
 }
 
