@@ -42,6 +42,7 @@ struct nexthops {
 		char refusal[TARGETS_TEXT_MAX]; /* why it does not transmit now, "" */
 	} ports[SLUICE_TX_PORTS_MAX];		/* interfaces that are transmit ports */
 	size_t port_count;
+	struct sluice_addr source4, source6; /* of tunnels; zero: the route's */
 };
 
 static struct target_key make_key(const struct sluice_addr *addr, bool is_on_link_only)
@@ -116,6 +117,12 @@ static void refuse(struct answer *told, const char *text)
 	util_copy(told->text, sizeof(told->text), text);
 }
 
+static void use_source(struct sluice_addr *source, const struct sluice_addr *configured)
+{
+	if (configured->d[0] | configured->d[1])
+		*source = *configured;
+}
+
 /* What the resolver found, as far as the packet path can use it. */
 static void judge(struct nexthops *nexthops, struct target *target)
 {
@@ -132,6 +139,10 @@ static void judge(struct nexthops *nexthops, struct target *target)
 				    heard->nexthop.ifindex, e.text);
 		if (!port || port->refusal[0])
 			refuse(&target->told, port ? port->refusal : e.text);
+	}
+	if (target->told.state == NEXTHOP_RESOLVED) {
+		use_source(&target->told.nexthop.src4, &nexthops->source4);
+		use_source(&target->told.nexthop.src6, &nexthops->source6);
 	}
 	for (i = 0; i < target->member_count; i++)
 		tell(nexthops, target, target->members[i]);
@@ -187,6 +198,17 @@ void nexthops_tick(struct nexthops *nexthops)
 struct targets *nexthops_targets(struct nexthops *nexthops)
 {
 	return nexthops->can;
+}
+
+void nexthops_set_sources(struct nexthops *nexthops, const struct sluice_addr *source4,
+			  const struct sluice_addr *source6)
+{
+	struct target *target, *tmp;
+
+	nexthops->source4 = *source4;
+	nexthops->source6 = *source6;
+	HASH_ITER (hh, nexthops->targets, target, tmp)
+		judge(nexthops, target);
 }
 
 void nexthops_use(struct nexthops *nexthops, struct dp_bpf *dp)

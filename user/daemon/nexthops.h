@@ -19,6 +19,9 @@ int nexthops_new(nexthops_fn fn, void *arg, struct nexthops **ret_nexthops, stru
 /* Before the first nexthops_follow(): dp gets every egress interface as a transmit port. */
 void nexthops_use(struct nexthops *nexthops, struct dp_bpf *dp);
 void nexthops_free(struct nexthops *nexthops); /* accepts NULL */
+/* The outer sources of tunnels, zero: as routed. Members are told from within the call. */
+void nexthops_set_sources(struct nexthops *nexthops, const struct sluice_addr *source4,
+			  const struct sluice_addr *source6);
 struct resolver *nexthops_resolver(struct nexthops *nexthops);
 /* Tell it what the program runs on; then nexthops_tick(). */
 struct targets *nexthops_targets(struct nexthops *nexthops);

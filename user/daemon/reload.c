@@ -30,11 +30,28 @@ int reload_parse(struct daemon *daemon, const struct config_file *files, size_t 
 	return r;
 }
 
+/* Members could not tell our tunnels from anybody's, and errors would go to somebody else. */
+static void check_source(struct resolver *resolver, const struct sluice_addr *addr,
+			 const char *path, struct errs *errors)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (!(addr->d[0] | addr->d[1]) || resolver_is_local(resolver, addr))
+		return;
+	addr_format(addr, text);
+	err_hint(errs_add(errors, ERR_INVALID, path, "%s is no address of this host", text),
+		 "name one that it has, or leave it out: then the route decides");
+}
+
 int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors)
 {
 	size_t before = errors->count;
 
 	locals_check(nexthops_resolver(daemon->nexthops), config, errors);
+	check_source(nexthops_resolver(daemon->nexthops), &config->outer_source4,
+		     "outer_source.ipv4", errors);
+	check_source(nexthops_resolver(daemon->nexthops), &config->outer_source6,
+		     "outer_source.ipv6", errors);
 	announce_check(daemon->announcer, config, errors);
 	config_place_all(config, errors, before);
 	return errors->count > before ? -EINVAL : 0;
@@ -130,6 +147,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 	}
 	if (config->events_per_s != old->events_per_s)
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
+	nexthops_set_sources(daemon->nexthops, &config->outer_source4, &config->outer_source6);
 	daemon->config = config;
 	if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.config)
 		daemon->trial.config = old; /* it may come back */

@@ -146,6 +146,8 @@ static int check_host(struct daemon *daemon)
 
 	if (nexthops_new(loop_observe_nexthop, daemon, &daemon->nexthops, &e))
 		return fail(daemon, &e);
+	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
+			     &daemon->config->outer_source6);
 	if (reload_check_host(daemon, daemon->config, &errors))
 		return fail_config(daemon, &errors);
 	return 0;
