@@ -77,16 +77,6 @@ static __always_inline __u32 limit_debt(__u64 word, const struct limit_now *now)
 }
 
 /*
- * The number itself; but the verifier, which does not know `unknown`, no longer knows it either.
- * Else it would follow each way that may come out best through everything behind it.
- */
-static __always_inline __u32 limit_forget(__u64 number, __u64 unknown)
-{
-	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(number) : "r"(unknown));
-	return (__u32)number;
-}
-
-/*
  * The word of the source, or where it would go: a free word, else the one with the smallest debt
  * for its idle time. Returns the way; *ret_word is the word found there, *ret_debt the source's
  * own debt, *ret_lost the debt of another source that would lose its word.
@@ -117,7 +107,8 @@ static __always_inline __u32 limit_way(struct sluice_limit_set *set, const struc
 
 		if (debt && i && debt * best_idle >= best_debt * idle)
 			continue;
-		best = limit_forget(i, word);
+		best = i;
+		PKT_FORGET(best, word); /* else it follows each way that may come out best */
 		best_debt = debt;
 		best_idle = idle;
 		*ret_word = word;

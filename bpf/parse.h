@@ -8,19 +8,12 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 
+#include "parse_ip.h"
 #include "pkt.h"
-
-struct cursor {
-	void *pos;
-	void *end;
-	__u32 ip_header; /* bytes of IP header and extensions passed */
-};
 
 struct parse_eth { /* ethhdr is packed: its protocol would be read byte by byte */
 	__u8 macs[12];
@@ -46,8 +39,6 @@ struct parse_ports { /* of TCP and UDP */
 
 #define PARSE_ND_FIRST 133 /* router solicitation ... */
 #define PARSE_ND_LAST 137  /* ... to redirect (RFC 4861, 4) */
-#define PARSE_IP_MF 0x2000
-#define PARSE_IP_OFFSET 0x1fff
 
 PKT_INLINE bool parse_is_vlan(__be16 proto_be)
 {
@@ -84,110 +75,6 @@ PKT_INLINE __be16 parse_ethernet(struct cursor *c, struct pkt *p)
 	return proto_be;
 }
 
-/* The second half of ::ffff:a.b.c.d, as one store: it is read back in one, and a load that spans
- * two stores waits for both. */
-PKT_INLINE __u64 parse_map_ipv4(__be32 addr)
-{
-	return bpf_cpu_to_be64(0xffffULL << 32 | bpf_ntohl(addr));
-}
-
-PKT_INLINE enum sluice_verdict parse_ipv4(struct cursor *c, struct pkt *p)
-{
-	struct iphdr *ip = c->pos;
-	__u32 header, total;
-
-	if ((void *)(ip + 1) > c->end)
-		return SLUICE_V_not_service; /* its destination cannot be read */
-	p->tuple.family = SLUICE_FAMILY_V4;
-	p->tuple.saddr.d[0] = 0;
-	p->tuple.daddr.d[0] = 0;
-	p->tuple.saddr.d[1] = parse_map_ipv4(ip->saddr);
-	p->tuple.daddr.d[1] = parse_map_ipv4(ip->daddr);
-	p->tuple.proto = ip->protocol;
-	p->tos = ip->tos;
-
-	header = ip->ihl * 4;
-	total = bpf_ntohs(ip->tot_len);
-	if (ip->version != 4 || header < sizeof(*ip) || c->pos + header > c->end)
-		p->defect = SLUICE_V_bad_ip_header;
-	else if (total < header || c->pos + total > c->end)
-		p->defect = SLUICE_V_bad_ip_length;
-	else if (ip->frag_off & bpf_htons(PARSE_IP_MF | PARSE_IP_OFFSET))
-		p->defect = SLUICE_V_fragment;
-	p->ip_len = (__u16)total;
-	c->pos += header;
-	c->ip_header = header;
-	return V_NEXT;
-}
-
-/* Walks the extension headers behind an IPv6 header to a transport protocol. */
-PKT_INLINE void parse_ipv6_extensions(struct cursor *c, struct pkt *p)
-{
-	__u8 proto = p->tuple.proto;
-	int i;
-
-	for (i = 0; i <= SLUICE_IPV6_EXT_MAX; i++) {
-		struct ipv6_opt_hdr *ext = c->pos;
-		__u32 len;
-
-		if (proto == IPPROTO_FRAGMENT) {
-			p->defect = SLUICE_V_fragment;
-			break;
-		}
-		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING &&
-		    proto != IPPROTO_DSTOPTS && proto != IPPROTO_MH && proto != IPPROTO_AH)
-			break;
-		if (i == SLUICE_IPV6_EXT_MAX || (void *)(ext + 1) > c->end) {
-			p->defect = SLUICE_V_bad_ext_header;
-			break;
-		}
-		len = proto == IPPROTO_AH ? (ext->hdrlen + 2) * 4 : (ext->hdrlen + 1) * 8;
-		proto = ext->nexthdr;
-		c->pos += len;
-		c->ip_header += len;
-		if (c->pos > c->end) {
-			p->defect = SLUICE_V_bad_ext_header;
-			break;
-		}
-	}
-	p->tuple.proto = proto;
-}
-
-PKT_INLINE bool parse_is_mapped(const struct in6_addr *addr)
-{
-	return !addr->s6_addr32[0] && !addr->s6_addr32[1] &&
-	       addr->s6_addr32[2] == bpf_htonl(0xffff);
-}
-
-PKT_INLINE enum sluice_verdict parse_ipv6(struct cursor *c, struct pkt *p)
-{
-	struct ipv6hdr *ip = c->pos;
-	__u32 total;
-
-	if ((void *)(ip + 1) > c->end)
-		return SLUICE_V_not_service;
-	/* ::ffff:a.b.c.d means an IPv4 address to us; on the wire it is nobody's. */
-	if (parse_is_mapped(&ip->daddr))
-		return SLUICE_V_not_service;
-	p->tuple.family = SLUICE_FAMILY_V6;
-	__builtin_memcpy(p->tuple.saddr.w_be, &ip->saddr, sizeof(p->tuple.saddr));
-	__builtin_memcpy(p->tuple.daddr.w_be, &ip->daddr, sizeof(p->tuple.daddr));
-	p->tuple.proto = ip->nexthdr;
-	p->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
-
-	total = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-	if (ip->version != 6)
-		p->defect = SLUICE_V_bad_ip_header;
-	else if (total > 0xffff || c->pos + total > c->end)
-		p->defect = SLUICE_V_bad_ip_length;
-	p->ip_len = (__u16)total;
-	c->pos = ip + 1;
-	c->ip_header = sizeof(*ip);
-	if (!p->defect)
-		parse_ipv6_extensions(c, p);
-	return V_NEXT;
-}
-
 /* Both ports at once, for the same reason as in parse_map_ipv4(): the hash reads them together. */
 PKT_INLINE void parse_ports(struct cursor *c, struct pkt *p)
 {
@@ -209,7 +96,7 @@ PKT_INLINE void parse_tcp(struct cursor *c, struct pkt *p, __u32 len)
 	if (tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > len)
 		p->defect = SLUICE_V_bad_tcp_header;
 	if (tcp->syn && !tcp->ack)
-		p->flags = PKT_F_SYN | PKT_F_NEW;
+		p->flags |= PKT_F_SYN | PKT_F_NEW;
 }
 
 PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)
@@ -221,9 +108,11 @@ PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)
 		return;
 	}
 	parse_ports(c, p);
-	if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > len)
+	/* The length is that of the whole datagram, of which a first fragment has a part. */
+	if (bpf_ntohs(udp->len) < sizeof(*udp) ||
+	    (bpf_ntohs(udp->len) > len && !(p->flags & PKT_F_FIRST)))
 		p->defect = SLUICE_V_bad_udp_length;
-	p->flags = PKT_F_NEW;
+	p->flags |= PKT_F_NEW;
 }
 
 /* Fills in the addresses, as far as they are IPv4's, for events and explain. */
@@ -282,7 +171,9 @@ PKT_INLINE enum sluice_verdict parse(void *data, void *end, struct pkt *p)
 		parse_tcp(&c, p, p->ip_len - c.ip_header);
 	else if (p->tuple.proto == IPPROTO_UDP)
 		parse_udp(&c, p, p->ip_len - c.ip_header);
-	else if (p->tuple.proto == IPPROTO_ICMPV6)
+	else if (p->tuple.proto == IPPROTO_ICMPV6 && !(p->flags & PKT_F_FIRST))
 		return parse_icmp6(&c, p, data, p->ip_len - c.ip_header);
+	if (p->flags & PKT_F_FIRST && !p->defect)
+		p->defect = SLUICE_V_fragment;
 	return V_NEXT;
 }

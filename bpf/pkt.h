@@ -19,11 +19,22 @@
 #else
 #define PKT_UNROLL /* gcc compiles the parser for its tests */
 #endif
+/*
+ * x stays what it is; but the verifier, which does not know `unknown`, no longer knows it either.
+ * For values that tell apart ways which are alike from here on, and which it would all follow.
+ */
+#ifdef __bpf__
+#define PKT_FORGET(x, unknown)                                                                     \
+	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(x) : "r"((__u64)(unknown)))
+#else
+#define PKT_FORGET(x, unknown) ((void)(unknown))
+#endif
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
 #define PKT_F_SYN (1U << 0)	    /* opens a TCP connection: SYN without ACK */
 #define PKT_F_NEW (1U << 1)	    /* counts as a new connection: such a SYN, or any UDP packet */
 #define PKT_F_WOULD (1U << 2)	    /* a limit would refuse it, but for the bypass */
+#define PKT_F_FIRST (1U << 3)	    /* the first of several fragments: it has the ports */
 #define PKT_ACCESS_EXEMPT (1U << 0) /* neither denied nor limited */
 #define PKT_ACCESS_DENIED (1U << 1) /* but for its protocol: denied if it is for a service */
 

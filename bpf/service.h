@@ -60,6 +60,16 @@ static __always_inline struct sluice_service *service_probe(struct pkt *p, __be1
 	return service_lookup(&p->tuple.daddr, port_be, proto, &p->svc_word);
 }
 
+/*
+ * Fragments to an address of this host are its own to put together, unless they open or carry what
+ * a service there limits: the first one has the ports, and counts as the packet; the others are
+ * worth nothing without it.
+ */
+static __always_inline bool service_takes_fragment(const struct pkt *p)
+{
+	return p->defect == SLUICE_V_fragment && p->svc_word & SLUICE_SVC_F_LOCAL;
+}
+
 /* ret_allow: the service's allow lists, 0 if everybody may reach it. */
 static __always_inline enum sluice_verdict service_find(struct pkt *p, __u64 *ret_allow)
 {
@@ -68,12 +78,18 @@ static __always_inline enum sluice_verdict service_find(struct pkt *p, __u64 *re
 	bool is_passed;
 
 	/* With a defect the ports may be anything: only the address counts. */
-	if (has_ports && !p->defect)
+	if (has_ports &&
+	    (!p->defect || (p->flags & PKT_F_FIRST && p->defect == SLUICE_V_fragment))) {
 		cell = service_probe(p, p->tuple.dport_be, p->tuple.proto);
+		if (cell && p->defect && !service_takes_fragment(p))
+			return p->defect;
+	}
 	if (!cell) {
 		cell = service_probe(p, 0, 0);
 		if (!cell)
 			return SLUICE_V_not_service;
+		if (service_takes_fragment(p) && p->svc_word & SLUICE_SVC_F_PASS_UNKNOWN)
+			return SLUICE_V_unknown_port_passed;
 		if (p->defect)
 			return p->defect;
 		is_passed = p->svc_word & SLUICE_SVC_F_PASS_UNKNOWN;

@@ -34,7 +34,7 @@ enum sluice_mode {
 #define SLUICE_SVC_BASE(word) SLUICE_BITS(word, 0, 32)
 #define SLUICE_SVC_LOG2(word) SLUICE_BITS(word, 32, 6)
 #define SLUICE_SVC_F_USED (1ULL << 48)
-#define SLUICE_SVC_F_LOCAL (1ULL << 49)	       /* mode local: base is the member that counts */
+#define SLUICE_SVC_F_LOCAL (1ULL << 49)	       /* this host's own; base: the member that counts */
 #define SLUICE_SVC_F_ADDRESS (1ULL << 50)      /* an address cell */
 #define SLUICE_SVC_F_PASS_UNKNOWN (1ULL << 51) /* address cell: unknown ports go to the stack */
 #define SLUICE_SVC_F_ARP (1ULL << 52)	       /* address cell: an active node answers ARP and ND */

@@ -66,6 +66,18 @@ served "a service beside it is balanced" "http://$EDGE_TUNNEL/" "$EDGE_SOURCES1"
 # What is the host's own stays its own.
 served "another port of the address" "http://$EDGE_WEB:8080/" "$EDGE_SOURCES1" lb
 tap_run "it answers pings" lab_in c1 ping -c 3 -i 0.2 -W 1 "$EDGE_WEB"
+tap_run "it answers large pings, which come in fragments" \
+	lab_in c1 ping -c 3 -i 0.2 -W 1 -s 4000 "$EDGE_WEB"
+tap_run "over IPv6, too" lab_in c1 ping -c 3 -i 0.2 -W 1 -s 4000 "$EDGE_WEB6"
+lab_start echo lb python3 tests/lib/udp_echo.py lb "$EDGE_WEB" 5353
+wait_for 5 grep -q answers "$LAB_DIR/echo.log"
+tap_is "it gets datagrams in fragments, on a port that is no service's" "$(lab_in c1 python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: never
+s.settimeout(2)
+s.sendto(b'x' * 2000, ('$EDGE_WEB', 5353))
+print(len(s.recv(4096)))")" 2003
 tap_run "it connects to others from that address" lab_in lb curl -sf -o /dev/null --max-time 2 \
 	--interface "$EDGE_WEB" http://198.51.100.12/
 

@@ -36,17 +36,21 @@ answer() {
 	lab_in c1 curl -s --max-time 1 "http://$1/"
 }
 
+is_answered() {
+	[ "$(answer "$EDGE_TUNNEL")" = b1 ]
+}
+
 config
 e2e_start
 tap_run "the backend unpacks what the route's address sends" only_from "$EDGE_LB" "$EDGE_LB6"
-tap_run "without outer_source that is the source" wait_for 5 eval '[ "$(answer $EDGE_TUNNEL)" = b1 ]'
+tap_run "without outer_source that is the source" wait_for 5 is_answered
 tap_is "for IPv6, too" "$(answer "[$EDGE_TUNNEL6]")" b1
 
 tap_run "now only what the other addresses send" only_from "$OTHER" "$OTHER6"
 tap_is "the service is gone" "$(answer "$EDGE_TUNNEL")" ""
 config "{ipv4: $OTHER, ipv6: '$OTHER6'}"
 tap_run "a reload names them" edge_ctl reload
-tap_run "they are the source" wait_for 5 eval '[ "$(answer $EDGE_TUNNEL)" = b1 ]'
+tap_run "they are the source" wait_for 5 is_answered
 tap_is "for IPv6, too" "$(answer "[$EDGE_TUNNEL6]")" b1
 
 config "{ipv4: 10.99.0.200}"
@@ -56,10 +60,10 @@ tap_is "and nothing changed" "$(answer "$EDGE_TUNNEL")" b1
 config
 tap_run "without it again" edge_ctl reload
 tap_run "the route's address" only_from "$EDGE_LB" "$EDGE_LB6"
-tap_run "is the source again" wait_for 5 eval '[ "$(answer $EDGE_TUNNEL)" = b1 ]'
+tap_run "is the source again" wait_for 5 is_answered
 lab_stop sluiced
 config "{ipv4: $OTHER, ipv6: '$OTHER6'}"
 tap_run "from the start" edge_daemon_start "$E2E_CONFIG"
 tap_run "only what the other addresses send" only_from "$OTHER" "$OTHER6"
-tap_run "they are the source" wait_for 5 eval '[ "$(answer $EDGE_TUNNEL)" = b1 ]'
+tap_run "they are the source" wait_for 5 is_answered
 tap_done

@@ -125,7 +125,7 @@ static void put_ipv6(struct frame *frame, const struct packet *packet)
 		put_u8(frame, next_header(packet, i + 1));
 		/* Eight bytes each; the authentication header counts in fours, less two. */
 		put_u8(frame, 0);
-		put_u16(frame, 0);
+		put_u16(frame, packet->extensions[i] == IPPROTO_FRAGMENT ? packet->fragment : 0);
 		if (packet->extensions[i] != IPPROTO_AH)
 			put_u32(frame, 0x01020000); /* PadN */
 		else

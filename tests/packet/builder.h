@@ -39,7 +39,7 @@ struct packet {
 	uint8_t tos;
 	uint8_t ttl;	       /* 0: 64 */
 	uint8_t options;       /* IPv4: bytes of options, a multiple of 4 */
-	uint16_t fragment;     /* IPv4: the 16 bits of flags and offset */
+	uint16_t fragment;     /* 16 bits of flags and offset; IPv6: of extension 44 */
 	uint16_t id;	       /* IPv4 */
 	uint32_t flow_label;   /* IPv6 */
 	uint8_t extensions[8]; /* IPv6: protocol numbers in their order, 0xff for hop-by-hop */

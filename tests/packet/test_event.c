@@ -112,7 +112,7 @@ static void test_unknown_fields_are_zero(void **state)
 	struct world_run run;
 
 	(void)state;
-	packet.fragment = 0x2000;
+	packet.fragment = 100;
 	world_run_packet(world, &packet, &run);
 	assert_int_equal(read_events(), 1);
 	assert_int_equal(events[0].verdict, SLUICE_V_fragment);

@@ -177,8 +177,10 @@ static void make_frame(struct frame *frame)
 		packet.tags[0] = (struct tag){0x8100, 100};
 	if (chance(10) && !is_v6)
 		packet.options = (uint8_t)(4 * (1 + below(10)));
-	if (chance(5) && !is_v6)
-		packet.fragment = 0x2000;
+	if (chance(5))
+		packet.fragment = is_v6 ? 0x0001 : 0x2000;
+	if (chance(5) && is_v6)
+		packet.extensions[0] = IPPROTO_FRAGMENT;
 	if (is_v6)
 		snprintf(src, sizeof(src), "2001:db8:c:%x::%x", below(2), 1 + below(6));
 	else

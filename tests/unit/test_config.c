@@ -291,10 +291,6 @@ static void test_local_and_limits(void **state)
 	assert_int_equal(limit[2].prefix4, 32);
 	assert_int_equal(limit[2].prefix6, 128);
 	config_free(config);
-	config = parsed(HEAD "services: {n: {listen: tcp 203.0.113.5:443, mode: local, "
-			     "unknown_port: drop}}\n");
-	assert_false(config->services[0].is_unknown_port_passed);
-	config_free(config);
 }
 
 /* One list for several services is what anchors are for. */

@@ -196,6 +196,9 @@ static void test_services(void **state)
 		      "    members: []\n",
 		 "5 invalid services.web.listen\n"},
 		{HEAD "services:\n  web: {listen: udp [2001:db8::1]:53, mode: l2}\n", "4 syntax\n"},
+		{HEAD
+		 "services:\n  n: {listen: tcp 203.0.113.5:443, mode: local, unknown_port: drop}\n",
+		 "4 invalid services.n.unknown_port\n"},
 		{FULL "    slots: 5000\n    unknown_port: reject\n",
 		 "8 invalid services.web.slots\n9 invalid services.web.unknown_port\n"},
 		{FULL "    pools: {a: {members: []}}\n", "8 invalid services.web\n"},

@@ -241,6 +241,27 @@ static void read_announce(struct config_reader *r, yaml_node_t *value,
 	config_leave(r, mark);
 }
 
+/* The other ports of a local address are this host's own: SSH must not end there, nor answers to
+ * its own connections, nor ICMP. */
+static void check_unknown_port(struct config_reader *r, yaml_node_t *value,
+			       struct service_config *service)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (service->mode != SLUICE_MODE_LOCAL || service->is_unknown_port_passed)
+		return;
+	service->is_unknown_port_passed = true;
+	if (!config_find(r, value, "unknown_port", &key))
+		return;
+	mark = config_enter(r, "unknown_port");
+	err_hint(config_fail(r, key, ERR_INVALID,
+			     "drop would cut this host off: in mode local all other ports of the "
+			     "address are its own, those of its connections too"),
+		 "remove the key; what else shall be refused is for a firewall");
+	config_leave(r, mark);
+}
+
 void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
 			 yaml_node_t *value, void *user)
 {
@@ -253,9 +274,7 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 	service->line = config_line(key);
 	if (!config_read_section(r, CONFIG_SECTION_SERVICE, value, key, service))
 		return;
-	/* The other ports of a local address are this host's own: SSH must not end there. */
-	if (service->mode == SLUICE_MODE_LOCAL && !config_find(r, value, "unknown_port", NULL))
-		service->is_unknown_port_passed = true;
+	check_unknown_port(r, value, service);
 	read_announce(r, value, service);
 	config_schema_defaults(CONFIG_SECTION_CHECK, &context.check);
 	if (service->proto == IPPROTO_UDP)

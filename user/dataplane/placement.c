@@ -68,6 +68,8 @@ static uint64_t address_word(const struct dp_service *service)
 
 	if (service->is_unknown_port_passed)
 		word |= SLUICE_SVC_F_PASS_UNKNOWN;
+	if (service->is_local)
+		word |= SLUICE_SVC_F_LOCAL;
 	return service->is_arp_answered ? word | SLUICE_SVC_F_ARP : word;
 }
 
