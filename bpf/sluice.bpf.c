@@ -19,10 +19,12 @@ SEC("xdp")
 int sluice_explain(struct xdp_md *ctx)
 {
 	struct sluice_explain *out;
-	struct pkt p = {};
+	struct pkt p;
 	__u32 zero = 0;
 	int action;
 
+	__builtin_memset(&p.tuple, 0,
+			 sizeof(p.tuple)); /* read even where nothing could be parsed */
 	action = pipeline(ctx, &p, false);
 	out = bpf_map_lookup_elem(&explain, &zero);
 	if (!out)

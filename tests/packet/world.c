@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,12 +78,24 @@ static void set_sizes(struct sluice_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.limit_sets, WORLD_LIMIT_SETS);
 }
 
+/* Gates and counters are a CPU's own: a test that wandered would meet those of several. */
+static void stay_on_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		die("cannot stay on", "one CPU", errno);
+}
+
 struct world *world_new(const struct world_options *options)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	uint64_t seed = 1;
 	int error;
 
+	stay_on_cpu();
 	if (!world || !(world->skel = sluice_bpf__open()))
 		die("cannot open", "the object", errno);
 	/* A fixed key: a failure can be repeated. */
