@@ -21,6 +21,7 @@
 #include "cli/offline_view.h"
 #include "cli/render.h"
 #include "cli/text.h"
+#include "core/verdicts.h"
 #include "dataplane/pinned.h"
 
 #define SAMPLE_MS 500 /* between two readings, for rates */
@@ -186,14 +187,6 @@ static void add_traffic(json_t *document, const struct dp_pinned *pinned)
 		[SLUICE_ACTION_DROP] = "dropped_pps",
 		[SLUICE_ACTION_FORWARD] = "forwarded_pps",
 	};
-	static const struct {
-		const char *name, *help;
-		enum sluice_action action;
-	} verdicts[] = {
-#define X(name, action, help) {#name, help, SLUICE_ACTION_##action},
-		SLUICE_VERDICTS(X)
-#undef X
-	};
 	struct sluice_verdict_stats before[SLUICE_V_MAX], after[SLUICE_V_MAX];
 	double rates[SLUICE_ACTION_MAX] = {0};
 	uint64_t began_ms = clock_now_ms(), took_ms;
@@ -204,22 +197,23 @@ static void add_traffic(json_t *document, const struct dp_pinned *pinned)
 		took_ms = clock_now_ms() - began_ms;
 		if (dp_pinned_verdict_stats(pinned, after) != 0 || took_ms == 0)
 			memcpy(after, before, sizeof(after)), took_ms = SAMPLE_MS;
-		for (int v = 0; v < SLUICE_V_MAX; v++) {
+		for (uint32_t v = 0; v < SLUICE_V_MAX; v++) {
 			double rate = (double)(after[v].packets - before[v].packets) * 1000 /
 				      (double)took_ms;
 
-			rates[verdicts[v].action] += rate;
-			if (verdicts[v].action == SLUICE_ACTION_DROP && after[v].packets > 0)
+			rates[verdicts_action(v)] += rate;
+			if (verdicts_action(v) == SLUICE_ACTION_DROP && after[v].packets > 0)
 				json_array_append_new(dropped,
 						      json_pack("{s:s, s:s, s:I, s:f}", "reason",
-								verdicts[v].name, "help",
-								verdicts[v].help, "total",
+								verdicts_name(v), "help",
+								verdicts_help(v), "total",
 								(json_int_t)after[v].packets,
 								"per_second", rate));
 		}
 	}
 	for (int a = 0; a < SLUICE_ACTION_MAX; a++)
-		json_object_set_new(object, keys[a], json_real(rates[a]));
+		if (keys[a] != NULL)
+			json_object_set_new(object, keys[a], json_real(rates[a]));
 	json_object_set_new(document, "rates", object);
 	json_object_set_new(document, "dropped", dropped);
 }

@@ -9,6 +9,7 @@
 #include "control/reply.h"
 #include "control/view.h"
 #include "core/overlay.h"
+#include "core/verdicts.h"
 
 #define INTERFACES_SHOWN 64
 #define FINDINGS_SHOWN 64
@@ -353,20 +354,11 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 
 int op_stats(const struct request *request, struct reply *reply, struct errs *errors)
 {
-	static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward", "answer"};
-	static const struct {
-		const char *name, *help;
-		enum sluice_action action;
-	} verdicts[] = {
-#define X(name, action, help) {#name, help, SLUICE_ACTION_##action},
-		SLUICE_VERDICTS(X)
-#undef X
-	};
 	const struct control_host *host = request->host;
 	struct control_node node = {0};
 	json_t *list = json_array();
 	uint64_t received = 0;
-	size_t v;
+	uint32_t v;
 
 	(void)errors;
 	host->refresh(host->arg);
@@ -377,10 +369,10 @@ int op_stats(const struct request *request, struct reply *reply, struct errs *er
 		stats_total(host->stats, STATS_KEY(STATS_VERDICT, v), total);
 		received += total[0];
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s, s:I, s:I}", "name", verdicts[v].name, "action",
-				  actions[verdicts[v].action], "help", verdicts[v].help, "packets",
-				  (json_int_t)total[0], "bytes", (json_int_t)total[1]));
+			list, json_pack("{s:s, s:s, s:s, s:I, s:I}", "name", verdicts_name(v),
+					"action", verdicts_action_name(verdicts_action(v)), "help",
+					verdicts_help(v), "packets", (json_int_t)total[0], "bytes",
+					(json_int_t)total[1]));
 	}
 	reply->json = json_pack("{s:o, s:I, s:I, s:I}", "verdicts", list, "received_packets",
 				(json_int_t)received, "events_suppressed",

@@ -38,11 +38,6 @@ json_t *view_dropped(const struct control_host *host);
 /* A packet of a capture, number seq. */
 json_t *view_captured(const struct control_host *host, const struct sluice_capture *packet,
 		      size_t seq);
-/* Of a verdict; "?" when it is none. */
-const char *view_verdict_name(uint32_t verdict);
-const char *view_verdict_help(uint32_t verdict);
-enum sluice_action view_verdict_action(uint32_t verdict);
-const char *view_action_name(uint32_t verdict);
 const char *view_limit_mode(enum sluice_limit_mode mode);
 const char *view_limit_count(enum sluice_limit_count count);
 /* Packets a second over all verdicts of an action. */

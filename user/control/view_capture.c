@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "control/view.h"
+#include "core/verdicts.h"
 
 static const char *service_name(const struct control_host *host, uint32_t id)
 {
@@ -97,9 +98,9 @@ json_t *view_captured(const struct control_host *host, const struct sluice_captu
 	object = json_pack(
 		"{s:I, s:I, s:s, s:i, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "seq",
 		(json_int_t)seq, "time_ns", (json_int_t)packet->time_ns, "interface", device,
-		"bytes", (int)packet->bytes, "verdict", view_verdict_name(packet->verdict),
-		"action", view_action_name(packet->verdict), "help",
-		view_verdict_help(packet->verdict), "service", service_name(host, packet->service),
+		"bytes", (int)packet->bytes, "verdict", verdicts_name(packet->verdict), "action",
+		verdicts_action_name(verdicts_action(packet->verdict)), "help",
+		verdicts_help(packet->verdict), "service", service_name(host, packet->service),
 		"member", member_name(host, packet->member, member), "limit",
 		limit ? limit->config.name : NULL, "flags", flags_text(packet, flags));
 	add_tuple(object, packet);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <sluice/verdict.h>
+#include "core/verdicts.h"
 
 static const char *const count_names[SLUICE_COUNT_MAX] = {"none", "packets", "new-connections"};
 static const char *const mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce", "shadow"};
@@ -72,38 +72,6 @@ json_t *view_limit(const struct control_host *host, const struct model_limit *li
 	return object;
 }
 
-static const struct {
-	const char *name, *help;
-	enum sluice_action action;
-} verdicts[] = {
-#define X(name, action, help) {#name, help, SLUICE_ACTION_##action},
-	SLUICE_VERDICTS(X)
-#undef X
-};
-
-const char *view_verdict_name(uint32_t verdict)
-{
-	return verdict < SLUICE_V_MAX ? verdicts[verdict].name : "?";
-}
-
-const char *view_verdict_help(uint32_t verdict)
-{
-	return verdict < SLUICE_V_MAX ? verdicts[verdict].help : "?";
-}
-
-enum sluice_action view_verdict_action(uint32_t verdict)
-{
-	return verdict < SLUICE_V_MAX ? verdicts[verdict].action : SLUICE_ACTION_DROP;
-}
-
-const char *view_action_name(uint32_t verdict)
-{
-	static const char *const names[] = {"pass", "drop", "forward", "answer"};
-
-	_Static_assert(ARRAY_SIZE(names) == SLUICE_ACTION_MAX, "actions");
-	return names[view_verdict_action(verdict)];
-}
-
 const char *view_limit_mode(enum sluice_limit_mode mode)
 {
 	return mode < SLUICE_LIMIT_MODE_MAX ? mode_names[mode] : "?";
@@ -117,18 +85,18 @@ const char *view_limit_count(enum sluice_limit_count count)
 json_t *view_dropped(const struct control_host *host)
 {
 	json_t *list = json_array();
-	size_t v;
+	uint32_t v;
 
 	for (v = 0; v < SLUICE_V_MAX; v++) {
 		uint64_t total[STATS_COUNTERS];
 		double rate[STATS_COUNTERS];
 
-		if (verdicts[v].action != SLUICE_ACTION_DROP)
+		if (verdicts_action(v) != SLUICE_ACTION_DROP)
 			continue;
 		stats_total(host->stats, STATS_KEY(STATS_VERDICT, v), total);
 		stats_rate(host->stats, STATS_KEY(STATS_VERDICT, v), rate);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o}", "reason",
-						      verdicts[v].name, "help", verdicts[v].help,
+						      verdicts_name(v), "help", verdicts_help(v),
 						      "total", (json_int_t)total[0], "per_second",
 						      view_number(rate[0])));
 	}
@@ -138,13 +106,13 @@ json_t *view_dropped(const struct control_host *host)
 double view_action_rate(const struct control_host *host, enum sluice_action action)
 {
 	double sum = 0;
-	size_t v;
+	uint32_t v;
 
 	for (v = 0; v < SLUICE_V_MAX; v++) {
 		double rate[STATS_COUNTERS];
 
 		stats_rate(host->stats, STATS_KEY(STATS_VERDICT, v), rate);
-		if (verdicts[v].action == action)
+		if (verdicts_action(v) == action)
 			sum += rate[0];
 	}
 	return sum;

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "control/view.h"
+#include "core/verdicts.h"
 
 const struct model_service *where_service(const struct where_view *view)
 {
@@ -164,9 +165,9 @@ json_t *view_where(const struct where_view *view)
 		where_member(view, found->member, &owner_service, &pool);
 	char listen[LISTEN_TEXT_MAX], summary[512];
 	json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:s}", "packet", view_packet(view),
-				   "verdict", view_verdict_name(found->verdict), "action",
-				   view_action_name(found->verdict), "help",
-				   view_verdict_help(found->verdict), "summary",
+				   "verdict", verdicts_name(found->verdict), "action",
+				   verdicts_action_name(verdicts_action(found->verdict)), "help",
+				   verdicts_help(found->verdict), "summary",
 				   where_summary(view, summary, sizeof(summary)));
 
 	json_object_set_new(object, "service",

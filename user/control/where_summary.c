@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "control/view.h"
 #include "control/view_where.h"
+#include "core/verdicts.h"
 
 #define NAMED_MAX 4 /* services or members named in a sentence */
 
@@ -203,8 +204,8 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 		say_list(view, &s);
 		return text;
 	default:
-		say(&s, "%s: %s", actions[view_verdict_action(found->verdict)],
-		    view_verdict_help(found->verdict));
+		say(&s, "%s: %s", actions[verdicts_action(found->verdict)],
+		    verdicts_help(found->verdict));
 	}
 	if (found->list)
 		say_list(view, &s);

@@ -6,19 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-
-static const struct {
-	const char *name;
-	enum sluice_action action;
-} verdicts[SLUICE_V_MAX] = {
-#define X(name, action, help) {#name, SLUICE_ACTION_##action},
-	SLUICE_VERDICTS(X)
-#undef X
-};
-
-static const char *const actions[SLUICE_ACTION_MAX] = {"pass", "drop", "forward", "answer"};
-
-_Static_assert(SLUICE_ACTION_MAX == 4, "actions");
+#include "core/verdicts.h"
 
 const char *capture_state_name(enum capture_state state)
 {
@@ -32,11 +20,12 @@ int capture_parse_verdict(const char *text, uint64_t *ret_verdicts, struct err *
 	const char *names[SLUICE_V_MAX + SLUICE_ACTION_MAX];
 	uint64_t found = 0;
 	const char *nearest;
-	size_t v, a;
+	uint32_t v, a;
 
 	for (v = 1; v < SLUICE_V_MAX; v++) {
-		names[v - 1] = verdicts[v].name;
-		if (!strcmp(text, verdicts[v].name) || !strcmp(text, actions[verdicts[v].action]))
+		names[v - 1] = verdicts_name(v);
+		if (!strcmp(text, verdicts_name(v)) ||
+		    !strcmp(text, verdicts_action_name(verdicts_action(v))))
 			found |= 1ULL << v;
 	}
 	if (found) {
@@ -44,7 +33,7 @@ int capture_parse_verdict(const char *text, uint64_t *ret_verdicts, struct err *
 		return 0;
 	}
 	for (a = 0; a < SLUICE_ACTION_MAX; a++)
-		names[SLUICE_V_MAX - 1 + a] = actions[a];
+		names[SLUICE_V_MAX - 1 + a] = verdicts_action_name(a);
 	err_set(e, ERR_INVALID, "/verdict", "%.60s is not a verdict", text);
 	nearest = util_nearest(text, names, SLUICE_V_MAX - 1 + SLUICE_ACTION_MAX);
 	if (nearest)

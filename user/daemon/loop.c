@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "core/verdicts.h"
 #include "daemon/notify.h"
 
 #define JOBS_MAX 4 /* libuv's threads */
@@ -296,11 +297,6 @@ static void on_resolver(uv_poll_t *poll, int status, int events)
 
 static void on_packet_event(void *arg, const struct sluice_event *event)
 {
-	static const char *const names[SLUICE_V_MAX] = {
-#define X(name, action, help) #name,
-		SLUICE_VERDICTS(X)
-#undef X
-	};
 	char from[ENDPOINT_TEXT_MAX], to[ENDPOINT_TEXT_MAX];
 	struct daemon *daemon = arg;
 
@@ -308,9 +304,8 @@ static void on_packet_event(void *arg, const struct sluice_event *event)
 	addr_format_endpoint(&event->tuple.saddr, __builtin_bswap16(event->tuple.sport_be), from);
 	addr_format_endpoint(&event->tuple.daddr, __builtin_bswap16(event->tuple.dport_be), to);
 	log_debug("packet", "%s -> %s: %s proto=%u bytes=%u ifindex=%u service=%u limit=%u list=%u",
-		  from, to, event->verdict < SLUICE_V_MAX ? names[event->verdict] : "?",
-		  event->tuple.proto, event->bytes, event->ifindex, event->service, event->limit,
-		  event->list);
+		  from, to, verdicts_name(event->verdict), event->tuple.proto, event->bytes,
+		  event->ifindex, event->service, event->limit, event->list);
 }
 
 static void on_packet_events(uv_poll_t *poll, int status, int events)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include <sluice/abi.h>
-#include <sluice/verdict.h>
 
 #include "base/addr.h"
+#include "core/verdicts.h"
 #include "core/weights.h"
 #include "metrics/text.h"
 
@@ -20,27 +20,17 @@ static void write_verdicts(struct metric_text *text, const struct metrics_source
 		{"sluice_verdict_bytes", METRIC_COUNTER,
 		 "Bytes of received frames by how they left the program."},
 	};
-	static const struct {
-		const char *name, *action;
-	} verdicts[] = {
-#define X(name, action, help) {#name, #action},
-		SLUICE_VERDICTS(X)
-#undef X
-	};
-	static const char *const lower[][2] = {
-		{"PASS", "pass"}, {"DROP", "drop"}, {"FORWARD", "forward"}, {"ANSWER", "answer"}};
-	size_t f, v, a;
+	uint32_t v;
+	size_t f;
 
 	for (f = 0; f < ARRAY_SIZE(families); f++) {
 		metric_begin(text, &families[f]);
 		for (v = SLUICE_V_forwarded; v < SLUICE_V_MAX; v++) {
 			struct metric_label labels[METRIC_LABELS_MAX] = {
-				{"reason", verdicts[v].name}};
+				{"reason", verdicts_name(v)},
+				{"action", verdicts_action_name(verdicts_action(v))}};
 			uint64_t total[STATS_COUNTERS];
 
-			for (a = 0; a < ARRAY_SIZE(lower); a++)
-				if (lower[a][0][0] == verdicts[v].action[0])
-					labels[1] = (struct metric_label){"action", lower[a][1]};
 			stats_total(source->stats, STATS_KEY(STATS_VERDICT, v), total);
 			metric_count(text, labels, total[f]);
 		}
