@@ -18,6 +18,38 @@ static void not_found(struct errs *errors, const char *pointer, const char *text
 		err_hint(e, "%s", list);
 }
 
+typedef const char *(*name_fn)(const struct model *model, size_t position);
+
+static const char *service_name(const struct model *model, size_t position)
+{
+	return model_service_at(model, position)->name;
+}
+
+static const char *limit_name(const struct model *model, size_t position)
+{
+	return model_limit_at(model, position)->config.name;
+}
+
+static const char *list_name(const struct model *model, size_t position)
+{
+	return model_list_at(model, position)->name;
+}
+
+/* There is no such kind; list: what shows those that are there. */
+static void no_such(const struct model *model, const char *kind, const char *name, size_t count,
+		    name_fn name_at, const char *list, struct errs *errors)
+{
+	AUTO_FREE const char **names = util_alloc_array(count + 1, sizeof(*names));
+	char text[160], pointer[16];
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		names[i] = name_at(model, i);
+	snprintf(text, sizeof(text), "no %s %.80s", kind, name);
+	snprintf(pointer, sizeof(pointer), "/%s", kind);
+	not_found(errors, pointer, text, util_nearest(name, names, count), list);
+}
+
 struct model_service *find_service(const struct request *request, struct errs *errors)
 {
 	return find_service_named(request, route_param(&request->params, "service"), errors);
@@ -28,21 +60,11 @@ struct model_service *find_service_named(const struct request *request, const ch
 {
 	const struct model *model = request->host->model;
 	struct model_service *service = model_find_service(model, name);
-	size_t count = model_service_count(model);
-	const char **names;
-	char text[160];
-	size_t i;
 
-	if (service)
-		return service;
-	names = util_alloc_array(count + 1, sizeof(*names));
-	for (i = 0; i < count; i++)
-		names[i] = model_service_at(model, i)->name;
-	snprintf(text, sizeof(text), "no service %.80s", name);
-	not_found(errors, "/service", text, util_nearest(name, names, count),
-		  "sluicectl service list shows them all");
-	free(names);
-	return NULL;
+	if (!service)
+		no_such(model, "service", name, model_service_count(model), service_name,
+			"sluicectl service list shows them all", errors);
+	return service;
 }
 
 static void ambiguous_pool(struct errs *errors, const struct model_service *service)
@@ -152,21 +174,11 @@ struct model_limit *find_limit(const struct request *request, struct errs *error
 	const char *name = route_param(&request->params, "limit");
 	const struct model *model = request->host->model;
 	struct model_limit *limit = model_find_limit(model, name);
-	size_t count = model_limit_count(model);
-	const char **names;
-	char text[160];
-	size_t i;
 
-	if (limit)
-		return limit;
-	names = util_alloc_array(count + 1, sizeof(*names));
-	for (i = 0; i < count; i++)
-		names[i] = model_limit_at(model, i)->config.name;
-	snprintf(text, sizeof(text), "no limit %.80s", name);
-	not_found(errors, "/limit", text, util_nearest(name, names, count),
-		  "sluicectl limit list shows them all");
-	free(names);
-	return NULL;
+	if (!limit)
+		no_such(model, "limit", name, model_limit_count(model), limit_name,
+			"sluicectl limit list shows them all", errors);
+	return limit;
 }
 
 struct model_list *find_list(const struct request *request, struct errs *errors)
@@ -174,19 +186,10 @@ struct model_list *find_list(const struct request *request, struct errs *errors)
 	const char *name = route_param(&request->params, "list");
 	const struct model *model = request->host->model;
 	struct model_list *list = model_find_list(model, name);
-	size_t count = model_list_count(model);
-	const char **names;
-	char text[160];
-	size_t i;
 
-	if (list)
-		return list;
-	names = util_alloc_array(count + 1, sizeof(*names));
-	for (i = 0; i < count; i++)
-		names[i] = model_list_at(model, i)->name;
-	snprintf(text, sizeof(text), "no list %.80s", name);
-	not_found(errors, "/list", text, util_nearest(name, names, count),
-		  "lists are made in the configuration; sluicectl list list shows them");
-	free(names);
-	return NULL;
+	if (!list)
+		no_such(model, "list", name, model_list_count(model), list_name,
+			"lists are made in the configuration; sluicectl list list shows them",
+			errors);
+	return list;
 }
