@@ -88,13 +88,9 @@ int run_bypass(struct cli *cli)
 	result = request(cli, what, seconds, &answer);
 	if (offline_may(cli, result))
 		return offline_bypass(cli, what, seconds);
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
-	if (answer.status != 200 || answer.document == NULL) {
-		if (cli->is_json && answer.document != NULL)
-			client_print_body(cli, &answer);
-		return client_report_errors(&answer);
-	}
+	r = client_finish(cli, result, &answer);
+	if (r != CLI_OK)
+		return r;
 	if (cli->is_json)
 		client_print_body(cli, &answer);
 	else

@@ -156,20 +156,23 @@ enum client_result client_request(const struct cli *cli, const char *method, con
 int client_call(const struct cli *cli, const char *method, const char *path, const json_t *body,
 		struct answer *ret_answer)
 {
-	enum client_result result = client_request(cli, method, path, body, ret_answer);
+	return client_finish(cli, client_request(cli, method, path, body, ret_answer), ret_answer);
+}
 
+int client_finish(const struct cli *cli, enum client_result result, const struct answer *answer)
+{
 	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, ret_answer);
-	if (ret_answer->status >= 200 && ret_answer->status < 300) {
-		if (ret_answer->document != NULL)
+		return client_explain(cli, result, answer);
+	if (answer->status >= 200 && answer->status < 300) {
+		if (answer->document != NULL)
 			return CLI_OK;
-		cli_error("%s %s: the answer is not JSON; is %s the control socket of sluiced?",
-			  method, path, cli->socket);
+		cli_error("the answer is not JSON; is %s the control socket of sluiced?",
+			  cli->socket);
 		return CLI_FALSE;
 	}
-	if (cli->is_json && ret_answer->document != NULL)
-		client_print_body(cli, ret_answer);
-	return client_report_errors(ret_answer);
+	if (cli->is_json && answer->document != NULL)
+		client_print_body(cli, answer);
+	return client_report_errors(answer);
 }
 
 void client_print_body(const struct cli *cli, const struct answer *answer)

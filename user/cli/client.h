@@ -38,8 +38,10 @@ enum client_result client_request(const struct cli *cli, const char *method, con
 /* Says on standard error why there was no answer; returns the exit code. */
 int client_explain(const struct cli *cli, enum client_result result, const struct answer *answer);
 
-/* Both, and maps an error that the daemon reports to messages and an exit code. CLI_OK means: an
- * answer of success with a JSON document. */
+/* Says on standard error why there was no answer, or what errors the daemon reports; returns the exit
+ * code. CLI_OK means: an answer of success with a JSON document. */
+int client_finish(const struct cli *cli, enum client_result result, const struct answer *answer);
+/* client_request() and client_finish(). */
 int client_call(const struct cli *cli, const char *method, const char *path, const json_t *body,
 		struct answer *ret_answer);
 /* Prints the errors of an answer and returns the exit code for its status. */

@@ -151,17 +151,11 @@ int run_detach(struct cli *cli)
 
 	if (offline_may(cli, result))
 		return offline_detach(cli);
-	if (result != CLIENT_ANSWERED) {
-		r = client_explain(cli, result, &answer);
-		if (r == CLI_UNREACHABLE && cli_option(cli, OPTION_SOCKET) != NULL)
-			cli_hint("without --socket, detach works when the daemon is dead, too");
+	r = client_finish(cli, result, &answer);
+	if (r == CLI_UNREACHABLE && cli_option(cli, OPTION_SOCKET) != NULL)
+		cli_hint("without --socket, detach works when the daemon is dead, too");
+	if (r != CLI_OK)
 		return r;
-	}
-	if (answer.status != 200 || answer.document == NULL) {
-		if (cli->is_json && answer.document != NULL)
-			client_print_body(cli, &answer);
-		return client_report_errors(&answer);
-	}
 	if (cli->is_json) {
 		client_print_body(cli, &answer);
 		return CLI_OK;

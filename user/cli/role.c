@@ -38,17 +38,14 @@ static int call(struct cli *cli, const char *method, const char *path, const cha
 	json_t *body = role != NULL ? json_pack("{s:s}", "role", role) : NULL;
 	AUTO_ANSWER struct answer answer;
 	enum client_result result = client_request(cli, method, path, body, &answer);
+	int r;
 
 	json_decref(body);
 	if (offline_may(cli, result))
 		return offline_role(cli, role);
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
-	if (answer.status != 200 || answer.document == NULL) {
-		if (cli->is_json && answer.document != NULL)
-			client_print_body(cli, &answer);
-		return client_report_errors(&answer);
-	}
+	r = client_finish(cli, result, &answer);
+	if (r != CLI_OK)
+		return r;
 	return print_node(cli, &answer);
 }
 

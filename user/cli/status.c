@@ -283,13 +283,13 @@ int run_status(struct cli *cli)
 	AUTO_ANSWER struct answer answer;
 	enum client_result result = client_request(cli, "GET", "/v1/status", NULL, &answer);
 	bool is_dead = result == CLIENT_NO_SOCKET || result == CLIENT_NO_DAEMON;
+	int r;
 
 	if (is_dead)
 		offline_status(cli);
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
-	if (answer.status != 200 || answer.document == NULL)
-		return client_report_errors(&answer);
+	r = client_finish(cli, result, &answer);
+	if (r != CLI_OK)
+		return r;
 	if (cli->is_json) {
 		client_print_body(cli, &answer);
 	} else {

@@ -170,6 +170,7 @@ static int try_reload(const struct cli *cli, const char *file, const struct sour
 	AUTO_ANSWER struct answer answer = {0};
 	enum client_result result;
 	json_t *body;
+	int r;
 
 	if (!is_own && sources->count > 1)
 		return refuse_dropins(cli, file, ret_is_dead);
@@ -184,13 +185,9 @@ static int try_reload(const struct cli *cli, const char *file, const struct sour
 	*ret_is_dead = offline_may(cli, result);
 	if (*ret_is_dead)
 		return CLI_UNREACHABLE;
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
-	if (answer.status != 200 || answer.document == NULL) {
-		if (cli->is_json && answer.document != NULL)
-			client_print_body(cli, &answer);
-		return client_report_errors(&answer);
-	}
+	r = client_finish(cli, result, &answer);
+	if (r != CLI_OK)
+		return r;
 	if (!field_bool(answer.document, "changed")) {
 		fprintf(cli->view.out, "%s is what runs already: nothing to try\n", file);
 		return CLI_OK;
@@ -251,17 +248,17 @@ static int end_trial(struct cli *cli, const char *path, bool is_confirmed)
 	AUTO_ANSWER struct answer answer = {0};
 	enum client_result result = client_request(cli, "POST", path, NULL, &answer);
 	bool is_start;
+	int r;
 
 	if (offline_may(cli, result))
 		return is_confirmed ? offline_confirm(cli) : offline_undo(cli);
-	if (result != CLIENT_ANSWERED)
-		return client_explain(cli, result, &answer);
-	if (cli->is_json && answer.document != NULL)
+	r = client_finish(cli, result, &answer);
+	if (r != CLI_OK)
+		return r;
+	if (cli->is_json) {
 		client_print_body(cli, &answer);
-	if (answer.status != 200 || answer.document == NULL)
-		return client_report_errors(&answer);
-	if (cli->is_json)
 		return CLI_OK;
+	}
 	is_start = strcmp(field_text(answer.document, "kind", ""), "start") == 0;
 	if (is_confirmed)
 		explain_permanence(cli, answer.document);
