@@ -47,7 +47,8 @@
  * packet that could have read the old word has left the program long before. */
 #define SLUICE_REUSE_AFTER_MS 1000
 
-/* Names of the maps in the object and of their pins below SLUICE_PIN_ROOT/INSTANCE/abiN/. */
+/* Names of maps that are also found by name, in the object or by their pins below
+ * SLUICE_PIN_ROOT/INSTANCE/abiN/. */
 #define SLUICE_MAP_SERVICES "services"
 #define SLUICE_MAP_SLOTS "slots"
 #define SLUICE_MAP_RUNNERS "runners"
@@ -58,22 +59,9 @@
 #define SLUICE_MAP_MEMBER_STATS "member_stats"
 #define SLUICE_MAP_VERDICT_STATS "verdict_stats"
 #define SLUICE_MAP_LIMIT_STATS "limit_stats"
-#define SLUICE_MAP_INTERFACES "interfaces"
-#define SLUICE_MAP_TX_PORTS "tx_ports"
-#define SLUICE_MAP_EVENTS "events"
-#define SLUICE_MAP_EVENT_GATE "event_gate"
-#define SLUICE_MAP_ICMP_GATE "icmp_gate"
 #define SLUICE_MAP_META "meta"
 #define SLUICE_MAP_CONTROL "control"
-#define SLUICE_MAP_NEIGHBOR_GATE "neighbor_gate"
 #define SLUICE_MAP_NOTES "notes"
 #define SLUICE_MAP_NAMES "names"
-#define SLUICE_MAP_CAPTURE_FILTER "capture_filter"
-#define SLUICE_MAP_CAPTURE_SCRATCH "capture_scratch"
-#define SLUICE_MAP_CAPTURES "captures"
-#define SLUICE_MAP_EXPLAIN "explain"
 #define SLUICE_MAP_ACCESS "access"
 #define SLUICE_MAP_ACCESS_BITS "access_bits"
-#define SLUICE_MAP_LIST_STATS "list_stats"
-#define SLUICE_MAP_CONTROL "control"
-#define SLUICE_MAP_TEST_CLOCK "test_clock_ns"

@@ -273,8 +273,3 @@ void health_member_counts(const struct health *health, const struct model_pool *
 
 	*ret_counts = target ? target->counts : (struct health_counts){0};
 }
-
-size_t health_target_count(const struct health *health)
-{
-	return HASH_COUNT(health->targets);
-}

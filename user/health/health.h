@@ -37,4 +37,3 @@ struct health_counts {
 /* Probes of the member's target so far; zeros when it has none. */
 void health_member_counts(const struct health *health, const struct model_pool *pool,
 			  const struct model_member *member, struct health_counts *ret_counts);
-size_t health_target_count(const struct health *health);
