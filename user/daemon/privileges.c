@@ -10,31 +10,17 @@
 
 #include <cap-ng.h>
 
-/* PERFMON: without it the verifier refuses variable offsets into packets and sets. */
-static const struct {
-	unsigned int number;
-	const char *name;
-} needed[] = {
-	{CAP_BPF, "CAP_BPF"},
-	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-	{CAP_PERFMON, "CAP_PERFMON"},
-};
+#include "dataplane/kernel.h"
 
 int privileges_check(struct err *e)
 {
-	char missing[64] = "";
-	size_t used = 0;
-	size_t i;
+	char missing[64];
 
-	if (capng_get_caps_process()) {
+	if (!kernel_missing_capabilities(missing, sizeof(missing))) {
 		err_set(e, ERR_SYSTEM, "", "cannot read this process's capabilities");
 		return -EIO;
 	}
-	for (i = 0; i < ARRAY_SIZE(needed); i++)
-		if (!capng_have_capability(CAPNG_EFFECTIVE, needed[i].number))
-			used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
-						 used ? ", " : "", needed[i].name);
-	if (!used)
+	if (!*missing)
 		return 0;
 	err_set(e, ERR_FORBIDDEN, "", "missing %s", missing);
 	err_hint(e, "run as root, or with systemd's AmbientCapabilities=CAP_BPF CAP_NET_ADMIN "
@@ -45,12 +31,10 @@ int privileges_check(struct err *e)
 int privileges_drop(struct err *e)
 {
 	bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	size_t i;
 
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (i = 0; i < ARRAY_SIZE(needed); i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-			     needed[i].number);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_BPF,
+		      CAP_NET_ADMIN, CAP_PERFMON, -1);
 	if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		err_set(e, ERR_SYSTEM, "", "cannot give up capabilities: %s", strerror(errno));

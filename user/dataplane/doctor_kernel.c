@@ -127,25 +127,11 @@ static uint64_t count_map_bytes(const struct doctor_question *question)
 
 static void read_capabilities(struct doctor_host *host)
 {
-	static const struct {
-		unsigned int number;
-		const char *name;
-	} needed[] = {
-		{CAP_BPF, "CAP_BPF"},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-		{CAP_PERFMON, "CAP_PERFMON"},
-	};
-	char *missing = host->missing_capabilities;
-	size_t size = sizeof(host->missing_capabilities), i;
-
-	if (capng_get_caps_process())
+	if (!kernel_missing_capabilities(host->missing_capabilities,
+					 sizeof(host->missing_capabilities)))
 		return;
 	host->can_open_programs = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) ? FACT_YES
 											: FACT_NO;
-	for (i = 0; i < ARRAY_SIZE(needed); i++)
-		if (!capng_have_capability(CAPNG_EFFECTIVE, needed[i].number))
-			snprintf(missing + strlen(missing), size - strlen(missing), "%s%s",
-				 missing[0] ? ", " : "", needed[i].name);
 }
 
 static void read_clock(struct doctor_host *host)

@@ -82,31 +82,38 @@ const char *kernel_message(void)
 	return last_message;
 }
 
-int kernel_check_capabilities(struct err *e)
+bool kernel_missing_capabilities(char *text, size_t size)
 {
+	/* PERFMON: without it the verifier refuses variable offsets into packets and sets. */
 	static const struct {
-		capng_type_t bit;
+		unsigned int bit;
 		const char *name;
 	} needed[] = {
 		{CAP_BPF, "CAP_BPF"},
 		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
 		{CAP_PERFMON, "CAP_PERFMON"},
 	};
-	char missing[64] = "";
 	size_t i;
 
+	text[0] = '\0';
 	if (capng_get_caps_process() < 0)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!capng_have_capability(CAPNG_EFFECTIVE, needed[i].bit))
+			snprintf(text + strlen(text), size - strlen(text), "%s%s",
+				 text[0] ? ", " : "", needed[i].name);
+	return true;
+}
+
+int kernel_check_capabilities(struct err *e)
+{
+	char missing[64];
+
+	if (!kernel_missing_capabilities(missing, sizeof(missing)))
 		return err_set(e, ERR_SYSTEM, "", "cannot read the capabilities of this process");
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
 		return 0; /* stands for CAP_BPF and CAP_PERFMON */
-	for (i = 0; i < ARRAY_SIZE(needed); i++) {
-		if (capng_have_capability(CAPNG_EFFECTIVE, needed[i].bit))
-			continue;
-		if (*missing)
-			strcat(missing, ", ");
-		strcat(missing, needed[i].name);
-	}
 	if (!*missing)
 		return 0;
 	err_set(e, ERR_FORBIDDEN, "",

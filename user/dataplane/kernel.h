@@ -2,6 +2,7 @@
 /* What the running kernel allows, asked before it is needed, so that a refusal names its fix. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -12,7 +13,10 @@ void kernel_messages_start(void);
  * verdict is its last line. Valid until the next start. */
 const char *kernel_message(void);
 
-/* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON; else ERR_FORBIDDEN naming what is missing. */
+/* Those of CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON that this process lacks, with commas; "" none.
+ * False when it cannot be told. */
+bool kernel_missing_capabilities(char *text, size_t size);
+/* All three, or those that stand for them; else ERR_FORBIDDEN naming what is missing. */
 int kernel_check_capabilities(struct err *e);
 /* Asks for the features that the packet path needs, one an index: the name, and 0 or -errno in
  * *ret_code (-EPERM: we may not ask). NULL after the last. */
