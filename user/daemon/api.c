@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/attach.h"
+#include "daemon/reload.h"
 #include "metrics/metrics.h"
 
 #define FRESH_MS 200  /* counters younger than this are not read again */

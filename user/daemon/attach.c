@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "daemon/daemon.h"
+#include "daemon/attach.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/daemon.h"
 
 bool attach_has(const struct config *config, const char *interface)
 {

@@ -15,6 +15,7 @@
 #include "daemon/locals.h"
 #include "daemon/nexthops.h"
 #include "daemon/state.h"
+#include "daemon/trial.h"
 #include "daemon/watch.h"
 #include "dataplane/dp_bpf.h"
 #include "health/health.h"
@@ -38,16 +39,6 @@ struct observations {
 	struct change *list;
 	char (*texts)[96];
 	size_t count, capacity, text_capacity;
-};
-
-/* Unless confirmed it ends by itself: see trial.c. */
-struct trial {
-	enum sluice_trial kind;
-	uint64_t end_ms; /* of a configuration */
-	/* The one before it, also with the lists as they were; none until it is replaced. */
-	struct sources sources;
-	struct config *config;
-	bool is_stuck; /* cannot go back to it */
 };
 
 struct daemon {
@@ -141,19 +132,6 @@ void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state stat
 int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
 	       struct errs *errors);
 
-/* attach.c. attach_all(): all of the configuration's interfaces, in its mode, or as it was before;
- * those that run already and are missing now are left to watch.h. attach_prune(): detaches what is
- * not in the configuration. attach_back(): after attach_all(), to the configuration in force. */
-int attach_all(struct daemon *daemon, const struct config *config, struct errs *errors);
-void attach_back(struct daemon *daemon);
-int attach_one(struct daemon *daemon, const char *interface, struct err *e);
-int attach_prune(struct daemon *daemon, const struct config *config);
-int attach_remove_everything(struct daemon *daemon, char *names, size_t size, struct err *e);
-/* When this daemon attached or took over the interface, wall clock; 0 if it did not. The kernel
- * tells the age of a program only to CAP_SYS_ADMIN, which we gave up. */
-uint64_t attach_since_s(const struct daemon *daemon, const char *interface);
-bool attach_has(const struct config *config, const char *interface);
-
 /* examine.c: the doctor before an attach: -EIO when it would fail or do harm. And everything that
  * the doctor has to say, in the log and for whoever asked, after an attach that failed. */
 int examine_targets(const struct daemon *daemon, const struct config *config,
@@ -163,35 +141,6 @@ void examine_failure(const struct daemon *daemon, const struct config *config, s
 /* host.c: this host's addresses and gateways into the model; entries of lists whose time is over. */
 void host_refresh(struct daemon *daemon);
 void host_expire_lists(struct daemon *daemon);
-
-/* reload.c: with list files, those that lists name are read, too. */
-int reload_parse(struct daemon *daemon, const struct config_file *files, size_t count,
-		 bool has_list_files, struct config **ret_config, struct errs *errors);
-/* Of two configurations with the same text: did a file of a list change? */
-bool reload_are_lists_changed(const struct config *old, const struct config *new);
-/* What a running daemon cannot change, and what it does not without being told to. */
-int reload_check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
-		       struct errs *errors);
-/* What only this host can tell: addresses that are local, or are not. */
-int reload_check_host(struct daemon *daemon, const struct config *config, struct errs *errors);
-int reload_run(struct daemon *daemon, const struct control_reload *request, bool *ret_changed,
-	       struct errs *errors);
-/* Applies what was in force before the trial, whatever that takes away, and takes it out of it. */
-int reload_back(struct daemon *daemon, struct trial *trial, struct errs *errors);
-
-/* trial.c. trial_adopt(): refuses to go on with what the predecessor had on trial, or says what became
- * of it. trial_begin_start(): just before attaching. */
-int trial_adopt(struct daemon *daemon, struct err *e);
-/* With the file read: when the predecessor had a configuration on trial, the last good one. */
-void trial_recall(struct daemon *daemon);
-int trial_begin_start(struct daemon *daemon, struct err *e);
-/* Just before applying; trial_abandon() when that failed. */
-int trial_begin_reload(struct daemon *daemon, uint64_t for_s, const char *by, struct err *e);
-void trial_abandon(struct daemon *daemon);
-void trial_tick(struct daemon *daemon);
-int trial_confirm(void *arg, const char *by, struct errs *errors);
-int trial_undo(void *arg, const char *by, struct errs *errors);
-void trial_get(const struct daemon *daemon, struct control_trial *ret_trial);
 
 /* notes.c: what those find who come when the daemon is gone. */
 void notes_begin(struct daemon *daemon);

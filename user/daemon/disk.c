@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "core/config_schema.h"
+#include "daemon/attach.h"
+#include "daemon/reload.h"
 #include "state/dropin.h"
 
 #define CHANGES_SHOWN 2048

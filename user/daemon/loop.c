@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "core/verdicts.h"
 #include "daemon/notify.h"
+#include "daemon/reload.h"
 
 #define JOBS_MAX 4 /* libuv's threads */
 #define SYNC_COMPLAIN_MS 10000

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A new configuration: whole, or not at all. The one in force stays until the last step that can
  * fail has succeeded. */
-#include "daemon/daemon.h"
+#include "daemon/reload.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/attach.h"
+#include "daemon/daemon.h"
 #include "daemon/notify.h"
 
 int reload_parse(struct daemon *daemon, const struct config_file *files, size_t count,

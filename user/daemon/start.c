@@ -12,10 +12,12 @@
 #include <sluice/hash.h>
 
 #include "base/clock.h"
+#include "daemon/attach.h"
 #include "daemon/kept.h"
 #include "daemon/lock.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
+#include "daemon/reload.h"
 #include "dataplane/claim.h"
 
 #define NEXTHOPS_WAIT_MS 2000

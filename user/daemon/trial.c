@@ -5,15 +5,18 @@
  * the packet path, so that it comes whether or not this process lives: from then on everything is
  * passed to the host. A configuration's deadline comes a little later than our own going back.
  */
-#include "daemon/daemon.h"
+#include "daemon/trial.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/attach.h"
+#include "daemon/daemon.h"
 #include "daemon/kept.h"
 #include "daemon/lock.h"
 #include "daemon/notify.h"
+#include "daemon/reload.h"
 #include "dataplane/pinned.h"
 
 #define RELOAD_GRACE_S 10 /* for us to go back, before the packet path gives up on us */

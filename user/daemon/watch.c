@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "daemon/attach.h"
 #include "daemon/targets.h"
 #include "dataplane/ethtool.h"
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What may be asked of the model: one change, which model_apply() takes with others or refuses. */
+#pragma once
+
+#include "core/model_types.h"
+
+enum change_type {
+	CHANGE_CONFIG, /* replace everything the file owns by `config` */
+	CHANGE_MEMBER_ADD, /* service, pool ("" if the service has one), addr, port (0: the service's), weight */
+	CHANGE_MEMBER_REMOVE,
+	CHANGE_MEMBER_WEIGHT,
+	CHANGE_MEMBER_ADMIN,
+	CHANGE_MEMBER_HEALTH,  /* member_id, health, text, latency_us */
+	CHANGE_MEMBER_NEXTHOP, /* member_id, nexthop_state, text, nexthop */
+	CHANGE_LIMIT_MODE,     /* limit, limit_mode */
+	CHANGE_LIST_ADD,       /* list, prefixes, caller, is_forced: to what commands added */
+	CHANGE_LIST_REPLACE,   /* the same: instead of what commands added */
+	CHANGE_LIST_REMOVE,    /* list, prefixes */
+	CHANGE_LIST_EXPIRE,    /* now_s: entries whose time is over, of all lists */
+	CHANGE_TYPE_MAX
+};
+
+struct change {
+	enum change_type type;
+	enum owner owner;
+	const struct config *config;
+	const char *service, *pool, *limit, *list;
+	const struct prefix_set *prefixes;
+	struct sluice_addr caller; /* where the person sits; zero: unknown or local */
+	uint64_t now_s;
+	struct sluice_addr addr;
+	uint16_t port;
+	uint64_t member_id; /* for health and next hop; the others find by address */
+	uint32_t weight;
+	enum admin_state admin;
+	enum health_state health;
+	enum nexthop_state nexthop_state;
+	struct nexthop nexthop;
+	uint32_t latency_us;
+	const char *text; /* cause, in words */
+	enum sluice_limit_mode limit_mode;
+	/* Reload guard: CHANGE_CONFIG that leaves a service without members or drops more than a
+	 * third of all members is refused (ERR_CONFLICT, hint names the flag) unless set. Prefixes
+	 * of a deny list that list_guard.h refuses, too. */
+	bool is_forced;
+};

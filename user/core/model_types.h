@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the model consists of: services, pools, members, limits and access lists with their state. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+
+enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
+enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
+/* Why a member's next hop is as it is. */
+enum nexthop_state {
+	NEXTHOP_PENDING, /* asked for, no answer yet */
+	NEXTHOP_RESOLVED,
+	NEXTHOP_FAILED, /* no route, neighbour failed, unusable device: see text */
+	NEXTHOP_STATE_MAX
+};
+
+/* A resolved way to a member, as the resolver reports it. */
+struct nexthop {
+	uint32_t ifindex; /* lower device */
+	bool has_vlan;
+	uint16_t vlan_tci; /* host byte order */
+	uint8_t dmac[6];
+	uint8_t smac[6];
+	struct sluice_addr src4; /* v4-mapped, zero if none */
+	struct sluice_addr src6;
+	uint32_t mtu; /* of the path, bytes */
+};
+
+struct model_member {
+	uint64_t id; /* stable for the life of the member, never reused */
+	struct sluice_addr addr;
+	uint16_t port;
+	enum owner owner;
+	uint32_t weight;      /* in force */
+	uint32_t weight_file; /* as in the file; differs after a runtime change */
+	enum admin_state admin;
+	enum admin_state admin_file; /* as in the file */
+	enum health_state health;
+	char health_text[96];	 /* last failure in words, "" when fine */
+	uint32_t latency_us;	 /* of the last good probe, 0 if none */
+	uint64_t health_since_s; /* wall clock */
+	enum nexthop_state nexthop_state;
+	char nexthop_text[96];
+	struct nexthop nexthop;
+	bool is_dead;	    /* its flows rehash at once: down, maintenance, next hop failed */
+	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
+};
+
+struct model_pool {
+	char name[NAME_MAX_LENGTH + 1];
+	uint32_t share;
+	enum sluice_mode mode;
+	struct check_config check;
+	struct model_member *members;
+	size_t member_count;
+	size_t member_capacity;
+};
+
+struct model_service {
+	uint32_t id; /* 1-based, stable while the service exists */
+	char name[NAME_MAX_LENGTH + 1];
+	enum owner owner;
+	struct sluice_addr addr;
+	uint16_t port;
+	uint8_t proto;
+	enum sluice_mode mode;
+	bool is_unknown_port_passed;
+	enum announce announce;
+	uint32_t slots; /* configured, 0: chosen */
+	struct model_pool *pools;
+	size_t pool_count;
+	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
+	uint32_t allow[SLUICE_SERVICE_ALLOW_MAX];   /* list ids, 0 ends */
+	bool is_dirty;				    /* something that sync must look at changed */
+	/* No member is left that may serve: those whose only fault is their health serve anyway. */
+	bool is_panicked;
+};
+
+/* A member of the file that a command removed: it stays away until the file no longer lists it. */
+struct model_removed {
+	char service[NAME_MAX_LENGTH + 1];
+	char pool[NAME_MAX_LENGTH + 1];
+	struct sluice_addr addr;
+	uint16_t port;
+	uint32_t weight_file;
+	enum admin_state admin_file;
+};
+
+struct model_limit {
+	uint32_t id; /* 1-based index of the entry in the map, stable while it exists */
+	struct limit_config config; /* in force; burst filled */
+	enum sluice_limit_mode mode_file;
+	bool is_dirty;
+};
+
+struct model_list {
+	/* Below SLUICE_LISTS_MAX; follows from the name unless another list's does, so that packets
+	 * find the same lists before and after a restart. */
+	uint32_t id;
+	char name[NAME_MAX_LENGTH + 1];
+	enum list_action action;
+	char file[CONFIG_PATH_MAX + 1]; /* where more of its prefixes come from, "" none */
+	struct prefix_set *configured;	/* what the configuration says, its file too; never NULL */
+	struct prefix_set *runtime;	/* what commands added; never NULL */
+};
