@@ -394,8 +394,7 @@ static void test_texts(void **state)
 		"8 invalid services.web.members[1].weight: \"70000\" must be a number, 0 to 65535 "
 		"()\n"
 		"11 invalid limits.per-client.mode: \"off\" must be one of enforce, shadow, "
-		"disabled "
-		"(did you mean disabled?)\n";
+		"disabled (did you mean disabled?)\n";
 	AUTO_FREE char *errors = errors_of(YAML, strlen(YAML), true);
 
 	(void)state;

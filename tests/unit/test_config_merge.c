@@ -145,8 +145,7 @@ static void test_aliases(void **state)
 		"10.0.0.2, weight: 5}]}\n"
 		"  b: {listen: tcp 192.0.2.10:81, mode: l2, members: *m}\n",
 		"services: {a: {members: [{address: 10.0.0.2, weight: 6}, &y {address: "
-		"10.0.0.3}]}, "
-		"b: {members: [*y]}}\n",
+		"10.0.0.3}]}, b: {members: [*y]}}\n",
 		NULL,
 	};
 	struct config *config = parsed(texts);

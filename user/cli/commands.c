@@ -178,8 +178,7 @@ const struct command commands[] = {
 	 OPTION(VERBOSE),
 	 "is everything well, and if not, why and what to do",
 	 "Exit status 1 when the state is not OK. Rates are over 10 seconds. Members are shown "
-	 "where "
-	 "a service is not well, or with --verbose.",
+	 "where a service is not well, or with --verbose.",
 	 run_status},
 	{"service list", {ARG_NONE}, 0, "list services", NULL, run_service_list},
 	{"service show",
@@ -277,8 +276,7 @@ const struct command commands[] = {
 	 OPTION(TTL) | OPTION(COMMENT) | OPTION(FORCE),
 	 "add all prefixes of a file",
 	 "One prefix a line; # and ; begin a comment; - is standard input. A line that is no "
-	 "prefix "
-	 "is named, and nothing is added.",
+	 "prefix is named, and nothing is added.",
 	 run_list_import},
 	{"list replace",
 	 {ARG_LIST, ARG_PREFIX_FILE},
@@ -291,10 +289,8 @@ const struct command commands[] = {
 	 OPTION(SYN) | OPTION(ACK) | OPTION(BYTES) | OPTION(INTERFACE),
 	 "where a packet would go, and why",
 	 "Runs the loaded program on a packet like 'tcp 198.51.100.7:4711 > 192.0.2.10:443', "
-	 "without "
-	 "counting or charging anything. udp takes ports, too, icmp none; an IPv6 address with a "
-	 "port "
-	 "has brackets. Exit status 1 when the packet would be dropped.",
+	 "without counting or charging anything. udp takes ports, too, icmp none; an IPv6 address "
+	 "with a port has brackets. Exit status 1 when the packet would be dropped.",
 	 run_where},
 	{"node show",
 	 {ARG_NONE},
@@ -321,10 +317,8 @@ const struct command commands[] = {
 	 OPTION(FOR),
 	 "refuse nothing for a while: only count what would be refused",
 	 "Balancing goes on. Effective at once, for 15 minutes unless --for says otherwise, 24 "
-	 "hours "
-	 "at most; ends by itself, also when the daemon is dead. none ends it now, show tells what "
-	 "is "
-	 "on. Works without the daemon, as root.",
+	 "hours at most; ends by itself, also when the daemon is dead. none ends it now, show "
+	 "tells what is on. Works without the daemon, as root.",
 	 run_bypass},
 	{"capture",
 	 {ARG_NONE},
@@ -332,8 +326,7 @@ const struct command commands[] = {
 		 OPTION(WRITE),
 	 "packets as they arrive, and what becomes of them",
 	 "Also those that are sent on or dropped, which tcpdump on this node does not see. Ends "
-	 "after "
-	 "10 seconds unless --for says otherwise (at most 5m), after --max packets, or when "
+	 "after 10 seconds unless --for says otherwise (at most 5m), after --max packets, or when "
 	 "interrupted. At most 1,000 a second and CPU; the first 256 bytes of each. A file has the "
 	 "verdict as each packet's comment. One capture at a time.",
 	 run_capture},
@@ -341,8 +334,7 @@ const struct command commands[] = {
 	 {ARG_NONE},
 	 OPTION(VERBOSE),
 	 "packets by verdict since the maps were made",
-	 "Every packet received was forwarded, answered, passed or dropped, for a reason. "
-	 "Verdicts "
+	 "Every packet received was forwarded, answered, passed or dropped, for a reason. Verdicts "
 	 "without packets are shown with --verbose.",
 	 run_stats},
 	{"events",
@@ -379,16 +371,14 @@ const struct command commands[] = {
 	 0,
 	 "what runs, against what the files say",
 	 "First what commands changed, then what a reload of the files on the disk would change, "
-	 "or "
-	 "why it would be refused. Exit status 1 when there is anything.",
+	 "or why it would be refused. Exit status 1 when there is anything.",
 	 run_diff},
 	{"save",
 	 {ARG_NONE},
 	 OPTION(PRINT),
 	 "write what commands changed into a drop-in",
 	 "Writes 90-runtime.yaml anew in the folder of drop-ins (/etc/sluice/sluice.d), so that "
-	 "the "
-	 "files say what runs, and reloads.",
+	 "the files say what runs, and reloads.",
 	 run_save},
 	{"reload",
 	 {ARG_NONE},
@@ -402,10 +392,9 @@ const struct command commands[] = {
 	 OPTION(FOR) | OPTION(WAIT) | OPTION(FORCE),
 	 "balance with a file, on trial: ends by itself unless you confirm",
 	 "FILE is /etc/sluice/sluice.yaml unless given, the trial lasts 60 s. Without a running "
-	 "daemon "
-	 "starts one, as root, that detaches; with one, the configuration before it comes back. "
-	 "The "
-	 "end comes even when the daemon is killed: then everything is passed to this host.",
+	 "daemon starts one, as root, that detaches; with one, the configuration before it comes "
+	 "back. The end comes even when the daemon is killed: then everything is passed to this "
+	 "host.",
 	 run_try},
 	{"confirm", {ARG_NONE}, 0, "keep what is on trial", NULL, run_confirm},
 	{"undo", {ARG_NONE}, 0, "end the trial now, and have it as before", NULL, run_undo},

@@ -131,8 +131,7 @@ int run_reload(struct cli *cli)
 	else if (field_count(answer.document, "confirm_within_s") > 0)
 		fprintf(cli->view.out,
 			"reloaded: revision %llu is running on trial; the one before it comes back "
-			"in "
-			"%s unless you confirm:\n  sudo sluicectl confirm\n",
+			"in %s unless you confirm:\n  sudo sluicectl confirm\n",
 			revision, within);
 	else if (field_bool(answer.document, "changed"))
 		fprintf(cli->view.out, "reloaded: revision %llu is running\n", revision);

@@ -35,8 +35,7 @@ int offline_confirm(const struct cli *cli)
 			fputs("{\"result\":\"confirmed\"}\n", cli->view.out);
 		else
 			fputs("confirmed in the pinned maps: packets are still balanced. sluiced "
-			      "is not "
-			      "running:\nstart it, health is frozen until then\n",
+			      "is not running:\nstart it, health is frozen until then\n",
 			      cli->view.out);
 	}
 	dp_pinned_close(pinned);

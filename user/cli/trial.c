@@ -229,8 +229,7 @@ static void explain_permanence(const struct cli *cli, const json_t *answer)
 		fprintf(cli->view.out,
 			"confirmed: revision %llu stays\n"
 			"A file that was tried from elsewhere holds until the next reload or "
-			"start: "
-			"copy it over\n%s to keep it.\n",
+			"start: copy it over\n%s to keep it.\n",
 			(unsigned long long)field_count(answer, "revision"), path);
 		return;
 	}

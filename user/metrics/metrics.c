@@ -271,8 +271,7 @@ static void write_lists(struct metric_text *text, const struct metrics_source *s
 		 "Packets that the exempt or allow list let pass."},
 		{"sluice_list_refused", METRIC_COUNTER,
 		 "Packets dropped for being in the deny list, or in no allow list of a service "
-		 "whose "
-		 "first one this is."},
+		 "whose first one this is."},
 		{"sluice_list_would_refuse", METRIC_COUNTER,
 		 "Packets that would have been dropped but for a bypass."},
 	};
