@@ -249,7 +249,7 @@ tap_run "it changed no link, address, neighbour, route or pin" \
 # ---- wrong input
 tap_fails "an interface that does not exist: those that do" 1 \
 	'there is no interface eht0|there are: .*eth0' doctor eht0
-tap_fails "a name that cannot be one" 2 "IFACE: 'a/b' is not the name of a network interface" doctor a/b
+tap_fails "a name that cannot be one" 2 "INTERFACE: 'a/b' is not the name of a network interface" doctor a/b
 tap_fails "a configuration that does not exist" 3 'cannot read /nowhere.yaml' \
 	lab_in lb "$LAB_OUT/bin/sluicectl" doctor --config /nowhere.yaml eth0
 printf 'version: 1\ninterfaces: [eth0]\nservices: {}\nspeed: 11\n' > "$LAB_DIR/bad.yaml"

@@ -183,8 +183,8 @@ static void the_last_argument_may_repeat(void **state)
 	assert_int_equal(parse("doctor 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"), 0);
 	assert_int_equal(call.arg_count, COMMAND_WORDS_MAX);
 	assert_refused("doctor 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
-		       "unexpected argument '17'", "doctor [IFACE] [...]");
-	assert_refused("doctor eth0 a/b", "IFACE: 'a/b' is not the name of a network interface",
+		       "unexpected argument '17'", "doctor [INTERFACE] [...]");
+	assert_refused("doctor eth0 a/b", "INTERFACE: 'a/b' is not the name of a network interface",
 		       "usage: sluicectl doctor");
 	assert_refused("doctor sixteen-letters-", "is not the name of a network interface", "");
 }

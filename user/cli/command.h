@@ -63,8 +63,8 @@ enum arg_kind {
 	ARG_PACKET,
 	ARG_INTERFACE,
 	ARG_SECONDS,
-	ARG_IFACE,  /* may be absent */
-	ARG_REPEAT, /* as many more of the kind before as there are */
+	ARG_INTERFACES, /* may be absent */
+	ARG_REPEAT,	/* as many more of the kind before as there are */
 	ARG_DURATION,
 	ARG_BYPASS,
 	ARG_VERDICT,

@@ -114,7 +114,7 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_NUMBER] = {"N", false, NULL, number_problem},
 	[ARG_PACKET] = {"PACKET", false, NULL, NULL},
 	[ARG_INTERFACE] = {"INTERFACE", false, NULL, NULL},
-	[ARG_IFACE] = {"IFACE", true, NULL, interface_problem},
+	[ARG_INTERFACES] = {"INTERFACE", true, NULL, interface_problem},
 	[ARG_REPEAT] = {"...", true, NULL, NULL},
 	[ARG_SECONDS] = {"SECONDS", false, NULL, seconds_problem},
 	[ARG_DURATION] = {"DURATION", false, NULL, duration_problem},
@@ -131,7 +131,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_TIMEOUT] = {"timeout", 0, true, ARG_SECONDS, "wait this long for an answer (30)"},
 	[OPTION_HELP] = {"help", 'h', true, ARG_NONE, "explain the command"},
 	[OPTION_VERSION] = {"version", 0, true, ARG_NONE, "print the version of sluicectl"},
-	[OPTION_VERBOSE] = {"verbose", 'v', false, ARG_NONE, "show members, limits and drops too"},
+	[OPTION_VERBOSE] = {"verbose", 'v', false, ARG_NONE,
+			    "show also what is left out otherwise"},
 	[OPTION_POOL] = {"pool", 0, false, ARG_POOL, "pool; needed when the service has several"},
 	[OPTION_WEIGHT] = {"weight", 0, false, ARG_WEIGHT, "weight, 0 to 65535 (100)"},
 	[OPTION_SINCE] = {"since", 0, false, ARG_NUMBER, "only events after this sequence number"},
@@ -358,10 +359,11 @@ const struct command commands[] = {
 	 "line; exit status 1 when there is one.",
 	 run_check},
 	{"doctor",
-	 {ARG_IFACE, ARG_REPEAT},
+	 {ARG_INTERFACES, ARG_REPEAT},
 	 OPTION(CONFIG) | OPTION(VERBOSE),
 	 "what would go wrong on this host, each with its fix",
-	 "Looks at the kernel, the interfaces (IFACE, or those of the configuration) and the ways "
+	 "Looks at the kernel, the interfaces (INTERFACE, or those of the configuration) and the "
+	 "ways "
 	 "to the members; changes nothing, sends nothing, needs no daemon. As root it sees more. "
 	 "Exit status 1 when something is an error: then attaching would fail or do harm. "
 	 "--verbose also explains what is fine.",

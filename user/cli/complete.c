@@ -146,7 +146,7 @@ static void offer_values(const struct complete *c, enum arg_kind kind, const cha
 		offer_instances(c);
 		break;
 	case ARG_INTERFACE:
-	case ARG_IFACE:
+	case ARG_INTERFACES:
 		offer_interfaces(c);
 		break;
 	default: /* files are the shell's own */
