@@ -158,8 +158,8 @@ static size_t parse_examples(const char *path, const char *fence)
 static void test_examples(void **state)
 {
 	(void)state;
-	assert_int_equal(parse_examples("docs/man/sluice.yaml.5.scd", "```\n"), 3);
-	assert_int_equal(parse_examples("README.md", "```yaml\n"), 4);
+	assert_int_equal(parse_examples("docs/man/sluice.yaml.5.scd", "```\n"), 4);
+	assert_int_equal(parse_examples("README.md", "```yaml\n"), 3);
 }
 
 int main(void)
