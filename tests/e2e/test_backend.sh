@@ -117,11 +117,35 @@ if ! lab_in b1 ip link add probe type ipip external 2>/dev/null; then
 	tap_fails "a kernel without tunnel devices: the way out is named" 1 'decap' \
 		backend setup ipip 192.0.2.12 --from "$EDGE_LB"
 	tap_run "and the others are as they were" backend check ipip "$EDGE_TUNNEL"
+	once=$(snapshot)
+	tap_fails "the same for one that works" 1 'back to what was before' \
+		backend setup ipip "$EDGE_TUNNEL" --from 10.99.0.77
+	tap_is "leaves it as it was" "$(snapshot)" "$once"
+	tap_is "and working" "$(answers "http://$EDGE_TUNNEL/")" b1
 else
 	lab_in b1 ip link del probe
 	tap_skip "a kernel without tunnel devices: the way out is named" "this one has them"
 	tap_skip "and the others are as they were" "this one has them"
+	tap_skip "the same for one that works" "this one has them"
+	tap_skip "leaves it as it was" "this one has them"
+	tap_skip "and working" "this one has them"
 fi
+
+# A host with tunnels of its own, as `ip` tells of them here.
+mkdir "$LAB_DIR/bin"
+cat > "$LAB_DIR/bin/ip" <<-'END'
+	#!/bin/bash
+	if [ "$*" = "-o -details link show" ]; then
+		echo "9: office@NONE: <NOARP,UP> mtu 1480 qdisc noqueue state UNKNOWN ipip remote any local any ttl inherit"
+	else
+		exec /sbin/ip "$@"
+	fi
+END
+chmod 755 "$LAB_DIR/bin/ip"
+once=$(snapshot)
+PATH=$LAB_DIR/bin:$PATH tap_fails "a host with other tunnels: refused, naming them" 1 'office' \
+	backend setup ipip 192.0.2.12 --from "$EDGE_LB" --decap eth0
+tap_is "and nothing is left of it" "$(snapshot)" "$once"
 
 # Undone one after the other, the rest goes on working.
 tap_run "undo ipip, IPv4" backend undo ipip "$EDGE_TUNNEL"
