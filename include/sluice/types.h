@@ -4,6 +4,9 @@
 
 #include <linux/types.h>
 
+/* Bits [lo, lo + bits) of a word. */
+#define SLUICE_BITS(word, lo, bits) (((word) >> (lo)) & ((1ULL << (bits)) - 1))
+
 /* An IPv6 address, or an IPv4 one in its v4-mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
 struct sluice_addr {
 	union {

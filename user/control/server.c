@@ -16,6 +16,7 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/http_turn.h"
 #include "base/log.h"
 #include "control/linger.h"
 #include "control/operations.h"
@@ -430,27 +431,9 @@ int control_fd(const struct control *control)
 	return control->epoll_fd;
 }
 
-static unsigned int count_connections(struct MHD_Daemon *http)
-{
-	return MHD_get_daemon_info(http, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
-}
-
-/* At its limit of connections libmicrohttpd stops to listen, and begins again at the start of the
- * first turn after one has ended: without another one now, that might be never. */
-static void turn(struct MHD_Daemon *http)
-{
-	unsigned int before, after;
-
-	do {
-		before = count_connections(http);
-		MHD_run(http);
-		after = count_connections(http);
-	} while (after < before);
-}
-
 void control_turn(struct control *control)
 {
-	turn(control->http);
+	http_turn(control->http);
 	linger_read(&control->linger);
 }
 

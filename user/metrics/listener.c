@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 
 #include "base/addr.h"
+#include "base/http_turn.h"
 
 #define CONNECTIONS_MAX 16
 #define TIMEOUT_S 10U
@@ -135,27 +136,9 @@ int listener_fd(const struct listener *listener)
 	return MHD_get_daemon_info(listener->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
-static unsigned int count_connections(struct MHD_Daemon *http)
-{
-	return MHD_get_daemon_info(http, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
-}
-
-/* At its limit of connections libmicrohttpd stops to listen, and begins again at the start of the
- * first turn after one has ended: without another one now, that might be never. */
-static void turn(struct MHD_Daemon *http)
-{
-	unsigned int before, after;
-
-	do {
-		before = count_connections(http);
-		MHD_run(http);
-		after = count_connections(http);
-	} while (after < before);
-}
-
 void listener_turn(struct listener *listener)
 {
-	turn(listener->http);
+	http_turn(listener->http);
 }
 
 int listener_timeout_ms(struct listener *listener)

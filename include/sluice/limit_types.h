@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Limits in the maps, and the state of their sources. */
+#pragma once
+
+#include <sluice/abi.h>
+#include <sluice/types.h>
+
+enum sluice_limit_count {
+	SLUICE_COUNT_NONE,
+	SLUICE_COUNT_PACKETS,
+	SLUICE_COUNT_NEW_CONNECTIONS, /* TCP SYN without ACK; every UDP packet */
+	SLUICE_COUNT_MAX
+};
+
+enum sluice_limit_mode {
+	SLUICE_LIMIT_DISABLED,
+	SLUICE_LIMIT_ENFORCE,
+	SLUICE_LIMIT_SHADOW,
+	SLUICE_LIMIT_MODE_MAX
+};
+
+/*
+ * word: 0-31 first set of its region in `limit_sets`; 32-37 log2 of the number of sets;
+ *       38-43 k: one unit of time is 2^k ns; 44-47 count; 48-49 mode; 50 used;
+ *       51-55 v4 prefix length - 1 (so /1../32); 56-62 v6 prefix length - 1 (/1../128).
+ * rate: 0-31 increment a packet adds, 32-63 tolerance tau, both in units of 2^k ns.
+ * GCRA admits when TAT - now <= tau - increment ... see include/sluice/gcra.h.
+ */
+struct sluice_limit {
+	__u64 word;
+	__u64 rate;
+	__u32 id; /* for events and counters: this entry's index */
+	__u8 pad[44];
+};
+
+#define SLUICE_LIMIT_BASE(word) ((__u32)SLUICE_BITS(word, 0, 32))
+#define SLUICE_LIMIT_LOG2(word) ((__u32)SLUICE_BITS(word, 32, 6))
+#define SLUICE_LIMIT_K(word) ((__u32)SLUICE_BITS(word, 38, 6))
+#define SLUICE_LIMIT_COUNT(word) ((__u32)SLUICE_BITS(word, 44, 4))
+#define SLUICE_LIMIT_MODE(word) ((__u32)SLUICE_BITS(word, 48, 2))
+#define SLUICE_LIMIT_F_USED (1ULL << 50)
+#define SLUICE_LIMIT_PLEN4(word) ((__u32)SLUICE_BITS(word, 51, 5) + 1)
+#define SLUICE_LIMIT_PLEN6(word) ((__u32)SLUICE_BITS(word, 56, 7) + 1)
+#define SLUICE_LIMIT_RATE(inc, tau) ((__u64)(inc) | (__u64)(tau) << 32)
+#define SLUICE_LIMIT_INC(rate) ((__u32)(rate))
+#define SLUICE_LIMIT_TAU(rate) ((__u32)((rate) >> 32))
+
+_Static_assert(sizeof(struct sluice_limit) == 64, "limit");
+
+/* State of eight sources. A word: 0-31 TAT in units of 2^k ns, 32-47 seen in 16 ms ticks,
+ * 48-63 tag (part of the keyed hash of the source). */
+struct sluice_limit_set {
+	__u64 source[SLUICE_LIMIT_WAYS];
+};
+
+_Static_assert(sizeof(struct sluice_limit_set) == 64, "limit set");
