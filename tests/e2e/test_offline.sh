@@ -48,10 +48,12 @@ tap_is "services by name" "$(offline --json status | jq -c '[.services[] | [.nam
 tap_is "all of web serve" "$(offline --json status | jq -c '.services[0] | [.state, .members_serving, .members_total]')" '["ok",3,3]'
 tap_is "maintenance from before is known" "$(member web6 2001:db8:99::22 state)" maintenance
 tap_between "a member's part" "$(member web 10.99.0.21 of_new_percent)" 28 39
-edge_load c1 --count 0 --seconds 3 --rate 200 "http://$EDGE_WEB/" > /dev/null &
+is_traffic_seen() {
+	test "$(offline --json status | jq '.rates.forwarded_pps | floor')" -gt 100
+}
+edge_load c1 --count 0 --seconds 5 --rate 200 "http://$EDGE_WEB/" > /dev/null &
 load=$!
-sleep 1
-tap_run "traffic is seen" test "$(offline --json status | jq '.rates.forwarded_pps | floor')" -gt 100
+tap_run "traffic is seen" wait_for 4 is_traffic_seen
 wait "$load"
 wide=$(offline status -v | awk '{ if (length($0) > n) n = length($0) } END { print n }')
 tap_between "it fits a terminal" "$wide" 10 100
