@@ -351,8 +351,9 @@ static void test_maps_too_small(void **state)
 	fake_dataplane_free(w->fake);
 	w->fake = fake_dataplane_new(&capacity);
 	w->port = fake_dataplane_port(w->fake);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	/* A model that nobody asked for room. */
 	world_load(w, three_members());
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
 	assert_true(sync_run(w->sync, 1, &errors) < 0);
 	assert_int_equal(errors.count, 1);
 	assert_int_equal(errors.list[0].code, ERR_CAPACITY);

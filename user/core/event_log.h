@@ -31,6 +31,7 @@
 	X(detached)                                                                                \
 	X(address_changed)                                                                         \
 	X(table_applied)                                                                           \
+	X(map_problem)                                                                             \
 	X(audit)                                                                                   \
 	X(change_dropped)                                                                          \
 	X(state_problem)                                                                           \

@@ -21,6 +21,8 @@ struct model {
 	uint64_t revision;
 	struct place *index; /* open addressing by member id */
 	size_t index_mask;
+	model_room_fn room; /* or NULL */
+	void *room_arg;
 };
 
 struct model *model_new(struct event_log *log, uint32_t tick_ns)
@@ -42,6 +44,23 @@ void model_free(struct model *model)
 	model_state_done(&model->state);
 	free(model->index);
 	free(model);
+}
+
+void model_set_room(struct model *model, model_room_fn fn, void *arg)
+{
+	model->room = fn;
+	model->room_arg = arg;
+}
+
+void model_unset_room(struct model *model, const void *arg)
+{
+	if (model->room_arg == arg)
+		model_set_room(model, NULL, NULL);
+}
+
+const struct model_state *model_state_of(const struct model *model)
+{
+	return &model->state;
 }
 
 static struct place *index_find(const struct model *model, uint64_t id)
@@ -192,6 +211,8 @@ static bool try_intents(struct apply *apply, const struct model *model,
 	/* Rules about the whole make sense only when each change did. */
 	if (apply->errors->count == errors_before)
 		model_check(apply);
+	if (model->room && apply->errors->count == errors_before)
+		model->room(model->room_arg, apply->state, apply->errors);
 	config_place_all(apply->config, apply->errors, errors_before);
 	if (apply->errors->count != errors_before) {
 		model_state_done(apply->state);

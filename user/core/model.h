@@ -24,6 +24,13 @@ void model_free(struct model *model);
 int model_apply(struct model *model, const struct change *changes, size_t count, uint64_t now_ms,
 		struct errs *errors);
 
+/* Asked last of all whether the maps as they are have room for a state: fn adds errors, after which
+ * model_apply() refuses. What struct model_state is, only core knows. */
+struct model_state;
+typedef void (*model_room_fn)(void *arg, const struct model_state *state, struct errs *errors);
+void model_set_room(struct model *model, model_room_fn fn, void *arg);
+void model_unset_room(struct model *model, const void *arg); /* if it is arg's */
+
 /* What model_apply() would do: its errors, or its events into log. Nothing changes. Not for
  * observations. */
 int model_preview(const struct model *model, const struct change *changes, size_t count,

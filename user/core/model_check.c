@@ -261,7 +261,9 @@ static void check_capacities(struct apply *apply, const struct located *services
 
 	for (i = 0; i < state->service_count; i++) {
 		members += model_service_member_count(&state->services[i]);
-		if (state->services[i].mode != SLUICE_MODE_LOCAL)
+		if (state->services[i].mode == SLUICE_MODE_LOCAL)
+			members++; /* this host, under which its packets are counted */
+		else
 			slots += 1ULL << model_service_slots_log2(&state->services[i]);
 		/* A cell a service, one more an address; two choices each fill half for sure. */
 		cells += 2;

@@ -39,6 +39,9 @@ struct apply {
 	size_t event_capacity;
 };
 
+/* model.c */
+const struct model_state *model_state_of(const struct model *model);
+
 /* model_state.c */
 void model_state_copy(const struct model_state *from, struct model_state *to);
 void model_state_done(struct model_state *state);

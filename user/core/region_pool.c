@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,30 +58,100 @@ void region_pool_done(struct region_pool *pool)
 	memset(pool, 0, sizeof(*pool));
 }
 
-int region_pool_take(struct region_pool *pool, unsigned int log2, uint32_t *ret_base)
+void region_pool_copy(const struct region_pool *from, struct region_pool *to)
 {
-	unsigned int level = pool->depth, wanted;
-	size_t node = 1;
+	size_t nodes = 2ULL << from->depth;
 
-	assert(log2 >= pool->leaf_log2);
-	wanted = log2 - pool->leaf_log2;
-	if (pool->longest[1] < wanted + 1)
-		return -ENOSPC;
-	for (; level > wanted; level--) {
-		uint8_t left = pool->longest[2 * node], right = pool->longest[2 * node + 1];
-
-		/* The tighter of the two that fit, so that large regions stay whole. */
-		node = 2 * node + (left < wanted + 1 || (right >= wanted + 1 && right < left));
-	}
-	*ret_base = (uint32_t)((node - (1ULL << (pool->depth - level))) << log2);
-	pool->longest[node] = 0;
-	ascend(pool, node, level);
-	return 0;
+	*to = (struct region_pool){.leaf_log2 = from->leaf_log2, .depth = from->depth};
+	to->longest = util_alloc_array(nodes, 1);
+	memcpy(to->longest, from->longest, nodes);
 }
+
+static bool is_resting(const struct region_pool *pool, uint32_t base, unsigned int log2)
+{
+	size_t i;
+
+	for (i = 0; i < pool->rest_count; i++) {
+		const struct region_rest *rest = &pool->rest[i];
+		unsigned int larger = MAX(rest->log2, log2);
+
+		if (rest->base >> larger == base >> larger)
+			return true;
+	}
+	return false;
+}
+
+struct fit {
+	unsigned int level; /* of the free node that it is part of */
+	uint32_t base;
+	bool is_found, is_resting;
+};
 
 static size_t node_of(const struct region_pool *pool, uint32_t base, unsigned int log2)
 {
 	return (1ULL << (pool->depth - (log2 - pool->leaf_log2))) + (base >> log2);
+}
+
+/* A wholly free node: takes the first part of it that does not rest, if it is better. */
+static void try_node(const struct region_pool *pool, size_t node, unsigned int level,
+		     unsigned int log2, struct fit *best)
+{
+	unsigned int node_log2 = level + pool->leaf_log2;
+	uint32_t first = (uint32_t)((node - (1ULL << (pool->depth - level))) << node_log2);
+	uint32_t i, count = 1U << (node_log2 - log2);
+
+	if (best->is_found && level > best->level)
+		return;
+	for (i = 0; i < count; i++) {
+		if (!is_resting(pool, first + (i << log2), log2))
+			break;
+	}
+	if (best->is_found && level == best->level && i == count)
+		return;
+	*best = (struct fit){level, first + (i < count ? i << log2 : 0), true, i == count};
+}
+
+/* The smallest free node that is large enough, and of those one that does not rest. What rests
+ * counts as free: else a small request would spoil a large piece only because the small one that
+ * it fits is free in a moment. */
+static void find_fit(const struct region_pool *pool, size_t node, unsigned int level,
+		     unsigned int log2, struct fit *best)
+{
+	unsigned int wanted = log2 - pool->leaf_log2;
+
+	if (pool->longest[node] < wanted + 1 ||
+	    (best->is_found && best->level == wanted && !best->is_resting))
+		return;
+	if (pool->longest[node] == level + 1) {
+		try_node(pool, node, level, log2, best);
+		return;
+	}
+	find_fit(pool, 2 * node, level - 1, log2, best);
+	find_fit(pool, 2 * node + 1, level - 1, log2, best);
+}
+
+int region_pool_take(struct region_pool *pool, unsigned int log2, uint32_t *ret_base)
+{
+	struct fit fit = {.is_found = false};
+	size_t node;
+
+	assert(log2 >= pool->leaf_log2);
+	find_fit(pool, 1, pool->depth, log2, &fit);
+	if (!fit.is_found)
+		return -ENOSPC;
+	if (fit.is_resting)
+		return -EAGAIN;
+	*ret_base = fit.base;
+	/* Below a free node all is free, whoever had it. */
+	node = node_of(pool, fit.base, log2);
+	pool->longest[node] = 0;
+	ascend(pool, node, log2 - pool->leaf_log2);
+	return 0;
+}
+
+unsigned int region_pool_longest(const struct region_pool *pool)
+{
+	return pool->longest[1] ? pool->leaf_log2 + pool->longest[1] - 1 : 0;
 }
 
 int region_pool_claim(struct region_pool *pool, uint32_t base, unsigned int log2)
@@ -98,6 +169,8 @@ int region_pool_claim(struct region_pool *pool, uint32_t base, unsigned int log2
 		if (pool->longest[up] < need)
 			return -EEXIST;
 	}
+	if (is_resting(pool, base, log2))
+		return -EEXIST;
 	pool->longest[node] = 0;
 	ascend(pool, node, need - 1U);
 	return 0;
@@ -105,7 +178,12 @@ int region_pool_claim(struct region_pool *pool, uint32_t base, unsigned int log2
 
 void region_pool_give(struct region_pool *pool, uint32_t base, unsigned int log2, uint64_t now_ms)
 {
-	assert(pool->longest[node_of(pool, base, log2)] == 0);
+	unsigned int level = log2 - pool->leaf_log2;
+	size_t node = node_of(pool, base, log2);
+
+	assert(pool->longest[node] == 0);
+	pool->longest[node] = (uint8_t)(level + 1);
+	ascend(pool, node, level);
 	pool->rest = util_grow(pool->rest, &pool->rest_capacity, pool->rest_count + 1,
 			       sizeof(*pool->rest));
 	pool->rest[pool->rest_count++] =
@@ -117,17 +195,8 @@ void region_pool_tick(struct region_pool *pool, uint64_t now_ms)
 	size_t i, kept = 0;
 
 	for (i = 0; i < pool->rest_count; i++) {
-		struct region_rest rest = pool->rest[i];
-		unsigned int level = rest.log2 - pool->leaf_log2;
-		size_t node;
-
-		if (rest.until_ms > now_ms) {
-			pool->rest[kept++] = rest;
-			continue;
-		}
-		node = node_of(pool, rest.base, rest.log2);
-		pool->longest[node] = (uint8_t)(level + 1);
-		ascend(pool, node, level);
+		if (pool->rest[i].until_ms > now_ms)
+			pool->rest[kept++] = pool->rest[i];
 	}
 	pool->rest_count = kept;
 }

@@ -26,6 +26,7 @@ struct sync *sync_new(struct model *model, const struct dataplane *dataplane, ui
 	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, LIMIT_SETS_MIN_LOG2);
 	sync->limits = util_alloc_array(sync->capacity.limits + 1, sizeof(*sync->limits));
 	sync->by_index = util_alloc_array(sync->capacity.members + 1, sizeof(struct sync_member *));
+	model_set_room(model, sync_check_room, sync);
 	return sync;
 }
 
@@ -35,6 +36,7 @@ void sync_free(struct sync *sync)
 
 	if (!sync)
 		return;
+	model_unset_room(sync->model, sync);
 	sync_members_free(sync);
 	HASH_ITER (hh, sync->services, service, next) {
 		HASH_DEL(sync->services, service);
@@ -101,18 +103,20 @@ static void services_remove(struct sync *sync, struct errs *errors)
 int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 {
 	uint64_t revision = model_revision(sync->model);
-	bool is_changed = revision != sync->revision || sync->is_removing;
-	size_t i, errors_before = errors->count;
+	bool is_changed = revision != sync->revision || sync->is_removing || sync->is_limit_waiting;
+	size_t i, errors_before = errors->count, others_before;
 	int ret;
 
 	sync->now_ms = now_ms;
 	sync->turn++;
-	sync->is_removing = false;
+	sync->is_removing = sync->is_limit_waiting = false;
 	sync_members_tick(sync);
 	region_pool_tick(&sync->slot_regions, now_ms);
 	region_pool_tick(&sync->limit_regions, now_ms);
 
 	sync_limits_update(sync, errors);
+	/* One that finds no room must not keep others from making it. */
+	others_before = errors->count;
 	sync_lists_update(sync, errors);
 	if (is_changed)
 		services_remove(sync, errors);
@@ -123,21 +127,22 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 			model->is_dirty = false;
 	}
 	/* Now no service names them. */
-	if (is_changed && errors->count == errors_before) {
+	if (is_changed && errors->count == others_before && !sync->is_limit_waiting) {
 		ret = sync_limits_remove(sync);
 		if (ret)
 			errs_add(errors, ERR_SYSTEM, "limits",
 				 "a removed limit cannot be cleared: %s (tried again)",
 				 strerror(-ret));
 	}
-	if (errors->count == errors_before)
+	if (errors->count == others_before)
 		sync_lists_remove(sync, errors);
-	sync->is_removing |= is_changed && errors->count != errors_before;
+	sync->is_removing |= is_changed && errors->count != others_before;
 	sync->revision = revision;
 	return errors->count == errors_before ? 0 : -EIO;
 }
 
-bool sync_is_idle(const struct sync *sync)
+/* is_patient: what has found no room for long does not count. */
+static bool is_done(const struct sync *sync, bool is_patient)
 {
 	size_t i;
 
@@ -146,18 +151,39 @@ bool sync_is_idle(const struct sync *sync)
 	for (i = 0; i < sync->queue_count; i++) {
 		const struct sync_service *service = sync_service_find(sync, sync->queue[i]);
 
-		if (service && service->is_queued)
+		if (service && service->is_queued &&
+		    !(is_patient && sync_trouble_is_room(sync, &service->table_trouble)))
 			return false;
 	}
 	for (i = 0; i < model_service_count(sync->model); i++) {
-		if (model_service_at(sync->model, i)->is_dirty)
+		const struct model_service *model = model_service_at(sync->model, i);
+		const struct sync_service *service = sync_service_find(sync, model->id);
+
+		if (model->is_dirty &&
+		    !(is_patient && service &&
+		      (sync_trouble_is_room(sync, &service->trouble) ||
+		       (service->is_limit_missing && !service->trouble.ret))))
 			return false;
 	}
 	for (i = 0; i < model_limit_count(sync->model); i++) {
-		if (model_limit_at(sync->model, i)->is_dirty)
+		const struct model_limit *model = model_limit_at(sync->model, i);
+
+		if (model->is_dirty &&
+		    !(is_patient && model->id < sync->capacity.limits &&
+		      sync_trouble_is_room(sync, &sync->limits[model->id].trouble)))
 			return false;
 	}
 	return !model_is_access_dirty(sync->model) && !sync->is_allow_leaving;
+}
+
+bool sync_is_idle(const struct sync *sync)
+{
+	return is_done(sync, false);
+}
+
+bool sync_is_stuck(const struct sync *sync)
+{
+	return is_done(sync, true) && !is_done(sync, false);
 }
 
 static const struct sync_member *find_member(const struct sync *sync, uint64_t id)

@@ -33,6 +33,20 @@ struct build_job *sync_take_job(struct sync *sync);
 void build_job_run(struct build_job *job);
 int sync_finish_job(struct sync *sync, struct build_job *job, uint64_t now_ms, struct err *e);
 bool sync_is_idle(const struct sync *sync); /* no dirty state, no job queued or taken */
+/* Nothing is left to do but what the maps have had no room for during a while. */
+bool sync_is_stuck(const struct sync *sync);
+
+/* What could not be written for SYNC_TROUBLE_AFTER_MS, and is tried again and again. */
+#define SYNC_TROUBLE_AFTER_MS 3000
+struct sync_problem {
+	bool is_service; /* else a limit */
+	bool is_served;	 /* packets still find what was there before */
+	char name[NAME_MAX_LENGTH + 1];
+	char text[320];
+	char fix[160]; /* what to do, "" */
+};
+size_t sync_problems(const struct sync *sync, struct sync_problem *list, size_t max);
+size_t sync_problem_count(const struct sync *sync);
 
 /* For display and counters: 0 while a member or service has no index or region yet. */
 uint32_t sync_member_index(const struct sync *sync, uint64_t member_id);

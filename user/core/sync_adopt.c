@@ -420,7 +420,9 @@ int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e)
 			 "remove them with sluicectl detach (traffic stops until the next start)");
 		return ret;
 	}
+	sync->is_adopting = true;
 	ret = adopt_all(&adopt);
+	sync->is_adopting = false;
 	dp_adopted_done(&adopt.found);
 	free(adopt.changes);
 	free(adopt.admins);

@@ -9,6 +9,12 @@
 #include "core/slots.h"
 #include "core/sync.h"
 
+/* A write that fails, again and again. */
+struct sync_trouble {
+	int ret; /* of the last attempt, 0: it succeeded */
+	uint64_t since_ms;
+};
+
 struct sync_nexthop {
 	struct sluice_nexthop content; /* the key: equal ways share an entry */
 	uint32_t index;
@@ -48,6 +54,8 @@ struct sync_service {
 	bool is_taken;	      /* a job is out */
 	bool is_failed;	      /* the last build could not be written: again at retry_ms */
 	uint64_t retry_ms;
+	struct sync_trouble trouble, table_trouble;
+	bool is_limit_missing; /* one that the model names is not in the maps yet */
 	struct sync_member **members;
 	size_t member_count, member_capacity;
 	UT_hash_handle hh;
@@ -57,6 +65,7 @@ struct sync_limit { /* by index */
 	bool is_used;
 	struct sluice_limit written;
 	uint64_t rest_until_ms;
+	struct sync_trouble trouble;
 };
 
 struct sync_list {
@@ -73,6 +82,8 @@ struct sync {
 	uint64_t now_ms;
 	uint64_t turn;
 	uint64_t revision; /* of the model when things that went away were last looked for */
+	bool is_adopting;
+	bool is_limit_waiting; /* some service's: limits that it still names stay */
 	bool is_removing;  /* something that went away could not be removed yet */
 	struct index_pool member_indices, nexthop_indices;
 	struct region_pool slot_regions, limit_regions;
@@ -122,9 +133,10 @@ struct sync_service *sync_service_new(struct sync *sync, uint32_t id);
 int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors);
 /* Deletes the cell, frees members and region, then the record. */
 int sync_service_remove(struct sync *sync, struct sync_service *service);
-/* The cell that the service should have with the region it has now. */
-void sync_service_desired(const struct sync_service *service, const struct model_service *model,
-			  struct dp_service *ret_desired);
+/* The cell that the service should have with the region it has now. Until all its limits are in the
+ * maps it keeps those that it has. */
+void sync_service_desired(struct sync *sync, struct sync_service *service,
+			  const struct model_service *model, struct dp_service *ret_desired);
 /* The record alone. */
 void sync_service_free(struct sync_service *service);
 
@@ -137,6 +149,18 @@ void sync_table_queue(struct sync *sync, struct sync_service *service);
 void sync_limits_update(struct sync *sync, struct errs *errors);
 /* Clears limits that the model no longer has. 0 or negative errno. */
 int sync_limits_remove(struct sync *sync);
+
+/* Whether the limit, as the model would have it, needs another region than the one it has. */
+bool sync_limit_needs_region(const struct sync *sync, const struct model_limit *model,
+			     unsigned int *ret_log2, unsigned int *ret_held_log2);
+
+/* sync_room.c: a model_room_fn; arg is the sync. */
+void sync_check_room(void *arg, const struct model_state *state, struct errs *errors);
+
+/* sync_trouble.c */
+void sync_trouble_note(struct sync *sync, struct sync_trouble *trouble, int ret);
+/* Has there been no room for longer than a rest takes? */
+bool sync_trouble_is_room(const struct sync *sync, const struct sync_trouble *trouble);
 
 /* sync_list.c */
 void sync_lists_update(struct sync *sync, struct errs *errors);

@@ -31,6 +31,36 @@ static bool is_state_kept(const struct sync_limit *limit, uint64_t word, unsigne
 	       ((limit->written.word ^ word) & ~REGION_BITS & ~MODE_BITS) == 0;
 }
 
+static int make_entry(const struct sync *sync, const struct model_limit *model,
+		      struct sluice_limit *ret_entry)
+{
+	const struct limit_config *config = &model->config;
+	struct gcra_params params;
+	int ret = gcra_params_make(config->rate_n, config->rate_s, config->burst, sync->tick_ns,
+				   &params, NULL);
+
+	if (ret)
+		return ret;
+	*ret_entry = (struct sluice_limit){.id = model->id,
+					   .word = limit_word(config, params.k),
+					   .rate = SLUICE_LIMIT_RATE(params.inc, params.tau)};
+	return 0;
+}
+
+bool sync_limit_needs_region(const struct sync *sync, const struct model_limit *model,
+			     unsigned int *ret_log2, unsigned int *ret_held_log2)
+{
+	const struct sync_limit *limit;
+	struct sluice_limit entry;
+
+	if (model->id >= sync->capacity.limits || make_entry(sync, model, &entry))
+		return false;
+	limit = &sync->limits[model->id];
+	*ret_log2 = sets_log2(&model->config);
+	*ret_held_log2 = limit->is_used ? SLUICE_LIMIT_LOG2(limit->written.word) : 0;
+	return !is_state_kept(limit, entry.word, *ret_log2);
+}
+
 static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t index,
 		       const struct sluice_limit *entry)
 {
@@ -50,21 +80,16 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 static int limit_update(struct sync *sync, const struct model_limit *model)
 {
 	struct sync_limit *limit = &sync->limits[model->id];
-	const struct limit_config *config = &model->config;
-	unsigned int log2 = sets_log2(config);
-	struct sluice_limit entry = {.id = model->id};
-	struct gcra_params params;
+	unsigned int log2 = sets_log2(&model->config);
+	struct sluice_limit entry;
 	uint64_t old_word = limit->written.word;
 	bool was_used = limit->is_used;
 	uint32_t base;
 	int ret;
 
-	ret = gcra_params_make(config->rate_n, config->rate_s, config->burst, sync->tick_ns,
-			       &params, NULL);
+	ret = make_entry(sync, model, &entry);
 	if (ret)
 		return ret;
-	entry.word = limit_word(config, params.k);
-	entry.rate = SLUICE_LIMIT_RATE(params.inc, params.tau);
 	if (is_state_kept(limit, entry.word, log2)) {
 		entry.word |= limit->written.word & REGION_BITS;
 		return limit_write(sync, limit, model->id, &entry);
@@ -99,7 +124,11 @@ void sync_limits_update(struct sync *sync, struct errs *errors)
 
 		if (!model->is_dirty)
 			continue;
-		ret = model->id < sync->capacity.limits ? limit_update(sync, model) : -ENOSPC;
+		ret = -ENOSPC;
+		if (model->id < sync->capacity.limits) {
+			ret = limit_update(sync, model);
+			sync_trouble_note(sync, &sync->limits[model->id].trouble, ret);
+		}
 		if (ret == 0) {
 			model->is_dirty = false;
 		} else if (ret != -EAGAIN) {
@@ -120,7 +149,11 @@ int sync_limits_remove(struct sync *sync)
 	for (index = 1; index < sync->capacity.limits; index++) {
 		struct sync_limit *limit = &sync->limits[index];
 
-		if (!limit->is_used || model_limit_by_id(sync->model, index))
+		if (!(limit->is_used || limit->trouble.ret) ||
+		    model_limit_by_id(sync->model, index))
+			continue;
+		limit->trouble = (struct sync_trouble){0};
+		if (!limit->is_used)
 			continue;
 		ret = sync_op(sync, limit_set, index, &nothing);
 		if (ret) {

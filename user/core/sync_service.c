@@ -34,8 +34,27 @@ void sync_service_free(struct sync_service *service)
 	free(service);
 }
 
-void sync_service_desired(const struct sync_service *service, const struct model_service *model,
-			  struct dp_service *ret_desired)
+static void choose_limits(struct sync *sync, struct sync_service *service,
+			  const struct model_service *model, struct dp_service *desired)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && model->limits[i]; i++) {
+		uint32_t id = model->limits[i];
+
+		if (id < sync->capacity.limits && sync->limits[id].is_used)
+			desired->limits[n++] = (uint16_t)id;
+	}
+	service->is_limit_missing = n < i;
+	if (n == i)
+		return;
+	sync->is_limit_waiting = true;
+	if (service->is_written)
+		memcpy(desired->limits, service->written.limits, sizeof(desired->limits));
+}
+
+void sync_service_desired(struct sync *sync, struct sync_service *service,
+			  const struct model_service *model, struct dp_service *ret_desired)
 {
 	size_t i;
 
@@ -54,8 +73,7 @@ void sync_service_desired(const struct sync_service *service, const struct model
 		ret_desired->slots_base = service->base;
 		ret_desired->slots_log2 = service->log2;
 	}
-	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
-		ret_desired->limits[i] = (uint16_t)model->limits[i];
+	choose_limits(sync, service, model, ret_desired);
 	for (i = 0; i < SLUICE_SERVICE_ALLOW_MAX; i++)
 		ret_desired->allow[i] = (uint16_t)model->allow[i];
 }
@@ -81,8 +99,8 @@ static void report(struct errs *errors, int ret, const struct model_service *mod
 	err_hint(e, "%s", hint);
 }
 
-static void update_members(struct sync *sync, struct sync_service *service,
-			   const struct model_service *model, struct errs *errors, bool *is_done)
+static int update_members(struct sync *sync, struct sync_service *service,
+			  const struct model_service *model, struct errs *errors)
 {
 	size_t p, m;
 	int ret, worst = 0;
@@ -104,11 +122,10 @@ static void update_members(struct sync *sync, struct sync_service *service,
 		ret = sync_member_leave(sync, service->members[m]);
 		worst = ret ? ret : worst;
 	}
-	if (!worst)
-		return;
-	*is_done = false;
-	report(errors, worst, model, "its members",
-	       "tried again; if the members map is full, raise capacity.members");
+	if (worst)
+		report(errors, worst, model, "its members",
+		       "tried again; if the members map is full, raise capacity.members");
+	return worst;
 }
 
 /* A service that handed packets to members and is now local needs no table. */
@@ -121,26 +138,28 @@ static void drop_table(struct sync *sync, struct sync_service *service, bool is_
 	service->base = 0;
 	service->log2 = 0;
 	service->fingerprint = 0;
+	service->table_trouble = (struct sync_trouble){0};
 }
 
 int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors)
 {
 	struct sync_service *service = sync_service_find(sync, model->id);
-	bool is_local = model->mode == SLUICE_MODE_LOCAL, is_done = true;
+	bool is_local = model->mode == SLUICE_MODE_LOCAL;
 	struct dp_service desired;
-	int ret;
+	int ret, worst;
 
 	if (!service)
 		service = sync_service_new(sync, model->id);
-	update_members(sync, service, model, errors, &is_done);
+	worst = update_members(sync, service, model, errors);
 	if (!is_local)
 		sync_table_want(sync, service, model);
 	/* The cell comes last: its first table makes it, see sync_finish_job(). */
-	sync_service_desired(service, model, &desired);
+	sync_service_desired(sync, service, model, &desired);
 	if ((is_local || service->has_region) &&
 	    !(service->is_written && is_same_cell(&service->written, &desired))) {
 		ret = sync_op(sync, service_set, &desired);
 		if (ret) {
+			sync_trouble_note(sync, &service->trouble, ret);
 			report(errors, ret, model, "its cell",
 			       "tried again; if it lasts, raise capacity.service_cells");
 			return ret;
@@ -150,7 +169,8 @@ int sync_service_update(struct sync *sync, const struct model_service *model, st
 	}
 	if (is_local)
 		drop_table(sync, service, false);
-	return is_done ? 0 : -EAGAIN;
+	sync_trouble_note(sync, &service->trouble, worst);
+	return worst || service->is_limit_missing ? -EAGAIN : 0;
 }
 
 int sync_service_remove(struct sync *sync, struct sync_service *service)

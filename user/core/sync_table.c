@@ -83,6 +83,7 @@ void sync_table_want(struct sync *sync, struct sync_service *service,
 	service->wanted_log2 = service->has_region ? MAX(log2, service->log2) : log2;
 	if (service->has_table && is_same_input(service->built, service->built_count, service->log2,
 						wanted, n, service->wanted_log2)) {
+		service->table_trouble = (struct sync_trouble){0};
 		/* No table that could be needed names who left. */
 		sync_members_retire(sync, service, false);
 		return;
@@ -201,7 +202,7 @@ static int write_table(struct sync *sync, struct sync_service *service,
 	}
 	ret = sync_op(sync, slots_write, trial.base, trial.log2, job->owner, job->runner, &moved);
 	if (ret == 0 && (!is_in_place || !service->is_written)) {
-		sync_service_desired(&trial, model, &desired);
+		sync_service_desired(sync, &trial, model, &desired);
 		ret = sync_op(sync, service_set, &desired);
 		if (ret == 0) {
 			service->written = desired;
@@ -234,6 +235,7 @@ static void table_applied(struct sync *sync, struct sync_service *service, struc
 	service->built_count = job->count;
 	service->has_table = true;
 	service->is_failed = false;
+	service->table_trouble = (struct sync_trouble){0};
 	service->fingerprint = job->fingerprint;
 	for (m = 0; m < service->member_count; m++)
 		service->members[m]->slots = 0;
@@ -275,7 +277,10 @@ static int finish(struct sync *sync, struct sync_service *service, struct build_
 	}
 	service->is_failed = true;
 	service->retry_ms = sync->now_ms + RETRY_MS;
+	sync_trouble_note(sync, &service->table_trouble, ret);
 	sync_table_queue(sync, service);
+	if (ret == -EAGAIN)
+		return 0; /* a region rests */
 	err_set(e, ret == -ENOSPC ? ERR_CAPACITY : ERR_SYSTEM, model->name,
 		"service %s: cannot write its table of 2^%u slots: %s", model->name, job->log2,
 		strerror(-ret));

@@ -16,6 +16,7 @@
 #include "daemon/nexthops.h"
 #include "daemon/state.h"
 #include "daemon/trial.h"
+#include "daemon/troubles.h"
 #include "daemon/watch.h"
 #include "dataplane/dp_bpf.h"
 #include "health/health.h"
@@ -97,6 +98,7 @@ struct daemon {
 	bool are_names_short;
 	struct watch watch;
 	struct locals locals;
+	struct troubles troubles;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;

@@ -219,8 +219,10 @@ static void complain(struct daemon *daemon, const struct errs *errors)
 
 	if (!errors->count) {
 		daemon->sync_failing_ms = 0;
+		daemon->troubles.other[0] = '\0';
 		return;
 	}
+	util_copy(daemon->troubles.other, sizeof(daemon->troubles.other), errors->list[0].text);
 	if (!daemon->sync_failing_ms)
 		daemon->sync_failing_ms = now_ms;
 	if (now_ms - daemon->sync_complained_ms < SYNC_COMPLAIN_MS)
@@ -275,6 +277,7 @@ static void on_tick(uv_timer_t *timer)
 	captures_tick(daemon->captures, now_ms);
 	dp_bpf_sweep_limits(daemon->dp);
 	watch_tick(daemon);
+	troubles_tick(daemon);
 	if (dp_bpf_refresh_macs(daemon->dp))
 		announce_again(daemon->announcer);
 	collect_counters(daemon, true);

@@ -22,7 +22,7 @@
 
 #define NEXTHOPS_WAIT_MS 2000
 #define TABLES_WAIT_MS 60000
-#define SYNC_GIVE_UP_MS 3000 /* regions that rest are free again by then */
+#define SYNC_GIVE_UP_MS (2 * SYNC_TROUBLE_AFTER_MS) /* what rests is free again by then */
 #define EVENT_LOG_SIZE 4096
 
 /* ---- steps; each logs its own failure ------------------------------------------------------- */
@@ -269,8 +269,17 @@ static bool are_nexthops_known(const struct daemon *daemon)
 	return true;
 }
 
+/* The maps were there before, and have no room for all that this configuration adds. What they
+ * have goes on, and a daemon that looks after it is better than none; status tells. */
+static bool is_stuck(const struct daemon *daemon)
+{
+	return dp_bpf_is_adopted(daemon->dp) && sync_is_stuck(daemon->sync);
+}
+
 static bool are_tables_built(const struct daemon *daemon)
 {
+	if (!daemon->jobs && is_stuck(daemon))
+		return true;
 	if (daemon->sync_failing_ms && clock_now_ms() - daemon->sync_failing_ms > SYNC_GIVE_UP_MS)
 		return true;
 	return !daemon->sync_failing_ms && !daemon->jobs && sync_is_idle(daemon->sync);
@@ -286,7 +295,7 @@ static int build_tables(struct daemon *daemon)
 	loop_run_until(daemon, are_tables_built, TABLES_WAIT_MS);
 	if (daemon->is_stopping)
 		return -1;
-	if (!daemon->sync_failing_ms && sync_is_idle(daemon->sync))
+	if ((!daemon->sync_failing_ms && sync_is_idle(daemon->sync)) || is_stuck(daemon))
 		return 0;
 	log_error("daemon", "the tables could not be built (see above): not attached");
 	return -1;

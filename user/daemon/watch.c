@@ -206,5 +206,6 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 		count++;
 	}
 	count += locals_findings(daemon, list + count, max - count);
+	count += troubles_findings(daemon, list + count, max - count);
 	return count + find_hidden_tags(&daemon->watch, list + count, max - count);
 }

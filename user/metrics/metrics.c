@@ -421,6 +421,9 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 		  (double)source->events_suppressed);
 	write_one(text, "sluice_slots_moved", METRIC_COUNTER, "Slots that changed their owner.",
 		  (double)sync_slots_moved_total(source->sync));
+	write_one(text, "sluice_map_problems", METRIC_GAUGE,
+		  "Services and limits that cannot be written into the maps as configured.",
+		  (double)sync_problem_count(source->sync));
 	write_one(text, "sluice_config_revision", METRIC_GAUGE,
 		  "Number of the running configuration.", (double)model_revision(source->model));
 	write_reloads(text, source);
