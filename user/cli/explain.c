@@ -46,8 +46,8 @@ static int explain_permission(const struct cli *cli)
 			 "or use sudo",
 			 group, group);
 	else
-		cli_hint("use sudo; the configuration's admin_group, operator_group and "
-			 "viewer_group let others in");
+		cli_hint("use sudo; groups named in the configuration's section access (admin, "
+			 "operator, viewer) are let in");
 	return CLI_FORBIDDEN;
 }
 

@@ -101,7 +101,7 @@ int listener_new(const char *endpoint, listener_fn fn, void *arg, struct listene
 	if (fd < 0) {
 		err_set(e, ERR_SYSTEM, "metrics.listen", "cannot listen on %s for metrics: %s",
 			endpoint, strerror(-fd));
-		err_hint(e, "choose another port, or \"\" to disable the listener");
+		err_hint(e, "choose another port, or listen: disabled for none");
 		return fd;
 	}
 	listener = util_alloc(sizeof(*listener));
