@@ -159,10 +159,9 @@ static bool is_done(const struct sync *sync, bool is_patient)
 		const struct model_service *model = model_service_at(sync->model, i);
 		const struct sync_service *service = sync_service_find(sync, model->id);
 
-		if (model->is_dirty &&
-		    !(is_patient && service &&
-		      (sync_trouble_is_room(sync, &service->trouble) ||
-		       (service->is_limit_missing && !service->trouble.ret))))
+		if (model->is_dirty && !(is_patient && service &&
+					 (sync_trouble_is_room(sync, &service->trouble) ||
+					  (service->is_limit_missing && !service->trouble.ret))))
 			return false;
 	}
 	for (i = 0; i < model_limit_count(sync->model); i++) {

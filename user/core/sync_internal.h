@@ -84,7 +84,7 @@ struct sync {
 	uint64_t revision; /* of the model when things that went away were last looked for */
 	bool is_adopting;
 	bool is_limit_waiting; /* some service's: limits that it still names stay */
-	bool is_removing;  /* something that went away could not be removed yet */
+	bool is_removing;      /* something that went away could not be removed yet */
 	struct index_pool member_indices, nexthop_indices;
 	struct region_pool slot_regions, limit_regions;
 	struct sync_nexthop *nexthops;

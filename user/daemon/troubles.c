@@ -70,8 +70,7 @@ size_t troubles_findings(const struct daemon *daemon, struct control_finding *li
 	    clock_now_ms() - daemon->sync_failing_ms < SYNC_TROUBLE_AFTER_MS)
 		return count;
 	list[0].severity = CONTROL_DEGRADED;
-	snprintf(list[0].text, sizeof(list[0].text), "not all is in the maps: %s",
-		 troubles->other);
+	snprintf(list[0].text, sizeof(list[0].text), "not all is in the maps: %s", troubles->other);
 	util_copy(list[0].fix, sizeof(list[0].fix), "sluicectl events");
 	return 1;
 }
