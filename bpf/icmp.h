@@ -161,7 +161,7 @@ __attribute__((noinline)) int icmp_too_big(struct xdp_md *ctx, const struct slui
 	bool is_answered;
 
 	l3_off &= 31; /* that much the verifier can keep in mind */
-	if (!tuple || l3_off < ETH_HLEN || l3_off > FRAME_LINK_MAX || !icmp_is_host(tuple))
+	if (!tuple || !PKT_WITHIN(l3_off, ETH_HLEN, FRAME_LINK_MAX) || !icmp_is_host(tuple))
 		return XDP_DROP;
 	if (tuple->family == SLUICE_FAMILY_V4)
 		is_answered = icmp_answer_v4(ctx, tuple, frame_len, l3_off,

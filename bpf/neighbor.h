@@ -28,7 +28,7 @@ __attribute__((noinline)) int neighbor_arp(struct xdp_md *ctx, __u32 l3_off, __u
 	__be32 from, target;
 	int len;
 
-	if (l3_off < ETH_HLEN || l3_off > FRAME_LINK_MAX ||
+	if (!PKT_WITHIN(l3_off, ETH_HLEN, FRAME_LINK_MAX) ||
 	    bpf_xdp_load_bytes(ctx, l3_off, &arp, sizeof(arp)) ||
 	    arp.kind_be != NEIGHBOR_ARP_REQUEST || !neighbor_read_link(ctx, &link))
 		return SLUICE_V_neighbor_passed;

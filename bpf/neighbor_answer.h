@@ -75,8 +75,7 @@ static __always_inline bool neighbor_write_link(struct xdp_md *ctx, struct neigh
 {
 	neighbor_write_mac(link->dmac, to);
 	neighbor_write_mac(link->smac, own);
-	NEIGHBOR_FORGET(l3_off);
-	if (l3_off < ETH_HLEN || l3_off > FRAME_LINK_MAX)
+	if (!PKT_WITHIN(l3_off, ETH_HLEN, FRAME_LINK_MAX))
 		return false;
 	return !bpf_xdp_store_bytes(ctx, 0, link, l3_off);
 }

@@ -66,6 +66,8 @@ static __always_inline bool neighbor_is_solicit(const struct neighbor_nd *nd, __
 	if (sluice_hash_is_v4(target) || nd->from.b[0] == 0xff ||
 	    (nd->from.d[0] == target->d[0] && nd->from.d[1] == target->d[1]))
 		return false;
+	/* Words are read again, instead of kept on a stack that is short. */
+	asm volatile("" : : : "memory");
 	return csum_fold(neighbor_sum(nd, icmp_len,
 				      NEIGHBOR_WORDS(NEIGHBOR_SOLICIT_LEN) +
 					      2 * NEIGHBOR_OPTIONS_MAX)) == 0;
@@ -132,15 +134,14 @@ __attribute__((noinline)) int neighbor_nd(struct xdp_md *ctx, __u32 l3_off, __u3
 	__u32 len, offset;
 	bool is_probe;
 
-	if (l3_off < ETH_HLEN || l3_off > FRAME_LINK_MAX ||
+	if (!PKT_WITHIN(l3_off, ETH_HLEN, FRAME_LINK_MAX) ||
 	    bpf_xdp_load_bytes(ctx, l3_off, &nd, NEIGHBOR_ND_LEN(NEIGHBOR_SOLICIT_LEN)))
 		return SLUICE_V_neighbor_passed;
 	len = bpf_ntohl(nd.first[1]) >> 16;
 	/* No extension headers, and from no farther than this segment. */
 	if ((nd.first[1] & bpf_htonl(0xffff)) != bpf_htonl(IPPROTO_ICMPV6 << 8 | 255) || len & 7)
 		return SLUICE_V_neighbor_passed;
-	NEIGHBOR_FORGET(len);
-	if (len < NEIGHBOR_SOLICIT_LEN || len > NEIGHBOR_SOLICIT_LEN + sizeof(nd.options))
+	if (!PKT_WITHIN(len, NEIGHBOR_SOLICIT_LEN, NEIGHBOR_SOLICIT_LEN + sizeof(nd.options)))
 		return SLUICE_V_neighbor_passed;
 	offset = l3_off + sizeof(struct ipv6hdr);
 	if (bpf_xdp_load_bytes(ctx, offset, &nd.type, len) || !neighbor_is_solicit(&nd, len) ||

@@ -29,6 +29,14 @@
 #else
 #define PKT_FORGET(x, unknown) ((void)(unknown))
 #endif
+/* low <= x <= high, for the verifier as for the packet: made one comparison of a difference, as the
+ * compiler would, it teaches verifiers of older kernels nothing about x, a variable of 32 bits. */
+#define PKT_WITHIN(x, low, high) (PKT_BOUND(x, >=, low) && PKT_BOUND(x, <=, high))
+#define PKT_BOUND(x, than, bound)                                                                  \
+	({                                                                                         \
+		asm volatile("" : "+r"(x));                                                        \
+		(x) than(bound);                                                                   \
+	})
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
 #define PKT_F_SYN (1U << 0)	    /* opens a TCP connection: SYN without ACK */
