@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +92,14 @@ static void test_read_file(void **state)
 	unlink(path);
 	assert_int_equal(util_read_file(path, 10, &text, &length), -ENOENT);
 	assert_int_equal(util_read_file("/", 10, &text, &length), -EISDIR);
+	/* Nobody writes into it: reading would wait for ever. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(5);
+	assert_int_equal(util_read_file(path, 10, &text, &length), -ESPIPE);
+	alarm(0);
+	assert_string_equal(util_read_error(-ESPIPE), "not a regular file");
+	assert_string_equal(util_read_error(-ENOENT), strerror(ENOENT));
+	unlink(path);
 }
 
 static void test_nearest(void **state)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_LENGTH_MAX 63
@@ -121,16 +122,12 @@ void util_copy(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
-int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_length)
+int util_read_fd(int fd, size_t max, char **ret_text, size_t *ret_length)
 {
-	AUTO_CLOSE int fd = -1;
 	AUTO_FREE char *text = NULL;
 	size_t length = 0, capacity = 0;
 	ssize_t n;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		text = util_grow(text, &capacity, length + 4096, 1);
 		n = read(fd, text + length, capacity - length - 1);
@@ -148,6 +145,26 @@ int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_le
 	*ret_text = TAKE_PTR(text);
 	*ret_length = length;
 	return 0;
+}
+
+int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_length)
+{
+	/* Opening a FIFO would wait until somebody writes. */
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -ESPIPE;
+	return util_read_fd(fd, max, ret_text, ret_length);
+}
+
+const char *util_read_error(int ret)
+{
+	return ret == -ESPIPE ? "not a regular file" : strerror(-ret);
 }
 
 static bool is_same_letter(char a, char b)

@@ -50,8 +50,11 @@ char *util_printf(const char *fmt, ...) PRINTF(1, 2);
 void util_copy(char *dst, size_t size, const char *src);
 
 /* Reads a whole file of at most max bytes; the result is terminated and owned by the caller.
- * Returns 0, or -errno (-EFBIG when longer). */
+ * Returns 0, or -errno (-EFBIG when longer, -ESPIPE when it is no regular file). */
 int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_length);
+/* The same of what is open already, whatever it is. */
+int util_read_fd(int fd, size_t max, char **ret_text, size_t *ret_length);
+const char *util_read_error(int ret); /* of both, in words */
 
 /* Edit distance, for "did you mean"; the candidate nearest to word within 1/3 of its length. */
 const char *util_nearest(const char *word, const char *const *candidates, size_t count);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -186,11 +187,12 @@ static int from_file(struct cli *cli, const char *method)
 	size_t length;
 	json_t *probe;
 	bool is_text;
-	int r = util_read_file(strcmp(file, "-") ? file : "/dev/stdin", PREFIX_SET_BYTES_MAX, &text,
-			       &length);
+	int r = strcmp(file, "-")
+			? util_read_file(file, PREFIX_SET_BYTES_MAX, &text, &length)
+			: util_read_fd(STDIN_FILENO, PREFIX_SET_BYTES_MAX, &text, &length);
 
 	if (r < 0) {
-		cli_error("cannot read %s: %s", file, strerror(-r));
+		cli_error("cannot read %s: %s", file, util_read_error(r));
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;
 	}
 	probe = json_stringn(text, length);

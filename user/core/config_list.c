@@ -170,8 +170,8 @@ int config_load_list(struct list_config *list, config_read_file_fn read, struct 
 	if (r == 0)
 		return config_take_list(list, text, length, errors);
 	snprintf(path, sizeof(path), "lists.%s.file", list->name);
-	errs_add(errors, ERR_INVALID, path, "cannot read %s: %s", list->file, strerror(-r))->line =
-		list->line;
+	errs_add(errors, ERR_INVALID, path, "cannot read %s: %s", list->file, util_read_error(r))
+		->line = list->line;
 	return r;
 }
 

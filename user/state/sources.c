@@ -53,7 +53,7 @@ static int read_one(struct sources *sources, char *path, struct err *e)
 	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
 
 	if (r) {
-		err_set(e, ERR_INVALID, "", "cannot be read: %s", strerror(-r));
+		err_set(e, ERR_INVALID, "", "cannot be read: %s", util_read_error(r));
 		if (sources->count) /* else the caller knows which */
 			util_copy(e->file, sizeof(e->file), path);
 		free(path);
