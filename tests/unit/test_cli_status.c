@@ -281,6 +281,20 @@ static void extremes_fit(void **state)
 	assert_has(text, "unreach");
 }
 
+static void a_way_without_words_is_pending(void **state)
+{
+	AUTO_FREE char *text = rendered(
+		document("{'state':'degraded','services':[" SERVICE(
+				 "web", "tcp 192.0.2.1:443", "degraded", "1",
+				 MEMBER("10.0.0.1", "'state':'unreachable','nexthop':{'state':"
+						    "'pending','text':''}")) "],%s,%s}",
+			 node, limits),
+		true, false);
+
+	(void)state;
+	assert_has(text, "unreachable: its next hop is not");
+}
+
 /* Fields of a newer or older daemon may be missing: no crash, no invention. */
 static void missing_fields_are_dashes(void **state)
 {
@@ -306,6 +320,7 @@ int main(void)
 		cmocka_unit_test(announcing_is_shown),
 		cmocka_unit_test(extremes_fit),
 		cmocka_unit_test(missing_fields_are_dashes),
+		cmocka_unit_test(a_way_without_words_is_pending),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -120,6 +120,7 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	double weight = field_number(member, "weight", 0);
 	double weight_file = field_number(member, "weight_file", weight);
 	const char *admin = field_text(member, "admin", "");
+	const char *why = field_text(nexthop, "text", "");
 	char number[TEXT_MAX];
 	size_t used = (size_t)snprintf(buffer, size, "%s", state);
 
@@ -128,7 +129,7 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 					 text_duration(view->now_s - since, number));
 	else if (strcmp(state, "unreachable") == 0 && used < size)
 		used += (size_t)snprintf(buffer + used, size - used, ": %s",
-					 field_text(nexthop, "text", "no next hop"));
+					 *why ? why : "its next hop is not resolved yet");
 	if (used >= size)
 		return;
 	if (strcmp(field_text(member, "owner", "file"), "api") == 0)
