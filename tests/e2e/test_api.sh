@@ -71,6 +71,9 @@ answers "a broken one is 422 with its line" '^422 .*"line": ?2' POST /v1/config/
 answers "a burst that the clock cannot keep is 422, too" '^422 .*limits\.l\b.*burst' \
 	POST /v1/config/check --data-binary $'version: 1\ninterfaces: [eth0]\nservices: {}
 limits: {l: {count: packets, rate: 50000/s, burst: 1, mode: shadow}}\n'
+answers "one of 2 MB is refused, and can be checked without the daemon" \
+	'^413 .*"too_large".*sluicectl check FILE' POST /v1/config/check -H 'Expect:' \
+	--data-binary "@$LAB_DIR/big"
 answers "events have numbers" '^200 .*"seq": ?[0-9]+' GET '/v1/events?since=0'
 
 # Raw bytes.

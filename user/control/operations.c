@@ -178,7 +178,7 @@ size_t operation_body_max(const struct operation *operation)
 {
 	if (operation->fields == fields_entries || operation->fields == fields_prefixes)
 		return BODY_PREFIXES_MAX;
-	return operation->body == BODY_YAML ? CONFIG_BYTES_MAX : BODY_JSON_MAX;
+	return operation->body == BODY_YAML ? BODY_YAML_MAX : BODY_JSON_MAX;
 }
 
 /* The pattern that shares most with a path nobody serves: by leading segments, then by spelling. */

@@ -50,6 +50,7 @@ struct operation {
 };
 
 #define BODY_JSON_MAX (1U << 20)
+#define BODY_YAML_MAX (1U << 20)      /* reading more of it would hold up the loop for too long */
 #define BODY_PREFIXES_MAX (32U << 20) /* with a list of prefixes in it */
 
 extern const struct operation operations[];

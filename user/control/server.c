@@ -184,6 +184,8 @@ static void set_too_large(const struct operation *operation, struct err *e)
 {
 	err_set(e, ERR_TOO_LARGE, "", "the body of %s %s is larger than %zu bytes",
 		operation->method, operation->path, operation_body_max(operation));
+	if (operation->body == BODY_YAML)
+		err_hint(e, "check it without the daemon: sluicectl check FILE");
 }
 
 /* Headers are complete: is there something that no body can mend? */
