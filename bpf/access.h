@@ -6,23 +6,12 @@
  */
 #pragma once
 
-#include <linux/in.h>
 #include <bpf/bpf_endian.h>
+
+#include <sluice/vital.h>
 
 #include "control.h"
 #include "pkt.h"
-
-/* The daemons that keep a host on its network. */
-#define ACCESS_PROTO_OSPF 89
-#define ACCESS_PROTO_VRRP 112
-#define ACCESS_PORT_BGP 179
-#define ACCESS_PORT_BFD 3784
-#define ACCESS_PORT_BFD_ECHO 3785
-#define ACCESS_PORT_BFD_MULTIHOP 4784
-#define ACCESS_PORT_DHCP_SERVER 67
-#define ACCESS_PORT_DHCP_CLIENT 68
-#define ACCESS_PORT_DHCP6_CLIENT 546
-#define ACCESS_PORT_DHCP6_SERVER 547
 
 enum access_count { ACCESS_MATCHED, ACCESS_REFUSED, ACCESS_WOULD_REFUSE };
 
@@ -69,50 +58,24 @@ __noinline int access_settle(__u32 list, __u32 count, __u32 effects)
 /* What access_decide() needs to know of a packet besides its source, in one word. */
 #define ACCESS_WHAT(p, effects)                                                                    \
 	((__u64)(p)->tuple.family | (__u64)(p)->tuple.proto << 8 | (__u64)(effects) << 16 |        \
-	 (__u64)bpf_ntohs((p)->tuple.sport_be) << 32 |                                             \
+	 (__u64)((p)->flags & PKT_F_SYN) << 24 | (__u64)bpf_ntohs((p)->tuple.sport_be) << 32 |     \
 	 (__u64)bpf_ntohs((p)->tuple.dport_be) << 48)
 #define ACCESS_WHAT_FAMILY(what) ((__u8)(what))
 #define ACCESS_WHAT_PROTO(what) ((__u8)((what) >> 8))
 #define ACCESS_WHAT_EFFECTS(what) ((__u8)((what) >> 16))
+#define ACCESS_WHAT_IS_OPENING(what) ((__u8)((what) >> 24))
 #define ACCESS_WHAT_FROM(what) ((__u16)((what) >> 32))
 #define ACCESS_WHAT_TO(what) ((__u16)((what) >> 48))
 
 /* Its answer: a list, PKT_ACCESS_* and a verdict. */
 #define ACCESS_ANSWER(list, flags, verdict) ((list) | (flags) << 16 | (verdict) << 24)
 
-static __always_inline bool access_is_bfd(__u16 port)
-{
-	return port == ACCESS_PORT_BFD || port == ACCESS_PORT_BFD_ECHO ||
-	       port == ACCESS_PORT_BFD_MULTIHOP;
-}
-
-static __always_inline bool access_is_dhcp(__u64 what)
-{
-	__u16 from = ACCESS_WHAT_FROM(what), to = ACCESS_WHAT_TO(what);
-
-	if (ACCESS_WHAT_FAMILY(what) == SLUICE_FAMILY_V6)
-		return to == ACCESS_PORT_DHCP6_CLIENT || to == ACCESS_PORT_DHCP6_SERVER;
-	return (from == ACCESS_PORT_DHCP_SERVER || from == ACCESS_PORT_DHCP_CLIENT) &&
-	       (to == ACCESS_PORT_DHCP_SERVER || to == ACCESS_PORT_DHCP_CLIENT);
-}
-
-/* Does the host need packets of this kind to stay on its network? ARP and neighbour discovery have
- * left the path before. Asked only about denied ones; to a service they are denied all the same, so
- * that nobody gets in by a clever source port. */
+/* Asked only about denied packets; to a service they are denied all the same. */
 static __always_inline bool access_is_vital(__u64 what)
 {
-	switch (ACCESS_WHAT_PROTO(what)) {
-	case ACCESS_PROTO_OSPF:
-	case ACCESS_PROTO_VRRP:
-		return true;
-	case IPPROTO_TCP:
-		return ACCESS_WHAT_FROM(what) == ACCESS_PORT_BGP ||
-		       ACCESS_WHAT_TO(what) == ACCESS_PORT_BGP;
-	case IPPROTO_UDP:
-		return access_is_bfd(ACCESS_WHAT_TO(what)) || access_is_dhcp(what);
-	default:
-		return false;
-	}
+	return sluice_vital(ACCESS_WHAT_FAMILY(what), ACCESS_WHAT_PROTO(what),
+			    ACCESS_WHAT_FROM(what), ACCESS_WHAT_TO(what),
+			    ACCESS_WHAT_IS_OPENING(what)) != SLUICE_VITAL_NOT;
 }
 
 /* For a source that some list touches (its address as two big-endian words): ACCESS_ANSWER(). */

@@ -44,6 +44,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	__u32 room;
 
 	pkt_init(p);
+	if (!effects)
+		pkt_init_forgotten(p, ctx->ingress_ifindex);
 	STAGE(control_check(ctx, p, effects));
 	verdict = parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, p);
 	if (verdict == V_NEIGHBOR)

@@ -92,4 +92,18 @@ PKT_INLINE void pkt_init(struct pkt *p)
 	PKT_ZERO(p, list_index, 4);
 }
 
+/* The same values, but the verifier follows no way twice because one of them has changed there. For
+ * a program that reads all of them at its end. */
+PKT_INLINE void pkt_init_forgotten(struct pkt *p, __u64 unknown)
+{
+	__u64 zero = 0;
+
+	PKT_FORGET(zero, unknown);
+	p->service_id = (__u32)zero;
+	p->limit_index = (__u32)zero;
+	p->member_index = (__u32)zero;
+	p->slot = (__u32)~zero;
+	p->list_index = (__u16)zero;
+}
+
 _Static_assert(sizeof(struct pkt) <= 128, "a packet's state fits two cache lines");

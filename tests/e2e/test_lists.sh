@@ -50,6 +50,10 @@ tap_run "an allow list admits its sources" get c1 203.0.113.80 "http://$EDGE_WEB
 refused "and nobody else" c2 198.51.100.12 "http://$EDGE_WEB:8081/"
 tap_match "where names the list" "$(edge_ctl where "tcp 203.0.113.7:4711 > $EDGE_WEB:80")" \
 	'deny list blocked'
+tap_match "and what is passed in spite of it" \
+	"$(edge_ctl where "tcp 203.0.113.7:4711 > 10.99.0.10:179")" 'in deny list blocked, but passed: BGP'
+tap_match "which a source port alone is not" \
+	"$(edge_ctl where "tcp 203.0.113.7:179 > 10.99.0.10:2222")" 'dropped: .* deny list blocked'
 tap_match "list show has the entries" "$(edge_ctl list show blocked)" '203\.0\.113\.0/26'
 tap_is "refusals are counted for the list" \
 	"$(($(edge_ctl --json list show blocked | jq .refused) > 0))" 1
@@ -107,6 +111,8 @@ refused "and denies the new ones" c1 203.0.113.70 "http://$EDGE_WEB/"
 tap_run "bypass lists" edge_ctl bypass lists --for 30s
 tap_run "lets them pass" get c1 203.0.113.70 "http://$EDGE_WEB/"
 tap_is "and counts them" "$(($(edge_ctl --json list show blocked | jq .would_refuse) > 0))" 1
+tap_match "where says so" "$(edge_ctl where "tcp 203.0.113.70:4711 > $EDGE_WEB:80")" \
+	'in deny list blocked, but passed: bypass'
 tap_run "bypass none" edge_ctl bypass none
 
 # A large list, a broken one, a reload of the file alone.

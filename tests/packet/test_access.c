@@ -183,17 +183,34 @@ static void test_precedence(void **state)
 
 /* ---- what is never denied ------------------------------------------------------------------- */
 
+#define TO4 .src = "198.51.100.7", .dst = "192.0.2.77"
+#define TO6 .src = "2001:db8:c::7", .dst = "2001:db8::77"
+
+struct vital_row {
+	const char *name;
+	struct packet packet;
+	bool is_vital;
+};
+
+static void check_vital(const struct vital_row *rows, size_t count)
+{
+	set_up();
+	lists_deny(world, DENY, "0.0.0.0/0\n::/0\n");
+	for (size_t i = 0; i < count; i++) {
+		enum sluice_verdict verdict = run(&rows[i].packet);
+		bool is_passed = verdict == SLUICE_V_not_service ||
+				 verdict == SLUICE_V_neighbor_passed;
+
+		if (rows[i].is_vital ? !is_passed : verdict != SLUICE_V_list_deny)
+			fail_msg("%s: %s", rows[i].name, world_verdict_name(verdict));
+	}
+}
+
 static void test_vital(void **state)
 {
 	static const uint8_t NEIGHBOUR[24] = {135}, ROUTER[16] = {134}, ECHO[8] = {128},
 			     EARLY[8] = {132}, LATE[8] = {138};
-#define TO4 .src = "198.51.100.7", .dst = "192.0.2.77"
-#define TO6 .src = "2001:db8:c::7", .dst = "2001:db8::77"
-	static const struct {
-		const char *name;
-		struct packet packet;
-		bool is_vital;
-	} ROWS[] = {
+	static const struct vital_row ROWS[] = {
 		{"BGP to us", {TO4, .proto = IPPROTO_TCP, .sport = 4000, .dport = 179}, true},
 		{"BGP from us", {TO6, .proto = IPPROTO_TCP, .sport = 179, .dport = 4000}, true},
 		{"not BGP", {TO4, .proto = IPPROTO_TCP, .sport = 178, .dport = 180}, false},
@@ -242,19 +259,55 @@ static void test_vital(void **state)
 	};
 
 	(void)state;
-	set_up();
-	lists_deny(world, DENY, "0.0.0.0/0\n::/0\n");
-	for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
-		enum sluice_verdict verdict = run(&ROWS[i].packet);
-		bool is_passed = verdict == SLUICE_V_not_service ||
-				 verdict == SLUICE_V_neighbor_passed;
-
-		if (ROWS[i].is_vital ? !is_passed : verdict != SLUICE_V_list_deny)
-			fail_msg("%s: %s", ROWS[i].name, world_verdict_name(verdict));
-	}
+	check_vital(ROWS, ARRAY_SIZE(ROWS));
 	/* ARP is not asked. */
 	assert_int_equal(run(&(struct packet){.ethertype = 0x0806, .payload_len = 28}),
 			 SLUICE_V_neighbor_passed);
+}
+
+/* Nor does a port that everybody can choose make a packet vital. */
+static void test_source_ports(void **state)
+{
+	static const struct vital_row ROWS[] = {
+		{"SYN from BGP's port",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 179, .dport = 2222, .tcp_flags = TCP_SYN},
+		 false},
+		{"SYN from BGP's port, IPv6",
+		 {TO6, .proto = IPPROTO_TCP, .sport = 179, .dport = 22, .tcp_flags = TCP_SYN},
+		 false},
+		{"SYN and RST from BGP's port",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 179, .dport = 22,
+		  .tcp_flags = TCP_SYN | TCP_RST},
+		 false},
+		{"the answer to our SYN",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 179, .dport = 4000,
+		  .tcp_flags = TCP_SYN | TCP_ACK},
+		 true},
+		{"BGP opens a connection",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 4000, .dport = 179, .tcp_flags = TCP_SYN},
+		 true},
+		{"SYN from BGP's port, no header behind the flags",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 179, .dport = 22, .tcp_flags = TCP_SYN,
+		  .doff = 4},
+		 false},
+		{"from BFD's port", {TO6, .proto = IPPROTO_UDP, .sport = 4784, .dport = 53}, false},
+		{"from DHCP's other port",
+		 {TO4, .proto = IPPROTO_UDP, .sport = 68, .dport = 123},
+		 false},
+		{"to DHCP's port", {TO4, .proto = IPPROTO_UDP, .sport = 4000, .dport = 67}, false},
+		{"DHCP's ports of TCP",
+		 {TO4, .proto = IPPROTO_TCP, .sport = 67, .dport = 68},
+		 false},
+		{"from DHCPv6's port",
+		 {TO6, .proto = IPPROTO_UDP, .sport = 547, .dport = 53},
+		 false},
+		{"DHCPv6's ports over IPv4",
+		 {TO4, .proto = IPPROTO_UDP, .sport = 547, .dport = 546},
+		 false},
+	};
+
+	(void)state;
+	check_vital(ROWS, ARRAY_SIZE(ROWS));
 }
 
 /* A clever source port opens no way to a service. */
@@ -385,9 +438,9 @@ static int close_world(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_precedence),	cmocka_unit_test(test_vital),
-		cmocka_unit_test(test_not_to_services), cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_precedence),   cmocka_unit_test(test_vital),
+		cmocka_unit_test(test_source_ports), cmocka_unit_test(test_not_to_services),
+		cmocka_unit_test(test_counters),     cmocka_unit_test(test_edges),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

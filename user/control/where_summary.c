@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <sluice/vital.h>
+
 #include "base/addr.h"
 #include "control/view.h"
 #include "control/view_where.h"
@@ -141,6 +143,24 @@ static void say_limit(const struct where_view *view, struct sentence *s)
 		say(s, "; limit %s would refuse it", name);
 }
 
+/* It is denied, and yet was not dropped. */
+static void say_denied(const struct where_view *view, struct sentence *s, const char *name)
+{
+	static const char *const names[] = {"", "OSPF", "VRRP", "BGP", "BFD", "DHCP"};
+	const struct sluice_tuple *tuple = &view->packet->tuple;
+	bool is_opening = view->packet->is_syn && !view->packet->is_ack;
+	enum sluice_vital vital = sluice_vital(tuple->family, tuple->proto, ntohs(tuple->sport_be),
+					       ntohs(tuple->dport_be), is_opening);
+
+	_Static_assert(ARRAY_SIZE(names) == SLUICE_VITAL_MAX, "vital");
+	if (verdicts_action(view->answer->found.verdict) == SLUICE_ACTION_DROP)
+		return; /* for another reason, which was said */
+	if (vital == SLUICE_VITAL_NOT || view->answer->found.service)
+		say(s, "; in deny list %s, but passed: bypass", name);
+	else
+		say(s, "; in deny list %s, but passed: %s", name, names[vital]);
+}
+
 static void say_list(const struct where_view *view, struct sentence *s)
 {
 	const struct sluice_explain *found = &view->answer->found;
@@ -154,6 +174,8 @@ static void say_list(const struct where_view *view, struct sentence *s)
 	else if (found->verdict == SLUICE_V_list_not_allowed)
 		say(s, "dropped: %s is in no allow list of %s (such as %s)", address,
 		    service_name(view), name);
+	else if (list && list->action == LIST_DENY)
+		say_denied(view, s, name);
 	else if (list && list->action == LIST_EXEMPT)
 		say(s, "; exempt by list %s", name);
 	else if (list && list->action == LIST_ALLOW)
