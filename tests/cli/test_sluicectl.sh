@@ -160,6 +160,22 @@ tap_is "node active: the request" "$(ctl ok node active > /dev/null && last_requ
 	'PUT /v1/node/role {"role":"active"}'
 tap_fails "1: a route is missing" 1 'cannot install the route to 192.0.2.9' ctl degraded node show
 tap_fails "4: node standby with a wrong --socket" 4 'no socket at' ctl none node standby
+# Whose address a deny list must not cover: sshd's word, also where sudo has dropped it.
+from_ssh() { # COMMAND...: with a parent that has the variables, and none of them itself
+	env -u SSH_CLIENT SSH_CONNECTION="198.51.100.9 40000 192.0.2.1 22" \
+		bash -c 'env -i "$@"; exit $?' from_ssh "$@"
+}
+ctl_from_ssh() {
+	from_ssh "$@" "$CTL" --socket "$TEMP/ok.sock" list add blocked 203.0.113.0/24 2> /dev/null
+	last_request ok
+}
+tap_match "list add: the caller's address" "$(SSH_CLIENT="198.51.100.8 40000 22" \
+	ctl ok list add blocked 203.0.113.0/24 2> /dev/null; last_request ok)" '"caller":"198.51.100.8"'
+tap_match "in the environment of a parent" "$(ctl_from_ssh)" '"caller":"198.51.100.9"'
+tap_match "the nearest one that has it" \
+	"$(ctl_from_ssh SSH_CLIENT="2001:db8::9 40000 22" bash -c '"$@"; exit $?' between env -i)" \
+	'"caller":"2001:db8::9"'
+
 tap_match "bypass limits" "$(ctl ok bypass limits)" \
 	'^limits +refuse nothing for another 15 min, until .*; set by alice'
 tap_is "bypass: the request, in seconds" "$(ctl ok bypass lists --for 2h > /dev/null && last_request ok)" \

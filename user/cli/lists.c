@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/util.h"
+#include "cli/caller.h"
 #include "cli/client.h"
 #include "cli/field.h"
 #include "cli/render.h"
@@ -96,26 +97,13 @@ int run_list_show(struct cli *cli)
 	return CLI_OK;
 }
 
-/* Where the person sits, as sshd tells: the daemon does not let a deny list cover it. */
+/* The daemon does not let a deny list cover where the person sits. */
 static void add_caller(json_t *body)
 {
-	static const char *const names[] = {"SSH_CONNECTION", "SSH_CLIENT"};
 	char text[ADDR_TEXT_MAX];
-	struct sluice_addr addr;
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *value = getenv(names[i]);
-
-		if (!value)
-			continue;
-		snprintf(text, sizeof(text), "%.*s",
-			 (int)MIN(strcspn(value, " %"), sizeof(text) - 1), value);
-		if (addr_parse(text, &addr) == 0) {
-			json_object_set_new(body, "caller", json_string(text));
-			return;
-		}
-	}
+	if (caller_find(text))
+		json_object_set_new(body, "caller", json_string(text));
 }
 
 /* Sends a change of entries and says how the list is then. body is released. */
