@@ -91,18 +91,34 @@ tap_is "an interrupt ends it in order" "$?" 0
 tap_run "and says so" grep -q '(stopped)$' "$out.err"
 tap_between "with what came until then" "$(tests/lib/pcapng.py "$file" | wc -l)" 5 20
 
+capture capture --for 60s --service web
+kill -HUP $CAPTURE
+wait $CAPTURE
+tap_is "a terminal that goes away does, too" "$?" 0
+tap_run "and it is over" grep -q '(stopped)$' "$out.err"
+capture capture --for 60s --service web
+tap_match "somebody else ends it" "$(edge_ctl capture --stop)" '^capture [0-9]+ stopped; uid 0'
+wait $CAPTURE
+tap_run "whoever captures is told" grep -q '(stopped)$' "$out.err"
+tap_fails "when none is running that is said" 6 'no capture is running' edge_ctl capture --stop
+tap_fails "--stop starts nothing" 2 'it takes no --for' edge_ctl capture --stop --for 5s
+
 # One at a time; a client that dies; a daemon that dies.
-capture capture --for 3s --service web
+capture capture --for 60s --service web
 tap_fails "a second one is refused" 6 'uid 0 .* has started it' edge_ctl capture --for 1s
 kill -KILL $CAPTURE
 wait $CAPTURE 2> /dev/null
-tap_run "a killed client's capture ends by itself" wait_for 8 edge_ctl capture --for 1s --max 1
+tap_run "a killed client's capture ends by itself" wait_for 9 edge_ctl capture --for 1s --max 1
+tap_run "because nobody reads it" grep -Eq 'capture [0-9]+ ended \(unread\)' "$LAB_DIR/sluiced.log"
 
 id=$(edge_api POST /v1/captures -d '{"for_s":60,"packets":10000}' | cut -c5- | jq .id)
+while edge_api GET "/v1/captures/$id?since=9999" > /dev/null; do sleep 1; done & # somebody reads
+READER=$!
 load=$(edge_load c2 --count 100 --source "$EDGE_SOURCES2" "http://$EDGE_WEB/")
 e2e_served "nobody is disturbed: 100 requests meanwhile" "$load"
 tap_between "all of it is there" "$(edge_api GET "/v1/captures/$id" | cut -c5- | jq .captured)" 400 10000
 tap_is "in batches" "$(edge_api GET "/v1/captures/$id?since=10" | cut -c5- | jq -c '[.packets[0].seq,(.packets|length) <= 500]')" '[11,true]'
+kill $READER
 lab_stop sluiced KILL
 load=$(edge_load c2 --count 50 --source "$EDGE_SOURCES2" "http://$EDGE_WEB/")
 e2e_served "packets flow when the daemon is killed while capturing" "$load"
@@ -112,8 +128,8 @@ tap_is "the next one does not know it" "$(edge_api GET "/v1/captures/$id" | cut 
 tap_fails "an unknown service" 3 'did you mean web' edge_ctl capture --service wbe
 tap_fails "an unknown verdict" 1 'did you mean limit' edge_ctl capture --verdict limits
 tap_fails "a source that is none" 1 'not a prefix' edge_ctl capture --source 203.0.113
-tap_fails "too many" 1 'out of range 1..10000' edge_ctl capture --max 10001
-tap_fails "too long" 1 'out of range 1..300' edge_ctl capture --for 6m
+tap_fails "too many" 2 'a capture takes 1 to 10000 packets' edge_ctl capture --max 10001
+tap_fails "too long" 2 '5 minutes at most' edge_ctl capture --for 6m
 tap_fails "a file that cannot be written" 1 'cannot write /nonexistent/x' \
 	edge_ctl capture --for 60s -w /nonexistent/x
 tap_run "which leaves no capture behind" edge_ctl capture --for 1s --max 1

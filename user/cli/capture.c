@@ -14,6 +14,7 @@
 #include "cli/pcapng.h"
 #include "cli/run.h"
 #include "cli/text.h"
+#include "core/capture.h"
 
 #include <sluice/abi.h>
 
@@ -33,6 +34,7 @@ static void watch_interrupts(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL); /* the terminal is gone: a file may still want its end */
 }
 
 /* ---- a packet in words --------------------------------------------------------------------- */
@@ -224,6 +226,28 @@ static json_t *make_body(const struct cli *cli)
 	return body;
 }
 
+/* The bounds that the daemon keeps, in the words of the command line. */
+static int check_bounds(const struct cli *cli)
+{
+	const char *packets = cli_option(cli, OPTION_MAX_PACKETS);
+	const char *duration = cli_option(cli, OPTION_FOR);
+	uint64_t seconds;
+
+	if (duration != NULL && text_parse_duration(duration, &seconds) == 0 &&
+	    seconds > CAPTURE_S_MAX) {
+		cli_error("--for %s: a capture lasts %d minutes at most", duration,
+			  CAPTURE_S_MAX / 60);
+		cli_hint("such as --for %ds; then start another one", CAPTURE_S_MAX);
+		return CLI_USAGE;
+	}
+	if (packets != NULL && (atoll(packets) < 1 || atoll(packets) > CAPTURE_PACKETS_MAX)) {
+		cli_error("--max %s: a capture takes 1 to %d packets", packets,
+			  CAPTURE_PACKETS_MAX);
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
 static void report_end(const json_t *capture)
 {
 	uint64_t withheld = field_count(capture, "withheld"), lost = field_count(capture, "lost");
@@ -276,6 +300,55 @@ static int follow(struct output *output, const char *path, struct answer *ret_la
 	}
 }
 
+static int refuse_with_stop(const struct cli *cli)
+{
+	static const enum option_id others[] = {OPTION_SERVICE,	    OPTION_VERDICT, OPTION_SOURCE,
+						OPTION_MAX_PACKETS, OPTION_FOR,	    OPTION_WRITE};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		if (cli_option(cli, others[i]) == NULL)
+			continue;
+		cli_error("--stop ends the capture that runs: it takes no --%s",
+			  option_defs[others[i]].name);
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+/* The capture that runs, whoever has started it. */
+static int stop_running(struct cli *cli)
+{
+	AUTO_ANSWER struct answer list = {0}, answer = {0};
+	AUTO_FREE char *path = NULL;
+	unsigned long long id;
+	const json_t *capture;
+	int r = refuse_with_stop(cli);
+
+	if (r == CLI_OK)
+		r = client_call(cli, "GET", "/v1/captures", NULL, &list);
+	if (r != CLI_OK)
+		return r;
+	capture = json_array_get(json_object_get(list.document, "captures"), 0);
+	id = field_count(capture, "id");
+	if (strcmp(field_text(capture, "state", ""), "running") == 0) {
+		path = util_printf("/v1/captures/%llu", id);
+		r = client_call(cli, "DELETE", path, NULL, &answer);
+		if (r != CLI_OK)
+			return r;
+	}
+	if (!field_bool(answer.document, "changed")) {
+		cli_error("no capture is running");
+		return CLI_CONFLICT;
+	}
+	if (cli->is_json)
+		client_print_body(cli, &answer);
+	else
+		fprintf(cli->view.out, "capture %llu stopped; uid %llu had started it\n", id,
+			(unsigned long long)field_count(capture, "uid"));
+	return CLI_OK;
+}
+
 int run_capture(struct cli *cli)
 {
 	const char *file = cli_option(cli, OPTION_WRITE);
@@ -285,10 +358,15 @@ int run_capture(struct cli *cli)
 	json_t *body;
 	int r, closed;
 
+	if (cli_option(cli, OPTION_STOP) != NULL)
+		return stop_running(cli);
 	if (file != NULL && is_stdout(file) && cli->is_json) {
 		cli_error("--json and --write - both want the standard output");
 		return CLI_USAGE;
 	}
+	r = check_bounds(cli);
+	if (r != CLI_OK)
+		return r;
 	watch_interrupts();
 	body = make_body(cli);
 	r = client_call(cli, "POST", "/v1/captures", body, &started);

@@ -65,9 +65,9 @@ static const char *duration_problem(const char *text)
 {
 	uint64_t seconds;
 
-	return text_parse_duration(text, &seconds) == 0 && seconds > 0
-		       ? NULL
-		       : "a whole number and its unit: 30s, 15m, 2h";
+	if (text_parse_duration(text, &seconds) != 0)
+		return "a whole number and its unit: 30s, 15m, 2h";
+	return seconds > 0 ? NULL : "long enough: 1s is the least";
 }
 
 static const char *const bypass_words[] = {"limits", "lists", "all", "none", "show", NULL};
@@ -161,6 +161,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_SOURCE] = {"source", 0, false, ARG_PREFIX, "only from ADDRESS or ADDRESS/LENGTH"},
 	[OPTION_MAX_PACKETS] = {"max", 0, false, ARG_NUMBER, "end after so many packets (100)"},
 	[OPTION_WRITE] = {"write", 'w', false, ARG_PATH, "write pcapng to this file, - for stdout"},
+	[OPTION_STOP] = {"stop", 0, false, ARG_NONE,
+			 "end the capture that runs, whoever started it"},
 };
 
 const struct command_group command_groups[] = {
@@ -324,12 +326,13 @@ const struct command commands[] = {
 	{"capture",
 	 {ARG_NONE},
 	 OPTION(SERVICE) | OPTION(VERDICT) | OPTION(SOURCE) | OPTION(MAX_PACKETS) | OPTION(FOR) |
-		 OPTION(WRITE),
+		 OPTION(WRITE) | OPTION(STOP),
 	 "packets as they arrive, and what becomes of them",
 	 "Also those that are sent on or dropped, which tcpdump on this node does not see. Ends "
 	 "after 10 seconds unless --for says otherwise (at most 5m), after --max packets, or when "
 	 "interrupted. At most 1,000 a second and CPU; the first 256 bytes of each. A file has the "
-	 "verdict as each packet's comment. One capture at a time.",
+	 "verdict as each packet's comment. One capture at a time; it ends when nobody has read it "
+	 "for 5 seconds, or by --stop.",
 	 run_capture},
 	{"stats",
 	 {ARG_NONE},

@@ -144,9 +144,13 @@ int op_capture_stop(const struct request *request, struct reply *reply, struct e
 {
 	const struct capture *capture = find_capture(request, errors);
 	const struct control_host *host = request->host;
+	bool is_stopped;
 
 	if (!capture)
 		return -ENOENT;
-	reply->json = json_pack("{s:b}", "changed", host->capture_stop(host->arg, capture->id));
+	is_stopped = host->capture_stop(host->arg, capture->id);
+	if (is_stopped)
+		audit_say(request, "capture %u stopped", capture->id);
+	reply->json = json_pack("{s:b}", "changed", is_stopped);
 	return 0;
 }

@@ -10,8 +10,9 @@
 
 const char *capture_state_name(enum capture_state state)
 {
-	static const char *const names[] = {"running", "full", "time over", "stopped"};
+	static const char *const names[] = {"running", "full", "time over", "stopped", "unread"};
 
+	_Static_assert(ARRAY_SIZE(names) == CAPTURE_STATE_MAX, "states");
 	return (size_t)state < ARRAY_SIZE(names) ? names[state] : "?";
 }
 

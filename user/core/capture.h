@@ -15,6 +15,7 @@
 #define CAPTURE_PACKETS_DEFAULT 100
 #define CAPTURE_S_MAX 300
 #define CAPTURE_S_DEFAULT 10
+#define CAPTURE_UNREAD_MS 5000
 #define CAPTURE_BYTES_MIN 64
 #define CAPTURE_PER_S 1000 /* of matching packets, a CPU */
 
@@ -26,7 +27,14 @@ struct capture_request {
 	pid_t pid;
 };
 
-enum capture_state { CAPTURE_RUNNING, CAPTURE_FULL, CAPTURE_TIME_OVER, CAPTURE_STOPPED };
+enum capture_state {
+	CAPTURE_RUNNING,
+	CAPTURE_FULL,
+	CAPTURE_TIME_OVER,
+	CAPTURE_STOPPED,
+	CAPTURE_UNREAD, /* nobody has asked for its packets for CAPTURE_UNREAD_MS */
+	CAPTURE_STATE_MAX
+};
 
 struct capture {
 	uint32_t id; /* the session; never 0 */

@@ -14,7 +14,8 @@ struct captures {
 	struct capture current; /* id 0: none */
 	size_t capacity;
 	uint64_t ended_ms;
-	int64_t wall_ns; /* to add to the monotonic clock */
+	uint64_t read_ms; /* when somebody last asked for its packets */
+	int64_t wall_ns;  /* to add to the monotonic clock */
 };
 
 struct captures *captures_new(struct dp_bpf *dp)
@@ -84,6 +85,8 @@ static void turn(struct captures *captures, uint64_t now_ms)
 		end(captures, CAPTURE_FULL, now_ms);
 	else if (now_ms >= current->ends_ms)
 		end(captures, CAPTURE_TIME_OVER, now_ms);
+	else if (now_ms - captures->read_ms >= CAPTURE_UNREAD_MS)
+		end(captures, CAPTURE_UNREAD, now_ms);
 }
 
 int captures_start(struct captures *captures, const struct capture_request *request,
@@ -97,7 +100,10 @@ int captures_start(struct captures *captures, const struct capture_request *requ
 		r = err_set(e, ERR_CONFLICT, "",
 			    "a capture is running already: uid %u (pid %d) has started it",
 			    current->request.uid, current->request.pid);
-		err_hint(e, "it ends by itself in %llu s, or after %u packets",
+		err_hint(e,
+			 "it ends by itself in %llu s, or after %u packets; sluicectl capture "
+			 "--stop "
+			 "ends it now",
 			 (unsigned long long)(current->ends_ms - now_ms + 999) / 1000,
 			 current->request.packets);
 		return r;
@@ -109,6 +115,7 @@ int captures_start(struct captures *captures, const struct capture_request *requ
 		return err_set(e, ERR_SYSTEM, "", "cannot read the packet path's clock: %s",
 			       strerror(-r));
 	current->request = *request;
+	captures->read_ms = now_ms;
 	current->started_ms = now_ms;
 	current->ends_ms = now_ms + request->for_s * 1000ULL;
 	log_info("capture", "capture %u started: packets=%u seconds=%u uid=%u pid=%d", current->id,
@@ -119,6 +126,8 @@ int captures_start(struct captures *captures, const struct capture_request *requ
 
 const struct capture *captures_get(struct captures *captures, uint32_t id, uint64_t now_ms)
 {
+	if (id && captures->current.id == id)
+		captures->read_ms = now_ms;
 	turn(captures, now_ms);
 	if (!captures->current.id || (id && captures->current.id != id))
 		return NULL;
