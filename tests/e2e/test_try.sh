@@ -84,12 +84,21 @@ tap_fails "what the daemon says is shown" 1 'eth9' ctl try "$LAB_DIR/missing.yam
 tap_is "and nothing is left" "$(pins)" ""
 tap_fails "nothing to confirm" 4 'nothing of instance' ctl confirm
 
+# Its log goes nowhere else.
+echo kept > "$LAB_DIR/kept"
+ln -sf "$LAB_DIR/kept" "$(run_file try.log)"
+tap_fails "a symbolic link in the log's place is refused" 1 'try.log is a symbolic link' ctl try "$E2E_CONFIG"
+tap_is "and what it points to is as it was" "$(cat "$LAB_DIR/kept")" kept
+rm -f "$(run_file try.log)"
+
 # Nobody confirms.
 tap_match "try" "$(ctl try "$E2E_CONFIG" --for 5s 2>&1)" 'it detaches by itself in 5 s'
 pid=$(daemon_pid)
 tap_match "it is attached" "$(lab_xdp_id lb eth0)" '^[0-9]+$'
 tap_is "it balances" "$(asked)" b1
 tap_match "status says how long" "$(ctl status)" '^OK .*on trial for another [1-5] s'
+tap_is "and what is next" "$(ctl --json status | jq -r .next)" \
+	"sudo sluicectl --instance $LAB_PREFIX confirm"
 tap_is "status is OK" "$(ctl --json status | jq -r .state)" ok
 tap_fails "a second trial is refused" 6 'on trial' ctl try "$LAB_DIR/other.yaml"
 tap_run "it ends by itself" wait_for 8 has_ended "$pid"

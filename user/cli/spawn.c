@@ -56,13 +56,27 @@ static void print_log(const char *path)
 		cli_hint("its log is in %s", path);
 }
 
-/* In the child: nothing of ours stays open or is waited for. */
-static void become_daemon(const char *program, const char *log, char *const *argv)
+/* Whoever may write to that directory shall not choose which file we empty. */
+static int open_log(const char *path)
 {
-	int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
-	int in = open("/dev/null", O_RDONLY);
+	int log =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-	if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (log < 0 && errno == ELOOP) {
+		cli_error("%s is a symbolic link, and the log does not go where it points", path);
+		cli_hint("remove it: sudo rm %s", path);
+	} else if (log < 0) {
+		cli_error("cannot write %s: %s", path, strerror(errno));
+	}
+	return log;
+}
+
+/* In the child: nothing of ours stays open or is waited for. */
+static void become_daemon(const char *program, int out, char *const *argv)
+{
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		_exit(126);
 	setsid(); /* a terminal that goes away must not take it along */
 	execvp(program, argv);
@@ -86,11 +100,15 @@ int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 		"sluiced", "--config",	    (char *)file, "--instance", (char *)cli->instance,
 		"--try",   (char *)seconds, NULL};
 	uint64_t end_ms = clock_now_ms() + READY_WAIT_MS;
-	pid_t pid = fork();
+	AUTO_CLOSE int out = open_log(log);
+	pid_t pid;
 	int status;
 
+	if (out < 0)
+		return -1;
+	pid = fork();
 	if (pid == 0)
-		become_daemon(program, log, argv);
+		become_daemon(program, out, argv);
 	if (pid < 0) {
 		cli_error("cannot start %s: %s", program, strerror(errno));
 		return -1;
