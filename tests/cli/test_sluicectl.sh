@@ -181,6 +181,13 @@ tap_match "bypass limits" "$(ctl ok bypass limits)" \
 tap_is "bypass: the request, in seconds" "$(ctl ok bypass lists --for 2h > /dev/null && last_request ok)" \
 	'PUT /v1/bypass {"what":"lists","for_s":7200}'
 tap_is "bypass none" "$(ctl ok bypass none)" $'limits       enforced\nlists        enforced'
+tap_is "no line of it is longer than 100" "$(ctl ok bypass all | awk 'length > 100')" ""
+ctl ok bypass none > /dev/null
+tap_fails "2: no time at all" 2 "'0s' is not long enough: 1s is the least" ctl ok bypass all --for 0s
+tap_fails "2: an entry for ages" 2 'days at most' ctl ok list add blocked 192.0.2.0/24 --ttl 99999d
+tap_fails "2: an import for ages" 2 'days at most' ctl ok list import blocked /dev/null --ttl 99999d
+tap_fails "2: a capture for too long" 2 '5 minutes at most' ctl ok capture --for 1h
+tap_fails "2: a capture of nothing" 2 '1 to 10000 packets' ctl ok capture --max 0
 tap_fails "2: bypass for too long" 2 'a bypass lasts 24 hours at most' ctl ok bypass all --for 25h
 tap_fails "2: a duration without a bypass" 2 'no meaning with none' ctl ok bypass none --for 1h
 tap_fails "4: bypass with a wrong --socket" 4 'no socket at' ctl none bypass all

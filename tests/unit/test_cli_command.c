@@ -101,7 +101,7 @@ static void mistakes_are_named(void **state)
 	assert_refused("bypass limts", "not one of limits|lists|all|none|show",
 		       "did you mean 'limits'?");
 	assert_refused("bypass all --for 15", "--for: '15' is not a whole number and its unit", "");
-	assert_refused("bypass all --for 0s", "'0s' is not a whole number", "");
+	assert_refused("bypass all --for 0s", "'0s' is not long enough: 1s is the least", "");
 	assert_refused("--timeout 0 status", "'0' is not seconds", "");
 	assert_refused("--pool a --pool b status", "given twice", "");
 	assert_refused("a b c d e f g h i j k l m n o p q r s t", "too many arguments", "");

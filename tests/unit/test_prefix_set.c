@@ -119,6 +119,9 @@ static void test_parse(void **state)
 	(void)state;
 	assert_set(set, "192.0.2.1/32  0;198.51.100.0/24  0;2001:db8::/32  0;");
 	prefix_set_unref(set);
+	set = parse("192.0.2.1", "a\x1b[1m\xe2\x80\xaeoff", 7); /* what a terminal would obey */
+	assert_set(set, "192.0.2.1/32 a [1m???off 7;");
+	prefix_set_unref(set);
 	set = parse("", "c", 7);
 	assert_set(set, "");
 	prefix_set_unref(set);

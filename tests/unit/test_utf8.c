@@ -28,7 +28,11 @@ static void test_clean(void **state)
 		{"\x1b[31m", " [31m"},
 		{"\xc2\x9b"
 		 "31m",
-		 "??31m"}, /* CSI in one character */
+		 "??31m"},			 /* CSI in one character */
+		{"a\xe2\x80\xaeoff", "a???off"}, /* right to left */
+		{"\xe2\x80\xaa\xe2\x81\xa6\xe2\x81\xa9", "?????????"},
+		{"\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa",
+		 "\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa"}, /* their neighbours */
 		{"\xff", "?"},
 		{"\x80", "?"},
 		{"a\xc3", "a?"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "base/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 size_t utf8_length(const char *text)
@@ -27,6 +28,17 @@ size_t utf8_length(const char *text)
 	return length;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069: they turn what follows around, beyond their text's end. */
+static bool turns_direction(const char *text)
+{
+	const unsigned char *byte = (const unsigned char *)text;
+
+	if (byte[0] != 0xe2)
+		return false;
+	return (byte[1] == 0x80 && byte[2] >= 0xaa && byte[2] <= 0xae) ||
+	       (byte[1] == 0x81 && byte[2] >= 0xa6 && byte[2] <= 0xa9);
+}
+
 void utf8_clean(char *text)
 {
 	while (*text) {
@@ -39,6 +51,8 @@ void utf8_clean(char *text)
 		/* U+0080 to U+009F: terminals may take them for control sequences. */
 		else if ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0)
 			text[0] = text[1] = '?';
+		else if (length == 3 && turns_direction(text))
+			text[0] = text[1] = text[2] = '?';
 		text += length ? length : 1;
 	}
 }

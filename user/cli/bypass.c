@@ -21,12 +21,11 @@ static void render_one(const struct view *view, const char *what, const json_t *
 		render_field(view, what, "enforced");
 		return;
 	}
-	render_field(
-		view, what,
-		"refuse nothing for another %s, until %s; set by %s at %s; refusals are counted",
-		text_duration(left, duration), text_time(view->now_s + left, view->now_s, until),
-		field_text(bypass, "by", "?"),
-		text_time(field_count(bypass, "since_s"), view->now_s, since));
+	render_field(view, what, "refuse nothing for another %s, until %s; set by %s at %s",
+		     text_duration(left, duration),
+		     text_time(view->now_s + left, view->now_s, until),
+		     field_text(bypass, "by", "?"),
+		     text_time(field_count(bypass, "since_s"), view->now_s, since));
 }
 
 void render_bypass(const struct view *view, const json_t *bypass)
@@ -36,8 +35,10 @@ void render_bypass(const struct view *view, const json_t *bypass)
 
 	render_one(view, "limits", limits);
 	render_one(view, "lists", lists);
-	if (json_is_object(limits) || json_is_object(lists))
-		render_field(view, "end it now", "sluicectl bypass none");
+	if (!json_is_object(limits) && !json_is_object(lists))
+		return;
+	render_field(view, "meanwhile", "refusals are only counted");
+	render_field(view, "end it now", "sluicectl bypass none");
 }
 
 static int check_duration(const char *text, uint64_t *ret_seconds)

@@ -127,6 +127,18 @@ static int change(struct cli *cli, const char *method, const char *what, json_t 
 	return CLI_OK;
 }
 
+static int check_ttl(const struct cli *cli)
+{
+	const char *ttl = cli_option(cli, OPTION_TTL);
+	uint64_t seconds;
+
+	if (!ttl || text_parse_duration(ttl, &seconds) || seconds <= PREFIX_TTL_S_MAX)
+		return CLI_OK;
+	cli_error("--ttl %s: entries leave after %d days at most", ttl, PREFIX_TTL_S_MAX / 86400);
+	cli_hint("without --ttl they stay");
+	return CLI_USAGE;
+}
+
 static json_t *make_body(const struct cli *cli, const char *prefixes)
 {
 	json_t *body = json_pack("{s:s}", "prefixes", prefixes);
@@ -157,8 +169,9 @@ static char *lines_of(const char *prefixes)
 int run_list_add(struct cli *cli)
 {
 	AUTO_FREE char *lines = lines_of(cli_arg(cli, 1));
+	int r = check_ttl(cli);
 
-	return change(cli, "POST", "entries", make_body(cli, lines));
+	return r != CLI_OK ? r : change(cli, "POST", "entries", make_body(cli, lines));
 }
 
 int run_list_remove(struct cli *cli)
@@ -175,10 +188,12 @@ static int from_file(struct cli *cli, const char *method)
 	size_t length;
 	json_t *probe;
 	bool is_text;
-	int r = strcmp(file, "-")
-			? util_read_file(file, PREFIX_SET_BYTES_MAX, &text, &length)
-			: util_read_fd(STDIN_FILENO, PREFIX_SET_BYTES_MAX, &text, &length);
+	int r = check_ttl(cli);
 
+	if (r != CLI_OK)
+		return r;
+	r = strcmp(file, "-") ? util_read_file(file, PREFIX_SET_BYTES_MAX, &text, &length)
+			      : util_read_fd(STDIN_FILENO, PREFIX_SET_BYTES_MAX, &text, &length);
 	if (r < 0) {
 		cli_error("cannot read %s: %s", file, util_read_error(r));
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;

@@ -114,6 +114,7 @@ int run_reload(struct cli *cli)
 	const char *within = cli_option(cli, OPTION_CONFIRM_WITHIN);
 	json_t *body = json_pack("{s:b}", "force", cli_option(cli, OPTION_FORCE) != NULL);
 	AUTO_ANSWER struct answer answer = {0};
+	AUTO_FREE char *option = trial_option_text(cli);
 	unsigned long long revision;
 	uint64_t seconds;
 	int r = trial_duration("--confirm-within", within, &seconds);
@@ -131,8 +132,8 @@ int run_reload(struct cli *cli)
 	else if (field_count(answer.document, "confirm_within_s") > 0)
 		fprintf(cli->view.out,
 			"reloaded: revision %llu is running on trial; the one before it comes back "
-			"in %s unless you confirm:\n  sudo sluicectl confirm\n",
-			revision, within);
+			"in %s unless you confirm:\n  sudo sluicectl %sconfirm\n",
+			revision, within, option);
 	else if (field_bool(answer.document, "changed"))
 		fprintf(cli->view.out, "reloaded: revision %llu is running\n", revision);
 	else

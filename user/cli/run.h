@@ -45,6 +45,8 @@ int run_reload(struct cli *cli);
 int run_try(struct cli *cli);
 int run_confirm(struct cli *cli);
 int run_undo(struct cli *cli);
+/* "--instance NAME " for commands that we propose, "" for the default. The caller frees it. */
+char *trial_option_text(const struct cli *cli);
 /* --for or --confirm-within in seconds; CLI_OK or an exit code. */
 int trial_duration(const char *option, const char *text, uint64_t *ret_seconds);
 int run_detach(struct cli *cli);

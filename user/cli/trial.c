@@ -32,8 +32,7 @@ int trial_duration(const char *option, const char *text, uint64_t *ret_seconds)
 	return CLI_OK;
 }
 
-/* "--instance NAME " for commands that we propose, "" for the default. */
-static char *option_text(const struct cli *cli)
+char *trial_option_text(const struct cli *cli)
 {
 	return strcmp(cli->instance, "default") == 0 ? util_strdup("")
 						     : util_printf("--instance %s ", cli->instance);
@@ -90,7 +89,7 @@ static int wait_for_end(const struct cli *cli)
 
 static void print_begun(const struct cli *cli, uint64_t seconds, const char *ending)
 {
-	AUTO_FREE char *option = option_text(cli);
+	AUTO_FREE char *option = trial_option_text(cli);
 	char at[TEXT_MAX], left[TEXT_MAX];
 
 	fprintf(cli->view.out, "%s by itself in %s (%s), unless you confirm:\n", ending,

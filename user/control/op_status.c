@@ -160,6 +160,21 @@ static void append(char *text, size_t size, const char *fmt, ...)
 	va_end(args);
 }
 
+/* "sudo sluicectl confirm" as this instance needs it. */
+static void name_instance(struct diagnosis *diagnosis, const char *instance)
+{
+	static const char tool[] = "sluicectl ";
+	char next[sizeof(diagnosis->next)];
+	const char *at = strstr(diagnosis->next, tool);
+
+	if (!at || strcmp(instance, "default") == 0)
+		return;
+	at += strlen(tool);
+	snprintf(next, sizeof(next), "%.*s--instance %s %s", (int)(at - diagnosis->next),
+		 diagnosis->next, instance, at);
+	util_copy(diagnosis->next, sizeof(diagnosis->next), next);
+}
+
 /* Nothing is broken, but not everything that is configured is done. */
 static void mention_switches(const struct control_switches *switches, struct diagnosis *diagnosis)
 {
@@ -330,6 +345,7 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	host->node(host->arg, &node);
 	host->switches(host->arg, &switches);
 	diagnose(host, &node, &switches, &diagnosis);
+	name_instance(&diagnosis, node.instance);
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
 	op_list_list(request, &lists, errors);

@@ -46,7 +46,7 @@ static const struct field fields_bypass[] = {
 	}
 static const struct field fields_entries[] = {
 	FIELD_PREFIXES,
-	{"ttl_s", FIELD_INTEGER, false, 1, 10 * 365 * 86400, NULL,
+	{"ttl_s", FIELD_INTEGER, false, 1, PREFIX_TTL_S_MAX, NULL,
 	 "seconds until they leave by themselves; never if absent"},
 	{"comment", FIELD_TEXT, false, 0, PREFIX_COMMENT_MAX, NULL, "why they are there"},
 	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "take what a deny list refuses by default"},

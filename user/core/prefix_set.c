@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define ERRORS_MAX 10
 
 struct prefix_set *prefix_set_ref(struct prefix_set *set)
@@ -69,6 +71,7 @@ static uint32_t add_comment(struct prefix_set *set, const char *text)
 		util_grow(set->comments, &set->comments_capacity, set->comments_size + size, 1);
 	memcpy(set->comments + at, text, size - 1);
 	set->comments[at + size - 1] = '\0';
+	utf8_clean(set->comments + at); /* it is shown on terminals */
 	set->comments_size += size;
 	return at;
 }

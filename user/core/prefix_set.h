@@ -14,6 +14,7 @@
 #define PREFIX_SET_MAX (1U << 20)	 /* prefixes of one set */
 #define PREFIX_SET_BYTES_MAX (64U << 20) /* of a file of prefixes */
 #define PREFIX_COMMENT_MAX 255
+#define PREFIX_TTL_S_MAX (10 * 365 * 86400)
 
 struct prefix_entry {
 	struct prefix prefix;
