@@ -11,6 +11,7 @@ methods and fields are errors, bodies must be JSON with the right content type.
 import argparse
 import http.server
 import json
+import os
 import re
 import socketserver
 import time
@@ -232,6 +233,10 @@ def route(method, path, query, body):
             return LIMITS[0]
         if method == "GET" and not parts[2:]:
             return LIMITS[0]
+    if method == "GET" and parts == ["config", "dropin"]:
+        directory = os.path.join(os.path.dirname(ARGS.log), "sluice.d")
+        return {"path": os.path.join(directory, "90-runtime.yaml"), "text": "version: 1\n",
+                "changes": 2}
     if method == "POST" and parts == ["config", "reload"]:
         return reload_config(body)
     if method == "POST" and parts == ["config", "try"]:

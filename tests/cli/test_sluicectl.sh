@@ -205,6 +205,14 @@ tap_is "try: the request" "$(last_request ok)" \
 tap_fails "6: try what takes too much away" 6 'reload --force does it' ctl degraded try "$TEMP/tried.yaml"
 tap_fails "2: a trial for too long" 2 'a trial lasts 24 hours at most' ctl ok try "$TEMP/tried.yaml" --for 25h
 tap_fails "3: try a file that is not there" 3 'nowhere.yaml: cannot be read' ctl ok try "$TEMP/nowhere.yaml"
+DROPIN=$TEMP/sluice.d/90-runtime.yaml
+tap_fails "6: save, and the reload is refused" 6 'nothing is saved' ctl degraded save
+tap_run "nothing is left of it" test ! -e "$DROPIN"
+tap_match "save" "$(ctl ok save)" '^saved 2 changes to .*90-runtime.yaml; revision 88'
+tap_is "it is written" "$(cat "$DROPIN")" "version: 1"
+echo "# older" > "$DROPIN"
+tap_fails "6: save over an older one, refused" 6 'is as it was' ctl degraded save
+tap_is "the older one is back" "$(cat "$DROPIN")" "# older"
 tap_match "confirm says where the file goes" "$(ctl ok confirm)" 'sudo install -m 644 /srv/new.yaml /etc/sluice'
 tap_match "confirm of a configuration" "$(ctl fault confirm)" '^confirmed: revision 88 stays'
 tap_is "undo" "$(ctl ok undo)" 'undone: detached, sluiced ends'

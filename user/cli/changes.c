@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `sluicectl diff` and `sluicectl save`: what runs against what the files say. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,21 +101,49 @@ static int cannot(const char *what, const char *path, int error)
 	return error == EACCES || error == EPERM ? CLI_FORBIDDEN : CLI_FALSE;
 }
 
-static int write_dropin(const char *path, const char *text)
+/* The directory and the name in it; the caller's. */
+static char *split(const char *path, const char **ret_name)
 {
-	AUTO_FREE char *directory = util_strdup(path);
+	char *directory = util_strdup(path);
 	char *slash = strrchr(directory, '/');
-	int r;
 
 	if (slash == NULL) {
 		cli_error("sluiced named no path to save to, but %s", path);
-		return CLI_FALSE;
+		free(directory);
+		return NULL;
 	}
 	*slash = '\0';
+	*ret_name = slash + 1;
+	return directory;
+}
+
+static int write_dropin(const char *path, const char *text)
+{
+	const char *name;
+	AUTO_FREE char *directory = split(path, &name);
+	int r;
+
+	if (directory == NULL)
+		return CLI_FALSE;
 	if (mkdir(directory, 0755) && errno != EEXIST)
 		return cannot("make", directory, errno);
-	r = store_write(directory, slash + 1, 0644, text, strlen(text));
+	r = store_write(directory, name, 0644, text, strlen(text));
 	return r < 0 ? cannot("write", path, -r) : CLI_OK;
+}
+
+/* What is there now, NULL when nothing is; the caller's. */
+static int read_dropin(const char *path, char **ret_text)
+{
+	const char *name;
+	AUTO_FREE char *directory = split(path, &name);
+	size_t length;
+	int r;
+
+	*ret_text = NULL;
+	if (directory == NULL)
+		return CLI_FALSE;
+	r = store_read(directory, name, ret_text, &length);
+	return r < 0 && r != -ENOENT && r != -ENOTDIR ? cannot("read", path, -r) : CLI_OK;
 }
 
 /* The daemon may not write there; whoever calls this may. */
@@ -127,11 +156,22 @@ static int put(const char *path, const char *text, unsigned long long count)
 	return CLI_OK;
 }
 
+/* What was refused is not left for the next reload. Without an answer nobody knows: the file says
+ * what ran, and stays. */
+static void put_back(const char *path, const char *before, int result)
+{
+	if (result == CLI_UNREACHABLE)
+		cli_hint("%s is written; the next start or reload takes it", path);
+	else if (put(path, before, before != NULL) == CLI_OK)
+		cli_hint("nothing is saved: %s is as it was", path);
+}
+
 int run_save(struct cli *cli)
 {
 	AUTO_ANSWER struct answer answer, reloaded = {0};
 	int r = client_call(cli, "GET", "/v1/config/dropin", NULL, &answer);
 	unsigned long long count;
+	AUTO_FREE char *before = NULL;
 	const char *path, *text;
 
 	if (r != CLI_OK)
@@ -143,13 +183,17 @@ int run_save(struct cli *cli)
 		fputs(text, cli->view.out);
 		return CLI_OK;
 	}
-	r = put(path, text, count);
+	r = read_dropin(path, &before);
+	if (r == CLI_OK)
+		r = put(path, text, count);
 	if (r != CLI_OK)
 		return r;
 	/* Now the files say what runs: the daemon need only know it. */
 	r = client_call(cli, "POST", "/v1/config/reload", NULL, &reloaded);
-	if (r != CLI_OK)
+	if (r != CLI_OK) {
+		put_back(path, before, r);
 		return r;
+	}
 	if (cli->is_json)
 		client_print_body(cli, &reloaded);
 	else if (count > 0)

@@ -167,6 +167,13 @@ int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, si
 	bool is_same;
 	int r;
 
+	/* The files would be read at once, which a trial refuses. */
+	if (daemon->trial.kind != SLUICE_TRIAL_NONE) {
+		err_hint(errs_add(errors, ERR_CONFLICT, "",
+				  "what runs is on trial: it is saved when it stays"),
+			 "sluicectl confirm keeps it, sluicectl undo goes back");
+		return -EBUSY;
+	}
 	r = sources_read(daemon->options.config_path, &now, &e);
 	if (r) {
 		errs_add_err(errors, &e);
