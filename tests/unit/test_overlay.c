@@ -143,6 +143,77 @@ static void assert_restorable(const struct model *model, const struct config *co
 	model_free(again);
 }
 
+/* Another model of the same file, after other changes, becomes equal to the one that keep is of. */
+static void assert_returns(struct model *model, const struct overlay *keep, const char *want)
+{
+	AUTO_FREE char *got = NULL;
+	struct errs errors = {0};
+
+	assert_int_equal(overlay_undo(model, keep, 0, &errors), 0);
+	overlay_restore(model, keep, 0, never_dropped, NULL);
+	got = account(model);
+	assert_string_equal(got, want);
+}
+
+/* A model of the configuration after random commands. */
+static struct model *grow(const struct config *config, unsigned int seed)
+{
+	struct change load_it = {.type = CHANGE_CONFIG, .config = config, .is_forced = true};
+	struct oracle *oracle = oracle_new(seed);
+	struct model *model = load(config);
+	int step;
+
+	oracle_apply(oracle, &load_it);
+	for (step = 0; step < 60; step++) {
+		struct config *other = NULL;
+		struct errs errors = {0};
+		struct change change;
+
+		oracle_random_change(oracle, model, &change, &other);
+		config_free(other);
+		if (change.type == CHANGE_CONFIG)
+			continue;
+		oracle_apply(oracle, &change);
+		model_apply(model, &change, 1, 0, &errors);
+		errs_done(&errors);
+	}
+	oracle_free(oracle);
+	return model;
+}
+
+/* Each of two leads to the other, whatever commands made of them. */
+static void test_undo_random(void **state)
+{
+	size_t differing = 0, entries = 0;
+	unsigned int seed;
+
+	(void)state;
+	for (seed = 1; seed <= 60; seed++) {
+		unsigned int config_seed = seed;
+		struct config *config = fake_config_random(&config_seed);
+		struct model *models[2] = {grow(config, 2 * seed), grow(config, 2 * seed + 1)};
+		struct overlay keep[2] = {0};
+		char *want[2];
+		int i;
+
+		for (i = 0; i < 2; i++) {
+			overlay_collect(models[i], &keep[i]);
+			want[i] = account(models[i]);
+			entries += keep[i].count;
+		}
+		differing += strcmp(want[0], want[1]) != 0;
+		assert_returns(models[0], &keep[1], want[1]);
+		assert_returns(models[1], &keep[0], want[0]);
+		for (i = 0; i < 2; i++) {
+			overlay_done(&keep[i]);
+			free(want[i]);
+			model_free(models[i]);
+		}
+		config_free(config);
+	}
+	assert_true(differing > 40 && entries > 600);
+}
+
 static void test_random_changes(void **state)
 {
 	size_t compared = 0, entries = 0;
@@ -427,10 +498,11 @@ static void test_bad_entries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_changes), cmocka_unit_test(test_unchanged_file),
-		cmocka_unit_test(test_file_agrees),    cmocka_unit_test(test_file_changed),
-		cmocka_unit_test(test_objects_gone),   cmocka_unit_test(test_one_refused),
-		cmocka_unit_test(test_words),	       cmocka_unit_test(test_bad_entries),
+		cmocka_unit_test(test_random_changes), cmocka_unit_test(test_undo_random),
+		cmocka_unit_test(test_unchanged_file), cmocka_unit_test(test_file_agrees),
+		cmocka_unit_test(test_file_changed),   cmocka_unit_test(test_objects_gone),
+		cmocka_unit_test(test_one_refused),    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_bad_entries),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

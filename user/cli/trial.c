@@ -241,6 +241,17 @@ static void explain_permanence(const struct cli *cli, const json_t *answer)
 	      cli->view.out);
 }
 
+static void explain_undo(const struct cli *cli, unsigned long long changes)
+{
+	fputs("undone: the configuration before the trial is in force, with what commands had "
+	      "changed by then\n",
+	      cli->view.out);
+	if (changes > 0)
+		fprintf(cli->view.out,
+			"dropped, for commands made %s during the trial: %llu change%s\n",
+			changes == 1 ? "it" : "them", changes, changes == 1 ? "" : "s");
+}
+
 static int end_trial(struct cli *cli, const char *path, bool is_confirmed)
 {
 	AUTO_ANSWER struct answer answer = {0};
@@ -260,10 +271,10 @@ static int end_trial(struct cli *cli, const char *path, bool is_confirmed)
 	is_start = strcmp(field_text(answer.document, "kind", ""), "start") == 0;
 	if (is_confirmed)
 		explain_permanence(cli, answer.document);
+	else if (is_start)
+		fputs("undone: detached, sluiced ends\n", cli->view.out);
 	else
-		fputs(is_start ? "undone: detached, sluiced ends\n"
-			       : "undone: the configuration before the trial is in force\n",
-		      cli->view.out);
+		explain_undo(cli, (unsigned long long)field_count(answer.document, "changes"));
 	return CLI_OK;
 }
 

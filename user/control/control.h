@@ -63,9 +63,11 @@ struct control_bypass {
 
 struct control_trial {
 	const char *kind; /* "start", "reload"; NULL: nothing is on trial */
-	uint64_t left_s;  /* until it ends by itself */
+	uint64_t left_s;  /* until it ends by itself; stuck: until everything is passed */
 	uint64_t since_s; /* wall clock */
-	bool is_stuck;	  /* it should have ended, and could not */
+	bool is_stuck;	  /* it should have ended, and could not yet */
+	char why[320];	  /* not */
+	size_t commands;  /* that changed something since it began: dropped unless it is kept */
 };
 
 /* Switches of the whole node. */

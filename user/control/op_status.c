@@ -215,6 +215,21 @@ static void diagnose_host(const struct control_host *host, struct diagnosis *dia
 	}
 }
 
+static void diagnose_trial(const struct control_trial *trial, struct diagnosis *diagnosis)
+{
+	char when[64] = "";
+
+	if (!trial->is_stuck)
+		return;
+	if (trial->left_s)
+		snprintf(when, sizeof(when), "will be passed to this host in %llu s",
+			 (unsigned long long)trial->left_s);
+	blame(diagnosis, SEVERITY_FAULT, "sluicectl reload --force",
+	      "a trial is over, going back fails so far: everything %s",
+	      *when ? when : "is passed to this host");
+	add_why(diagnosis, "cannot go back, tried each second: %s", trial->why);
+}
+
 static void diagnose(const struct control_host *host, const struct control_node *node,
 		     const struct control_switches *switches, struct diagnosis *diagnosis)
 {
@@ -253,11 +268,7 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		      "a file of the state directory was damaged and not used");
 		add_why(diagnosis, "state: %s", node->state_notice);
 	}
-	if (switches->trial.is_stuck) {
-		blame(diagnosis, SEVERITY_FAULT, "sluicectl reload --force",
-		      "a trial is over, going back failed: everything is passed to this host");
-		add_why(diagnosis, "sluicectl events tells why it failed");
-	}
+	diagnose_trial(&switches->trial, diagnosis);
 	if (node->trial_note[0])
 		add_why(diagnosis, "%s", node->trial_note);
 	if (diagnosis->left_out) {

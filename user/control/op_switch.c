@@ -117,9 +117,10 @@ static int end_trial(const struct request *request,
 	if (end(host->arg, by, errors))
 		return -1;
 	audit_say(request, "trial of a %s: %s", switches.trial.kind, what);
-	reply->json = json_pack("{s:s, s:s, s:I, s:s}", "kind", switches.trial.kind, "result", what,
-				"revision", (json_int_t)model_revision(host->model), "config_path",
-				host->config_path);
+	reply->json = json_pack("{s:s, s:s, s:I, s:s, s:I}", "kind", switches.trial.kind, "result",
+				what, "revision", (json_int_t)model_revision(host->model),
+				"config_path", host->config_path, "changes",
+				(json_int_t)switches.trial.commands);
 	return 0;
 }
 

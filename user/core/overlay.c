@@ -232,7 +232,7 @@ static struct change *add_change(struct restore *restore, size_t i, enum change_
 				  .weight = entry->weight,
 				  .admin = entry->admin,
 				  .limit_mode = entry->mode,
-				  .text = "from before the start"};
+				  .text = "as it was before"};
 	return change;
 }
 

@@ -54,3 +54,8 @@ typedef void (*overlay_dropped_fn)(void *arg, const struct overlay_entry *entry,
  * effect. */
 size_t overlay_restore(struct model *model, const struct overlay *overlay, uint64_t now_ms,
 		       overlay_dropped_fn dropped, void *arg);
+/* Takes back what differs from the file and is not in keep, so that overlay_restore(keep) makes the
+ * model differ as keep says and in nothing else; keep may come from another time of the same file.
+ * 0, or negative errno and errors: then nothing was taken back. */
+int overlay_undo(struct model *model, const struct overlay *keep, uint64_t now_ms,
+		 struct errs *errors);

@@ -12,6 +12,7 @@
 #include "daemon/announce.h"
 #include "daemon/captures.h"
 #include "daemon/http_poll.h"
+#include "daemon/lacking.h"
 #include "daemon/locals.h"
 #include "daemon/nexthops.h"
 #include "daemon/state.h"
@@ -93,6 +94,7 @@ struct daemon {
 	} attached[2 * CONFIG_INTERFACES_MAX]; /* by this daemon; a ring */
 	size_t attached_next;
 	struct trial trial;
+	struct lacking lacking;
 	char trial_note[200]; /* what became of a trial that the predecessor left, "" nothing */
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "core/overlay.h"
 #include "daemon/daemon.h"
 #include "state/changes.h"
 
@@ -16,6 +15,9 @@ json_t *kept_save_changes(struct daemon *daemon)
 	struct overlay overlay = {0};
 	json_t *json;
 
+	/* What a trial leads to is not known to stay. */
+	if (daemon->trial.before.is_taken)
+		return changes_to_json(&daemon->trial.before.changes);
 	overlay_collect(daemon->model, &overlay);
 	json = changes_to_json(&overlay);
 	overlay_done(&overlay);
@@ -43,22 +45,27 @@ static void note_dropped(void *arg, const struct overlay_entry *entry, const cha
 	log_warning("state", "%s: %s: not restored (%s)", object, change, why);
 }
 
-int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *e)
+void kept_restore_changes(struct daemon *daemon, const struct overlay *overlay)
 {
 	struct restoring restoring = {.daemon = daemon};
 	struct event event = {.type = EVENT_state_restored};
+	size_t restored =
+		overlay_restore(daemon->model, overlay, clock_now_ms(), note_dropped, &restoring);
+
+	if (!restored && !restoring.dropped)
+		return;
+	snprintf(event.text, sizeof(event.text), "%zu runtime change%s restored, %zu dropped",
+		 restored, restored == 1 ? "" : "s", restoring.dropped);
+	event_log_add(daemon->events, &event);
+	log_info("state", "%s", event.text);
+}
+
+int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *e)
+{
 	struct overlay overlay = {0};
 	int r = changes_from_json(content, &overlay, e);
-	size_t restored =
-		overlay_restore(daemon->model, &overlay, clock_now_ms(), note_dropped, &restoring);
 
-	if (restored || restoring.dropped) {
-		snprintf(event.text, sizeof(event.text),
-			 "%zu runtime change%s restored, %zu dropped", restored,
-			 restored == 1 ? "" : "s", restoring.dropped);
-		event_log_add(daemon->events, &event);
-		log_info("state", "%s", event.text);
-	}
+	kept_restore_changes(daemon, &overlay);
 	overlay_done(&overlay);
 	return r;
 }

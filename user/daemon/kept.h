@@ -3,12 +3,18 @@
 #pragma once
 
 #include "core/config.h"
+#include "core/overlay.h"
 #include "daemon/state.h"
 
 json_t *kept_save_changes(struct daemon *daemon);
 int kept_load_changes(struct daemon *daemon, const json_t *content, struct err *e);
+/* Onto the model; says what became of it. */
+void kept_restore_changes(struct daemon *daemon, const struct overlay *overlay);
 json_t *kept_save_lists(struct daemon *daemon);
 int kept_load_lists(struct daemon *daemon, const json_t *content, struct err *e);
+/* What commands had added to a list, in place of what they have added since; says so. */
+void kept_restore_list(struct daemon *daemon, const char *name, const char *action,
+		       const struct prefix_set *set);
 /* A list's prefixes as text, a line each; owned by the caller. */
 char *kept_prefixes(const struct prefix_set *set, size_t from, size_t to);
 json_t *kept_save_last_good(struct daemon *daemon);

@@ -60,11 +60,13 @@ static json_t *save_list(const struct model_list *list)
 
 json_t *kept_save_lists(struct daemon *daemon)
 {
+	const struct before *before = &daemon->trial.before;
+	size_t count = before->is_taken ? before->list_count : model_list_count(daemon->model), i;
 	json_t *lists = json_array();
-	size_t i;
 
-	for (i = 0; i < model_list_count(daemon->model); i++) {
-		const struct model_list *list = model_list_at(daemon->model, i);
+	for (i = 0; i < count; i++) {
+		const struct model_list *list = before->is_taken ? &before->lists[i]
+								 : model_list_at(daemon->model, i);
 
 		if (list->runtime->count)
 			json_array_append_new(lists, save_list(list));
@@ -132,10 +134,9 @@ static void note(struct daemon *daemon, enum event_type type, const char *text)
 		 text);
 }
 
-static void restore(struct daemon *daemon, const json_t *json, const struct prefix_set *set)
+void kept_restore_list(struct daemon *daemon, const char *name, const char *action,
+		       const struct prefix_set *set)
 {
-	const char *name = json_string_value(json_object_get(json, "name"));
-	const char *action = json_string_value(json_object_get(json, "action"));
 	const struct model_list *list = name ? model_find_list(daemon->model, name) : NULL;
 	/* What was taken once is taken again: what this host has become since is no reason. */
 	struct change change = {.type = CHANGE_LIST_REPLACE,
@@ -145,8 +146,6 @@ static void restore(struct daemon *daemon, const json_t *json, const struct pref
 	struct errs errors = {0};
 	char text[160];
 
-	if (!set->count)
-		return;
 	if (!list || !action || strcmp(list_action_name(list->action), action)) {
 		snprintf(text, sizeof(text),
 			 "list %.63s: %zu entries not restored: the file has %s", name ? name : "?",
@@ -179,7 +178,9 @@ int kept_load_lists(struct daemon *daemon, const json_t *content, struct err *e)
 		/* What expired while no daemon ran is not put back for a moment. */
 		struct prefix_set *set = prefix_set_expire(kept, clock_wall_s());
 
-		restore(daemon, list, set);
+		if (set->count)
+			kept_restore_list(daemon, json_string_value(json_object_get(list, "name")),
+					  json_string_value(json_object_get(list, "action")), set);
 		prefix_set_unref(kept);
 		prefix_set_unref(set);
 	}

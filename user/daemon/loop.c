@@ -126,6 +126,7 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 	r = model_apply(daemon->model, changes, count, clock_now_ms(), errors);
 	if (!r) {
 		daemon->is_structure_new = daemon->is_sync_due = true;
+		daemon->trial.before.commands += changes->owner == OWNER_API;
 		state_mark(daemon->state, STATE_CHANGES);
 		if (changes->type == CHANGE_CONFIG || changes->list)
 			state_mark(daemon->state, STATE_LISTS);
@@ -284,6 +285,7 @@ static void on_tick(uv_timer_t *timer)
 	notes_tick(daemon);
 	switches_tick(daemon);
 	trial_tick(daemon);
+	lacking_tick(daemon);
 	host_expire_lists(daemon);
 	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
 		daemon->is_host_due = true;

@@ -106,7 +106,58 @@ static int open_listener(struct daemon *daemon, const struct config *config,
 	return r;
 }
 
-static int apply(struct daemon *daemon, struct config *config, bool is_forced, struct errs *errors)
+/* Ways in, which going back from a trial does without when it must: see lacking.h. */
+struct doors {
+	struct listener *listener;
+	bool is_new_listener;
+	char lacking[LACKING_MAX][sizeof(((struct lacking *)0)->why[0])];
+};
+
+static int open_doors(struct daemon *daemon, const struct config *config, bool is_back,
+		      struct doors *ret_doors, struct errs *errors)
+{
+	struct errs found[LACKING_MAX] = {0};
+	struct err e = {0};
+	int result = 0;
+	size_t i;
+
+	*ret_doors = (struct doors){0};
+	open_listener(daemon, config, &ret_doors->listener, &ret_doors->is_new_listener,
+		      &found[LACKING_LISTENER]);
+	if ((is_back || !found[LACKING_LISTENER].count) &&
+	    control_set_groups(daemon->control, config, &e))
+		errs_add_err(&found[LACKING_GROUPS], &e);
+	for (i = 0; i < LACKING_MAX; i++) {
+		if (!found[i].count)
+			continue;
+		if (is_back) {
+			err_format(&found[i].list[0], "", ret_doors->lacking[i],
+				   sizeof(ret_doors->lacking[i]));
+		} else {
+			errs_add_err(errors, &found[i].list[0]);
+			result = -EIO;
+		}
+		errs_done(&found[i]);
+	}
+	return result;
+}
+
+static void use_doors(struct daemon *daemon, const struct doors *doors)
+{
+	struct listener *gone = daemon->listener;
+
+	lacking_set(daemon, LACKING_GROUPS, doors->lacking[LACKING_GROUPS]);
+	if (!doors->is_new_listener)
+		return;
+	daemon->listener = doors->listener;
+	loop_watch_listener(daemon);
+	listener_free(gone);
+	lacking_set(daemon, LACKING_LISTENER, doors->lacking[LACKING_LISTENER]);
+}
+
+/* is_back: from a trial, to what was in force before. */
+static int apply(struct daemon *daemon, struct config *config, bool is_forced, bool is_back,
+		 struct errs *errors)
 {
 	const struct change change = {
 		.type = CHANGE_CONFIG,
@@ -116,17 +167,11 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 		.text = "reload",
 	};
 	struct config *old = daemon->config;
-	struct listener *listener;
-	bool is_new_listener;
+	struct doors doors;
 	struct err e = {0};
 	int r;
 
-	r = open_listener(daemon, config, &listener, &is_new_listener, errors);
-	if (r)
-		return r;
-	r = control_set_groups(daemon->control, config, &e);
-	if (r)
-		errs_add_err(errors, &e);
+	r = open_doors(daemon, config, is_back, &doors, errors);
 	if (!r)
 		r = attach_all(daemon, config, errors);
 	if (!r) {
@@ -136,21 +181,15 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, s
 	}
 	if (r) {
 		control_set_groups(daemon->control, old, &e);
-		listener_free(listener);
+		listener_free(doors.listener);
 		return r;
 	}
 	attach_prune(daemon, config);
-	if (is_new_listener) {
-		struct listener *gone = daemon->listener;
-
-		daemon->listener = listener;
-		loop_watch_listener(daemon);
-		listener_free(gone);
-	}
 	if (config->events_per_s != old->events_per_s)
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
 	nexthops_set_sources(daemon->nexthops, &config->outer_source4, &config->outer_source6);
 	daemon->config = config;
+	use_doors(daemon, &doors);
 	if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.config)
 		daemon->trial.config = old; /* it may come back */
 	else
@@ -249,15 +288,17 @@ static int apply_on_trial(struct daemon *daemon, struct config *config,
 			return r;
 		}
 	}
-	r = apply(daemon, config, request->is_forced, errors);
-	if (r ? request->confirm_s > 0 : is_mended)
+	r = apply(daemon, config, request->is_forced, false, errors);
+	if (r && request->confirm_s)
 		trial_abandon(daemon);
+	else if (!r && is_mended)
+		trial_mended(daemon);
 	return r;
 }
 
 int reload_back(struct daemon *daemon, struct trial *trial, struct errs *errors)
 {
-	int r = apply(daemon, trial->config, true, errors);
+	int r = apply(daemon, trial->config, true, true, errors);
 
 	if (r)
 		return r;

@@ -374,6 +374,7 @@ static void release(struct daemon *daemon)
 	sources_done(&daemon->sources);
 	config_free(daemon->trial.config);
 	sources_done(&daemon->trial.sources);
+	before_done(&daemon->trial.before);
 	claim_end(daemon->claim_fd, daemon->instance);
 	util_close_p(&daemon->lock_fd);
 }

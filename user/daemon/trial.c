@@ -34,7 +34,17 @@ static void forget(struct daemon *daemon)
 {
 	sources_done(&daemon->trial.sources);
 	config_free(daemon->trial.config);
+	before_done(&daemon->trial.before);
 	daemon->trial = (struct trial){0};
+}
+
+/* Nothing is on trial any more: what runs is what is kept. */
+static void keep(struct daemon *daemon)
+{
+	forget(daemon);
+	state_mark(daemon->state, STATE_CHANGES);
+	state_mark(daemon->state, STATE_LISTS);
+	state_mark(daemon->state, STATE_LAST_GOOD);
 }
 
 static int get(const struct daemon *daemon, struct dp_node *ret_node,
@@ -174,6 +184,7 @@ int trial_begin_reload(struct daemon *daemon, uint64_t for_s, const char *by, st
 		.kind = SLUICE_TRIAL_RELOAD,
 		.end_ms = clock_now_ms() + for_s * 1000,
 	};
+	before_take(&daemon->trial.before, daemon->model);
 	snprintf(text, sizeof(text),
 		 "configuration on trial for %llu s, by %s; then back to the one before it",
 		 (unsigned long long)for_s, by);
@@ -191,6 +202,12 @@ void trial_abandon(struct daemon *daemon)
 	forget(daemon);
 }
 
+void trial_mended(struct daemon *daemon)
+{
+	before_restore(daemon, &daemon->trial.before);
+	trial_abandon(daemon);
+}
+
 /* ---- end ------------------------------------------------------------------------------------ */
 
 static void end_start(struct daemon *daemon, const char *why)
@@ -206,28 +223,48 @@ static void end_start(struct daemon *daemon, const char *why)
 	daemon_stop_soon(daemon);
 }
 
-/* Back to the configuration before the trial. */
+/* Tells it once, however often it is tried. */
+static void tell_stuck(struct daemon *daemon, const struct errs *errors)
+{
+	struct trial *trial = &daemon->trial;
+	char why[sizeof(trial->why)] = "";
+	char text[160];
+
+	if (errors->count)
+		err_format(&errors->list[0], "", why, sizeof(why));
+	if (trial->is_stuck && !strcmp(why, trial->why))
+		return;
+	trial->is_stuck = true;
+	util_copy(trial->why, sizeof(trial->why), why);
+	daemon_log_errs(daemon, errors);
+	snprintf(text, sizeof(text), "cannot go back to the configuration before the trial: %.100s",
+		 why);
+	add_event(daemon, text);
+}
+
+/* Back to the configuration before the trial, and to what commands had changed by then. */
 static int end_reload(struct daemon *daemon, const char *why, struct errs *errors)
 {
-	char text[160];
 	/* Not a trial any more: what it replaces is not kept. */
 	struct trial trial = daemon->trial;
+	size_t commands = trial.before.commands;
+	char text[160], dropped[80] = "";
 	int ret;
 
 	daemon->trial = (struct trial){0};
 	ret = reload_back(daemon, &trial, errors);
 	daemon->trial = trial;
 	if (ret) {
-		daemon->trial.is_stuck = true;
-		daemon_log_errs(daemon, errors);
-		snprintf(text, sizeof(text),
-			 "cannot go back to the configuration before the trial");
-		add_event(daemon, text);
+		tell_stuck(daemon, errors);
 		return ret;
 	}
+	before_restore(daemon, &trial.before);
 	trial_abandon(daemon);
-	snprintf(text, sizeof(text), "the trial is over (%s): back to the configuration before it",
-		 why);
+	if (commands)
+		snprintf(dropped, sizeof(dropped), "; %zu change%s by commands meanwhile dropped",
+			 commands, commands == 1 ? "" : "s");
+	snprintf(text, sizeof(text),
+		 "the trial is over (%.40s): back to the configuration before it%s", why, dropped);
 	add_event(daemon, text);
 	return 0;
 }
@@ -245,11 +282,10 @@ void trial_tick(struct daemon *daemon)
 		add_event(daemon, "confirmed in the pinned maps");
 		if (daemon->trial.kind == SLUICE_TRIAL_START)
 			lock_offer(daemon->lock_fd);
-		forget(daemon);
-		state_mark(daemon->state, STATE_LAST_GOOD);
+		keep(daemon);
 	} else if (daemon->trial.kind == SLUICE_TRIAL_START && state.is_over) {
 		end_start(daemon, "nobody confirmed it");
-	} else if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.is_stuck &&
+	} else if (daemon->trial.kind == SLUICE_TRIAL_RELOAD &&
 		   clock_now_ms() >= daemon->trial.end_ms) {
 		end_reload(daemon, "nobody confirmed it", &errors);
 		errs_done(&errors);
@@ -284,9 +320,8 @@ int trial_confirm(void *arg, const char *by, struct errs *errors)
 	dp_node_trial_end(&node);
 	if (daemon->trial.kind == SLUICE_TRIAL_START)
 		lock_offer(daemon->lock_fd);
-	forget(daemon);
+	keep(daemon);
 	daemon->trial_note[0] = '\0';
-	state_mark(daemon->state, STATE_LAST_GOOD);
 	snprintf(text, sizeof(text), "confirmed by %s", by);
 	add_event(daemon, text);
 	notify_send("STATUS=Serving, revision %llu",
@@ -324,7 +359,11 @@ void trial_get(const struct daemon *daemon, struct control_trial *ret_trial)
 	} else {
 		ret_trial->kind = "reload";
 		ret_trial->is_stuck = daemon->trial.is_stuck;
-		if (daemon->trial.end_ms > now_ms)
+		util_copy(ret_trial->why, sizeof(ret_trial->why), daemon->trial.why);
+		ret_trial->commands = daemon->trial.before.commands;
+		if (daemon->trial.is_stuck)
+			ret_trial->left_s = state.left_s;
+		else if (daemon->trial.end_ms > now_ms)
 			ret_trial->left_s = (daemon->trial.end_ms - now_ms + 999) / 1000;
 	}
 }

@@ -7,6 +7,7 @@
 
 #include <sluice/node_types.h>
 
+#include "daemon/before.h"
 #include "state/sources.h"
 
 struct config;
@@ -22,7 +23,9 @@ struct trial {
 	/* The one before it, also with the lists as they were; none until it is replaced. */
 	struct sources sources;
 	struct config *config;
-	bool is_stuck; /* cannot go back to it */
+	struct before before; /* what commands had made by then */
+	bool is_stuck;	      /* cannot go back to it: tried again each second */
+	char why[320];	      /* not */
 };
 
 /* Refuses to go on with what the predecessor had on trial, or says what became of it. */
@@ -34,6 +37,8 @@ int trial_begin_start(struct daemon *daemon, struct err *e);
 /* Just before applying; trial_abandon() when that failed. */
 int trial_begin_reload(struct daemon *daemon, uint64_t for_s, const char *by, struct err *e);
 void trial_abandon(struct daemon *daemon);
+/* One that could not go back is over: another configuration was applied for good. */
+void trial_mended(struct daemon *daemon);
 void trial_tick(struct daemon *daemon);
 int trial_confirm(void *arg, const char *by, struct errs *errors);
 int trial_undo(void *arg, const char *by, struct errs *errors);
