@@ -59,34 +59,54 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
 	return result;
 }
 
-/* Asks each of the service's limits, narrowest first. */
-static __always_inline enum sluice_verdict limit_ask(struct pkt *p, __u64 now_ns, __u32 flags)
+/* What limit_ask() returns: verdict, whether one would refuse but for the bypass, and which limit
+ * it was. */
+#define LIMIT_ANSWER(verdict, would, index) ((int)((verdict) | (would) << 8 | (index) << 16))
+#define LIMIT_ANSWER_VERDICT(answer) ((answer)&0xff)
+#define LIMIT_ANSWER_WOULD(answer) ((answer) >> 8 & 1)
+#define LIMIT_ANSWER_INDEX(answer) ((__u32)(answer) >> 16)
+
+/*
+ * Asks each of the service's limits, narrowest first. Global for the same reason as the check: what
+ * it answers is one number to the caller, however many ways led to it.
+ */
+__noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u32 flags)
 {
-	enum sluice_verdict verdict = V_NEXT;
+	__u32 verdict = V_NEXT, named = 0, would = 0;
 	int i;
 
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++) {
-		__u32 index = SLUICE_SVC_LIMIT(p->svc_limits, i);
+		__u32 index = SLUICE_SVC_LIMIT(limits, i);
 		int result;
 
 		if (index == SLUICE_LIMIT_NONE)
 			break;
-		result =
-			limit_check(index, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
+		result = limit_check(index, hi, lo, now_ns, flags);
 		if (result == LIMIT_BAD_TABLE)
-			return SLUICE_V_bad_table;
-		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT && !(p->flags & PKT_F_WOULD))
-			p->limit_index = index;
+			return LIMIT_ANSWER(SLUICE_V_bad_table, 0, 0);
+		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT && !would)
+			named = index;
 		if (result == LIMIT_REFUSE || result == LIMIT_BYPASSED) {
-			p->limit_index = index;
+			named = index;
 			if (result == LIMIT_REFUSE)
 				verdict = SLUICE_V_limit;
 			else
-				p->flags |= PKT_F_WOULD;
+				would = 1;
 			flags |= LIMIT_F_NO_ENFORCE; /* shadow limits still see the packet */
 		}
 	}
-	return verdict;
+	return LIMIT_ANSWER(verdict, would, named);
+}
+
+static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 now_ns, __u32 flags)
+{
+	int answer =
+		limit_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
+
+	if (LIMIT_ANSWER_INDEX(answer))
+		p->limit_index = LIMIT_ANSWER_INDEX(answer);
+	p->flags |= LIMIT_ANSWER_WOULD(answer) * PKT_F_WOULD;
+	return LIMIT_ANSWER_VERDICT(answer);
 }
 
 /* A service's only limit and the set of this packet's source in it; set NULL: go the general way. */
@@ -205,9 +225,9 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 	/* A single limit decides and charges at once; of several, none charges if one refuses, or
 	 * would: what a bypass lets through leaves the limits as they would be without it. */
 	if (!(p->svc_limits >> 16))
-		return limit_ask(p, now_ns, flags);
-	verdict = limit_ask(p, now_ns, flags | LIMIT_F_DRY);
+		return limit_ask_all(p, now_ns, flags);
+	verdict = limit_ask_all(p, now_ns, flags | LIMIT_F_DRY);
 	if (verdict == V_NEXT && effects && !(p->flags & PKT_F_WOULD))
-		verdict = limit_ask(p, now_ns, flags | LIMIT_F_CHARGE);
+		verdict = limit_ask_all(p, now_ns, flags | LIMIT_F_CHARGE);
 	return verdict;
 }
