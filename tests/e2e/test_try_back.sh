@@ -158,6 +158,19 @@ answered() {
 }
 tap_run "and balances again" wait_for 6 answered
 
+# ---- or a mended file ends it
+edge_ctl member weight web 10.99.0.22 21 > /dev/null
+tap_run "a trial without the interface" edge_ctl try "$NEW" --for 2s --force
+lab_in lb ip link del extra0
+tap_run "it cannot go back" wait_for 6 is_stuck
+sed -i 's/\[eth0, extra0\]/[eth0]/' "$E2E_CONFIG"
+tap_run "a reload of a mended file" edge_ctl reload --force
+tap_run "nothing is on trial" is_over
+tap_match "what commands had changed is back" "$(changed)" '10\.99\.0\.22 21 ready'
+passed=$(e2e_verdict expired)
+sleep 10
+tap_is "and no more packets are passed" "$(e2e_verdict expired)" "$passed"
+
 # ---- save during a trial
 DROPIN=${E2E_CONFIG%.yaml}.d/90-runtime.yaml
 edge_ctl member weight web 10.99.0.21 44 > /dev/null
