@@ -332,7 +332,7 @@ broken() { # NAME WHY
 	start "$1: it starts"
 	tap_is "$1: FAULT" "$(status | jq -r .state)" fault
 	tap_match "$1: with the reason" "$(status | jq -r '.why[]')" "$2"
-	tap_is "$1: and what to do" "$(status | jq -r .next)" "sluicectl check"
+	tap_is "$1: and what to do" "$(status | jq -r .next)" "sluicectl --instance $LAB_PREFIX check"
 	tap_match "$1: loudly" "$(cat "$LOG")" 'FAULT'
 	tap_fails "$1: exit status" 1 'FAULT' edge_ctl status
 	e2e_served "$1: it serves" "$(edge_load c1 --count 50 "http://$EDGE_WEB/")"
