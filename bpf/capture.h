@@ -165,7 +165,10 @@ __noinline int capture_leave(struct xdp_md *ctx, __u64 how, __u64 ports, __u64 w
  * not follow both ways through everything in between. */
 static __always_inline void capture_begin(struct xdp_md *ctx, struct pkt *p, __u64 word)
 {
-	p->captured = (__u32)(word >> 32) | (__u32)word;
+	__u64 any = word | word >> 32;
+
+	any |= any >> 16;
+	p->captured = (__u8)(any | any >> 8);
 	if (word)
 		capture_arrive(ctx, word);
 }

@@ -112,10 +112,13 @@ static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 no
 /* A service's only limit and the set of this packet's source in it; set NULL: go the general way. */
 struct limit_one {
 	struct sluice_limit_set *set;
-	__u64 hash;
-	__u64 word;
 	__u64 rate;
+	__u32 high; /* the half of the limit's word that is needed later: the stack is short */
+	__u16 tag;
+	__u16 pad;
 };
+
+#define LIMIT_ONE_WORD(one) ((__u64)(one)->high << 32)
 
 /*
  * Finds the set of the source, and has the CPU begin to load it: with many sources it comes from
@@ -126,23 +129,23 @@ static __always_inline void limit_begin(const struct pkt *p, struct limit_one *o
 	__u32 index = (__u32)p->svc_limits, at;
 	struct sluice_limit_set *set;
 	struct sluice_limit *limit;
-	__u64 first;
+	__u64 word, hash, first;
 
-	one->set = NULL;
+	*one = (struct limit_one){0};
 	if (!p->svc_limits || p->svc_limits >> 16)
 		return;
 	limit = bpf_map_lookup_elem(&limits, &index);
 	if (!limit)
 		return;
-	one->word = READ_WORD(limit->word);
+	word = READ_WORD(limit->word);
 	one->rate = READ_WORD(limit->rate);
-	if (!(one->word & SLUICE_LIMIT_F_USED) ||
-	    SLUICE_LIMIT_MODE(one->word) != SLUICE_LIMIT_ENFORCE)
+	if (!(word & SLUICE_LIMIT_F_USED) || SLUICE_LIMIT_MODE(word) != SLUICE_LIMIT_ENFORCE)
 		return;
-	one->hash = limit_hash(one->word, p->tuple.saddr.d[0], p->tuple.saddr.d[1],
-			       p->tuple.family == SLUICE_FAMILY_V6 ? LIMIT_F_V6 : 0);
-	at = SLUICE_LIMIT_BASE(one->word) +
-	     sluice_source_set(one->hash, SLUICE_LIMIT_LOG2(one->word));
+	hash = limit_hash(word, p->tuple.saddr.d[0], p->tuple.saddr.d[1],
+			  p->tuple.family == SLUICE_FAMILY_V6 ? LIMIT_F_V6 : 0);
+	one->high = word >> 32;
+	one->tag = sluice_source_tag(hash);
+	at = SLUICE_LIMIT_BASE(word) + sluice_source_set(hash, SLUICE_LIMIT_LOG2(word));
 	set = bpf_map_lookup_elem(&limit_sets, &at);
 	if (!set)
 		return;
@@ -159,11 +162,11 @@ static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 
 					     enum limit_result *ret_result)
 {
 	struct limit_now now = {
-		.k = SLUICE_LIMIT_K(one->word),
+		.k = SLUICE_LIMIT_K(LIMIT_ONE_WORD(one)),
 		.inc = SLUICE_LIMIT_INC(one->rate),
 		.tau = SLUICE_LIMIT_TAU(one->rate),
 		.seen = sluice_gcra_seen(now_ns),
-		.tag = sluice_source_tag(one->hash),
+		.tag = one->tag,
 	};
 	__u32 debt, way;
 	__u64 word, next;
@@ -212,7 +215,7 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 	if (p->flags & PKT_F_NEW)
 		flags |= LIMIT_F_NEW;
 	if (effects && one->set) {
-		if (SLUICE_LIMIT_COUNT(one->word) == SLUICE_COUNT_NEW_CONNECTIONS &&
+		if (SLUICE_LIMIT_COUNT(LIMIT_ONE_WORD(one)) == SLUICE_COUNT_NEW_CONNECTIONS &&
 		    !(flags & LIMIT_F_NEW))
 			return V_NEXT;
 		if (limit_decide_one(one, index, now_ns, &result)) {

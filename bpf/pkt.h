@@ -64,11 +64,10 @@ struct pkt {
 	__u8 l3_off;
 	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
 	__u32 frame_len;
-	__u32 captured; /* not 0: a copy may have been taken; set before everything else */
+	__u16 list_index; /* access list that decided */
+	__u8 access;	  /* PKT_ACCESS_* */
+	__u8 captured;	  /* not 0: a copy may have been taken; set right after pkt_init() */
 	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
-	__u16 list_index;		     /* access list that decided */
-	__u8 access;			     /* PKT_ACCESS_* */
-	__u8 pad;
 	__u64 flow_hash;
 	__u64 svc_word;
 	__u64 svc_limits;
