@@ -136,6 +136,9 @@ test-unit: $(UNIT_TESTS) ## unit tests only, no privileges
 check: ## format, static analysis, shellcheck, dependency rule, manual pages
 	tests/check/run
 
+vm: test-programs ## packet, dataplane and device tests on Debian's kernels 6.1 and 6.12, emulated
+	tests/vm/run
+
 bench-programs: build $(BENCHES) $(BENCH_OBJECTS)
 
 bench: ## measure; writes build/bench/*.json and prints tables (root)
