@@ -45,7 +45,7 @@ BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
-.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench demo sanitize install uninstall clean deps
+.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench demo sanitize install uninstall clean deps vm
 .DELETE_ON_ERROR:
 .SECONDARY:
 
