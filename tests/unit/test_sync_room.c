@@ -43,7 +43,7 @@ static struct config *services_of(char letter, const unsigned int *members, size
 	for (i = 0; i < count; i++) {
 		struct service_config *service;
 		struct pool_config *pool;
-		char name[16], addr[32];
+		char name[24], addr[48];
 		unsigned int m;
 
 		if (!members[i])
