@@ -248,7 +248,7 @@ static int end_reload(struct daemon *daemon, const char *why, struct errs *error
 	/* Not a trial any more: what it replaces is not kept. */
 	struct trial trial = daemon->trial;
 	size_t commands = trial.before.commands;
-	char text[160], dropped[80] = "";
+	char text[200], dropped[80] = "";
 	int ret;
 
 	daemon->trial = (struct trial){0};
