@@ -11,6 +11,9 @@ const volatile struct sluice_rodata ro = {
 	.tick_ns = 4000000,
 	.cells = SLUICE_SERVICE_CELLS_DEFAULT,
 	.events_per_s = 100,
+	.flow_sets = SLUICE_FLOW_SETS_DEFAULT,
+	.pending_sets = SLUICE_PENDING_SETS_DEFAULT,
+	.tracked_sets = SLUICE_TRACKED_SETS_DEFAULT,
 };
 
 /* The compiler must not see that this is `ro`: without volatile it would use the initialiser. */

@@ -36,6 +36,9 @@ MAP_SHARED(members, SLUICE_MEMBERS_DEFAULT, struct sluice_member);
 MAP_SHARED(nexthops, SLUICE_NEXTHOPS_DEFAULT, struct sluice_nexthop);
 MAP_SHARED(limits, SLUICE_LIMITS_DEFAULT, struct sluice_limit);
 MAP_SHARED(limit_sets, SLUICE_LIMIT_SETS_DEFAULT, struct sluice_limit_set);
+MAP_SHARED(flows, SLUICE_FLOW_SETS_DEFAULT, struct sluice_flow_set);
+MAP_SHARED(pending, SLUICE_PENDING_SETS_DEFAULT, struct sluice_flow_set);
+MAP_SHARED(tracked, SLUICE_TRACKED_SETS_DEFAULT, struct sluice_flow_set);
 MAP_PERCPU(member_stats, SLUICE_MEMBERS_DEFAULT, struct sluice_member_stats);
 MAP_PERCPU(limit_stats, SLUICE_LIMITS_DEFAULT, struct sluice_limit_stats);
 
@@ -54,6 +57,8 @@ MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
 MAP_PERCPU(icmp_gate, 1, struct sluice_event_gate);
 MAP_PERCPU(neighbor_gate, 1, struct sluice_event_gate);
 MAP_SHARED(interfaces, SLUICE_INTERFACES, struct sluice_interface);
+MAP_SHARED(flow_settings, 1, struct sluice_flow_settings);
+MAP_PERCPU(flow_stats, 1, struct sluice_flow_stats);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(control, 1, struct sluice_control);
 MAP_SHARED(notes, 1, struct sluice_notes);

@@ -3,9 +3,13 @@
 #pragma once
 
 /* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's. */
-#define SLUICE_ABI 2
+#define SLUICE_ABI 3
 
 #define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
+/* Of an instance's directory, for the maps of this layout: "abi3". */
+#define SLUICE_PIN_ABI SLUICE_PIN_ABI_OF(SLUICE_ABI)
+#define SLUICE_PIN_ABI_OF(abi) SLUICE_PIN_ABI_TEXT(abi)
+#define SLUICE_PIN_ABI_TEXT(abi) "abi" #abi
 
 /* Slot tables: 2^12 .. 2^20 slots a service, at least 512 a member. */
 #define SLUICE_SLOTS_LOG2_MIN 12
@@ -20,6 +24,7 @@
 #define SLUICE_SERVICE_ALLOW_MAX 4  /* allow lists of one service */
 #define SLUICE_LISTS_MAX 1024	    /* access lists; an id is below it, 0 is none */
 #define SLUICE_LIMIT_WAYS 8	    /* words in one set: a cache line */
+#define SLUICE_FLOW_WAYS 4	    /* entries in one set: a cache line */
 
 #define SLUICE_VLAN_TAGS_MAX 2
 #define SLUICE_IPV6_EXT_MAX 6	     /* extension headers walked before giving up */
@@ -33,6 +38,10 @@
 #define SLUICE_NEXTHOPS_DEFAULT (1U << 16)
 #define SLUICE_LIMITS_DEFAULT 1024U
 #define SLUICE_LIMIT_SETS_DEFAULT (1U << 19)
+/* Sets of SLUICE_FLOW_WAYS entries. */
+#define SLUICE_FLOW_SETS_DEFAULT (1U << 16)
+#define SLUICE_PENDING_SETS_DEFAULT (1U << 14)
+#define SLUICE_TRACKED_SETS_DEFAULT (1U << 16)
 #define SLUICE_NAMES_DEFAULT (2 * SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_LIMITS_DEFAULT)
 #define SLUICE_EVENTS_BYTES (256U * 1024U)
 #define SLUICE_CAPTURES_BYTES (1024U * 1024U)
@@ -56,6 +65,11 @@
 #define SLUICE_MAP_NEXTHOPS "nexthops"
 #define SLUICE_MAP_LIMITS "limits"
 #define SLUICE_MAP_LIMIT_SETS "limit_sets"
+#define SLUICE_MAP_FLOWS "flows"
+#define SLUICE_MAP_PENDING "pending"
+#define SLUICE_MAP_TRACKED "tracked"
+#define SLUICE_MAP_FLOW_SETTINGS "flow_settings"
+#define SLUICE_MAP_FLOW_STATS "flow_stats"
 #define SLUICE_MAP_MEMBER_STATS "member_stats"
 #define SLUICE_MAP_VERDICT_STATS "verdict_stats"
 #define SLUICE_MAP_LIMIT_STATS "limit_stats"

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #include <sluice/abi.h>
+#include <sluice/flow_types.h>
 #include <sluice/limit_types.h>
 #include <sluice/types.h>
 
@@ -36,6 +37,8 @@ enum sluice_mode {
 #define SLUICE_SVC_F_ADDRESS (1ULL << 50)      /* an address cell */
 #define SLUICE_SVC_F_PASS_UNKNOWN (1ULL << 51) /* address cell: unknown ports go to the stack */
 #define SLUICE_SVC_F_ARP (1ULL << 52)	       /* address cell: an active node answers ARP and ND */
+#define SLUICE_SVC_F_SOURCE (1ULL << 53)       /* the slot follows from the source alone */
+#define SLUICE_SVC_F_TRACK (1ULL << 54)	       /* every flow has an entry in `tracked` */
 
 struct sluice_service {
 	__u64 word;
@@ -56,13 +59,16 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 
 /* ---- slots ------------------------------------------------------------------------------- */
 
-/* 0-23 cur: owner of new flows; 24-47 def: owner of flows without an entry; then flags. */
+/*
+ * 0-23 cur: owner of new flows; 24-47 def: owner of flows without an entry; then flags. The packet
+ * path changes nothing but DIRTY, which it sets.
+ */
 #define SLUICE_SLOT_CUR(word) ((__u32)SLUICE_BITS(word, 0, 24))
 #define SLUICE_SLOT_DEF(word) ((__u32)SLUICE_BITS(word, 24, 24))
-#define SLUICE_SLOT_F_EXC (1ULL << 48)
-#define SLUICE_SLOT_F_LEARN (1ULL << 49)
-#define SLUICE_SLOT_F_PRE (1ULL << 50)
-#define SLUICE_SLOT_F_DIRTY (1ULL << 51)
+#define SLUICE_SLOT_F_EXC (1ULL << 48)	 /* flows of it may have entries */
+#define SLUICE_SLOT_F_LEARN (1ULL << 49) /* flows of `def` without an entry get one */
+#define SLUICE_SLOT_F_PRE (1ULL << 50)	 /* about to change: connections that open are remembered */
+#define SLUICE_SLOT_F_DIRTY (1ULL << 51) /* a flow could not be learned: `def` must stay */
 #define SLUICE_SLOT(cur, def) ((__u64)(cur) | (__u64)(def) << 24)
 
 /* `slots`: value __u64, as above. `runners`: value __u64, two members: even slot in bits 0-23,
@@ -85,6 +91,7 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_MEMBER_F_MAINT (1ULL << 54)    /* in maintenance, therefore dead */
 #define SLUICE_MEMBER_F_OFFLINE (1ULL << 55)  /* F_MAINT was set or taken while no daemon ran */
 #define SLUICE_MEMBER_F_WAS_DEAD (1ULL << 56) /* with F_OFFLINE: dead before, for another reason */
+#define SLUICE_MEMBER_F_DRAIN (1ULL << 57)    /* drains: a SYN does not follow a flow's old entry */
 #define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
 	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \
 	 SLUICE_MEMBER_F_USED)
@@ -189,9 +196,12 @@ struct sluice_explain {
 	__u32 member;
 	__u32 limit; /* the limit that refused, or would */
 	__u32 list;  /* the access list that decided */
+	__u32 held;  /* enum sluice_held: what named the member */
+	__u32 pad;
+	__u64 slot_word; /* as it was read */
 };
 
-_Static_assert(sizeof(struct sluice_explain) == 64, "explain");
+_Static_assert(sizeof(struct sluice_explain) == 80, "explain");
 
 /* Constants of one loaded program: the `const volatile` variable `ro` of the object. */
 struct sluice_rodata {
@@ -199,8 +209,12 @@ struct sluice_rodata {
 	__u32 tick_ns;	    /* of jiffies: from clock_getres(CLOCK_MONOTONIC_COARSE) */
 	__u32 cells;	    /* entries of `services`, a power of two */
 	__u32 events_per_s; /* per CPU; 0: no events */
-	__u8 test_clock;    /* time from the map instead of jiffies */
-	__u8 pad[3];
+	__u32 flow_sets;    /* of `flows`, `pending` and `tracked`: powers of two */
+	__u32 pending_sets;
+	__u32 tracked_sets;
+	__u8 test_clock;  /* time from the map instead of jiffies */
+	__u8 no_tracking; /* every flow follows its slot: to measure what tracking costs */
+	__u8 pad[6];
 };
 
-_Static_assert(sizeof(struct sluice_rodata) == 104, "rodata");
+_Static_assert(sizeof(struct sluice_rodata) == 120, "rodata");

@@ -17,6 +17,9 @@ const struct dp_capacity instance_capacity = {
 	.nexthops = 1024,
 	.limits = 64,
 	.limit_sets = 1024,
+	.flow_sets = 64,
+	.pending_sets = 64,
+	.tracked_sets = 64,
 };
 
 struct dp_bpf *instance_open(const char *name)

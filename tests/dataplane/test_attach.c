@@ -43,7 +43,7 @@ static void test_attach_replace_cleanup(void **state)
 	assert_int_equal(dp_bpf_attach(dp, "dp0", XDP_ATTACH_AUTO, &second, &e), 0);
 	assert_true(second.is_adopted);
 	assert_int_not_equal(second.program_id, first.program_id);
-	assert_true(space_try("test $(ls " DIR "/abi2 | grep -c program-) = 1"));
+	assert_true(space_try("test $(ls " DIR "/" SLUICE_PIN_ABI " | grep -c program-) = 1"));
 	dp_bpf_close(dp);
 
 	assert_int_equal(dp_bpf_cleanup(INSTANCE, names, sizeof(names), &e), 0);

@@ -213,15 +213,15 @@ static void test_half_written_pins(void **state)
 	(void)state;
 	dp_bpf_close(dp);
 	/* With a program that might be attached: refused. */
-	assert_int_equal(unlink(DIR "/abi2/members"), 0);
+	assert_int_equal(unlink(DIR "/" SLUICE_PIN_ABI "/members"), 0);
 	assert_int_not_equal(dp_bpf_open(&options, &dp, &e), 0);
 	assert_int_equal(e.code, ERR_CONFLICT);
 	assert_non_null(strstr(e.text, "members"));
 	/* Without one, no packet ever used it: started over. */
-	assert_true(space_try("rm " DIR "/abi2/program-*"));
+	assert_true(space_try("rm " DIR "/" SLUICE_PIN_ABI "/program-*"));
 	dp = instance_open(INSTANCE);
 	assert_false(dp_bpf_is_adopted(dp));
-	assert_int_equal(access(DIR "/abi2/members", F_OK), 0);
+	assert_int_equal(access(DIR "/" SLUICE_PIN_ABI "/members", F_OK), 0);
 	dp_bpf_close(dp);
 	instance_clean(INSTANCE);
 }
@@ -279,7 +279,7 @@ static void test_sweep_forgets_the_past(void **state)
 	(void)state;
 	limit.word = SLUICE_LIMIT_F_USED | 4 | 1ULL << 32 | 24ULL << 38; /* sets 4 and 5, 16 ms */
 	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
-	fd = bpf_obj_get(DIR "/abi2/limit_sets");
+	fd = bpf_obj_get(DIR "/" SLUICE_PIN_ABI "/limit_sets");
 	assert_true(fd >= 0);
 	sets = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(sets != MAP_FAILED);

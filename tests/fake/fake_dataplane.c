@@ -386,7 +386,10 @@ struct dp_capacity fake_dataplane_capacity(void)
 				    .members = 1024,
 				    .nexthops = 1024,
 				    .limits = 64,
-				    .limit_sets = 1U << 13};
+				    .limit_sets = 1U << 13,
+				    .flow_sets = 1U << 8,
+				    .pending_sets = 1U << 6,
+				    .tracked_sets = 1U << 8};
 }
 
 struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)

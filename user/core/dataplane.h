@@ -24,6 +24,9 @@ struct dp_capacity {
 	uint32_t nexthops;
 	uint32_t limits;
 	uint32_t limit_sets;
+	uint32_t flow_sets; /* of SLUICE_FLOW_WAYS entries, as the next two */
+	uint32_t pending_sets;
+	uint32_t tracked_sets;
 };
 
 struct dp_service {

@@ -24,6 +24,8 @@ struct dp_maps {
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	struct sluice_limit_set *limit_sets;
+	struct sluice_flow_set *flows, *pending, *tracked;
+	struct sluice_flow_settings *flow_settings;
 	struct sluice_interface *interfaces;
 	struct sluice_meta *meta;
 	struct sluice_control *control;

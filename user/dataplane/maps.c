@@ -60,6 +60,10 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.nexthops, &maps->nexthops},
 		{dp->skel->maps.limits, &maps->limits},
 		{dp->skel->maps.limit_sets, &maps->limit_sets},
+		{dp->skel->maps.flows, &maps->flows},
+		{dp->skel->maps.pending, &maps->pending},
+		{dp->skel->maps.tracked, &maps->tracked},
+		{dp->skel->maps.flow_settings, &maps->flow_settings},
 		{dp->skel->maps.interfaces, &maps->interfaces},
 		{dp->skel->maps.meta, &maps->meta},
 		{dp->skel->maps.control, &maps->control},
@@ -83,6 +87,9 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		.nexthops = bpf_map__max_entries(dp->skel->maps.nexthops),
 		.limits = bpf_map__max_entries(dp->skel->maps.limits),
 		.limit_sets = bpf_map__max_entries(dp->skel->maps.limit_sets),
+		.flow_sets = bpf_map__max_entries(dp->skel->maps.flows),
+		.pending_sets = bpf_map__max_entries(dp->skel->maps.pending),
+		.tracked_sets = bpf_map__max_entries(dp->skel->maps.tracked),
 	};
 	return 0;
 }
@@ -100,6 +107,10 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.nexthops, maps->nexthops);
 	unmap_array(dp->skel->maps.limits, maps->limits);
 	unmap_array(dp->skel->maps.limit_sets, maps->limit_sets);
+	unmap_array(dp->skel->maps.flows, maps->flows);
+	unmap_array(dp->skel->maps.pending, maps->pending);
+	unmap_array(dp->skel->maps.tracked, maps->tracked);
+	unmap_array(dp->skel->maps.flow_settings, maps->flow_settings);
 	unmap_array(dp->skel->maps.interfaces, maps->interfaces);
 	unmap_array(dp->skel->maps.meta, maps->meta);
 	unmap_array(dp->skel->maps.control, maps->control);

@@ -57,6 +57,9 @@ static int check_capacity(const struct dp_capacity *capacity, struct err *e)
 		{"nexthops", capacity->nexthops, false},
 		{"limits", capacity->limits, false},
 		{"limit_sets", capacity->limit_sets, true},
+		{"flow_sets", capacity->flow_sets, true},
+		{"pending_sets", capacity->pending_sets, true},
+		{"tracked_sets", capacity->tracked_sets, true},
 	};
 	size_t i;
 
@@ -83,6 +86,9 @@ void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
 	bpf_map__set_max_entries(skel->maps.limits, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_stats, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_sets, capacity->limit_sets);
+	bpf_map__set_max_entries(skel->maps.flows, capacity->flow_sets);
+	bpf_map__set_max_entries(skel->maps.pending, capacity->pending_sets);
+	bpf_map__set_max_entries(skel->maps.tracked, capacity->tracked_sets);
 	/* Services and their pools, two for each service, and limits. */
 	bpf_map__set_max_entries(skel->maps.names, 2 * capacity->service_cells + capacity->limits);
 }
@@ -303,6 +309,9 @@ static int load_program(struct dp_bpf *dp, const struct sluice_meta *meta, struc
 		.tick_ns = meta->tick_ns,
 		.cells = bpf_map__max_entries(dp->skel->maps.services),
 		.events_per_s = dp->events_per_s,
+		.flow_sets = bpf_map__max_entries(dp->skel->maps.flows),
+		.pending_sets = bpf_map__max_entries(dp->skel->maps.pending),
+		.tracked_sets = bpf_map__max_entries(dp->skel->maps.tracked),
 	};
 	kernel_messages_start();
 	ret = sluice_bpf__load(dp->skel);
