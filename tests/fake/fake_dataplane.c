@@ -359,6 +359,12 @@ static int fake_verdict_stats(void *dp, struct sluice_verdict_stats ret_stats[SL
 	return 0;
 }
 
+static int fake_flow_stats(void *dp, struct sluice_flow_stats *ret_stats)
+{
+	*ret_stats = ((struct fake_dataplane *)dp)->flow_stats;
+	return 0;
+}
+
 static const struct dataplane_ops fake_ops = {
 	.capacity = fake_capacity,
 	.adopt = fake_adopt,
@@ -377,6 +383,7 @@ static const struct dataplane_ops fake_ops = {
 	.access_replace = fake_access_replace,
 	.list_stats = fake_list_stats,
 	.verdict_stats = fake_verdict_stats,
+	.flow_stats = fake_flow_stats,
 };
 
 struct dp_capacity fake_dataplane_capacity(void)

@@ -28,6 +28,7 @@ struct fake_dataplane {
 	/* When an index stopped being in use; for the rule of SLUICE_REUSE_AFTER_MS. */
 	uint64_t *member_unused_ms, *nexthop_unused_ms, *limit_unused_ms;
 	bool *member_named; /* by a slot of a service, as of the last check */
+	struct sluice_flow_stats flow_stats;
 	uint64_t now_ms;
 	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
 	uint64_t writes;  /* successful writing calls */

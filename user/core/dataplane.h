@@ -100,6 +100,7 @@ struct dataplane_ops {
 	int (*limit_stats)(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats);
 	int (*list_stats)(void *dp, uint32_t list, struct sluice_list_stats *ret_stats);
 	int (*verdict_stats)(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+	int (*flow_stats)(void *dp, struct sluice_flow_stats *ret_stats);
 };
 
 struct dataplane {

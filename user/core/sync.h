@@ -8,6 +8,7 @@
 
 #include "core/dataplane.h"
 #include "core/model.h"
+#include "core/sync_view.h"
 
 struct sync;
 struct build_job;

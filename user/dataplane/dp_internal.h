@@ -79,11 +79,12 @@ int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_s
 int dp_member_stats_reset(void *arg, uint32_t index);
 int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats);
 /* Sums a per-CPU value of 64-bit counters, of at most DP_PERCPU_BYTES_MAX; buffer: one for each CPU. */
-#define DP_PERCPU_BYTES_MAX 32
+#define DP_PERCPU_BYTES_MAX 128
 int dp_sum_percpu(int fd, size_t value_bytes, uint32_t index, int cpus, void *buffer,
 		  void *ret_sums);
 int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
+int dp_flow_stats(void *arg, struct sluice_flow_stats *ret_stats);
 
 /* access.c */
 int dp_access_replace(void *arg, const struct dp_access_entry *entries, size_t count);

@@ -378,6 +378,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.access_replace = dp_access_replace,
 		.list_stats = dp_list_stats,
 		.verdict_stats = dp_verdict_stats,
+		.flow_stats = dp_flow_stats,
 	};
 
 	return (struct dataplane){.ops = &ops, .dp = dp};

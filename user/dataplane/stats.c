@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct sluice_member_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_limit_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_list_stats) <= VALUE_BYTES_MAX, "buffer");
 _Static_assert(sizeof(struct sluice_event_gate) <= VALUE_BYTES_MAX, "buffer");
+_Static_assert(sizeof(struct sluice_flow_stats) <= VALUE_BYTES_MAX, "buffer");
 
 int dp_stats_open(struct dp_bpf *dp)
 {
@@ -101,6 +102,20 @@ int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_M
 			return ret;
 	}
 	memcpy(ret_stats, stats, sizeof(stats));
+	return 0;
+}
+
+int dp_flow_stats(void *arg, struct sluice_flow_stats *ret_stats)
+{
+	struct sluice_flow_stats stats;
+	const struct dp_bpf *dp = arg;
+	int ret = sum(dp, dp->skel->maps.flow_stats, 0, &stats);
+
+	if (ret)
+		return ret;
+	/* What each CPU keeps for itself has no sum. */
+	stats.second = stats.in_second = 0;
+	*ret_stats = stats;
 	return 0;
 }
 
