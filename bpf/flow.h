@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which member gets the flow: the slot that its hash names, the slot's owner or its runner-up. */
+/* Which member gets the flow: the slot that its hash names, and the slot's owner; where the slot is in
+ * motion, what flow_rules.h says. */
 #pragma once
 
 #include <sluice/hash.h>
 
 #include "config.h"
 #include "maps.h"
+#include "flow_rules.h"
 #include "pkt.h"
 
 /* Reads a member's word. NULL and *ret_word untouched: the index is out of range. */
@@ -17,16 +19,6 @@ static __always_inline struct sluice_member *flow_read_member(__u32 index, __u64
 		*ret_word = READ_WORD(member->word);
 	return member;
 }
-
-/* A member that has just been freed counts as dead: somebody read the slot before it moved. */
-static __always_inline bool flow_is_alive(__u64 member_word)
-{
-	/* By bit number: 64-bit masks cost the program two instructions each. */
-	return SLUICE_BITS(member_word, 52, 2) == 1;
-}
-
-_Static_assert(SLUICE_MEMBER_F_USED == 1ULL << 52 && SLUICE_MEMBER_F_DEAD == 1ULL << 53,
-	       "flow_is_alive");
 
 /* The owner is dead: the runner-up takes over at once, until the table is rebuilt. */
 static __always_inline enum sluice_verdict flow_run_up(struct pkt *p, __u64 *ret_word)
@@ -45,22 +37,55 @@ static __always_inline enum sluice_verdict flow_run_up(struct pkt *p, __u64 *ret
 	return flow_is_alive(*ret_word) ? V_NEXT : SLUICE_V_no_member;
 }
 
-/* Sets slot, member and next hop; the member's word, read once, goes to *ret_word. */
-static __always_inline enum sluice_verdict flow_find(struct pkt *p, __u64 *ret_word)
+/* Finds the slot: reads its word, and begins no more, for the limit may yet refuse. */
+static __always_inline enum sluice_verdict flow_find(struct pkt *p)
 {
 	__u32 log2 = SLUICE_SVC_LOG2(p->svc_word);
-	enum sluice_verdict verdict;
-	__u32 nexthop;
 	__u64 *slot;
 
 	if (log2 > SLUICE_SLOTS_LOG2_MAX)
 		return SLUICE_V_bad_table;
 	p->flow_hash = sluice_hash_flow(&p->tuple, config_key());
+	if (p->svc_word & SLUICE_SVC_F_SOURCE)
+		p->flow_hash = sluice_flow_by_source(
+			p->flow_hash, sluice_hash_addr(&p->tuple.saddr, config_key()));
 	p->slot = (__u32)SLUICE_SVC_BASE(p->svc_word) + sluice_flow_slot(p->flow_hash, log2);
 	slot = bpf_map_lookup_elem(&slots, &p->slot);
 	if (!slot)
 		return SLUICE_V_bad_table;
-	p->member_index = SLUICE_SLOT_CUR(READ_WORD(*slot));
+	p->slot_word = READ_WORD(*slot);
+	return V_NEXT;
+}
+
+/*
+ * The slot's owner, unless more than the slot says where the packet goes. Only what the limits have
+ * admitted comes here, so nothing else is remembered.
+ */
+static __always_inline void flow_owner(struct pkt *p, bool effects)
+{
+	__u32 answer = SLUICE_SLOT_CUR(p->slot_word), flags;
+
+	if (!ro.no_tracking && (p->slot_word >> 48 || p->svc_word & SLUICE_SVC_F_TRACK)) {
+		flags = p->flags & FLOW_F_SYN;
+		if (p->tcp_flags & PKT_TCP_CLOSE)
+			flags |= FLOW_F_CLOSE;
+		if (effects)
+			flags |= FLOW_F_EFFECTS;
+		if (p->svc_word & SLUICE_SVC_F_TRACK)
+			flags |= FLOW_F_TRACK;
+		answer = (__u32)flow_ask(p->slot_word, p->flow_hash, p->slot, flags);
+	}
+	p->member_index = FLOW_ANSWER_MEMBER(answer);
+	p->held = (__u8)FLOW_ANSWER_HELD(answer);
+}
+
+/* Sets member and next hop; the member's word, read once, goes to *ret_word. */
+static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effects, __u64 *ret_word)
+{
+	enum sluice_verdict verdict;
+	__u32 nexthop;
+
+	flow_owner(p, effects);
 	if (p->member_index == SLUICE_MEMBER_NONE)
 		return SLUICE_V_no_member;
 	p->member = flow_read_member(p->member_index, ret_word);

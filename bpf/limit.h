@@ -104,7 +104,7 @@ static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 no
 		limit_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
 
 	if (LIMIT_ANSWER_INDEX(answer))
-		p->limit_index = LIMIT_ANSWER_INDEX(answer);
+		p->limit_index = (__u16)LIMIT_ANSWER_INDEX(answer);
 	p->flags |= LIMIT_ANSWER_WOULD(answer) * PKT_F_WOULD;
 	return LIMIT_ANSWER_VERDICT(answer);
 }
@@ -221,7 +221,7 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 		if (limit_decide_one(one, index, now_ns, &result)) {
 			if (result == LIMIT_ADMIT)
 				return V_NEXT;
-			p->limit_index = index;
+			p->limit_index = (__u16)index;
 			return result == LIMIT_BYPASSED ? V_NEXT : SLUICE_V_limit;
 		}
 	}

@@ -97,6 +97,7 @@ PKT_INLINE void parse_tcp(struct cursor *c, struct pkt *p, __u32 len)
 		p->defect = SLUICE_V_bad_tcp_header;
 	if (tcp->syn && !tcp->ack)
 		p->flags |= PKT_F_SYN | PKT_F_NEW;
+	p->tcp_flags = ((const __u8 *)tcp)[13];
 }
 
 PKT_INLINE void parse_udp(struct cursor *c, struct pkt *p, __u32 len)

@@ -56,14 +56,14 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	STAGE(access_check(p, effects));
 	STAGE(service_find(p, &allow));
 	STAGE(access_check_service(p, allow, effects));
-	/* The flow is looked up while the limit's state is on its way from memory; what was found
+	/* The slot is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */
 	limit_begin(p, &one);
 	if (p->svc_word & SLUICE_SVC_F_LOCAL) {
 		p->member_index = (__u32)SLUICE_SVC_BASE(p->svc_word); /* counts, nothing else */
 		found = SLUICE_V_local;
 	} else {
-		found = flow_find(p, &member_word);
+		found = flow_find(p);
 	}
 	verdict = limit_source(p, &one, effects);
 	if (verdict != V_NEXT) {
@@ -72,6 +72,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		return verdict;
 	}
 	STAGE(found);
+	STAGE(flow_member(p, effects, &member_word));
 	room = pipeline_room(p, member_word);
 	if (p->ip_len > room) {
 		if (!effects || icmp_may_answer())

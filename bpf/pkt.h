@@ -43,6 +43,7 @@
 #define PKT_F_NEW (1U << 1)	    /* counts as a new connection: such a SYN, or any UDP packet */
 #define PKT_F_WOULD (1U << 2)	    /* a limit would refuse it, but for the bypass */
 #define PKT_F_FIRST (1U << 3)	    /* the first of several fragments: it has the ports */
+#define PKT_TCP_CLOSE 0x05	    /* in tcp_flags: FIN or RST */
 #define PKT_ACCESS_EXEMPT (1U << 0) /* neither denied nor limited */
 #define PKT_ACCESS_DENIED (1U << 1) /* but for its protocol: denied if it is for a service */
 
@@ -53,13 +54,15 @@
 struct pkt {
 	struct sluice_tuple tuple;
 	__u32 service_id;
-	__u32 limit_index; /* that refused, or would */
+	__u16 limit_index; /* that refused, or would */
+	__u8 held;	   /* enum sluice_held */
+	__u8 verdict;	   /* set by finish() */
 	__u32 member_index;
 	__u32 slot; /* absolute, PKT_NO_SLOT: none read */
 	__u8 tags;
-	__u8 defect;  /* verdict that the packet gets if it is addressed to a service */
-	__u8 flags;   /* PKT_F_* */
-	__u8 verdict; /* set by finish() */
+	__u8 defect;	/* verdict that the packet gets if it is addressed to a service */
+	__u8 flags;	/* PKT_F_* */
+	__u8 tcp_flags; /* as on the wire */
 	__u8 tos;
 	__u8 l3_off;
 	__u16 ip_len; /* of the IP packet, without what the frame carries behind it */
@@ -69,6 +72,7 @@ struct pkt {
 	__u8 captured;	  /* not 0: a copy may have been taken; set right after pkt_init() */
 	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
 	__u64 flow_hash;
+	__u64 slot_word;
 	__u64 svc_word;
 	__u64 svc_limits;
 	struct sluice_member *member;
@@ -84,7 +88,8 @@ PKT_INLINE void pkt_init(struct pkt *p)
 {
 	PKT_ZERO(p, tuple.sport_be, 8); /* to the end of the tuple */
 	p->service_id = 0;
-	p->limit_index = 0;
+	PKT_ZERO(p, limit_index, 4); /* to verdict */
+	p->slot_word = 0;
 	p->member_index = 0;
 	p->slot = PKT_NO_SLOT;
 	PKT_ZERO(p, tags, 8); /* to ip_len */
@@ -99,7 +104,9 @@ PKT_INLINE void pkt_init_forgotten(struct pkt *p, __u64 unknown)
 
 	PKT_FORGET(zero, unknown);
 	p->service_id = (__u32)zero;
-	p->limit_index = (__u32)zero;
+	p->limit_index = (__u16)zero;
+	p->held = (__u8)zero;
+	p->slot_word = zero;
 	p->member_index = (__u32)zero;
 	p->slot = (__u32)~zero;
 	p->list_index = (__u16)zero;

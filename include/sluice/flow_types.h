@@ -34,13 +34,16 @@ struct sluice_flow_set {
 _Static_assert(sizeof(struct sluice_flow_set) == 64, "flow set");
 
 /* 0-23 member, which also tells the service; 24-31 the member's epoch: another one is a miss;
- * 32-47 when it was last used, in seconds of the packet path's clock; 48-63 flags. */
+ * 32-47 when it was last used, in SLUICE_FLOW_SECOND()s of the packet path's clock; 48-63 flags. */
 #define SLUICE_FLOW_MEMBER(value) ((__u32)SLUICE_BITS(value, 0, 24))
 #define SLUICE_FLOW_EPOCH(value) ((__u32)SLUICE_BITS(value, 24, 8))
 #define SLUICE_FLOW_SEEN(value) ((__u16)SLUICE_BITS(value, 32, 16))
 #define SLUICE_FLOW_F_CLOSING (1ULL << 48) /* FIN or RST seen: lives closing_life_s */
 #define SLUICE_FLOW(member, epoch, seen)                                                           \
 	((__u64)(member) | (__u64)((epoch)&0xff) << 24 | (__u64)(__u16)(seen) << 32)
+
+/* All seconds of flows are of 2^30 ns, which costs a shift. */
+#define SLUICE_FLOW_SECOND(ns) ((ns) >> 30)
 
 /* Seconds since the entry was used; now_s and `seen` wrap together. */
 SLUICE_HASH_INLINE __u32 sluice_flow_idle(__u64 value, __u32 now_s)

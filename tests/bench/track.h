@@ -2,7 +2,7 @@
 /*
  * What Sluice does without: a table of all flows, as connection-tracking balancers keep it. A
  * least-recently-used hash for each CPU, consulted for every packet to a service, and filled with
- * every flow that it does not have. The two functions take the place of the pipeline's own.
+ * every flow that it does not have. The functions take the place of the pipeline's own.
  */
 #pragma once
 
@@ -31,7 +31,6 @@ static __always_inline enum sluice_verdict track_service_find(struct pkt *p, __u
 	enum sluice_verdict verdict = service_find(p, ret_allow);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct track_flow fresh = {}, *flow;
-	__u64 member_word;
 	void *table;
 
 	if (verdict != V_NEXT)
@@ -44,20 +43,30 @@ static __always_inline enum sluice_verdict track_service_find(struct pkt *p, __u
 		p->member_index = flow->member;
 		return V_NEXT;
 	}
-	verdict = flow_find(p, &member_word);
+	verdict = flow_find(p);
 	if (verdict != V_NEXT)
 		return verdict;
+	p->member_index = SLUICE_SLOT_CUR(p->slot_word);
 	fresh.member = p->member_index;
 	if (bpf_map_update_elem(table, &p->tuple, &fresh, BPF_ANY))
 		return SLUICE_V_bad_table;
 	return V_NEXT;
 }
 
-/* The member is known already: only its word and next hop are read. */
-static __always_inline enum sluice_verdict track_flow_find(struct pkt *p, __u64 *ret_word)
+/* Done already. */
+static __always_inline enum sluice_verdict track_flow_find(struct pkt *p)
+{
+	(void)p;
+	return V_NEXT;
+}
+
+/* The member is known: only its word and next hop are read. */
+static __always_inline enum sluice_verdict track_flow_member(struct pkt *p, bool effects,
+							     __u64 *ret_word)
 {
 	__u32 nexthop;
 
+	(void)effects;
 	p->member = flow_read_member(p->member_index, ret_word);
 	if (!p->member)
 		return SLUICE_V_bad_table;

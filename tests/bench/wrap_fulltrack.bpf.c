@@ -7,6 +7,7 @@
 
 #define service_find track_service_find
 #define flow_find track_flow_find
+#define flow_member track_flow_member
 #include "pipeline.h"
 #include "wrap.h"
 
