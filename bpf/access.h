@@ -152,9 +152,10 @@ static __always_inline enum sluice_verdict access_allow(struct pkt *p, __u64 lis
 }
 
 /* What holds for the packets of a service: who may reach it, and what a denied source may not. */
-static __always_inline enum sluice_verdict access_check_service(struct pkt *p, __u64 allow,
-								bool effects)
+static __always_inline enum sluice_verdict access_check_service(struct pkt *p, bool effects)
 {
+	__u64 allow = p->word;
+
 	if (!allow && !p->access)
 		return V_NEXT;
 	if (p->access & PKT_ACCESS_EXEMPT) {

@@ -10,18 +10,18 @@
 #include "flow_rules.h"
 #include "pkt.h"
 
-/* Reads a member's word. NULL and *ret_word untouched: the index is out of range. */
-static __always_inline struct sluice_member *flow_read_member(__u32 index, __u64 *ret_word)
+/* Reads the word of p->member_index into p->word. NULL: the index is out of range. */
+static __always_inline struct sluice_member *flow_read_member(struct pkt *p)
 {
-	struct sluice_member *member = bpf_map_lookup_elem(&members, &index);
+	struct sluice_member *member = bpf_map_lookup_elem(&members, &p->member_index);
 
 	if (member)
-		*ret_word = READ_WORD(member->word);
+		p->word = READ_WORD(member->word);
 	return member;
 }
 
 /* The owner is dead: the runner-up takes over at once, until the table is rebuilt. */
-static __always_inline enum sluice_verdict flow_run_up(struct pkt *p, __u64 *ret_word)
+static __always_inline enum sluice_verdict flow_run_up(struct pkt *p)
 {
 	__u32 pair = p->slot / 2;
 	__u64 *runner = bpf_map_lookup_elem(&runners, &pair);
@@ -31,10 +31,10 @@ static __always_inline enum sluice_verdict flow_run_up(struct pkt *p, __u64 *ret
 	p->member_index = SLUICE_RUNNER(READ_WORD(*runner), p->slot);
 	if (p->member_index == SLUICE_MEMBER_NONE)
 		return SLUICE_V_no_member;
-	p->member = flow_read_member(p->member_index, ret_word);
+	p->member = flow_read_member(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
-	return flow_is_alive(*ret_word) ? V_NEXT : SLUICE_V_no_member;
+	return flow_is_alive(p->word) ? V_NEXT : SLUICE_V_no_member;
 }
 
 /* Finds the slot: reads its word, and begins no more, for the limit may yet refuse. */
@@ -53,7 +53,7 @@ static __always_inline enum sluice_verdict flow_find(struct pkt *p)
 	slot = bpf_map_lookup_elem(&slots, &p->slot);
 	if (!slot)
 		return SLUICE_V_bad_table;
-	p->slot_word = READ_WORD(*slot);
+	p->word = READ_WORD(*slot);
 	return V_NEXT;
 }
 
@@ -63,9 +63,9 @@ static __always_inline enum sluice_verdict flow_find(struct pkt *p)
  */
 static __always_inline void flow_owner(struct pkt *p, bool effects)
 {
-	__u32 answer = SLUICE_SLOT_CUR(p->slot_word), flags;
+	__u32 answer = SLUICE_SLOT_CUR(p->word), flags;
 
-	if (!ro.no_tracking && (p->slot_word >> 48 || p->svc_word & SLUICE_SVC_F_TRACK)) {
+	if (!ro.no_tracking && (p->word >> 48 || p->svc_word & SLUICE_SVC_F_TRACK)) {
 		flags = p->flags & FLOW_F_SYN;
 		if (p->tcp_flags & PKT_TCP_CLOSE)
 			flags |= FLOW_F_CLOSE;
@@ -73,14 +73,14 @@ static __always_inline void flow_owner(struct pkt *p, bool effects)
 			flags |= FLOW_F_EFFECTS;
 		if (p->svc_word & SLUICE_SVC_F_TRACK)
 			flags |= FLOW_F_TRACK;
-		answer = (__u32)flow_ask(p->slot_word, p->flow_hash, p->slot, flags);
+		answer = (__u32)flow_ask(p->word, p->flow_hash, p->slot, flags);
 	}
 	p->member_index = FLOW_ANSWER_MEMBER(answer);
 	p->held = (__u8)FLOW_ANSWER_HELD(answer);
 }
 
-/* Sets member and next hop; the member's word, read once, goes to *ret_word. */
-static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effects, __u64 *ret_word)
+/* Sets member and next hop; p->word: the member's, read once. */
+static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effects)
 {
 	enum sluice_verdict verdict;
 	__u32 nexthop;
@@ -88,15 +88,15 @@ static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effec
 	flow_owner(p, effects);
 	if (p->member_index == SLUICE_MEMBER_NONE)
 		return SLUICE_V_no_member;
-	p->member = flow_read_member(p->member_index, ret_word);
+	p->member = flow_read_member(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
-	if (!flow_is_alive(*ret_word)) {
-		verdict = flow_run_up(p, ret_word);
+	if (!flow_is_alive(p->word)) {
+		verdict = flow_run_up(p);
 		if (verdict != V_NEXT)
 			return verdict;
 	}
-	nexthop = SLUICE_MEMBER_NEXTHOP(*ret_word);
+	nexthop = SLUICE_MEMBER_NEXTHOP(p->word);
 	if (nexthop == SLUICE_NEXTHOP_NONE)
 		return SLUICE_V_no_nexthop;
 	p->nexthop = bpf_map_lookup_elem(&nexthops, &nexthop);

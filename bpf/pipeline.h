@@ -26,11 +26,11 @@
 	} while (0)
 
 /* The largest IP packet that fits on the way to the member. */
-static __always_inline __u32 pipeline_room(const struct pkt *p, __u64 member_word)
+static __always_inline __u32 pipeline_room(const struct pkt *p)
 {
-	__u32 room = SLUICE_MEMBER_MTU(member_word), outer = 0;
+	__u32 room = SLUICE_MEMBER_MTU(p->word), outer = 0;
 
-	if (SLUICE_MEMBER_MODE(member_word) == SLUICE_MODE_IPIP)
+	if (SLUICE_MEMBER_MODE(p->word) == SLUICE_MODE_IPIP)
 		outer = encap_outer(p);
 	return room > outer ? room - outer : 0;
 }
@@ -40,7 +40,6 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 {
 	enum sluice_verdict verdict, found;
 	struct limit_one one;
-	__u64 member_word = 0, allow = 0;
 	__u32 room;
 
 	pkt_init(p);
@@ -54,8 +53,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		return verdict;
 	STAGE(interface_check(ctx));
 	STAGE(access_check(p, effects));
-	STAGE(service_find(p, &allow));
-	STAGE(access_check_service(p, allow, effects));
+	STAGE(service_find(p));
+	STAGE(access_check_service(p, effects));
 	/* The slot is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */
 	limit_begin(p, &one);
@@ -72,14 +71,14 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		return verdict;
 	}
 	STAGE(found);
-	STAGE(flow_member(p, effects, &member_word));
-	room = pipeline_room(p, member_word);
+	STAGE(flow_member(p, effects));
+	room = pipeline_room(p);
 	if (p->ip_len > room) {
 		if (!effects || icmp_may_answer())
 			*ret_action = icmp_too_big(ctx, &p->tuple, p->frame_len, p->l3_off, room);
 		return SLUICE_V_too_big;
 	}
-	switch (SLUICE_MEMBER_MODE(member_word)) {
+	switch (SLUICE_MEMBER_MODE(p->word)) {
 	case SLUICE_MODE_L2:
 		STAGE(rewrite(ctx, p));
 		break;

@@ -71,11 +71,13 @@ struct pkt {
 	__u8 access;	  /* PKT_ACCESS_* */
 	__u8 captured;	  /* not 0: a copy may have been taken; set right after pkt_init() */
 	__be32 tag_be[SLUICE_VLAN_TAGS_MAX]; /* as on the wire: protocol id, then tag */
-	__u64 flow_hash;
-	__u64 slot_word;
+	__u64 word; /* what is at hand: the service's allow lists, the slot, at last the member */
 	__u64 svc_word;
-	__u64 svc_limits;
-	struct sluice_member *member;
+	__u64 flow_hash;
+	union {
+		__u64 svc_limits;	      /* until they have admitted the packet */
+		struct sluice_member *member; /* from then on */
+	};
 	struct sluice_nexthop *nexthop;
 };
 
@@ -89,7 +91,6 @@ PKT_INLINE void pkt_init(struct pkt *p)
 	PKT_ZERO(p, tuple.sport_be, 8); /* to the end of the tuple */
 	p->service_id = 0;
 	PKT_ZERO(p, limit_index, 4); /* to verdict */
-	p->slot_word = 0;
 	p->member_index = 0;
 	p->slot = PKT_NO_SLOT;
 	PKT_ZERO(p, tags, 8); /* to ip_len */
@@ -106,7 +107,6 @@ PKT_INLINE void pkt_init_forgotten(struct pkt *p, __u64 unknown)
 	p->service_id = (__u32)zero;
 	p->limit_index = (__u16)zero;
 	p->held = (__u8)zero;
-	p->slot_word = zero;
 	p->member_index = (__u32)zero;
 	p->slot = (__u32)~zero;
 	p->list_index = (__u16)zero;

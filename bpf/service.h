@@ -70,8 +70,8 @@ static __always_inline bool service_takes_fragment(const struct pkt *p)
 	return p->defect == SLUICE_V_fragment && p->svc_word & SLUICE_SVC_F_LOCAL;
 }
 
-/* ret_allow: the service's allow lists, 0 if everybody may reach it. */
-static __always_inline enum sluice_verdict service_find(struct pkt *p, __u64 *ret_allow)
+/* p->word: the service's allow lists, 0 if everybody may reach it. */
+static __always_inline enum sluice_verdict service_find(struct pkt *p)
 {
 	bool has_ports = p->tuple.proto == IPPROTO_TCP || p->tuple.proto == IPPROTO_UDP;
 	struct sluice_service *cell = NULL;
@@ -99,6 +99,6 @@ static __always_inline enum sluice_verdict service_find(struct pkt *p, __u64 *re
 	}
 	p->service_id = cell->id;
 	p->svc_limits = READ_WORD(cell->limits);
-	*ret_allow = READ_WORD(cell->allow);
+	p->word = READ_WORD(cell->allow);
 	return V_NEXT;
 }

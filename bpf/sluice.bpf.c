@@ -37,7 +37,6 @@ int sluice_explain(struct xdp_md *ctx)
 	out->limit = p.limit_index;
 	out->list = p.list_index;
 	out->held = p.held;
-	out->slot_word = p.slot_word;
 	return action;
 }
 

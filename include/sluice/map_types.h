@@ -198,10 +198,9 @@ struct sluice_explain {
 	__u32 list;  /* the access list that decided */
 	__u32 held;  /* enum sluice_held: what named the member */
 	__u32 pad;
-	__u64 slot_word; /* as it was read */
 };
 
-_Static_assert(sizeof(struct sluice_explain) == 80, "explain");
+_Static_assert(sizeof(struct sluice_explain) == 72, "explain");
 
 /* Constants of one loaded program: the `const volatile` variable `ro` of the object. */
 struct sluice_rodata {

@@ -26,15 +26,17 @@ struct {
 	__array(values, struct track_inner);
 } tracks SEC(".maps");
 
-static __always_inline enum sluice_verdict track_service_find(struct pkt *p, __u64 *ret_allow)
+static __always_inline enum sluice_verdict track_service_find(struct pkt *p)
 {
-	enum sluice_verdict verdict = service_find(p, ret_allow);
+	enum sluice_verdict verdict = service_find(p);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct track_flow fresh = {}, *flow;
+	__u64 allow;
 	void *table;
 
 	if (verdict != V_NEXT)
 		return verdict;
+	allow = p->word;
 	table = bpf_map_lookup_elem(&tracks, &cpu);
 	if (!table)
 		return SLUICE_V_bad_table;
@@ -46,8 +48,9 @@ static __always_inline enum sluice_verdict track_service_find(struct pkt *p, __u
 	verdict = flow_find(p);
 	if (verdict != V_NEXT)
 		return verdict;
-	p->member_index = SLUICE_SLOT_CUR(p->slot_word);
+	p->member_index = SLUICE_SLOT_CUR(p->word);
 	fresh.member = p->member_index;
+	p->word = allow; /* for the next stage, as found */
 	if (bpf_map_update_elem(table, &p->tuple, &fresh, BPF_ANY))
 		return SLUICE_V_bad_table;
 	return V_NEXT;
@@ -61,18 +64,17 @@ static __always_inline enum sluice_verdict track_flow_find(struct pkt *p)
 }
 
 /* The member is known: only its word and next hop are read. */
-static __always_inline enum sluice_verdict track_flow_member(struct pkt *p, bool effects,
-							     __u64 *ret_word)
+static __always_inline enum sluice_verdict track_flow_member(struct pkt *p, bool effects)
 {
 	__u32 nexthop;
 
 	(void)effects;
-	p->member = flow_read_member(p->member_index, ret_word);
+	p->member = flow_read_member(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
-	if (!flow_is_alive(*ret_word))
+	if (!flow_is_alive(p->word))
 		return SLUICE_V_no_member;
-	nexthop = SLUICE_MEMBER_NEXTHOP(*ret_word);
+	nexthop = SLUICE_MEMBER_NEXTHOP(p->word);
 	p->nexthop = bpf_map_lookup_elem(&nexthops, &nexthop);
 	return p->nexthop ? V_NEXT : SLUICE_V_bad_table;
 }
