@@ -138,7 +138,7 @@ static __always_inline bool flow_has_room(__u64 fingerprint, __u32 now_s,
 }
 
 /* Remembers a connection that opens. False: it could not be. */
-__noinline int flow_store_pending(__u64 fingerprint, __u64 value)
+static __always_inline int flow_store_pending(__u64 fingerprint, __u64 value)
 {
 	struct sluice_flow_stats *stats = flow_get_stats();
 	__u32 now_s = SLUICE_FLOW_SEEN(value);
@@ -258,37 +258,41 @@ __noinline int flow_ask_moving(__u32 slot, __u32 owner, __u32 def, __u64 fingerp
 	return FLOW_ANSWER(def, SLUICE_HELD_DEFAULT);
 }
 
+/* The slot is about to change: a connection that opens now must find its member again when its SYN
+ * is answered late. Without room it is an ordinary connection of the slot. */
+__noinline int flow_remember(__u64 fingerprint, __u32 owner, __u32 now_s)
+{
+	struct sluice_flow_settings *settings = flow_get_settings();
+	__u64 value = flow_value(owner, now_s, 0);
+
+	if (!settings || !value || !flow_has_room(fingerprint, now_s, settings))
+		return 0;
+	return flow_store_pending(fingerprint, value);
+}
+
 /* The member of a packet whose slot has flags, or whose service tracks. */
 __noinline int flow_ask(__u64 word, __u64 fingerprint, __u32 slot, __u32 flags)
 {
 	__u32 owner = flow_new_owner(slot, SLUICE_SLOT_CUR(word)), now_s = flow_now_s();
 	__u32 def = SLUICE_SLOT_DEF(word);
-	__u64 value;
-	int answer;
+	int answer = 0;
 
 	if (flags & FLOW_F_TRACK)
 		return flow_ask_tracked(fingerprint, owner, now_s, flags);
-	if (!(word & (SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN))) {
-		/* Announced, not yet changed: only what opens now may see the change half-way. */
-		value = flow_value(owner, now_s, 0);
-		if (flags & FLOW_F_SYN && flags & FLOW_F_EFFECTS && word & SLUICE_SLOT_F_PRE &&
-		    value && !flow_ask_pending(fingerprint, now_s, flags)) {
-			struct sluice_flow_settings *settings = flow_get_settings();
-
-			if (settings && flow_has_room(fingerprint, now_s, settings))
-				flow_store_pending(fingerprint, value);
-		}
-		return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
-	}
-	answer = flow_ask_flows(fingerprint, owner, now_s, flags);
-	if (!answer)
+	if (word & (SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN))
+		answer = flow_ask_flows(fingerprint, owner, now_s, flags);
+	if (!answer && (flags & FLOW_F_SYN || word & SLUICE_SLOT_F_EXC))
 		answer = flow_ask_pending(fingerprint, now_s, flags);
 	if (answer)
 		return answer;
-	FLOW_COUNT(flags, misses);
-	if (!flow_living(def))
-		def = owner;
-	if (def != owner || word & SLUICE_SLOT_F_LEARN)
-		return flow_ask_moving(slot, owner, def, fingerprint, flags);
+	if (word & (SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN)) {
+		FLOW_COUNT(flags, misses);
+		/* Nobody is left to whom old flows could go, or be learned for. */
+		if (flow_living(def) &&
+		    (def != owner || (word & SLUICE_SLOT_F_LEARN && !(flags & FLOW_F_SYN))))
+			return flow_ask_moving(slot, owner, def, fingerprint, flags);
+	}
+	if (word & SLUICE_SLOT_F_PRE && flags & FLOW_F_SYN && flags & FLOW_F_EFFECTS)
+		flow_remember(fingerprint, owner, now_s);
 	return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 }

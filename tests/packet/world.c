@@ -76,6 +76,9 @@ static void set_sizes(struct sluice_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.limits, WORLD_LIMITS);
 	bpf_map__set_max_entries(skel->maps.limit_stats, WORLD_LIMITS);
 	bpf_map__set_max_entries(skel->maps.limit_sets, WORLD_LIMIT_SETS);
+	bpf_map__set_max_entries(skel->maps.flows, WORLD_FLOW_SETS);
+	bpf_map__set_max_entries(skel->maps.pending, WORLD_FLOW_SETS);
+	bpf_map__set_max_entries(skel->maps.tracked, WORLD_FLOW_SETS);
 }
 
 /* Gates and counters are a CPU's own: a test that wandered would meet those of several. */
@@ -87,6 +90,17 @@ static void stay_on_cpu(void)
 	CPU_SET(sched_getcpu(), &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		die("cannot stay on", "one CPU", errno);
+}
+
+void world_other_cpu(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)(sched_getcpu() + 1) % (size_t)count, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		die("cannot go to", "another CPU", errno);
 }
 
 struct world *world_new(const struct world_options *options)
@@ -104,6 +118,9 @@ struct world *world_new(const struct world_options *options)
 	world->key.fin = sluice_hash_mix(seed);
 	memcpy((void *)&world->skel->rodata->ro.key, &world->key, sizeof(world->key));
 	world->skel->rodata->ro.cells = WORLD_CELLS;
+	world->skel->rodata->ro.flow_sets = WORLD_FLOW_SETS;
+	world->skel->rodata->ro.pending_sets = WORLD_FLOW_SETS;
+	world->skel->rodata->ro.tracked_sets = WORLD_FLOW_SETS;
 	world->skel->rodata->ro.events_per_s = options->events_per_s;
 	world->skel->rodata->ro.test_clock = !options->is_real_clock;
 	if (options->tick_ns)
@@ -119,6 +136,10 @@ struct world *world_new(const struct world_options *options)
 	world->nexthops = map_memory(world->skel->maps.nexthops);
 	world->limits = map_memory(world->skel->maps.limits);
 	world->limit_sets = map_memory(world->skel->maps.limit_sets);
+	world->flows = map_memory(world->skel->maps.flows);
+	world->pending = map_memory(world->skel->maps.pending);
+	world->tracked = map_memory(world->skel->maps.tracked);
+	world->flow_settings = map_memory(world->skel->maps.flow_settings);
 	world->interfaces = map_memory(world->skel->maps.interfaces);
 	world->control = map_memory(world->skel->maps.control);
 	world->access_bits = map_memory(world->skel->maps.access_bits);
@@ -138,6 +159,10 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.nexthops, world->nexthops);
 	map_unmap(world->skel->maps.limits, world->limits);
 	map_unmap(world->skel->maps.limit_sets, world->limit_sets);
+	map_unmap(world->skel->maps.flows, world->flows);
+	map_unmap(world->skel->maps.pending, world->pending);
+	map_unmap(world->skel->maps.tracked, world->tracked);
+	map_unmap(world->skel->maps.flow_settings, world->flow_settings);
 	map_unmap(world->skel->maps.interfaces, world->interfaces);
 	map_unmap(world->skel->maps.control, world->control);
 	map_unmap(world->skel->maps.access_bits, world->access_bits);
@@ -158,6 +183,9 @@ void world_clear(struct world *world)
 	memset(world->nexthops, 0, WORLD_NEXTHOPS * sizeof(*world->nexthops));
 	memset(world->limits, 0, WORLD_LIMITS * sizeof(*world->limits));
 	memset(world->limit_sets, 0, WORLD_LIMIT_SETS * sizeof(*world->limit_sets));
+	memset(world->flows, 0, WORLD_FLOW_SETS * sizeof(*world->flows));
+	memset(world->pending, 0, WORLD_FLOW_SETS * sizeof(*world->pending));
+	memset(world->tracked, 0, WORLD_FLOW_SETS * sizeof(*world->tracked));
 }
 
 struct sluice_addr world_addr(const char *text)

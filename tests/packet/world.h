@@ -23,6 +23,7 @@
 #define WORLD_NEXTHOPS 64
 #define WORLD_LIMITS 16
 #define WORLD_LIMIT_SETS 1024
+#define WORLD_FLOW_SETS 256 /* of each of the three tables */
 
 struct world {
 	struct sluice_bpf *skel;
@@ -34,6 +35,8 @@ struct world {
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	struct sluice_limit_set *limit_sets;
+	struct sluice_flow_set *flows, *pending, *tracked;
+	struct sluice_flow_settings *flow_settings;
 	struct sluice_interface *interfaces;
 	struct sluice_control *control;
 	uint64_t *access_bits;
@@ -61,6 +64,9 @@ struct world *world_new(const struct world_options *options);
 void world_free(struct world *world);
 /* Zeroes every table that user space writes, and the limit state. Counters go on. */
 void world_clear(struct world *world);
+
+/* From now on packets arrive on the next CPU; with one CPU nothing changes. */
+void world_other_cpu(void);
 
 struct sluice_addr world_addr(const char *text);
 /* Adds a service at its own region number (12 bits of slots each), and its address cell. limits:

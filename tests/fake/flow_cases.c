@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "fake/flow_cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/map_types.h>
+
+#define CELLS 7
+#define CASES_MAX 256
+
+static const char *const table_names[FLOW_CASE_TABLES] = {"flows", "pending", "tracked"};
+
+/* 0, A, B, C; or "none". */
+static bool member_of(char letter, uint32_t *ret_member)
+{
+	if (letter == '0')
+		*ret_member = 0;
+	else if (letter >= 'A' && letter < 'A' + FLOW_CASES_MEMBERS)
+		*ret_member = (uint32_t)(letter - 'A' + 1);
+	else
+		return false;
+	return true;
+}
+
+static bool parse_flags(const char *text, uint64_t *ret_flags)
+{
+	uint64_t flags = 0;
+
+	for (; *text; text++) {
+		switch (*text) {
+		case 'E':
+			flags |= SLUICE_SLOT_F_EXC;
+			break;
+		case 'L':
+			flags |= SLUICE_SLOT_F_LEARN;
+			break;
+		case 'P':
+			flags |= SLUICE_SLOT_F_PRE;
+			break;
+		case 'D':
+			flags |= SLUICE_SLOT_F_DIRTY;
+			break;
+		default:
+			return false;
+		}
+	}
+	*ret_flags = flags;
+	return true;
+}
+
+/* "B/A EL" */
+static bool parse_slot(const char *text, struct flow_case *c)
+{
+	if (strlen(text) < 3 || text[1] != '/' || !member_of(text[0], &c->cur) ||
+	    !member_of(text[2], &c->def))
+		return false;
+	return text[3] == 0 || (text[3] == ' ' && parse_flags(text + 4, &c->flags));
+}
+
+/* "flows=A@130!~" */
+static bool parse_entry(const char *word, struct flow_case_entry entries[FLOW_CASE_TABLES])
+{
+	const char *value = strchr(word, '=');
+	struct flow_case_entry entry = {0};
+	char *end;
+	int t;
+
+	if (!value || !member_of(value[1], &entry.member))
+		return false;
+	end = (char *)value + 2;
+	if (*end == '@')
+		entry.idle_s = (uint32_t)strtoul(end + 1, &end, 10);
+	for (; *end; end++) {
+		if (*end == '!')
+			entry.is_stale = true;
+		else if (*end == '~')
+			entry.is_closing = true;
+		else
+			return false;
+	}
+	for (t = 0; t < FLOW_CASE_TABLES; t++) {
+		if (strncmp(word, table_names[t], (size_t)(value - word)) == 0) {
+			entries[t] = entry;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_free(const char *table, int ways, struct flow_case *c)
+{
+	int t;
+
+	for (t = 0; t < FLOW_CASE_TABLES; t++) {
+		if (strcmp(table, table_names[t]) == 0) {
+			c->free_ways[t] = ways;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_before(const char *word, struct flow_case *c)
+{
+	uint32_t member;
+
+	if (strcmp(word, "pressure") == 0)
+		return c->is_pressure = true;
+	if (strcmp(word, "track") == 0)
+		return c->is_tracked = true;
+	if (strncmp(word, "full=", 5) == 0)
+		return parse_free(word + 5, 0, c);
+	if (strncmp(word, "tight=", 6) == 0)
+		return parse_free(word + 6, 1, c);
+	if (!strchr(word, '=') || !member_of(strchr(word, '=')[1], &member))
+		return false;
+	if (strncmp(word, "dead=", 5) == 0)
+		return c->is_dead[member] = true;
+	if (strncmp(word, "drains=", 7) == 0)
+		return c->is_draining[member] = true;
+	if (strncmp(word, "runner=", 7) == 0) {
+		c->runner = member;
+		return true;
+	}
+	return false;
+}
+
+static bool parse_after(const char *word, struct flow_case *c)
+{
+	struct flow_case slot = {0};
+	char text[16];
+
+	if (strncmp(word, "slot=", 5))
+		return parse_entry(word, c->after);
+	snprintf(text, sizeof(text), "0/0 %.8s", word + 5);
+	if (!parse_slot(text, &slot))
+		return false;
+	c->flags_after = slot.flags;
+	return true;
+}
+
+static bool parse_packet(const char *text, struct flow_case *c)
+{
+	static const struct {
+		const char *name;
+		bool is_udp;
+		uint8_t flags;
+	} packets[] = {{"syn", false, 0x02},
+		       {"ack", false, 0x10},
+		       {"fin", false, 0x11},
+		       {"rst", false, 0x04},
+		       {"udp", true, 0}};
+	size_t i;
+
+	for (i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+		if (strcmp(text, packets[i].name) == 0) {
+			c->is_udp = packets[i].is_udp;
+			c->tcp_flags = packets[i].flags;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Splits "| a | b |" into its cells, trimmed. */
+static int split(char *line, char *cells[CELLS + 1])
+{
+	int count = 0;
+	char *cell;
+
+	for (line++; (cell = strsep(&line, "|")) && line && count <= CELLS;) {
+		while (*cell == ' ')
+			cell++;
+		while (*cell && cell[strlen(cell) - 1] == ' ')
+			cell[strlen(cell) - 1] = 0;
+		cells[count++] = cell;
+	}
+	return count;
+}
+
+static bool parse_words(char *text, struct flow_case *c, int cell)
+{
+	char *rest = NULL, *word;
+	bool is_good = true;
+
+	for (word = strtok_r(text, " ", &rest); word && is_good; word = strtok_r(NULL, " ", &rest))
+		is_good = cell == 2   ? parse_entry(word, c->before)
+			  : cell == 3 ? parse_before(word, c)
+				      : parse_after(word, c);
+	return is_good;
+}
+
+static bool parse_row(char *line, struct flow_case *c)
+{
+	char *cells[CELLS + 1];
+
+	*c = (struct flow_case){.free_ways = {-1, -1, -1}};
+	if (split(line, cells) != CELLS || !parse_slot(cells[1], c) || !parse_packet(cells[4], c))
+		return false;
+	c->flags_after = c->flags;
+	snprintf(c->name, sizeof(c->name), "%s", cells[0]);
+	if (strcmp(cells[5], "none") &&
+	    (strlen(cells[5]) != 1 || !member_of(cells[5][0], &c->goes_to)))
+		return false;
+	return parse_words(cells[2], c, 2) && parse_words(cells[3], c, 3) &&
+	       parse_words(cells[6], c, 6);
+}
+
+struct flow_case *flow_cases_read(const char *path, size_t *ret_count)
+{
+	struct flow_case *cases = calloc(CASES_MAX, sizeof(*cases));
+	FILE *file = fopen(path, "r");
+	bool is_inside = false;
+	char line[512], row[512];
+	size_t count = 0;
+
+	while (file && cases && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		if (line[0] == '#')
+			is_inside = strcmp(line, "## Every case") == 0;
+		if (!is_inside || line[0] != '|' || line[1] == '-' ||
+		    strncmp(line, "| case ", 7) == 0)
+			continue;
+		memcpy(row, line, sizeof(row));
+		if (count == CASES_MAX || !parse_row(row, &cases[count])) {
+			fprintf(stderr, "# %s: cannot understand: %s\n", path, line);
+			count = 0;
+			break;
+		}
+		count++;
+	}
+	if (file)
+		fclose(file);
+	if (!count) {
+		fprintf(stderr, "# %s: no cases\n", path);
+		free(cases);
+		return NULL;
+	}
+	*ret_count = count;
+	return cases;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The cases of docs/flows.md, which say what becomes of a packet whose slot is in motion. Who runs
+ * them against an implementation sets up what a case says and compares what comes out. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLOW_CASES_FILE "docs/flows.md"
+#define FLOW_CASES_MEMBERS 3 /* A, B and C are 1, 2 and 3; 0 is nobody */
+
+enum flow_case_table { FLOW_CASE_FLOWS, FLOW_CASE_PENDING, FLOW_CASE_TRACKED, FLOW_CASE_TABLES };
+
+struct flow_case_entry {
+	uint32_t member; /* 0: no entry */
+	uint32_t idle_s;
+	bool is_stale; /* of an earlier epoch */
+	bool is_closing;
+};
+
+struct flow_case {
+	char name[80];
+	uint32_t cur, def;
+	uint64_t flags; /* SLUICE_SLOT_F_* */
+	struct flow_case_entry before[FLOW_CASE_TABLES], after[FLOW_CASE_TABLES];
+	bool is_dead[FLOW_CASES_MEMBERS + 1], is_draining[FLOW_CASES_MEMBERS + 1];
+	uint32_t runner;
+	bool is_pressure, is_tracked;
+	int free_ways[FLOW_CASE_TABLES]; /* of both of the flow's sets; -1: all */
+	bool is_udp;
+	uint8_t tcp_flags; /* as on the wire */
+	uint32_t goes_to;
+	uint64_t flags_after;
+};
+
+/* Reads all cases of the file; NULL and a message on stderr if a row cannot be understood. To be
+ * freed. */
+struct flow_case *flow_cases_read(const char *path, size_t *ret_count);
