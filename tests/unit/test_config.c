@@ -67,6 +67,16 @@ static void test_defaults(void **state)
 	assert_int_equal(config->capacity.members, SLUICE_MEMBERS_DEFAULT);
 	assert_int_equal(config->capacity.limit_sources,
 			 SLUICE_LIMIT_SETS_DEFAULT * SLUICE_LIMIT_WAYS);
+	assert_int_equal(config->capacity.flows, SLUICE_FLOW_SETS_DEFAULT * SLUICE_FLOW_WAYS);
+	assert_int_equal(config->capacity.pending_flows,
+			 SLUICE_PENDING_SETS_DEFAULT * SLUICE_FLOW_WAYS);
+	assert_int_equal(config->capacity.tracked_flows,
+			 SLUICE_TRACKED_SETS_DEFAULT * SLUICE_FLOW_WAYS);
+	assert_int_equal(config->flows.pre_ms, 3000);
+	assert_int_equal(config->flows.pending_life_s, 10);
+	assert_int_equal(config->flows.closing_life_s, 60);
+	assert_int_equal(config->flows.refresh_s, 4);
+	assert_int_equal(config->flows.overwrite_s, 120);
 	assert_int_equal(config->service_count, 0);
 	assert_int_equal(config->limit_count, 0);
 	config_free(config);
@@ -88,7 +98,10 @@ static void test_every_root_key(void **state)
 		"access: {admin: wheel, operator: _net, viewer: staff}\n"
 		"outer_source: {ipv4: 192.0.2.1, ipv6: '2001:db8::1'}\n"
 		"events_per_second: 0\n"
-		"capacity: {service_cells: 1Ki, slots: 65536, members: 10k, limit_sources: 1Mi}\n"
+		"capacity: {service_cells: 1Ki, slots: 65536, members: 10k, limit_sources: 1Mi,\n"
+		"  flows: 4096, pending_flows: 2048, tracked_flows: 1Ki}\n"
+		"flows: {pre: 500ms, pending_life: 5s, closing_life: 30s, refresh: 2s,\n"
+		"  overwrite: 1m}\n"
 		"services: {}\n"
 		"limits: {}\n");
 
@@ -116,6 +129,14 @@ static void test_every_root_key(void **state)
 	assert_int_equal(config->capacity.slots, 65536);
 	assert_int_equal(config->capacity.members, 10000);
 	assert_int_equal(config->capacity.limit_sources, 1048576);
+	assert_int_equal(config->capacity.flows, 4096);
+	assert_int_equal(config->capacity.pending_flows, 2048);
+	assert_int_equal(config->capacity.tracked_flows, 1024);
+	assert_int_equal(config->flows.pre_ms, 500);
+	assert_int_equal(config->flows.pending_life_s, 5);
+	assert_int_equal(config->flows.closing_life_s, 30);
+	assert_int_equal(config->flows.refresh_s, 2);
+	assert_int_equal(config->flows.overwrite_s, 60);
 	config_free(config);
 	config = parsed(HEAD "services: {}\nmetrics: {listen: disabled}\nxdp: generic\n");
 	assert_string_equal(config->metrics_listen, "");
@@ -294,6 +315,33 @@ static void test_local_and_limits(void **state)
 }
 
 /* One list for several services is what anchors are for. */
+static void test_affinity(void **state)
+{
+	struct config *config = parsed(
+		HEAD "services:\n"
+		     "  one: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
+		     "  two: {listen: udp 192.0.2.1:53, mode: l2, members: [], affinity: track, "
+		     "idle: 1m}\n"
+		     "  three: {listen: tcp 192.0.2.1:81, mode: l2, pools: {a: {members: []},\n"
+		     "    b: {members: []}}, learn: 15m}\n"
+		     "  four: {listen: udp 192.0.2.1:54, mode: l2, members: [], affinity: window,\n"
+		     "    window: 30s}\n"
+		     "  five: {listen: tcp 192.0.2.1:82, mode: l2, pools: {a: {members: []},\n"
+		     "    b: {members: []}}, affinity: hash}\n");
+
+	(void)state;
+	assert_int_equal(config->services[0].affinity, AFFINITY_HASH);
+	assert_int_equal(config->services[0].learn_s, 600);
+	assert_int_equal(config->services[1].affinity, AFFINITY_TRACK);
+	assert_int_equal(config->services[1].idle_s, 60);
+	assert_int_equal(config->services[2].affinity, AFFINITY_SOURCE);
+	assert_int_equal(config->services[2].learn_s, 900);
+	assert_int_equal(config->services[3].affinity, AFFINITY_WINDOW);
+	assert_int_equal(config->services[3].window_s, 30);
+	assert_int_equal(config->services[4].affinity, AFFINITY_HASH);
+	config_free(config);
+}
+
 static void test_anchors(void **state)
 {
 	struct config *config =
@@ -368,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_service_with_members),
 		cmocka_unit_test(test_pools_inherit),
 		cmocka_unit_test(test_local_and_limits),
+		cmocka_unit_test(test_affinity),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_byte_order_mark_and_comments),
 		cmocka_unit_test(test_example_file),

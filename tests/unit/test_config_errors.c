@@ -338,6 +338,29 @@ static void test_limits(void **state)
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
 }
 
+static void test_flows(void **state)
+{
+	static const struct row ROWS[] = {
+		{FULL "    affinity: track\n", "8 invalid services.web.affinity\n"},
+		{FULL "    affinity: window\n", "8 invalid services.web.affinity\n"},
+		{FULL "    affinity: quic\n", "8 unsupported services.web.affinity\n"},
+		{FULL "    affinity: sticky\n", "8 invalid services.web.affinity\n"},
+		{FULL "    learn: 1500ms\n", "8 invalid services.web.learn\n"},
+		{FULL "    learn: 2s\n", "4 invalid services.web.learn\n"},
+		{FULL "    learn: 99999999999999999999s\n", "8 invalid services.web.learn\n"},
+		{FULL "flows: {pre: 2m}\n", "8 invalid flows.pre\n"},
+		{FULL "flows: {refresh: 60s}\n", "0 invalid flows.refresh\n"},
+		{FULL "capacity: {flows: 0}\n", "8 invalid capacity.flows\n"},
+		{FULL "capacity: {flows: 5000}\n", "8 invalid capacity.flows\n"},
+		{FULL "capacity: {pending_flows: 1G}\n", "8 invalid capacity.pending_flows\n"},
+		{FULL "  own: {listen: tcp 192.0.2.9:80, mode: local, learn: 60s}\n",
+		 "8 invalid services.own.learn\n"},
+	};
+
+	(void)state;
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
 static void test_services_together(void **state)
 {
 	static const struct row ROWS[] = {
@@ -449,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_services_together),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_hints),

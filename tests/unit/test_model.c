@@ -337,7 +337,8 @@ static void test_capacity(void **state)
 	config->capacity.limit_sources = 1024;
 	assert_int_equal(load(&w, config, false), -ENOSPC);
 	assert_int_equal(w.errors.count, 4);
-	config->capacity = (struct capacity_config){4, 4096, 4, 2048};
+	config->capacity = (struct capacity_config){
+		.service_cells = 4, .slots = 4096, .members = 4, .limit_sources = 2048};
 	assert_int_equal(load(&w, config, false), 0);
 	config_free(config);
 	world_done(&w);

@@ -34,6 +34,7 @@ static void read_root(struct config_reader *r)
 	config_schema_defaults(CONFIG_SECTION_ROUTES, config);
 	config_schema_defaults(CONFIG_SECTION_METRICS, config);
 	config_schema_defaults(CONFIG_SECTION_CAPACITY, &config->capacity);
+	config_schema_defaults(CONFIG_SECTION_FLOWS, &config->flows);
 	if (!config_read_section(r, CONFIG_SECTION_ROOT, root, root, config))
 		return;
 	config->has_hash_seed = config_find(r, root, "hash_seed", NULL) != NULL;

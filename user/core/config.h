@@ -77,6 +77,23 @@ struct pool_config {
 	int line;
 };
 
+/* What keeps a flow at its member when the service's table changes (docs/flows.md). */
+enum affinity {
+	AFFINITY_HASH,	 /* TCP: the connection; UDP: nothing */
+	AFFINITY_SOURCE, /* the slot follows from the source alone; else as hash */
+	AFFINITY_TRACK,	 /* UDP: every flow is remembered */
+	AFFINITY_WINDOW, /* UDP: flows of a while before a change are */
+	AFFINITY_MAX
+};
+
+struct flows_config {
+	uint32_t pre_ms;	 /* 3 s; from the announcement of a change to the change */
+	uint32_t pending_life_s; /* 10 */
+	uint32_t closing_life_s; /* 60; of an entry after FIN or RST */
+	uint32_t refresh_s;	 /* 4 */
+	uint32_t overwrite_s;	 /* 120; silence after which a SYN takes an entry over */
+};
+
 struct service_config {
 	char name[NAME_MAX_LENGTH + 1];
 	struct sluice_addr addr;
@@ -87,7 +104,12 @@ struct service_config {
 	bool is_unknown_port_passed; /* must agree for all services on one address */
 	enum announce announce;	     /* so must this; the node's without one of its own */
 	uint32_t slots;		     /* 0: chosen; else a power of two, 4096..2^20 */
-	struct pool_config *pools;   /* none in mode local */
+	enum affinity affinity;	     /* hash; source with several pools */
+	uint32_t learn_s;	   /* 600; the longest silence of a connection that is protected */
+	uint32_t idle_s;	   /* 120; of a flow, with affinity track */
+	uint32_t window_s;	   /* 45; of a flow, with affinity window */
+	uint32_t slow_start_s;	   /* 0: off */
+	struct pool_config *pools; /* none in mode local */
 	size_t pool_count;
 	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */
 	char allow[SLUICE_SERVICE_ALLOW_MAX][NAME_MAX_LENGTH + 1];   /* lists; "" ends */
@@ -123,6 +145,9 @@ struct capacity_config { /* entries; powers of two where the map needs it */
 	uint32_t slots;
 	uint32_t members;
 	uint32_t limit_sources;
+	uint32_t flows;
+	uint32_t pending_flows;
+	uint32_t tracked_flows;
 };
 
 struct config {
@@ -146,6 +171,7 @@ struct config {
 	struct sluice_addr outer_source4, outer_source6; /* zero: chosen by route */
 	uint32_t events_per_s;				 /* sampled drop events a CPU; 100 */
 	struct capacity_config capacity;
+	struct flows_config flows;
 	struct service_config *services;
 	size_t service_count;
 	struct limit_config *limits;

@@ -328,6 +328,43 @@ static void check_limit_names(struct config_reader *r)
 	}
 }
 
+/* Times that only make sense together. */
+static void check_flows(struct config_reader *r)
+{
+	const struct config *config = r->config;
+	uint32_t pre_s = (config->flows.pre_ms + 999) / 1000;
+	size_t mark;
+
+	if (config->flows.refresh_s >= config->flows.closing_life_s ||
+	    config->flows.refresh_s >= config->flows.overwrite_s) {
+		mark = config_enter(r, "flows");
+		config_enter(r, "refresh");
+		err_hint(config_fail_line(r, 0, ERR_INVALID,
+					  "is %u s, as long as what it dates: closing_life %u s, "
+					  "overwrite %u s",
+					  config->flows.refresh_s, config->flows.closing_life_s,
+					  config->flows.overwrite_s),
+			 "lower refresh: a connection's time is written at most so often");
+		config_leave(r, mark);
+	}
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct service_config *service = &config->services[i];
+
+		if (service->mode == SLUICE_MODE_LOCAL ||
+		    (service->learn_s > pre_s && service->learn_s > config->flows.refresh_s))
+			continue;
+		mark = enter_service(r, service);
+		config_enter(r, "learn");
+		err_hint(config_fail_line(r, service->line, ERR_INVALID,
+					  "%u s is not longer than flows.pre (%u s) and "
+					  "flows.refresh (%u s)",
+					  service->learn_s, pre_s, config->flows.refresh_s),
+			 "connections would be forgotten while they are learned: raise learn, or "
+			 "lower the others");
+		config_leave(r, mark);
+	}
+}
+
 /* What the tables in the kernel must hold. */
 static void check_capacity(struct config_reader *r)
 {
@@ -374,5 +411,6 @@ void config_check_services(struct config_reader *r)
 	}
 	check_limit_names(r);
 	check_routes(r);
+	check_flows(r);
 	check_capacity(r);
 }

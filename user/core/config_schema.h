@@ -19,6 +19,7 @@ enum config_section {
 	CONFIG_SECTION_ACCESS,
 	CONFIG_SECTION_OUTER_SOURCE,
 	CONFIG_SECTION_CAPACITY,
+	CONFIG_SECTION_FLOWS,
 	CONFIG_SECTION_SERVICE,
 	CONFIG_SECTION_POOL,
 	CONFIG_SECTION_MEMBER,
@@ -33,7 +34,7 @@ enum config_section {
 enum config_type {
 	/* one text: config_value_parse() */
 	CONFIG_TYPE_NUMBER,
-	CONFIG_TYPE_DURATION, /* stored in milliseconds */
+	CONFIG_TYPE_DURATION, /* stored in milliseconds, or with CONFIG_SECONDS */
 	CONFIG_TYPE_WORD,
 	CONFIG_TYPE_NAME,
 	CONFIG_TYPE_GROUP,
@@ -69,6 +70,7 @@ struct config_word {
 #define CONFIG_REQUIRED (1U << 0)
 #define CONFIG_POWER_OF_TWO (1U << 1) /* anything else is an error */
 #define CONFIG_ROUND_UP (1U << 2)     /* to a power of two */
+#define CONFIG_SECONDS (1U << 3)      /* a duration that is stored in seconds, and whole ones */
 
 struct config_field {
 	enum config_section section;

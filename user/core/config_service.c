@@ -241,6 +241,45 @@ static void read_announce(struct config_reader *r, yaml_node_t *value,
 	config_leave(r, mark);
 }
 
+static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *name,
+		       const char *what, const char *hint)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (!config_find(r, value, name, &key))
+		return;
+	mark = config_enter(r, name);
+	err_hint(config_fail(r, key, ERR_INVALID, "%s", what), "%s", hint);
+	config_leave(r, mark);
+}
+
+/* How flows are kept at their members: what fits the protocol. */
+static void read_affinity(struct config_reader *r, yaml_node_t *value,
+			  struct service_config *service)
+{
+	static const char *const KEYS[] = {"affinity", "learn", "idle", "window"};
+	bool is_set = config_find(r, value, "affinity", NULL) != NULL;
+
+	if (service->mode == SLUICE_MODE_LOCAL) {
+		for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++)
+			refuse_key(
+				r, value, KEYS[i], "is not for a service in mode local",
+				"it has no members that a flow could be kept at: remove the key");
+		service->affinity = AFFINITY_HASH;
+		return;
+	}
+	/* What moves from one pool to another shall do so client by client. */
+	if (!is_set && service->pool_count > 1)
+		service->affinity = AFFINITY_SOURCE;
+	if (service->proto == IPPROTO_TCP &&
+	    (service->affinity == AFFINITY_TRACK || service->affinity == AFFINITY_WINDOW)) {
+		refuse_key(r, value, "affinity", "track and window are for udp",
+			   "connections of tcp are kept without: remove the key, or write source");
+		service->affinity = AFFINITY_HASH;
+	}
+}
+
 /* The other ports of a local address are this host's own: SSH must not end there, nor answers to
  * its own connections, nor ICMP. */
 static void check_unknown_port(struct config_reader *r, yaml_node_t *value,
@@ -282,4 +321,5 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 	if (service->mode != SLUICE_MODE_LOCAL)
 		read_check(r, value, &context.check);
 	read_targets(r, key, value, &context);
+	read_affinity(r, value, service);
 }

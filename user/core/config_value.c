@@ -145,7 +145,12 @@ static int parse_duration(const struct config_field *field, const char *text, vo
 			if (__builtin_mul_overflow(value, DURATIONS[i].ms, &value) ||
 			    value < field->min || value > field->max)
 				return fail(field, text, e);
-			store(field, base, value);
+			if (field->flags & CONFIG_SECONDS && value % 1000) {
+				fail(field, text, e);
+				err_hint(e, "whole seconds");
+				return -EINVAL;
+			}
+			store(field, base, field->flags & CONFIG_SECONDS ? value / 1000 : value);
 			return 0;
 		}
 	}

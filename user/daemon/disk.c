@@ -66,6 +66,7 @@ static void compare_settings(const struct config *a, const struct config *b, cha
 	compare_section(CONFIG_SECTION_OUTER_SOURCE, "outer_source", a, b, keys, size);
 	compare_section(CONFIG_SECTION_CAPACITY, "capacity", &a->capacity, &b->capacity, keys,
 			size);
+	compare_section(CONFIG_SECTION_FLOWS, "flows", &a->flows, &b->flows, keys, size);
 }
 
 /* The reload is tried on a copy: as it would be, and, if that is refused, as if forced. */
