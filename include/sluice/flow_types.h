@@ -45,10 +45,14 @@ _Static_assert(sizeof(struct sluice_flow_set) == 64, "flow set");
 /* All seconds of flows are of 2^30 ns, which costs a shift. */
 #define SLUICE_FLOW_SECOND(ns) ((ns) >> 30)
 
-/* Seconds since the entry was used; now_s and `seen` wrap together. */
+/* Seconds since the entry was used; now_s and `seen` wrap together. Another CPU may have read its
+ * clock after the caller has: what seems to lie ahead is now. */
+#define SLUICE_FLOW_IDLE_MAX 0xff00
 SLUICE_HASH_INLINE __u32 sluice_flow_idle(__u64 value, __u32 now_s)
 {
-	return (__u16)((__u16)now_s - SLUICE_FLOW_SEEN(value));
+	__u16 idle = (__u16)((__u16)now_s - SLUICE_FLOW_SEEN(value));
+
+	return idle > SLUICE_FLOW_IDLE_MAX ? 0 : idle;
 }
 
 /* The flow's candidate sets; sets is a power of two. The top bits, which all flows of a slot share,

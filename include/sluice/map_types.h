@@ -92,6 +92,7 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_MEMBER_F_OFFLINE (1ULL << 55)  /* F_MAINT was set or taken while no daemon ran */
 #define SLUICE_MEMBER_F_WAS_DEAD (1ULL << 56) /* with F_OFFLINE: dead before, for another reason */
 #define SLUICE_MEMBER_F_DRAIN (1ULL << 57)    /* drains: a SYN does not follow a flow's old entry */
+#define SLUICE_MEMBER_F_DOWN (1ULL << 58)     /* fails its check, but answers: keeps its flows */
 #define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
 	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \
 	 SLUICE_MEMBER_F_USED)

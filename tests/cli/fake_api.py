@@ -215,7 +215,8 @@ def route(method, path, query, body):
              "packets": 38100, "bytes": 2286000},
             {"name": "too_big", "action": "drop", "help": "exceeds the path MTU",
              "packets": 0, "bytes": 0}],
-            "received_packets": 3741801, "events_suppressed": 7, "slots_moved": 1365}
+            "received_packets": 3741801, "events_suppressed": 7, "slots_moved": 1365,
+            "settled": True}
     if method == "GET" and parts == ["events"]:
         since = int(query.get("since", ["0"])[0])
         events = [{"seq": n, "time_s": 1700000000 + n, "type": "member_down", "service": "web",

@@ -61,24 +61,31 @@ static void fill(const struct dataplane *port)
 	struct sluice_nexthop nexthop = {.ifindex = 1, .flags = SLUICE_NEXTHOP_F_USED};
 	struct sluice_limit limit = {
 		.word = SLUICE_LIMIT_F_USED, .id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
-	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
+	static uint64_t words[1 << LOG2], there[1 << LOG2];
+	static uint32_t runner[1 << LOG2], runners_there[1 << LOG2];
 	struct dp_service service = web();
-	uint32_t i, moved;
+	uint64_t word, moving = SLUICE_SLOT(7, 8) | SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN;
+	uint32_t i;
 
 	for (i = 0; i < 1 << LOG2; i++) {
-		owner[i] = 7 + i % 2;
+		words[i] = SLUICE_SLOT(7 + i % 2, 7 + i % 2);
 		runner[i] = 8 - i % 2;
 	}
 	assert_int_equal(port->ops->nexthop_set(port->dp, 9, &nexthop), 0);
 	assert_int_equal(port->ops->member_set(port->dp, 7, &member), 0);
 	assert_int_equal(port->ops->member_set(port->dp, 8, &member), 0);
-	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
-	assert_int_equal(moved, 1 << LOG2);
-	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
-	assert_int_equal(moved, 0);
-	owner[5] = 7;
-	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, owner, runner, &moved), 0);
-	assert_int_equal(moved, 1);
+	assert_int_equal(port->ops->slots_write(port->dp, 4096, LOG2, words, runner), 0);
+	word = SLUICE_SLOT(7, 7);
+	assert_int_equal(port->ops->slot_swap(port->dp, 4096 + 5, &word, moving), -EAGAIN);
+	assert_int_equal(word, SLUICE_SLOT(8, 8));
+	assert_int_equal(port->ops->slot_swap(port->dp, 4096 + 5, &word, moving), 0);
+	assert_int_equal(port->ops->runner_set(port->dp, 4096 + 5, 0), 0);
+	words[5] = moving;
+	runner[5] = 0;
+	assert_int_equal(port->ops->slots_read(port->dp, 4096, 1 << LOG2, there), 0);
+	assert_memory_equal(there, words, sizeof(words));
+	assert_int_equal(port->ops->runners_read(port->dp, 4096, 1 << LOG2, runners_there), 0);
+	assert_memory_equal(runners_there, runner, sizeof(runner));
 	assert_int_equal(port->ops->limit_set(port->dp, 5, &limit), 0);
 	assert_int_equal(port->ops->service_set(port->dp, &service), 0);
 }
@@ -156,7 +163,8 @@ static void test_bounds_are_refused(void **state)
 {
 	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
-	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
+	static uint64_t words[1 << LOG2], word;
+	static uint32_t runner[1 << LOG2];
 	struct sluice_member member = {.word = SLUICE_MEMBER_F_USED};
 	struct dp_service service = web();
 
@@ -164,11 +172,18 @@ static void test_bounds_are_refused(void **state)
 	assert_int_equal(port.ops->member_set(port.dp, 0, &member), -EINVAL);
 	assert_int_equal(port.ops->member_set(port.dp, instance_capacity.members, &member),
 			 -EINVAL);
-	assert_int_equal(port.ops->slots_write(port.dp, instance_capacity.slots - 2, LOG2, owner,
-					       runner, NULL),
+	assert_int_equal(
+		port.ops->slots_write(port.dp, instance_capacity.slots - 2, LOG2, words, runner),
+		-EINVAL);
+	words[9] = SLUICE_SLOT(0, instance_capacity.members);
+	assert_int_equal(port.ops->slots_write(port.dp, 0, LOG2, words, runner), -EINVAL);
+	assert_int_equal(port.ops->slot_swap(port.dp, 0, &word, words[9]), -EINVAL);
+	assert_int_equal(port.ops->slot_swap(port.dp, instance_capacity.slots, &word, 0), -EINVAL);
+	assert_int_equal(port.ops->slots_read(port.dp, instance_capacity.slots - 1, 2, words),
 			 -EINVAL);
-	owner[9] = instance_capacity.members;
-	assert_int_equal(port.ops->slots_write(port.dp, 0, LOG2, owner, runner, NULL), -EINVAL);
+	assert_int_equal(port.ops->runner_set(port.dp, 0, instance_capacity.members), -EINVAL);
+	assert_int_equal(port.ops->flow_scan(port.dp, DP_FLOW_FLOWS, 0, UINT32_MAX, NULL, NULL),
+			 -EINVAL);
 	service.slots_base = instance_capacity.slots;
 	assert_int_equal(port.ops->service_set(port.dp, &service), -EINVAL);
 	assert_int_equal(port.ops->limit_clear_region(port.dp, 1, 10), -EINVAL);

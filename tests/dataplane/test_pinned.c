@@ -177,7 +177,8 @@ static void test_names(void **state)
  * runner-up. */
 static void fill(struct dp_bpf *dp)
 {
-	static uint32_t owner[1 << 12], runner[1 << 12];
+	static uint64_t words[1 << 12];
+	static uint32_t runner[1 << 12];
 	struct dataplane port = dp_bpf_port(dp);
 	struct dp_service service = {.id = 3, .port = 80, .proto = 6, .slots_log2 = 12};
 	struct sluice_member member = {.word = SLUICE_MEMBER(0, SLUICE_MODE_L2, 0, 1500),
@@ -188,12 +189,12 @@ static void fill(struct dp_bpf *dp)
 	assert_int_equal(addr_parse("192.0.2.10", &service.addr), 0);
 	assert_int_equal(addr_parse("10.0.0.2", &member.addr), 0);
 	for (i = 0; i < 1 << 12; i++) {
-		owner[i] = i % 4 ? 1 : 2;
+		words[i] = i % 4 ? SLUICE_SLOT(1, 1) : SLUICE_SLOT(2, 2);
 		runner[i] = i % 4 ? 2 : 1;
 	}
 	assert_int_equal(port.ops->member_set(port.dp, 1, &member), 0);
 	assert_int_equal(port.ops->member_set(port.dp, 2, &member), 0);
-	assert_int_equal(port.ops->slots_write(port.dp, 0, 12, owner, runner, NULL), 0);
+	assert_int_equal(port.ops->slots_write(port.dp, 0, 12, words, runner), 0);
 	assert_int_equal(port.ops->service_set(port.dp, &service), 0);
 }
 

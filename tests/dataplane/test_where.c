@@ -56,18 +56,19 @@ static void fill(void)
 				     .slots_base = BASE,
 				     .slots_log2 = LOG2,
 				     .limits = {5}};
-	static uint32_t owner[1 << LOG2], runner[1 << LOG2];
+	static uint64_t words[1 << LOG2];
+	static uint32_t runner[1 << LOG2];
 	uint32_t i;
 
 	for (i = 0; i < 1 << LOG2; i++) {
-		owner[i] = 7 + i % 2;
+		words[i] = SLUICE_SLOT(7 + i % 2, 7 + i % 2);
 		runner[i] = 8 - i % 2;
 	}
 	assert_int_equal(port.ops->nexthop_set(port.dp, 9, &hop), 0);
 	assert_int_equal(port.ops->member_set(port.dp, 7, &member), 0);
 	member.word |= SLUICE_MEMBER_F_DEAD;
 	assert_int_equal(port.ops->member_set(port.dp, 8, &member), 0);
-	assert_int_equal(port.ops->slots_write(port.dp, BASE, LOG2, owner, runner, NULL), 0);
+	assert_int_equal(port.ops->slots_write(port.dp, BASE, LOG2, words, runner), 0);
 	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
 	assert_int_equal(port.ops->service_set(port.dp, &service), 0);
 }

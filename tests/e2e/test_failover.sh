@@ -9,6 +9,7 @@ e2e_begin 3
 cat > "$E2E_CONFIG" <<-END
 	version: 1
 	interfaces: [eth0]
+	flows: {pre: 200ms}
 	services:
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22]}
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21", "2001:db8:99::22"]}
@@ -24,6 +25,7 @@ tap_run "all members serve" wait_for 10 e2e_all_serving
 # spread NAME MEMBER=WEIGHT...: 600 requests arrive, at these.
 spread() {
 	local load
+	e2e_settle
 	load=$(edge_load c1 --count 600 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
 	e2e_served "$1: 600 requests arrive" "$load"
 	e2e_shares "$1: at those who should serve" "$load" "${@:2}"
@@ -32,6 +34,7 @@ spread() {
 # spread_others NAME MEMBER=WEIGHT...: the same through the IPv6 service and the tunnels.
 spread_others() {
 	local load
+	e2e_settle
 	load=$(edge_load c1 --count 400 --source 2001:db8:c1::/120 "http://[$EDGE_WEB6]/")
 	e2e_served "$1, IPv6: 400 requests arrive" "$load"
 	e2e_shares "$1, IPv6: at those who should serve" "$load" "${@:2}"

@@ -9,11 +9,13 @@ config() { # SHARE-OF-MAIN SHARE-OF-NEXT [MODE-OF-NEXT]
 	cat <<-END
 		version: 1
 		interfaces: [eth0]
+		flows: {pre: 200ms}
 		services:
 		  web:
 		    listen: tcp $EDGE_WEB:80
 		    mode: l2
 		    check: $E2E_CHECK
+		    affinity: hash
 		    pools:
 		      main: {share: $1, members: [10.99.0.21, {address: 10.99.0.22, weight: 50}]}
 		      next: {share: $2, mode: ${3:-ipip}, check: none, members: [10.99.0.23, 10.99.0.24]}
@@ -30,6 +32,7 @@ tap_run "all members serve" wait_for 10 e2e_all_serving
 # spread NAME [MEMBER=WEIGHT...]
 spread() {
 	local load
+	e2e_settle
 	load=$(edge_load c1 --count 2400 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
 	e2e_served "$1: 2,400 requests arrive" "$load"
 	e2e_shares "$1: as pools and weights say" "$load" "${@:2}"

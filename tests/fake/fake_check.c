@@ -29,10 +29,13 @@ static const char *check_slots(struct fake_dataplane *fake, const struct dp_serv
 	if (end > fake->capacity.slots || s->slots_base & ((1U << s->slots_log2) - 1))
 		return wrong("service %u: table outside the slots or not aligned", s->id);
 	for (slot = s->slots_base; slot < end; slot++) {
-		uint32_t owner = fake->owner[slot], runner = fake->runner[slot];
+		uint32_t owner = SLUICE_SLOT_CUR(fake->slots[slot]), runner = fake->runner[slot];
+		uint32_t def = SLUICE_SLOT_DEF(fake->slots[slot]);
 		const struct sluice_member *m = &fake->members[owner];
 
-		named[owner] = named[runner] = true;
+		named[owner] = named[runner] = named[def] = true;
+		if (def && (!fake->members[def].word || fake->members[def].service != s->id))
+			return wrong("slot %u: def %u is free or of another service", slot, def);
 		if (!owner)
 			continue;
 		if (!m->word)

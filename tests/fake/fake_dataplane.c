@@ -8,10 +8,9 @@
 
 #include "base/addr.h"
 #include "base/util.h"
+#include "fake/fake_internal.h"
 
-static void breach(struct fake_dataplane *fake, const char *fmt, ...) PRINTF(2, 3);
-
-static void breach(struct fake_dataplane *fake, const char *fmt, ...)
+void fake_breach(struct fake_dataplane *fake, const char *fmt, ...)
 {
 	va_list args;
 
@@ -23,7 +22,7 @@ static void breach(struct fake_dataplane *fake, const char *fmt, ...)
 }
 
 /* Counts a write; nonzero when this one is to fail. */
-static int writing(struct fake_dataplane *fake)
+int fake_writing(struct fake_dataplane *fake)
 {
 	if (fake->fail_in > 0 && --fake->fail_in == 0)
 		return -EIO;
@@ -92,13 +91,13 @@ static int fake_service_set(void *dp, const struct dp_service *service)
 {
 	struct fake_dataplane *fake = dp;
 	struct fake_service *cell = find(fake, &service->addr, service->port, service->proto);
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 	uint32_t i;
 
 	if (ret)
 		return ret;
 	if (cell && cell->service.id != service->id)
-		breach(fake, "service %u set over service %u", service->id, cell->service.id);
+		fake_breach(fake, "service %u set over service %u", service->id, cell->service.id);
 	for (i = 0; !cell && i < fake->capacity.service_cells; i++) {
 		if (!fake->services[i].is_used)
 			cell = &fake->services[i];
@@ -114,12 +113,12 @@ static int fake_service_delete(void *dp, const struct dp_service *service)
 {
 	struct fake_dataplane *fake = dp;
 	struct fake_service *cell = find(fake, &service->addr, service->port, service->proto);
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 
 	if (ret)
 		return ret;
 	if (!cell || cell->service.id != service->id) {
-		breach(fake, "service %u deleted but not there", service->id);
+		fake_breach(fake, "service %u deleted but not there", service->id);
 		return -ENOENT;
 	}
 	cell->is_used = false;
@@ -144,7 +143,7 @@ static void word_changes(struct fake_dataplane *fake, uint32_t index, uint64_t w
 	uint32_t now = SLUICE_MEMBER_NEXTHOP(word);
 
 	if (now && !fake->nexthops[now].flags)
-		breach(fake, "member %u names next hop %u, which is not set", index, now);
+		fake_breach(fake, "member %u names next hop %u, which is not set", index, now);
 	fake->members[index].word = word;
 	if (old && old != now && !is_nexthop_named(fake, old))
 		fake->nexthop_unused_ms[old] = fake->now_ms;
@@ -153,18 +152,18 @@ static void word_changes(struct fake_dataplane *fake, uint32_t index, uint64_t w
 static int fake_member_set(void *dp, uint32_t index, const struct sluice_member *member)
 {
 	struct fake_dataplane *fake = dp;
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 
 	if (ret)
 		return ret;
 	if (index == 0 || index >= fake->capacity.members)
 		return -ERANGE;
 	if (fake->members[index].word)
-		breach(fake, "member %u written while in use", index);
+		fake_breach(fake, "member %u written while in use", index);
 	if (fake->member_unused_ms[index] &&
 	    fake->now_ms < fake->member_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
-		breach(fake, "member %u reused after %llu ms", index,
-		       (unsigned long long)(fake->now_ms - fake->member_unused_ms[index]));
+		fake_breach(fake, "member %u reused after %llu ms", index,
+			    (unsigned long long)(fake->now_ms - fake->member_unused_ms[index]));
 	fake->member_unused_ms[index] = 0;
 	fake->members[index] = *member;
 	fake->members[index].word = 0;
@@ -172,7 +171,7 @@ static int fake_member_set(void *dp, uint32_t index, const struct sluice_member 
 	return 0;
 }
 
-static bool is_slot_of_a_service(const struct fake_dataplane *fake, uint32_t slot)
+bool fake_is_slot_used(const struct fake_dataplane *fake, uint32_t slot)
 {
 	uint32_t i;
 
@@ -189,7 +188,7 @@ static bool is_slot_of_a_service(const struct fake_dataplane *fake, uint32_t slo
 static int fake_member_set_word(void *dp, uint32_t index, uint64_t word)
 {
 	struct fake_dataplane *fake = dp;
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 	uint32_t slot;
 
 	if (ret)
@@ -197,11 +196,12 @@ static int fake_member_set_word(void *dp, uint32_t index, uint64_t word)
 	if (index == 0 || index >= fake->capacity.members)
 		return -ERANGE;
 	if (word && !fake->members[index].word)
-		breach(fake, "member %u: a word without an entry", index);
+		fake_breach(fake, "member %u: a word without an entry", index);
 	for (slot = 0; !word && slot < fake->capacity.slots; slot++) {
-		if ((fake->owner[slot] == index || fake->runner[slot] == index) &&
-		    is_slot_of_a_service(fake, slot)) {
-			breach(fake, "member %u freed while slot %u names it", index, slot);
+		if ((SLUICE_SLOT_CUR(fake->slots[slot]) == index ||
+		     SLUICE_SLOT_DEF(fake->slots[slot]) == index || fake->runner[slot] == index) &&
+		    fake_is_slot_used(fake, slot)) {
+			fake_breach(fake, "member %u freed while slot %u names it", index, slot);
 			break;
 		}
 	}
@@ -212,17 +212,17 @@ static int fake_member_set_word(void *dp, uint32_t index, uint64_t word)
 static int fake_nexthop_set(void *dp, uint32_t index, const struct sluice_nexthop *nexthop)
 {
 	struct fake_dataplane *fake = dp;
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 
 	if (ret)
 		return ret;
 	if (index == 0 || index >= fake->capacity.nexthops)
 		return -ERANGE;
 	if (fake->nexthops[index].flags)
-		breach(fake, "next hop %u changed while in use", index);
+		fake_breach(fake, "next hop %u changed while in use", index);
 	if (fake->nexthop_unused_ms[index] &&
 	    fake->now_ms < fake->nexthop_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
-		breach(fake, "next hop %u reused too early", index);
+		fake_breach(fake, "next hop %u reused too early", index);
 	fake->nexthop_unused_ms[index] = 0;
 	fake->nexthops[index] = *nexthop;
 	return 0;
@@ -231,38 +231,13 @@ static int fake_nexthop_set(void *dp, uint32_t index, const struct sluice_nextho
 static int fake_nexthop_clear(void *dp, uint32_t index)
 {
 	struct fake_dataplane *fake = dp;
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 
 	if (ret)
 		return ret;
 	if (is_nexthop_named(fake, index))
-		breach(fake, "next hop %u cleared while a member names it", index);
+		fake_breach(fake, "next hop %u cleared while a member names it", index);
 	memset(&fake->nexthops[index], 0, sizeof(fake->nexthops[index]));
-	return 0;
-}
-
-static int fake_slots_write(void *dp, uint32_t base, uint32_t log2, const uint32_t *owner,
-			    const uint32_t *runner, uint32_t *ret_moved)
-{
-	struct fake_dataplane *fake = dp;
-	uint32_t i, old, moved = 0, size = 1U << log2;
-	int ret = writing(fake);
-
-	if (ret)
-		return ret;
-	if ((uint64_t)base + size > fake->capacity.slots)
-		return -ERANGE;
-	for (i = 0; i < size; i++) {
-		old = fake->owner[base + i];
-		moved += old != owner[i];
-		if (owner[i] && !fake->members[owner[i]].word)
-			breach(fake, "slot %u given to member %u, which is not there", base + i,
-			       owner[i]);
-		fake->owner[base + i] = owner[i];
-		fake->runner[base + i] = runner[i];
-	}
-	if (ret_moved)
-		*ret_moved = moved;
 	return 0;
 }
 
@@ -270,7 +245,7 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 {
 	struct fake_dataplane *fake = dp;
 	struct sluice_limit *entry = &fake->limits[index];
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 
 	if (ret)
 		return ret;
@@ -278,7 +253,7 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 		return -ERANGE;
 	if (limit->word && !entry->word && fake->limit_unused_ms[index] &&
 	    fake->now_ms < fake->limit_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
-		breach(fake, "limit %u reused too early", index);
+		fake_breach(fake, "limit %u reused too early", index);
 	if (!limit->word)
 		fake->limit_unused_ms[index] = fake->now_ms;
 	*entry = *limit;
@@ -288,7 +263,7 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 static int fake_limit_clear_region(void *dp, uint32_t base, uint32_t log2)
 {
 	struct fake_dataplane *fake = dp;
-	int ret = writing(fake);
+	int ret = fake_writing(fake);
 	uint32_t i;
 
 	if (ret)
@@ -302,15 +277,16 @@ static int fake_limit_clear_region(void *dp, uint32_t base, uint32_t log2)
 
 static int fake_member_stats(void *dp, uint32_t index, struct sluice_member_stats *ret_stats)
 {
-	(void)dp;
-	*ret_stats = (struct sluice_member_stats){.packets = index};
+	(void)index;
+	*ret_stats =
+		(struct sluice_member_stats){.packets = ((struct fake_dataplane *)dp)->packets};
 	return 0;
 }
 
 static int fake_member_stats_reset(void *dp, uint32_t index)
 {
 	(void)index;
-	return writing(dp);
+	return fake_writing(dp);
 }
 
 static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats)
@@ -331,11 +307,11 @@ static int fake_access_replace(void *dp, const struct dp_access_entry *entries, 
 			  fake->access[i].word == entries[i].word;
 	if (is_same)
 		return 0;
-	if (writing(fake))
+	if (fake_writing(fake))
 		return -EIO;
 	for (i = 1; i < count; i++) {
 		if (dp_access_compare(&entries[i - 1], &entries[i]) >= 0)
-			breach(fake, "access table: entry %zu is out of order", i);
+			fake_breach(fake, "access table: entry %zu is out of order", i);
 	}
 	free(fake->access);
 	fake->access = util_alloc_array(count + 1, sizeof(*entries));
@@ -359,12 +335,6 @@ static int fake_verdict_stats(void *dp, struct sluice_verdict_stats ret_stats[SL
 	return 0;
 }
 
-static int fake_flow_stats(void *dp, struct sluice_flow_stats *ret_stats)
-{
-	*ret_stats = ((struct fake_dataplane *)dp)->flow_stats;
-	return 0;
-}
-
 static const struct dataplane_ops fake_ops = {
 	.capacity = fake_capacity,
 	.adopt = fake_adopt,
@@ -375,6 +345,13 @@ static const struct dataplane_ops fake_ops = {
 	.nexthop_set = fake_nexthop_set,
 	.nexthop_clear = fake_nexthop_clear,
 	.slots_write = fake_slots_write,
+	.slots_read = fake_slots_read,
+	.slot_swap = fake_slot_swap,
+	.runners_read = fake_runners_read,
+	.runner_set = fake_runner_set,
+	.flow_scan = fake_flow_scan,
+	.flow_settings = fake_flow_settings,
+	.packet_second = fake_packet_second,
 	.limit_set = fake_limit_set,
 	.limit_clear_region = fake_limit_clear_region,
 	.member_stats = fake_member_stats,
@@ -403,10 +380,14 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 {
 	struct fake_dataplane *fake = util_alloc(sizeof(*fake));
 	struct dp_capacity c = *capacity;
+	uint32_t table;
 
 	fake->capacity = c;
 	fake->services = util_alloc_array(c.service_cells, sizeof(*fake->services));
-	fake->owner = util_alloc_array(c.slots, sizeof(*fake->owner));
+	fake->slots = util_alloc_array(c.slots, sizeof(*fake->slots));
+	for (table = 0; table < DP_FLOW_TABLE_MAX; table++)
+		fake->flows[table] = util_alloc_array(fake_flow_sets(fake, table),
+						      sizeof(struct sluice_flow_set));
 	fake->runner = util_alloc_array(c.slots, sizeof(*fake->runner));
 	fake->members = util_alloc_array(c.members, sizeof(*fake->members));
 	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
@@ -421,10 +402,14 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 
 void fake_dataplane_free(struct fake_dataplane *fake)
 {
+	uint32_t table;
+
 	if (!fake)
 		return;
 	free(fake->services);
-	free(fake->owner);
+	free(fake->slots);
+	for (table = 0; table < DP_FLOW_TABLE_MAX; table++)
+		free(fake->flows[table]);
 	free(fake->runner);
 	free(fake->members);
 	free(fake->nexthops);

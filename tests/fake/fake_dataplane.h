@@ -18,7 +18,10 @@ struct fake_service {
 struct fake_dataplane {
 	struct dp_capacity capacity;
 	struct fake_service *services; /* capacity.service_cells */
-	uint32_t *owner, *runner;      /* by slot */
+	uint64_t *slots;	       /* words */
+	uint32_t *runner;	       /* by slot */
+	struct sluice_flow_set *flows[DP_FLOW_TABLE_MAX];
+	struct sluice_flow_settings flow_settings;
 	struct sluice_member *members;
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
@@ -29,6 +32,8 @@ struct fake_dataplane {
 	uint64_t *member_unused_ms, *nexthop_unused_ms, *limit_unused_ms;
 	bool *member_named; /* by a slot of a service, as of the last check */
 	struct sluice_flow_stats flow_stats;
+	bool are_flows_plain; /* def may change at once: services without connections are about */
+	uint64_t packets;     /* of each member, as its counter says */
 	uint64_t now_ms;
 	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
 	uint64_t writes;  /* successful writing calls */

@@ -93,10 +93,11 @@ void world_settle(struct world *w)
 	int turns = 0;
 
 	world_run(w);
-	while (!sync_is_idle(w->sync)) {
+	sync_step(w->sync, w->fake->now_ms);
+	while (!sync_is_idle(w->sync) || sync_is_moving(w->sync)) {
 		size_t i;
 
-		assert_true(++turns < 20);
+		assert_true(++turns < 100);
 		for (i = 0; i < JOBS_MAX; i++) {
 			if (w->jobs[i])
 				assert_int_equal(
@@ -111,6 +112,7 @@ void world_settle(struct world *w)
 		world_assert_sound(w, false);
 		w->fake->now_ms += 600;
 		world_run(w);
+		sync_step(w->sync, w->fake->now_ms);
 	}
 }
 
@@ -214,7 +216,7 @@ static void assert_table(struct world *w, const struct model_service *service,
 	assert_int_equal(
 		slots_build(members, (uint32_t)total, SEED, cell->slots_log2, owner, runner), 0);
 	for (i = 0; i < size; i++) {
-		if (owner[i] != w->fake->owner[cell->slots_base + i] ||
+		if (owner[i] != SLUICE_SLOT_CUR(w->fake->slots[cell->slots_base + i]) ||
 		    runner[i] != w->fake->runner[cell->slots_base + i]) {
 			print_error("service %s slot %u\n", service->name, i);
 			fail();

@@ -142,7 +142,7 @@ static void test_adoption_moves_nothing(void **state)
 	(void)state;
 	for (seed = 1; seed <= 10; seed++) {
 		struct world *w = world_new(seed);
-		uint32_t *owner = util_alloc_array(w->fake->capacity.slots, 4);
+		uint64_t *words = util_alloc_array(w->fake->capacity.slots, 8);
 		unsigned int replay = seed + 100;
 		struct err e;
 
@@ -158,7 +158,7 @@ static void test_adoption_moves_nothing(void **state)
 					 HEALTH_UP);
 		world_settle(w);
 		world_assert_as_model(w);
-		memcpy(owner, w->fake->owner, 4 * (size_t)w->fake->capacity.slots);
+		memcpy(words, w->fake->slots, 8 * (size_t)w->fake->capacity.slots);
 
 		sync_free(w->sync);
 		model_free(w->model);
@@ -170,13 +170,13 @@ static void test_adoption_moves_nothing(void **state)
 		world_settle(w);
 		world_assert_as_model(w);
 		assert_int_equal(sync_slots_moved_total(w->sync), 0);
-		assert_memory_equal(owner, w->fake->owner, 4 * (size_t)w->fake->capacity.slots);
+		assert_memory_equal(words, w->fake->slots, 8 * (size_t)w->fake->capacity.slots);
 		/* And life goes on with the ids and indices that were taken over. */
 		world_load(w, fake_config_random(&w->seed));
 		world_resolve_all(w);
 		world_settle(w);
 		world_assert_as_model(w);
-		free(owner);
+		free(words);
 		world_free(w);
 	}
 }

@@ -91,6 +91,7 @@ static void turns(struct world *w, unsigned int count)
 			build_job_run(job);
 			sync_finish_job(w->sync, job, w->fake->now_ms, NULL);
 		}
+		sync_step(w->sync, w->fake->now_ms);
 		world_assert_sound(w, false);
 		w->fake->now_ms += 600;
 	}

@@ -401,10 +401,11 @@ int op_stats(const struct request *request, struct reply *reply, struct errs *er
 					verdicts_help(v), "packets", (json_int_t)total[0], "bytes",
 					(json_int_t)total[1]));
 	}
-	reply->json = json_pack("{s:o, s:I, s:I, s:I}", "verdicts", list, "received_packets",
+	reply->json = json_pack("{s:o, s:I, s:I, s:I, s:b}", "verdicts", list, "received_packets",
 				(json_int_t)received, "events_suppressed",
 				(json_int_t)node.events_suppressed, "slots_moved",
-				(json_int_t)sync_slots_moved_total(host->sync));
+				(json_int_t)sync_slots_moved_total(host->sync), "settled",
+				sync_is_idle(host->sync) && !sync_is_moving(host->sync));
 	return 0;
 }
 

@@ -10,7 +10,7 @@ enum change_type {
 	CHANGE_MEMBER_REMOVE,
 	CHANGE_MEMBER_WEIGHT,
 	CHANGE_MEMBER_ADMIN,
-	CHANGE_MEMBER_HEALTH,  /* member_id, health, text, latency_us */
+	CHANGE_MEMBER_HEALTH,  /* member_id, health, health_cause, text, latency_us */
 	CHANGE_MEMBER_NEXTHOP, /* member_id, nexthop_state, text, nexthop */
 	CHANGE_LIMIT_MODE,     /* limit, limit_mode */
 	CHANGE_LIST_ADD,       /* list, prefixes, caller, is_forced: to what commands added */
@@ -34,6 +34,7 @@ struct change {
 	uint32_t weight;
 	enum admin_state admin;
 	enum health_state health;
+	enum health_cause health_cause;
 	enum nexthop_state nexthop_state;
 	struct nexthop nexthop;
 	uint32_t latency_us;

@@ -37,6 +37,8 @@ struct dp_service {
 	bool is_local;
 	bool is_unknown_port_passed;
 	bool is_arp_answered;
+	bool is_by_source; /* SLUICE_SVC_F_SOURCE */
+	bool is_tracked;   /* SLUICE_SVC_F_TRACK */
 	uint32_t slots_base;
 	uint32_t slots_log2;
 	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];
@@ -71,6 +73,12 @@ struct dp_adopted {
 	size_t limit_count;
 };
 
+/* In the order of a sweep: an entry may move on to the next one meanwhile, never back. */
+enum dp_flow_table { DP_FLOW_PENDING, DP_FLOW_FLOWS, DP_FLOW_TRACKED, DP_FLOW_TABLE_MAX };
+
+/* Whether the entry is to be removed. */
+typedef bool (*dp_flow_fn)(void *arg, uint64_t fingerprint, uint64_t value);
+
 struct dataplane_ops {
 	void (*capacity)(void *dp, struct dp_capacity *ret_capacity);
 	/* Empty result when the maps are new. Inconsistent maps: -EUCLEAN. */
@@ -84,10 +92,23 @@ struct dataplane_ops {
 	int (*member_set_word)(void *dp, uint32_t index, uint64_t word); /* 0 frees */
 	int (*nexthop_set)(void *dp, uint32_t index, const struct sluice_nexthop *nexthop);
 	int (*nexthop_clear)(void *dp, uint32_t index);
-	/* cur = def = owner for each slot that differs, by compare-and-swap; returns how many
-	 * changed in *ret_moved (may be NULL). runner as slots_build() gives it. */
-	int (*slots_write)(void *dp, uint32_t base, uint32_t log2, const uint32_t *owner,
-			   const uint32_t *runner, uint32_t *ret_moved);
+	/* A whole table, into a region that no service names. */
+	int (*slots_write)(void *dp, uint32_t base, uint32_t log2, const uint64_t *words,
+			   const uint32_t *runner);
+	int (*slots_read)(void *dp, uint32_t first, uint32_t count, uint64_t *ret_words);
+	/* Gives the slot another word if it has *word. -EAGAIN: it has another one, which is
+	 * *word now. */
+	int (*slot_swap)(void *dp, uint32_t slot, uint64_t *word, uint64_t new);
+	int (*runners_read)(void *dp, uint32_t first, uint32_t count, uint32_t *ret_runners);
+	int (*runner_set)(void *dp, uint32_t slot, uint32_t member);
+	/* Calls fn for each entry of `count` sets, and removes those for which it returns true,
+	 * unless the packet path touches them meanwhile. */
+	int (*flow_scan)(void *dp, enum dp_flow_table table, uint32_t first, uint32_t count,
+			 dp_flow_fn fn, void *arg);
+	/* All but pending_per_s, which follows from the table's size and the number of CPUs. */
+	int (*flow_settings)(void *dp, const struct sluice_flow_settings *settings);
+	/* Of the packet path's clock, SLUICE_FLOW_SECOND(): what entries are dated by. */
+	int (*packet_second)(void *dp, uint32_t *ret_second);
 	int (*limit_set)(void *dp, uint32_t index, const struct sluice_limit *limit);
 	/* Zeroes the state of a region of 2^log2 sets. */
 	int (*limit_clear_region)(void *dp, uint32_t base, uint32_t log2);

@@ -271,8 +271,16 @@ void model_change_health(struct apply *apply, struct model_service *service,
 	util_copy(member->health_text, sizeof(member->health_text), text);
 	if (change->latency_us)
 		member->latency_us = change->latency_us;
-	if (member->health == change->health)
+	if (member->health == change->health &&
+	    (change->health != HEALTH_DOWN || member->health_cause == change->health_cause))
 		return;
+	member->health_cause = change->health_cause;
+	if (member->health == change->health) {
+		/* Down for another reason, which says something else of its flows. */
+		service->is_dirty = true;
+		model_service_refresh(apply, service);
+		return;
+	}
 	if (change->health == HEALTH_DOWN)
 		model_event(apply, EVENT_member_down, service, pool, member, "%s",
 			    *text ? text : "its check fails");

@@ -195,7 +195,9 @@ void model_service_refresh(struct apply *apply, struct model_service *service)
 						is_only_health_at_fault(pool, member);
 			member->is_dead = member->admin == ADMIN_MAINT ||
 					  member->nexthop_state == NEXTHOP_FAILED ||
-					  (member->health == HEALTH_DOWN && !member->is_readmitted);
+					  (member->health == HEALTH_DOWN &&
+					   member->health_cause == HEALTH_SILENT &&
+					   !member->is_readmitted);
 		}
 	}
 	if (is_panicked && !service->is_panicked)

@@ -9,6 +9,12 @@
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
+/* How a check fails: whether the connections that the member had can still be alive. */
+enum health_cause {
+	HEALTH_SILENT,	 /* nothing came back: they are lost, and rehash */
+	HEALTH_ANSWERED, /* refused, or the wrong answer: they stay, new ones go elsewhere */
+	HEALTH_CAUSE_MAX
+};
 /* Why a member's next hop is as it is. */
 enum nexthop_state {
 	NEXTHOP_PENDING, /* asked for, no answer yet */
@@ -39,13 +45,14 @@ struct model_member {
 	enum admin_state admin;
 	enum admin_state admin_file; /* as in the file */
 	enum health_state health;
-	char health_text[96];	 /* last failure in words, "" when fine */
-	uint32_t latency_us;	 /* of the last good probe, 0 if none */
-	uint64_t health_since_s; /* wall clock */
+	enum health_cause health_cause; /* with health down */
+	char health_text[96];		/* last failure in words, "" when fine */
+	uint32_t latency_us;		/* of the last good probe, 0 if none */
+	uint64_t health_since_s;	/* wall clock */
 	enum nexthop_state nexthop_state;
 	char nexthop_text[96];
 	struct nexthop nexthop;
-	bool is_dead;	    /* its flows rehash at once: down, maintenance, next hop failed */
+	bool is_dead;	    /* its flows rehash at once: silent, maintenance, next hop failed */
 	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
 };
 
@@ -70,6 +77,8 @@ struct model_service {
 	bool is_unknown_port_passed;
 	enum announce announce;
 	uint32_t slots; /* configured, 0: chosen */
+	enum affinity affinity;
+	uint32_t learn_s, idle_s, window_s; /* see struct service_config */
 	struct model_pool *pools;
 	size_t pool_count;
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */

@@ -10,6 +10,12 @@
 
 #define LIMIT_SETS_MIN_LOG2 7 /* 1024 sources */
 
+static const struct flows_config FLOWS_DEFAULT = {.pre_ms = 3000,
+						  .pending_life_s = 10,
+						  .closing_life_s = 60,
+						  .refresh_s = 4,
+						  .overwrite_s = 120};
+
 struct sync *sync_new(struct model *model, const struct dataplane *dataplane, uint64_t seed,
 		      uint32_t tick_ns)
 {
@@ -26,6 +32,9 @@ struct sync *sync_new(struct model *model, const struct dataplane *dataplane, ui
 	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, LIMIT_SETS_MIN_LOG2);
 	sync->limits = util_alloc_array(sync->capacity.limits + 1, sizeof(*sync->limits));
 	sync->by_index = util_alloc_array(sync->capacity.members + 1, sizeof(struct sync_member *));
+	sync->epochs = util_alloc_array((size_t)sync->capacity.members + 1, 1);
+	sync_sweep_init(sync);
+	sync_set_flows(sync, &FLOWS_DEFAULT);
 	model_set_room(model, sync_check_room, sync);
 	return sync;
 }
@@ -49,6 +58,9 @@ void sync_free(struct sync *sync)
 	sync_lists_free(sync);
 	free(sync->limits);
 	free(sync->by_index);
+	free(sync->epochs);
+	free(sync->resting);
+	free(sync->sweep.by_member);
 	free(sync->queue);
 	free(sync);
 }
@@ -111,6 +123,7 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 	sync->turn++;
 	sync->is_removing = sync->is_limit_waiting = false;
 	sync_members_tick(sync);
+	sync_pace_sample(sync);
 	region_pool_tick(&sync->slot_regions, now_ms);
 	region_pool_tick(&sync->limit_regions, now_ms);
 
@@ -185,6 +198,73 @@ bool sync_is_stuck(const struct sync *sync)
 	return is_done(sync, true) && !is_done(sync, false);
 }
 
+int sync_set_flows(struct sync *sync, const struct flows_config *flows)
+{
+	struct sluice_flow_settings settings;
+	struct sync_service *service;
+
+	sync->flows = flows->pending_life_s ? *flows : FLOWS_DEFAULT;
+	settings = (struct sluice_flow_settings){.pending_life_s = sync->flows.pending_life_s,
+						 .closing_life_s = sync->flows.closing_life_s,
+						 .refresh_s = sync->flows.refresh_s,
+						 .overwrite_s = sync->flows.overwrite_s};
+	for (service = sync->services; service; service = service->hh.next)
+		service->motion.next_ms = 0; /* what waits may have waited for long enough */
+	return sync_op(sync, flow_settings, &settings);
+}
+
+/* Lengths of rests between steps while something is in motion. */
+#define STEP_MS 100
+
+static void table_is_well(struct sync *sync, struct sync_service *service)
+{
+	service->table_trouble = (struct sync_trouble){0};
+	sync_members_retire(sync, service, false);
+}
+
+uint32_t sync_step(struct sync *sync, uint64_t now_ms)
+{
+	struct sync_service *service;
+	uint64_t next_ms = UINT64_MAX;
+	bool is_swept;
+
+	sync->now_ms = now_ms;
+	is_swept = sync_sweep_step(sync);
+	for (service = sync->services; service; service = service->hh.next) {
+		struct sync_motion *motion = &service->motion;
+		int ret = 0;
+
+		if (motion->late_log2)
+			sync_grow_late(sync, service);
+		if (motion->count && (is_swept || motion->next_ms <= now_ms))
+			ret = sync_move_step(sync, service);
+		if (ret)
+			sync_trouble_note(sync, &service->table_trouble, ret);
+		else if (sync_table_is_current(service))
+			table_is_well(sync, service);
+		if (motion->count)
+			next_ms = MIN(next_ms, MAX(motion->next_ms, now_ms + STEP_MS));
+		if (motion->late_log2)
+			next_ms = MIN(next_ms, now_ms + STEP_MS);
+	}
+	if (sync->sweep.is_running)
+		next_ms = MIN(next_ms, now_ms + STEP_MS);
+	else if (sync_sweep_is_needed(sync))
+		next_ms = MIN(next_ms, MAX(sync->sweep.next_ms, now_ms + STEP_MS));
+	return next_ms - now_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)(next_ms - now_ms);
+}
+
+bool sync_is_moving(const struct sync *sync)
+{
+	const struct sync_service *service;
+
+	for (service = sync->services; service; service = service->hh.next) {
+		if (service->motion.pre || service->motion.waiting)
+			return true;
+	}
+	return false;
+}
+
 static const struct sync_member *find_member(const struct sync *sync, uint64_t id)
 {
 	struct sync_member *member;
@@ -232,9 +312,9 @@ uint32_t sync_member_slot_share(const struct sync *sync, uint64_t member_id)
 	const struct sync_member *member = find_member(sync, member_id);
 	uint64_t share;
 
-	if (!member || !member->service->has_table)
+	if (!member || !member->service->has_region)
 		return 0;
-	share = (uint64_t)member->slots << 32 >> member->service->log2;
+	share = (uint64_t)member->slots_cur << 32 >> member->service->log2;
 	return share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
 }
 

@@ -27,13 +27,23 @@ int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e);
  * once. Errors are reported and retried at the next turn. */
 int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors);
 
+/* How flows are remembered, from now on. 0 or negative errno. */
+int sync_set_flows(struct sync *sync, const struct flows_config *flows);
+/* What goes on by itself: slots that are announced, move, learn; the sweep of the flow tables.
+ * Returns the milliseconds until it wants to be called again, UINT32_MAX: when sync_run() or
+ * sync_finish_job() has been. */
+uint32_t sync_step(struct sync *sync, uint64_t now_ms);
+/* Do slots wait to get their new owner? */
+bool sync_is_moving(const struct sync *sync);
+
 /* The next table build to do, NULL if none. Run it anywhere, then hand it back on this thread,
  * which writes the table (or drops it when the service changed or went away meanwhile) and frees
  * the job. */
 struct build_job *sync_take_job(struct sync *sync);
 void build_job_run(struct build_job *job);
 int sync_finish_job(struct sync *sync, struct build_job *job, uint64_t now_ms, struct err *e);
-bool sync_is_idle(const struct sync *sync); /* no dirty state, no job queued or taken */
+/* No dirty state, no job queued or taken. Slots may still be in motion. */
+bool sync_is_idle(const struct sync *sync);
 /* Nothing is left to do but what the maps have had no room for during a while. */
 bool sync_is_stuck(const struct sync *sync);
 

@@ -279,9 +279,10 @@ static void tell_model(struct adopt *adopt, const struct model_service *service,
 		change->text = "set while sluiced was not running";
 	}
 
-	if (is_dead && pool->check.type != CHECK_NONE) {
+	if ((is_dead || word & SLUICE_MEMBER_F_DOWN) && pool->check.type != CHECK_NONE) {
 		change = change_add(adopt, CHANGE_MEMBER_HEALTH, id);
 		change->health = HEALTH_DOWN;
+		change->health_cause = is_dead ? HEALTH_SILENT : HEALTH_ANSWERED;
 		change->text = "was out before the restart";
 	}
 	if (record->nexthop && !(is_dead && pool->check.type == CHECK_NONE)) {
@@ -346,8 +347,8 @@ static int adopt_member(struct adopt *adopt, const struct model_service *model,
 static int adopt_members(struct adopt *adopt, struct sync_nexthop **nexthops)
 {
 	struct sync *sync = adopt->sync;
-	size_t count = model_service_count(sync->model), i, s;
 	const struct model_service *model = NULL;
+	size_t i;
 
 	for (i = 0; i < adopt->found.member_count; i++) {
 		uint32_t index = adopt->found.members[i].index;
@@ -362,18 +363,49 @@ static int adopt_members(struct adopt *adopt, struct sync_nexthop **nexthops)
 			index_pool_give(&sync->member_indices, index, sync->now_ms);
 			continue;
 		}
-		if (!model || model->id != found->service) {
-			for (model = NULL, s = 0; s < count && !model; s++) {
-				if (model_service_at(sync->model, s)->id == found->service)
-					model = model_service_at(sync->model, s);
-			}
-		}
+		if (!model || model->id != found->service)
+			model = sync_model_service(sync, found->service);
 		ret = adopt_member(adopt, model, service, index, found,
 				   nexthop < sync->capacity.nexthops ? nexthops[nexthop] : NULL);
 		if (ret)
 			return ret;
 	}
 	return 0;
+}
+
+/* What flags in a slot's word mean goes on, from now: who knows for how long they have been there. */
+static int adopt_slots(struct adopt *adopt)
+{
+	struct sync *sync = adopt->sync;
+	const struct model_service *model;
+	struct sync_service *service;
+	uint32_t slot;
+	int ret;
+
+	if (adopt->found.service_count == 0)
+		return 0;
+	for (service = sync->services; service; service = service->hh.next) {
+		model = sync_model_service(sync, service->id);
+		if (model)
+			sync_service_follow(service, model);
+		if (!service->has_region)
+			continue;
+		ret = sync_move_adopt(sync, service, &slot);
+		if (ret == -EUCLEAN)
+			return damaged(adopt, "slot", slot,
+				       "names a member of another service, or has unknown flags");
+		if (ret) {
+			err_set(adopt->e, ERR_SYSTEM, "maps", "the pinned slots cannot be read: %s",
+				strerror(-ret));
+			return ret;
+		}
+	}
+	/* Entries that name what is gone must not come to life with whoever gets its index. */
+	ret = sync_sweep_all(sync);
+	if (ret)
+		err_set(adopt->e, ERR_SYSTEM, "maps", "the pinned flows cannot be read: %s",
+			strerror(-ret));
+	return ret;
 }
 
 static int adopt_all(struct adopt *adopt)
@@ -394,6 +426,8 @@ static int adopt_all(struct adopt *adopt)
 		ret = adopt_nexthops(adopt, nexthops);
 	if (ret == 0)
 		ret = adopt_members(adopt, nexthops);
+	if (ret == 0)
+		ret = adopt_slots(adopt);
 	if (ret == 0 && adopt->admin_count)
 		ret = model_apply(sync->model, adopt->admins, adopt->admin_count, sync->now_ms,
 				  &errors);

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/util.h"
+#include "core/weights.h"
 
 static void nexthop_content(const struct nexthop *from, struct sluice_nexthop *ret_content)
 {
@@ -75,6 +76,8 @@ struct sync_member *sync_member_new(struct sync *sync, struct sync_service *serv
 	record->id = id;
 	record->index = index;
 	record->service = service;
+	/* Entries of flows may name the member that had the index before. */
+	record->written.word = (uint64_t)sync->epochs[index] << 28;
 	if (id)
 		HASH_ADD(hh, sync->members, id, sizeof(record->id), record);
 	sync->by_index[index] = record;
@@ -99,6 +102,13 @@ static void set_word(struct sync *sync, struct sync_member *record, uint64_t wor
 	}
 }
 
+/* A death that no daemon has seen yet: or somebody marked it dead while there was none. */
+static bool is_news(const struct sync_member *record)
+{
+	return !(record->written.word & SLUICE_MEMBER_F_DEAD) ||
+	       record->written.word & SLUICE_MEMBER_F_OFFLINE;
+}
+
 static uint64_t member_word(const struct sync_member *record, const struct sync_nexthop *nexthop,
 			    enum sluice_mode mode, const struct model_member *member)
 {
@@ -107,11 +117,15 @@ static uint64_t member_word(const struct sync_member *record, const struct sync_
 	uint64_t word;
 
 	/* Entries of flows name the epoch: a death makes them all stale at once. */
-	if (member->is_dead && record->is_written && !(record->written.word & SLUICE_MEMBER_F_DEAD))
+	if (member->is_dead && record->is_written && is_news(record))
 		epoch = (epoch + 1) & 0xff;
 	word = SLUICE_MEMBER(nexthop ? nexthop->index : SLUICE_NEXTHOP_NONE, mode, epoch, mtu);
 	if (member->admin == ADMIN_MAINT)
 		word |= SLUICE_MEMBER_F_MAINT; /* for those who look when we are gone */
+	if (member->admin == ADMIN_DRAIN)
+		word |= SLUICE_MEMBER_F_DRAIN;
+	if (member->health == HEALTH_DOWN && !member->is_dead && !member->is_readmitted)
+		word |= SLUICE_MEMBER_F_DOWN;
 	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
 }
 
@@ -163,6 +177,9 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 			nexthop = record->nexthop;
 	}
 	word = member_word(record, nexthop, model->pools[pool_position].mode, member);
+	record->is_urgent = member->is_dead ||
+			    (member->admin == ADMIN_READY && weights_member_share(member) == 0);
+	service->is_death_due |= member->is_dead && is_news(record);
 	if (!record->is_written) {
 		int err = member_create(sync, record, word, model, pool_position, member);
 
@@ -224,33 +241,51 @@ int sync_member_leave(struct sync *sync, struct sync_member *record)
 	uint32_t epoch = (SLUICE_MEMBER_EPOCH(word) + 1) & 0xff;
 	int ret;
 
-	record->is_leaving = true;
+	record->service->has_leaving = record->is_leaving = true;
 	if (!record->is_written || word & SLUICE_MEMBER_F_DEAD)
 		return 0;
 	word = (word & ~(0xffULL << 28)) | (uint64_t)epoch << 28 | SLUICE_MEMBER_F_DEAD;
 	ret = sync_op(sync, member_set_word, record->index, word);
-	if (ret == 0)
+	if (ret == 0) {
 		record->written.word = word;
+		record->service->is_death_due = true;
+	}
 	return ret;
+}
+
+/* Its index may be had again when a sweep that begins from now on has removed what names it. */
+static void rest(struct sync *sync, struct sync_member *record)
+{
+	record->rest_sweep = sync->sweep.number + 1;
+	sync->resting = util_grow(sync->resting, &sync->resting_capacity, sync->resting_count + 1,
+				  sizeof(struct sync_member *));
+	sync->resting[sync->resting_count++] = record;
 }
 
 void sync_members_retire(struct sync *sync, struct sync_service *service, bool is_all)
 {
 	size_t i, kept = 0;
+	bool has_leaving = false;
 
+	if (!is_all && !service->has_leaving)
+		return;
 	for (i = 0; i < service->member_count; i++) {
 		struct sync_member *record = service->members[i];
 
-		if (!is_all && !record->is_leaving) {
+		if (!is_all && (!record->is_leaving || record->slots_cur || record->slots_def)) {
+			has_leaving |= record->is_leaving;
 			service->members[kept++] = record;
 			continue;
 		}
-		index_pool_give(&sync->member_indices, record->index, sync->now_ms);
+		/* What it has counted goes with it. */
+		service->packets = (struct sync_packets){0};
+		rest(sync, record);
 		if (record->id)
 			HASH_DEL(sync->members, record);
 		record->service = NULL;
 	}
 	service->member_count = kept;
+	service->has_leaving = has_leaving;
 }
 
 /* The entry stays readable, dead, while its index rests: a packet may have read the slot before
@@ -263,6 +298,7 @@ static int member_free_entry(void *arg, uint32_t index)
 
 	if (ret || !record)
 		return ret;
+	sync->epochs[index] = (uint8_t)(SLUICE_MEMBER_EPOCH(record->written.word) + 1);
 	set_word(sync, record, 0, NULL);
 	sync->by_index[index] = NULL;
 	free(record);

@@ -3,11 +3,17 @@
 #include "core/sync_internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/util.h"
+
+/* Of configurations that do not say. */
+#define LEARN_S 600
+#define IDLE_S 120
+#define WINDOW_S 45
 
 struct sync_service *sync_service_find(const struct sync *sync, uint32_t id)
 {
@@ -17,17 +23,30 @@ struct sync_service *sync_service_find(const struct sync *sync, uint32_t id)
 	return service;
 }
 
+const struct model_service *sync_model_service(const struct sync *sync, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < model_service_count(sync->model); i++) {
+		if (model_service_at(sync->model, i)->id == id)
+			return model_service_at(sync->model, i);
+	}
+	return NULL;
+}
+
 struct sync_service *sync_service_new(struct sync *sync, uint32_t id)
 {
 	struct sync_service *service = util_alloc(sizeof(*service));
 
 	service->id = id;
+	service->silence_s = LEARN_S;
 	HASH_ADD(hh, sync->services, id, sizeof(service->id), service);
 	return service;
 }
 
 void sync_service_free(struct sync_service *service)
 {
+	sync_move_forget(&service->motion);
 	free(service->members);
 	free(service->wanted);
 	free(service->built);
@@ -66,6 +85,8 @@ void sync_service_desired(struct sync *sync, struct sync_service *service,
 		.is_local = model->mode == SLUICE_MODE_LOCAL,
 		.is_unknown_port_passed = model->is_unknown_port_passed,
 		.is_arp_answered = model->announce == ANNOUNCE_ARP,
+		.is_by_source = model->affinity == AFFINITY_SOURCE,
+		.is_tracked = model->affinity == AFFINITY_TRACK,
 	};
 	if (ret_desired->is_local) {
 		ret_desired->slots_base = service->local_index;
@@ -83,7 +104,8 @@ static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
 	return a->id == b->id && addr_equal(&a->addr, &b->addr) && a->port == b->port &&
 	       a->proto == b->proto && a->is_local == b->is_local &&
 	       a->is_unknown_port_passed == b->is_unknown_port_passed &&
-	       a->is_arp_answered == b->is_arp_answered && a->slots_base == b->slots_base &&
+	       a->is_arp_answered == b->is_arp_answered && a->is_by_source == b->is_by_source &&
+	       a->is_tracked == b->is_tracked && a->slots_base == b->slots_base &&
 	       a->slots_log2 == b->slots_log2 &&
 	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
 	       memcmp(a->allow, b->allow, sizeof(a->allow)) == 0;
@@ -131,7 +153,12 @@ static int update_members(struct sync *sync, struct sync_service *service,
 /* A service that handed packets to members and is now local needs no table. */
 static void drop_table(struct sync *sync, struct sync_service *service, bool is_all)
 {
+	size_t i;
+
+	for (i = 0; i < service->member_count; i++)
+		service->members[i]->slots_cur = service->members[i]->slots_def = 0;
 	sync_members_retire(sync, service, is_all);
+	sync_move_forget(&service->motion);
 	if (service->has_region)
 		region_pool_give(&sync->slot_regions, service->base, service->log2, sync->now_ms);
 	service->has_region = service->has_table = service->is_queued = false;
@@ -139,6 +166,22 @@ static void drop_table(struct sync *sync, struct sync_service *service, bool is_
 	service->log2 = 0;
 	service->fingerprint = 0;
 	service->table_trouble = (struct sync_trouble){0};
+}
+
+/* How the service's flows are kept where they are. */
+void sync_service_follow(struct sync_service *service, const struct model_service *model)
+{
+	service->silence_s = model->learn_s ? model->learn_s : LEARN_S;
+	if (model->affinity == AFFINITY_TRACK)
+		service->silence_s = model->idle_s ? model->idle_s : IDLE_S;
+	if (model->affinity == AFFINITY_WINDOW)
+		service->silence_s = model->window_s ? model->window_s : WINDOW_S;
+	service->is_tracked = model->affinity == AFFINITY_TRACK;
+	if (model->proto == IPPROTO_TCP)
+		service->kind = FLOW_KIND_TRACKED;
+	else
+		service->kind = model->affinity == AFFINITY_WINDOW ? FLOW_KIND_WINDOW
+								   : FLOW_KIND_PLAIN;
 }
 
 int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors)
@@ -150,7 +193,13 @@ int sync_service_update(struct sync *sync, const struct model_service *model, st
 
 	if (!service)
 		service = sync_service_new(sync, model->id);
+	sync_service_follow(service, model);
 	worst = update_members(sync, service, model, errors);
+	if (service->is_death_due && service->has_region && !is_local) {
+		ret = sync_move_dead(sync, service);
+		worst = ret ? ret : worst;
+		service->is_death_due = ret != 0;
+	}
 	if (!is_local)
 		sync_table_want(sync, service, model);
 	/* The cell comes last: its first table makes it, see sync_finish_job(). */

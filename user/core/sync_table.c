@@ -41,6 +41,13 @@ static bool is_same_input(const struct slots_member *a, uint32_t a_count, unsign
 	       (a_count == 0 || memcmp(a, b, a_count * sizeof(*a)) == 0);
 }
 
+bool sync_table_is_current(const struct sync_service *service)
+{
+	return service->has_table &&
+	       is_same_input(service->built, service->built_count, service->log2, service->wanted,
+			     service->wanted_count, service->wanted_log2);
+}
+
 void sync_table_queue(struct sync *sync, struct sync_service *service)
 {
 	if (service->is_queued)
@@ -81,8 +88,7 @@ void sync_table_want(struct sync *sync, struct sync_service *service,
 	service->wanted_count = n;
 	/* A table in use never shrinks. */
 	service->wanted_log2 = service->has_region ? MAX(log2, service->log2) : log2;
-	if (service->has_table && is_same_input(service->built, service->built_count, service->log2,
-						wanted, n, service->wanted_log2)) {
+	if (sync_table_is_current(service)) {
 		service->table_trouble = (struct sync_trouble){0};
 		/* No table that could be needed names who left. */
 		sync_members_retire(sync, service, false);
@@ -120,13 +126,6 @@ static struct sync_service *queue_pop(struct sync *sync)
 	return found;
 }
 
-static bool is_up_to_date(const struct sync_service *service)
-{
-	return service->has_table &&
-	       is_same_input(service->built, service->built_count, service->log2, service->wanted,
-			     service->wanted_count, service->wanted_log2);
-}
-
 struct build_job *sync_take_job(struct sync *sync)
 {
 	struct sync_service *service;
@@ -134,7 +133,7 @@ struct build_job *sync_take_job(struct sync *sync)
 
 	do
 		service = queue_pop(sync);
-	while (service && is_up_to_date(service));
+	while (service && sync_table_is_current(service));
 	if (!service)
 		return NULL;
 	job = util_alloc(sizeof(*job));
@@ -184,52 +183,63 @@ static void job_free(struct build_job *job)
 	free(job);
 }
 
-/* Writes the table, in place or into a new region, then the service's cell. */
-static int write_table(struct sync *sync, struct sync_service *service,
-		       const struct model_service *model, const struct build_job *job)
+/* The first table of a service: nobody has a flow yet that could move. */
+static int create_table(struct sync *sync, struct sync_service *service,
+			const struct model_service *model, const struct build_job *job)
 {
+	uint32_t size = 1U << job->log2, slot, i;
+	AUTO_FREE uint64_t *words = util_alloc_array(size, sizeof(*words));
 	struct sync_service trial = *service;
-	bool is_in_place = service->has_region && service->log2 == job->log2;
 	struct dp_service desired;
-	uint32_t moved = 0;
-	int ret;
+	int ret = region_pool_take(&sync->slot_regions, job->log2, &trial.base);
 
-	if (!is_in_place) {
-		ret = region_pool_take(&sync->slot_regions, job->log2, &trial.base);
-		if (ret)
-			return ret;
-		trial.log2 = job->log2;
-	}
-	ret = sync_op(sync, slots_write, trial.base, trial.log2, job->owner, job->runner, &moved);
-	if (ret == 0 && (!is_in_place || !service->is_written)) {
+	if (ret)
+		return ret;
+	trial.log2 = job->log2;
+	for (slot = 0; slot < size; slot++)
+		words[slot] = SLUICE_SLOT(job->owner[slot], job->owner[slot]);
+	ret = sync_op(sync, slots_write, trial.base, trial.log2, words, job->runner);
+	if (ret == 0) {
 		sync_service_desired(sync, &trial, model, &desired);
 		ret = sync_op(sync, service_set, &desired);
-		if (ret == 0) {
-			service->written = desired;
-			service->is_written = true;
-		}
 	}
 	if (ret) {
-		if (!is_in_place)
-			region_pool_give(&sync->slot_regions, trial.base, trial.log2, sync->now_ms);
+		region_pool_give(&sync->slot_regions, trial.base, trial.log2, sync->now_ms);
 		return ret;
 	}
-	if (!is_in_place && service->has_region)
-		region_pool_give(&sync->slot_regions, service->base, service->log2, sync->now_ms);
-	if (is_in_place)
-		sync->slots_moved += moved;
-	service->has_region = true;
+	service->written = desired;
+	service->is_written = service->has_region = true;
 	service->base = trial.base;
 	service->log2 = trial.log2;
+	for (i = 0; i < job->count; i++) {
+		struct sync_member *member = sync->by_index[job->members[i].index];
+
+		member->slots_cur = member->slots_def = job->owned[i];
+	}
 	return 0;
 }
 
-/* Remembers what the table was made of, and who owns how much. */
+static int write_table(struct sync *sync, struct sync_service *service,
+		       const struct model_service *model, const struct build_job *job)
+{
+	int ret = 0;
+
+	if (!service->has_region)
+		return create_table(sync, service, model, job);
+	if (service->log2 != job->log2)
+		ret = sync_grow(sync, service, model, job->log2);
+	if (ret)
+		return ret;
+	ret = sync_move_target(sync, service, job->owner, job->runner);
+	/* Some slots may have gone where others have not: what it was made of says nothing now. */
+	if (ret)
+		service->has_table = false;
+	return ret;
+}
+
+/* Remembers what the table was made of. */
 static void table_applied(struct sync *sync, struct sync_service *service, struct build_job *job)
 {
-	uint32_t i;
-	size_t m;
-
 	free(service->built);
 	service->built = TAKE_PTR(job->members);
 	service->built_count = job->count;
@@ -237,28 +247,13 @@ static void table_applied(struct sync *sync, struct sync_service *service, struc
 	service->is_failed = false;
 	service->table_trouble = (struct sync_trouble){0};
 	service->fingerprint = job->fingerprint;
-	for (m = 0; m < service->member_count; m++)
-		service->members[m]->slots = 0;
-	for (i = 0; i < job->count; i++)
-		sync->by_index[service->built[i].index]->slots = job->owned[i];
 	sync_members_retire(sync, service, false);
-}
-
-static const struct model_service *model_service(const struct sync *sync, uint32_t id)
-{
-	size_t i;
-
-	for (i = 0; i < model_service_count(sync->model); i++) {
-		if (model_service_at(sync->model, i)->id == id)
-			return model_service_at(sync->model, i);
-	}
-	return NULL;
 }
 
 static int finish(struct sync *sync, struct sync_service *service, struct build_job *job,
 		  struct err *e)
 {
-	const struct model_service *model = model_service(sync, service->id);
+	const struct model_service *model = sync_model_service(sync, service->id);
 	int ret = job->ret;
 
 	/* Changed meanwhile: the next job has it right. */

@@ -58,6 +58,7 @@ struct daemon {
 	uv_loop_t loop;
 	uv_prepare_t prepare; /* once a turn */
 	uv_timer_t tick;      /* once a second */
+	uv_timer_t motion;    /* while slots are in motion */
 	uv_signal_t signals[3];
 	uv_poll_t resolver_poll, events_poll;
 	int lock_fd, claim_fd;
@@ -128,8 +129,8 @@ void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *dae
 		    uint64_t timeout_ms);
 void loop_stop(struct daemon *daemon);
 void loop_done(struct daemon *daemon);
-void loop_observe_health(void *arg, uint64_t member_id, enum health_state state, const char *text,
-			 uint32_t latency_us);
+void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
+			 enum health_cause cause, const char *text, uint32_t latency_us);
 void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
 			  const struct nexthop *nexthop, const char *text);
 /* Applies changes by file or api now; checks and next hops follow at the end of the turn. */

@@ -42,12 +42,13 @@ static void free_observations(struct observations *o)
 	*o = (struct observations){0};
 }
 
-void loop_observe_health(void *arg, uint64_t member_id, enum health_state state, const char *text,
-			 uint32_t latency_us)
+void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
+			 enum health_cause cause, const char *text, uint32_t latency_us)
 {
 	struct change *change = add_observation(arg, CHANGE_MEMBER_HEALTH, member_id, text);
 
 	change->health = state;
+	change->health_cause = cause;
 	change->latency_us = latency_us;
 }
 
@@ -148,7 +149,7 @@ static void forget_unchecked(struct daemon *daemon)
 			for (m = 0; pool->check.type == CHECK_NONE && m < pool->member_count; m++)
 				if (pool->members[m].health != HEALTH_UNKNOWN)
 					loop_observe_health(daemon, pool->members[m].id,
-							    HEALTH_UNKNOWN, "", 0);
+							    HEALTH_UNKNOWN, HEALTH_SILENT, "", 0);
 		}
 	}
 }
@@ -239,6 +240,27 @@ void loop_announce(struct daemon *daemon)
 			     watch_is_attached(daemon), clock_now_ms());
 }
 
+static void on_motion(uv_timer_t *timer);
+
+/* A step of what goes on by itself, and when the next one is due; nothing goes on: no timer. */
+static void step(struct daemon *daemon)
+{
+	uint32_t wait_ms = sync_step(daemon->sync, clock_now_ms());
+
+	if (wait_ms == UINT32_MAX)
+		uv_timer_stop(&daemon->motion);
+	else
+		uv_timer_start(&daemon->motion, on_motion, MAX(wait_ms, 1), 0);
+}
+
+static void on_motion(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+
+	if (!daemon->is_detached && daemon->sync && daemon->is_synced)
+		step(daemon);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct daemon *daemon = prepare->data;
@@ -258,6 +280,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	complain(daemon, &errors);
 	errs_done(&errors);
 	start_jobs(daemon);
+	step(daemon);
 	loop_announce(daemon);
 }
 
@@ -367,6 +390,8 @@ void loop_init(struct daemon *daemon)
 	uv_timer_init(&daemon->loop, &daemon->tick);
 	daemon->tick.data = daemon;
 	uv_timer_start(&daemon->tick, on_tick, 1000, 1000);
+	uv_timer_init(&daemon->loop, &daemon->motion);
+	daemon->motion.data = daemon;
 }
 
 static void turn_control(void *server)

@@ -216,6 +216,10 @@ static int fill_model(struct daemon *daemon)
 	/* Nodes with the same hash_seed build the same tables. */
 	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
 	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);
+	if (sync_set_flows(daemon->sync, &daemon->config->flows)) {
+		err_set(&e, ERR_SYSTEM, "flows", "the settings of flows cannot be written");
+		return fail(daemon, &e);
+	}
 	if (sync_adopt(daemon->sync, clock_now_ms(), &e)) {
 		if (!e.hint[0])
 			err_hint(&e,

@@ -86,6 +86,18 @@ int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats)
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 int dp_flow_stats(void *arg, struct sluice_flow_stats *ret_stats);
 
+/* slots.c, flows.c: operations of the port */
+int dp_slots_write(void *arg, uint32_t base, uint32_t log2, const uint64_t *words,
+		   const uint32_t *runner);
+int dp_slots_read(void *arg, uint32_t first, uint32_t count, uint64_t *ret_words);
+int dp_slot_swap(void *arg, uint32_t slot, uint64_t *word, uint64_t new);
+int dp_runners_read(void *arg, uint32_t first, uint32_t count, uint32_t *ret_runners);
+int dp_runner_set(void *arg, uint32_t slot, uint32_t member);
+int dp_flow_scan(void *arg, enum dp_flow_table table, uint32_t first, uint32_t count, dp_flow_fn fn,
+		 void *fn_arg);
+int dp_flow_settings(void *arg, const struct sluice_flow_settings *settings);
+int dp_packet_second(void *arg, uint32_t *ret_second);
+
 /* access.c */
 int dp_access_replace(void *arg, const struct dp_access_entry *entries, size_t count);
 void dp_access_close(struct dp_bpf *dp);

@@ -14,9 +14,6 @@
 #include "dataplane/dp_internal.h"
 #include "sluice.skel.h"
 
-/* Bits of a slot word that the owners do not use. */
-#define SLOT_FLAGS (~((1ULL << 48) - 1))
-
 /* ---- mapping -------------------------------------------------------------------------------- */
 
 static size_t mapped_bytes(const struct bpf_map *map)
@@ -122,11 +119,6 @@ void dp_maps_close(struct dp_bpf *dp)
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static __u64 load(const __u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
 static void store(__u64 *word, __u64 value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
@@ -201,48 +193,6 @@ static int nexthop_clear(void *arg, uint32_t index)
 	return 0;
 }
 
-/* ---- slots ---------------------------------------------------------------------------------- */
-
-/* Gives the slot its owner, for new flows and old ones; flags stay. Returns whether it moved. */
-static bool slot_set_owner(__u64 *slot, uint32_t owner)
-{
-	__u64 old = load(slot), new;
-
-	do {
-		new = (old & SLOT_FLAGS) | SLUICE_SLOT(owner, owner);
-		if (new == old)
-			return false;
-	} while (!__atomic_compare_exchange_n(slot, &old, new, false, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
-	return SLUICE_SLOT_CUR(old) != owner || SLUICE_SLOT_DEF(old) != owner;
-}
-
-static int slots_write(void *arg, uint32_t base, uint32_t log2, const uint32_t *owner,
-		       const uint32_t *runner, uint32_t *ret_moved)
-{
-	struct dp_bpf *dp = arg;
-	uint32_t count, i, moved = 0;
-	uint64_t pair;
-
-	if (log2 < 1 || log2 > SLUICE_SLOTS_LOG2_MAX || base & 1 ||
-	    base + (1ULL << log2) > dp->maps.capacity.slots)
-		return -EINVAL;
-	count = 1U << log2;
-	for (i = 0; i < count; i++)
-		if (owner[i] >= dp->maps.capacity.members || runner[i] >= dp->maps.capacity.members)
-			return -EINVAL;
-	for (i = 0; i < count; i++)
-		moved += slot_set_owner(&dp->maps.slots[base + i], owner[i]);
-	for (i = 0; i < count; i += 2) {
-		pair = runner[i] | (uint64_t)runner[i + 1] << 32;
-		if (load(&dp->maps.runners[(base + i) / 2]) != pair)
-			store(&dp->maps.runners[(base + i) / 2], pair);
-	}
-	if (ret_moved)
-		*ret_moved = moved;
-	return 0;
-}
-
 /* ---- limits --------------------------------------------------------------------------------- */
 
 /* The rate counts in units that the word defines. Where both change under traffic, the limit is
@@ -297,6 +247,8 @@ static void adopt_service(const struct sluice_service *cell, struct dp_adopted *
 	service->proto = cell->proto;
 	service->is_local = cell->word & SLUICE_SVC_F_LOCAL;
 	service->is_unknown_port_passed = address && address->word & SLUICE_SVC_F_PASS_UNKNOWN;
+	service->is_by_source = cell->word & SLUICE_SVC_F_SOURCE;
+	service->is_tracked = cell->word & SLUICE_SVC_F_TRACK;
 	service->is_arp_answered = address && address->word & SLUICE_SVC_F_ARP;
 	service->slots_base = (uint32_t)SLUICE_SVC_BASE(cell->word);
 	service->slots_log2 = (uint32_t)SLUICE_SVC_LOG2(cell->word);
@@ -369,7 +321,11 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_set_word = member_set_word,
 		.nexthop_set = nexthop_set,
 		.nexthop_clear = nexthop_clear,
-		.slots_write = slots_write,
+		.slots_write = dp_slots_write,
+		.slots_read = dp_slots_read,
+		.slot_swap = dp_slot_swap,
+		.runners_read = dp_runners_read,
+		.runner_set = dp_runner_set,
 		.limit_set = limit_set,
 		.limit_clear_region = limit_clear_region,
 		.member_stats = dp_member_stats,
@@ -378,7 +334,10 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.access_replace = dp_access_replace,
 		.list_stats = dp_list_stats,
 		.verdict_stats = dp_verdict_stats,
+		.flow_scan = dp_flow_scan,
+		.flow_settings = dp_flow_settings,
 		.flow_stats = dp_flow_stats,
+		.packet_second = dp_packet_second,
 	};
 
 	return (struct dataplane){.ops = &ops, .dp = dp};

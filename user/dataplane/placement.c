@@ -59,6 +59,10 @@ static uint64_t service_word(const struct dp_service *service)
 	word |= (uint64_t)service->slots_log2 << 32;
 	if (service->is_local)
 		word |= SLUICE_SVC_F_LOCAL;
+	if (service->is_by_source)
+		word |= SLUICE_SVC_F_SOURCE;
+	if (service->is_tracked)
+		word |= SLUICE_SVC_F_TRACK;
 	return word;
 }
 

@@ -25,10 +25,11 @@ struct target {
 	struct health *health;
 	struct check_config check;
 	struct health_machine machine;
-	uv_timer_t timer;    /* to the next probe */
-	struct probe *probe; /* running, or NULL */
-	bool is_wanted;	     /* by the model, in health_follow() */
-	bool is_news;	     /* a member joined */
+	enum health_cause cause; /* of the last failure */
+	uv_timer_t timer;	 /* to the next probe */
+	struct probe *probe;	 /* running, or NULL */
+	bool is_wanted;		 /* by the model, in health_follow() */
+	bool is_news;		 /* a member joined */
 	uint64_t *members;
 	size_t member_count, member_capacity;
 	char text[96];
@@ -89,8 +90,8 @@ static void report(struct target *target)
 
 	target->reported_ms = clock_now_ms();
 	for (i = 0; i < target->member_count; i++)
-		health->fn(health->arg, target->members[i], target->machine.state, target->text,
-			   target->latency_us);
+		health->fn(health->arg, target->members[i], target->machine.state, target->cause,
+			   target->text, target->latency_us);
 }
 
 static void on_due(uv_timer_t *timer);
@@ -116,7 +117,8 @@ static void describe(struct target *target, enum probe_result result, const char
 		snprintf(text, 96, "%s", cause);
 }
 
-static void on_probed(void *arg, enum probe_result result, const char *cause, uint32_t latency_us)
+static void on_probed(void *arg, enum probe_result result, enum health_cause health_cause,
+		      const char *cause, uint32_t latency_us)
 {
 	struct target *target = arg;
 	char text[96];
@@ -125,6 +127,8 @@ static void on_probed(void *arg, enum probe_result result, const char *cause, ui
 	target->probe = NULL;
 	target->counts.results[result]++;
 	target->counts.latency_us_sum += latency_us;
+	if (result == PROBE_FAIL)
+		target->cause = health_cause;
 	is_news = health_state_feed(&target->machine, &target->check, result);
 	describe(target, result, cause, text);
 	if (strcmp(text, target->text)) {
@@ -168,14 +172,16 @@ static void drop_target(struct health *health, struct target *target)
 }
 
 static struct target *add_target(struct health *health, const struct target_key *key,
-				 const struct check_config *check, enum health_state state)
+				 const struct check_config *check,
+				 const struct model_member *member)
 {
 	struct target *target = util_alloc(sizeof(*target));
 
 	target->key = *key;
 	target->health = health;
 	target->check = *check;
-	health_state_init(&target->machine, state);
+	target->cause = member->health_cause;
+	health_state_init(&target->machine, member->health);
 	uv_timer_init(health->loop, &target->timer);
 	target->timer.data = target;
 	HASH_ADD(hh, health->targets, key, sizeof(target->key), target);
@@ -190,7 +196,7 @@ static void want(struct health *health, const struct model_pool *pool,
 	struct target *target = find_target(health, &key);
 
 	if (!target)
-		target = add_target(health, &key, &pool->check, member->health);
+		target = add_target(health, &key, &pool->check, member);
 	target->is_wanted = true;
 	target->members = util_grow(target->members, &target->member_capacity,
 				    target->member_count + 1, sizeof(*target->members));

@@ -15,10 +15,11 @@
 
 struct health;
 
-/* One result that the model should know: a new state, a new text, or a fresher latency. Never
- * called from within health_follow(). The caller must not change the model before it returned. */
+/* One result that the model should know: a new state, a new text, or a fresher latency. cause: of
+ * the last failure. Never called from within health_follow(). The caller must not change the model
+ * before it returned. */
 typedef void (*health_report_fn)(void *arg, uint64_t member_id, enum health_state state,
-				 const char *text, uint32_t latency_us);
+				 enum health_cause cause, const char *text, uint32_t latency_us);
 
 struct health *health_new(uv_loop_t *loop, health_report_fn fn, void *arg);
 /* Stops every probe; memory goes when the loop has run the close callbacks. Accepts NULL. */

@@ -52,6 +52,11 @@ enum probe_result probe_classify(int error, const char **ret_text)
 	}
 }
 
+enum health_cause probe_cause(int error)
+{
+	return error == ETIMEDOUT || error == EHOSTUNREACH ? HEALTH_SILENT : HEALTH_ANSWERED;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct probe *probe = handle->data;
@@ -81,7 +86,8 @@ static void answer(struct probe *probe, int error)
 	enum probe_result result = probe_classify(error, &text);
 
 	release(probe);
-	fn(arg, result, text, result == PROBE_PASS ? (uint32_t)MAX(ns / 1000, 1) : 0);
+	fn(arg, result, probe_cause(error), text,
+	   result == PROBE_PASS ? (uint32_t)MAX(ns / 1000, 1) : 0);
 }
 
 static void on_timer(uv_timer_t *timer)

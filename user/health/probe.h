@@ -12,9 +12,9 @@
 
 struct probe;
 
-/* text is valid during the call. latency_us: of a pass, else 0. */
-typedef void (*probe_fn)(void *arg, enum probe_result result, const char *text,
-			 uint32_t latency_us);
+/* cause: of a failure. text is valid during the call. latency_us: of a pass, else 0. */
+typedef void (*probe_fn)(void *arg, enum probe_result result, enum health_cause cause,
+			 const char *text, uint32_t latency_us);
 
 /* Never answers from within the call. */
 struct probe *probe_start(uv_loop_t *loop, const struct sluice_addr *addr, uint16_t port,
@@ -23,3 +23,5 @@ void probe_cancel(struct probe *probe); /* accepts NULL; no answer follows */
 
 /* What an errno of connect() says about the member: a failure of its own, or of this host. */
 enum probe_result probe_classify(int error, const char **ret_text);
+/* Of a failure: did anything come back from the member? */
+enum health_cause probe_cause(int error);

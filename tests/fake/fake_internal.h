@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of the packet path in memory share. */
+#pragma once
+
+#include "base/util.h"
+#include "fake/fake_dataplane.h"
+
+/* Notes the first rule that is broken. */
+void fake_breach(struct fake_dataplane *fake, const char *fmt, ...) PRINTF(2, 3);
+/* Counts a write; nonzero when this one is to fail. */
+int fake_writing(struct fake_dataplane *fake);
+bool fake_is_slot_used(const struct fake_dataplane *fake, uint32_t slot);
+
+/* fake_slots.c */
+uint32_t fake_flow_sets(const struct fake_dataplane *fake, uint32_t table);
+int fake_slots_write(void *dp, uint32_t base, uint32_t log2, const uint64_t *words,
+		     const uint32_t *runner);
+int fake_slots_read(void *dp, uint32_t first, uint32_t count, uint64_t *ret_words);
+int fake_slot_swap(void *dp, uint32_t slot, uint64_t *word, uint64_t new);
+int fake_runners_read(void *dp, uint32_t first, uint32_t count, uint32_t *ret_runners);
+int fake_runner_set(void *dp, uint32_t slot, uint32_t member);
+int fake_flow_scan(void *dp, enum dp_flow_table table, uint32_t first, uint32_t count,
+		   dp_flow_fn fn, void *arg);
+int fake_flow_settings(void *dp, const struct sluice_flow_settings *settings);
+int fake_flow_stats(void *dp, struct sluice_flow_stats *ret_stats);
+int fake_packet_second(void *dp, uint32_t *ret_second);

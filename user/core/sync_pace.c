@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pacing: a slot that moves needs entries for its flows, and how many is known only when some have
+ * moved. So a first part goes, and the rest by what that one needed, such that the table of flows
+ * stays half empty: whoever moves everything at once finds it full, and then changes are put off.
+ */
+#include "core/sync_internal.h"
+
+#include "base/util.h"
+
+#define FIRST_PERCENT 1
+#define SAMPLES 20	 /* services whose packets are counted in one turn */
+#define MEASURE_MS 10000 /* from a part's start to the sweep that counts what it needed */
+
+/* What the service's members have counted. Failures count too little: then the first part is small,
+ * for there is always one. */
+static struct sluice_member_stats counted(struct sync *sync, const struct sync_service *service)
+{
+	struct sluice_member_stats stats, sum = {0};
+	size_t i;
+
+	for (i = 0; i < service->member_count; i++) {
+		if (sync_op(sync, member_stats, service->members[i]->index, &stats))
+			continue;
+		sum.packets += stats.packets;
+		sum.new_connections += stats.new_connections;
+	}
+	return sum;
+}
+
+/* A flow that is protected has had a packet within the learn window; and a connection was opened. */
+static uint64_t flows_at_most(struct sync *sync, const struct sync_service *service)
+{
+	struct sluice_member_stats now = counted(sync, service);
+	uint64_t packets = now.packets - MIN(service->packets.before, now.packets);
+
+	return service->kind == FLOW_KIND_TRACKED ? MIN(packets, now.new_connections) : packets;
+}
+
+void sync_pace_sample(struct sync *sync)
+{
+	struct sync_service *service;
+	unsigned int left = SAMPLES;
+
+	for (service = sync->services; service && left; service = service->hh.next) {
+		struct sync_packets *packets = &service->packets;
+
+		if (sync->now_ms < packets->at_ms + (uint64_t)service->silence_s * 1000)
+			continue;
+		packets->before = packets->at;
+		packets->at = counted(sync, service).packets;
+		packets->at_ms = sync->now_ms;
+		left--;
+	}
+}
+
+/* Has a sweep counted what those that were let go need? */
+static bool is_measured(const struct sync *sync, const struct sync_motion *motion)
+{
+	return motion->granted_ms && !sync->sweep.is_running &&
+	       sync->sweep.begin_ms >= motion->granted_ms + MEASURE_MS;
+}
+
+/* Entries that may come before the table is half full. */
+static uint64_t room_of(const struct sync *sync)
+{
+	uint64_t half = (uint64_t)sync->capacity.flow_sets * SLUICE_FLOW_WAYS / 2;
+	uint64_t used = sync->sweep.used[DP_FLOW_FLOWS];
+	const struct sync_service *service;
+
+	for (service = sync->services; service; service = service->hh.next)
+		used += is_measured(sync, &service->motion) ? 0 : service->motion.promised;
+	return used < half ? half - used : 0;
+}
+
+uint32_t sync_pace(struct sync *sync, struct sync_service *service, uint32_t waiting)
+{
+	struct sync_motion *motion = &service->motion;
+	uint32_t size = 1U << service->log2, first = 0;
+	uint64_t entries, slots, may;
+
+	if (is_measured(sync, motion)) {
+		entries = motion->entries;
+		slots = motion->granted;
+		motion->promised = 0;
+	} else {
+		entries = flows_at_most(sync, service);
+		slots = size;
+		first = motion->granted_ms ? 0 : size * FIRST_PERCENT / 100;
+	}
+	may = entries ? room_of(sync) * slots / (2 * entries) : waiting;
+	may = MIN(MAX(may, first), waiting);
+	if (!may)
+		return 0;
+	motion->granted += (uint32_t)may;
+	motion->granted_ms = sync->now_ms;
+	motion->promised += MIN(may * entries / slots, room_of(sync));
+	return (uint32_t)may;
+}
