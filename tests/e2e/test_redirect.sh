@@ -14,6 +14,7 @@ config() { # INTERFACES
 	cat <<-END
 		version: 1
 		interfaces: [$1]
+		flows: {pre: 200ms}
 		services:
 		  l2-v4: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.98.0.24]}
 		  l2-v6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:98::24"]}
@@ -43,6 +44,7 @@ tap_run "all members serve" wait_for 10 e2e_all_serving
 # spread NAME NS URL SOURCES [MEMBER=WEIGHT...]
 spread() {
 	local load
+	e2e_settle
 	load=$(edge_load "$2" --count 600 --source "$4" "$3")
 	e2e_served "$1: 600 requests arrive" "$load"
 	e2e_shares "$1: at both sides" "$load" "${@:5}"

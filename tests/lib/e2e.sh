@@ -39,14 +39,9 @@ e2e_all_serving() {
 	edge_ctl --json status | jq -e '[.services[] | .members_serving == .members_total] | all'
 }
 
-# Every slot has the owner of new connections that it should have.
-e2e_is_settled() {
-	edge_ctl --json stats | jq -e .settled
-}
-
 # e2e_settle: what was changed is in force for new connections.
 e2e_settle() {
-	wait_for 10 e2e_is_settled || tap_not_ok "slots get their new owners" "$(edge_ctl stats)"
+	wait_for 10 edge_is_settled || tap_not_ok "slots get their new owners" "$(edge_ctl stats)"
 }
 
 # e2e_served NAME JSON: of the load's requests, none failed.

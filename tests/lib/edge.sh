@@ -227,6 +227,11 @@ edge_member_is() {
 	[ "$(edge_member "$1" "$2" state)" = "$3" ]
 }
 
+# Every slot has the owner of new connections that it should have.
+edge_is_settled() {
+	edge_ctl --json stats | jq -e .settled
+}
+
 # edge_build NUMBER [SERVE]: the whole site: router, balancer, two clients, attacker, as many backends
 # as asked for.
 edge_build() {
