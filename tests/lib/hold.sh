@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# Long-lived connections through the balancer (tests/lib/hold.c), for tests with tests/lib/e2e.sh.
+
+HOLD_PORT=7000
+
+# hold_serve NAME...: backends answer on the port, TCP and UDP, on every service address.
+hold_serve() {
+	local name address
+	for name in "$@"; do
+		for address in "$EDGE_WEB" "$EDGE_WEB6" "$EDGE_DNS"; do
+			lab_start "hold-$name-$address" "$name" "$LAB_OUT/tests/lib/hold" serve "$name" \
+				"$address" "$HOLD_PORT"
+		done
+	done
+}
+
+# hold_keep NAME NS ARGUMENTS...: holds connections in the background.
+hold_keep() {
+	lab_start "keep-$1" "$2" "$LAB_OUT/tests/lib/hold" keep "${@:3}" "$HOLD_PORT"
+}
+
+hold_reports() {
+	grep -c '^{' "$LAB_DIR/keep-$1.log"
+}
+
+hold_has_reported() { # NAME COUNT
+	[ "$(hold_reports "$1")" -gt "$2" ]
+}
+
+# hold_now NAME: its line of JSON as it is now.
+hold_now() {
+	local before
+	before=$(hold_reports "$1")
+	kill -USR1 "${LAB_PIDS[keep-$1]}" && wait_for 10 hold_has_reported "$1" "$before"
+	grep '^{' "$LAB_DIR/keep-$1.log" | tail -n 1
+}
+
+hold_has_opened() { # NAME COUNT
+	[ "$(hold_now "$1" | jq .held)" -ge "$2" ]
+}
+
+# hold_none_broken WHAT NAME...: prints how many of how many were broken; none may be.
+hold_none_broken() {
+	local what=$1 name now broken=0 opened=0
+	shift
+	for name in "$@"; do
+		now=$(hold_now "$name")
+		broken=$((broken + $(jq '.broken + .unopened' <<< "$now")))
+		opened=$((opened + $(jq .opened <<< "$now")))
+	done
+	echo "# $what: $broken of $opened connections broken"
+	if [ "$broken" -eq 0 ] && [ "$opened" -gt 0 ]; then
+		tap_ok "$what: no connection is broken"
+	else
+		tap_not_ok "$what: no connection is broken" "$(grep -h 'is broken' \
+			"$LAB_DIR"/keep-*.log | sort | uniq -c | sort -rn | head -n 20)"
+	fi
+}
