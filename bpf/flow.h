@@ -73,7 +73,7 @@ static __always_inline void flow_owner(struct pkt *p, bool effects)
 			flags |= FLOW_F_EFFECTS;
 		if (p->svc_word & SLUICE_SVC_F_TRACK)
 			flags |= FLOW_F_TRACK;
-		answer = (__u32)flow_ask(p->word, p->flow_hash, p->slot, flags);
+		answer = flow_ask(p->word, p->flow_hash, p->slot, flags);
 	}
 	p->member_index = FLOW_ANSWER_MEMBER(answer);
 	p->held = (__u8)FLOW_ANSWER_HELD(answer);

@@ -176,6 +176,15 @@ static bool judge_packet(const struct report *r)
 			(ns(r, "list_100k", REPORT_MILLION) - ns(r, "list_off", REPORT_MILLION)) /
 				floor_m,
 			true, 1.5, " x");
+	is_met &= judge("an entry found, 1 flow: of the stable path",
+			ns(r, "ipip_v4_exceptional", REPORT_ONE) / ipip_1, true, 2.5, " x");
+	is_met &= judge("an entry found, 1 M flows: of the stable path",
+			ns(r, "ipip_v4_exceptional", REPORT_MILLION) / ipip_m, true, 2.5, " x");
+	/* Noise of two programs with maps of their own is in it. */
+	is_met &= judge("stable path, 1 flow: of one without tracking",
+			ipip_1 / ns(r, "ipip_v4_untracked", REPORT_ONE), true, 1.05, " x");
+	is_met &= judge("stable path, 1 M flows: of one without tracking",
+			ipip_m / ns(r, "ipip_v4_untracked", REPORT_MILLION), true, 1.05, " x");
 	is_met &= judge("1 M flows: faster than the full-tracking variant", track_m / ipip_m, false,
 			5, " x");
 	return is_met;

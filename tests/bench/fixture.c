@@ -47,6 +47,8 @@ void fixture_constants(struct sluice_rodata *ro, const struct bpf_object *object
 	ro->tick_ns = coarse_tick_ns();
 	ro->cells = bpf_map__max_entries(services);
 	ro->events_per_s = events_per_s;
+	ro->flow_sets =
+		bpf_map__max_entries(bpf_object__find_map_by_name(object, SLUICE_MAP_FLOWS));
 }
 
 static int array_open(const struct bpf_object *object, const char *name, struct fixture_array *a)
@@ -76,10 +78,14 @@ int fixture_open(struct fixture *f, const struct bpf_object *object, const struc
 		const char *name;
 		struct fixture_array *array;
 	} arrays[] = {
-		{SLUICE_MAP_SERVICES, &f->services},	 {SLUICE_MAP_SLOTS, &f->slots},
-		{SLUICE_MAP_RUNNERS, &f->runners},	 {SLUICE_MAP_MEMBERS, &f->members},
-		{SLUICE_MAP_NEXTHOPS, &f->nexthops},	 {SLUICE_MAP_LIMITS, &f->limits},
+		{SLUICE_MAP_SERVICES, &f->services},
+		{SLUICE_MAP_SLOTS, &f->slots},
+		{SLUICE_MAP_RUNNERS, &f->runners},
+		{SLUICE_MAP_MEMBERS, &f->members},
+		{SLUICE_MAP_NEXTHOPS, &f->nexthops},
+		{SLUICE_MAP_LIMITS, &f->limits},
 		{SLUICE_MAP_LIMIT_SETS, &f->limit_sets},
+		{SLUICE_MAP_FLOW_SETTINGS, &f->flow_settings},
 	};
 	size_t i;
 	int err;
@@ -95,13 +101,21 @@ int fixture_open(struct fixture *f, const struct bpf_object *object, const struc
 	}
 	f->verdict_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_VERDICT_STATS);
 	f->limit_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_LIMIT_STATS);
-	return f->verdict_stats_fd < 0 ? -ENOENT : 0;
+	f->flow_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_FLOW_STATS);
+	*(struct sluice_flow_settings *)f->flow_settings.data =
+		(struct sluice_flow_settings){.pending_life_s = 10,
+					      .closing_life_s = 60,
+					      .refresh_s = 4,
+					      .overwrite_s = 120,
+					      .pending_per_s = 10000};
+	return f->verdict_stats_fd < 0 || f->flow_stats_fd < 0 ? -ENOENT : 0;
 }
 
 void fixture_close(struct fixture *f)
 {
-	struct fixture_array *arrays[] = {&f->services, &f->slots,  &f->runners,   &f->members,
-					  &f->nexthops, &f->limits, &f->limit_sets};
+	struct fixture_array *arrays[] = {&f->services,	  &f->slots,	    &f->runners,
+					  &f->members,	  &f->nexthops,	    &f->limits,
+					  &f->limit_sets, &f->flow_settings};
 	size_t i;
 
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
@@ -190,7 +204,9 @@ int fixture_service(struct fixture *f, const struct fixture_service *s)
 		uint32_t owner = (uint32_t)(next_random(&state) % FIXTURE_MEMBERS);
 		uint32_t next = first + (owner + 1) % FIXTURE_MEMBERS;
 
-		slot[i] = SLUICE_SLOT(first + owner, first + owner);
+		slot[i] = s->is_moving ? SLUICE_SLOT(next, first + owner) | SLUICE_SLOT_F_EXC |
+						 SLUICE_SLOT_F_LEARN
+				       : SLUICE_SLOT(first + owner, first + owner);
 		runner[i / 2] |= (uint64_t)next << (i & 1) * 32;
 	}
 	address = free_cell(f, &s->addr, 0, 0);
@@ -247,4 +263,25 @@ int fixture_verdicts(const struct fixture *f, uint64_t ret_packets[SLUICE_V_MAX]
 	}
 	free(stats);
 	return 0;
+}
+
+int fixture_flow_hits(const struct fixture *f, uint64_t *ret_hits)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct sluice_flow_stats *stats;
+	uint32_t zero = 0;
+	int err = 0;
+
+	if (cpus < 0)
+		return cpus;
+	stats = calloc(cpus, sizeof(*stats));
+	if (!stats)
+		return -ENOMEM;
+	*ret_hits = 0;
+	if (bpf_map_lookup_elem(f->flow_stats_fd, &zero, stats))
+		err = -errno;
+	for (cpu = 0; !err && cpu < cpus; cpu++)
+		*ret_hits += stats[cpu].hits;
+	free(stats);
+	return err;
 }

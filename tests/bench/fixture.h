@@ -2,6 +2,7 @@
 /* Fills the packet path's maps directly, without a daemon, for any object that has them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <bpf/libbpf.h>
@@ -19,9 +20,11 @@ struct fixture_array {
 };
 
 struct fixture {
-	struct fixture_array services, slots, runners, members, nexthops, limits, limit_sets;
+	struct fixture_array services, slots, runners, members, nexthops, limits, limit_sets,
+		flow_settings;
 	int verdict_stats_fd;
 	int limit_stats_fd;
+	int flow_stats_fd;
 	struct sluice_hash_key key;
 	uint32_t service_count;
 };
@@ -32,6 +35,7 @@ struct fixture_service {
 	enum sluice_mode mode;
 	enum sluice_family family; /* of the members */
 	uint32_t limit;		   /* index, 0: none */
+	bool is_moving;		   /* each slot has another owner for new flows, and learns */
 };
 
 /* Before the object is loaded: constants as the daemon would set them, events as asked. */
@@ -58,6 +62,9 @@ void fixture_limit_clear(struct fixture *f, const struct fixture_limit *limit);
 
 /* Packets that left with each verdict so far, over all CPUs. */
 int fixture_verdicts(const struct fixture *f, uint64_t ret_packets[SLUICE_V_MAX]);
+
+/* Packets that found their flow's entry so far. */
+int fixture_flow_hits(const struct fixture *f, uint64_t *ret_hits);
 
 struct sluice_addr fixture_v4(uint32_t host_order);
 struct sluice_addr fixture_v6(uint32_t last); /* fd00::/96 */
