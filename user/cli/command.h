@@ -70,6 +70,7 @@ enum arg_kind {
 	ARG_BYPASS,
 	ARG_VERDICT,
 	ARG_PREFIX,
+	ARG_DRAINED,
 	ARG_KIND_MAX
 };
 

@@ -94,6 +94,7 @@ static const char *comment_problem(const char *text)
 	return strlen(text) <= PREFIX_COMMENT_MAX ? NULL : "at most 255 characters";
 }
 
+static const char *const drained_words[] = {"drained", NULL};
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
 const struct arg_def arg_defs[ARG_KIND_MAX] = {
@@ -121,6 +122,7 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_BYPASS] = {"limits|lists|all|none|show", false, bypass_words, NULL},
 	[ARG_VERDICT] = {"VERDICT", false, NULL, NULL},
 	[ARG_PREFIX] = {"PREFIX", false, NULL, NULL},
+	[ARG_DRAINED] = {"drained", false, drained_words, NULL},
 };
 
 const struct option_def option_defs[OPTION_MAX] = {
@@ -169,6 +171,7 @@ const struct command_group command_groups[] = {
 	{"service", "services: an address, port and protocol that packets are received for"},
 	{"pool", "pools: named sets of members of a service"},
 	{"member", "members: backends in a pool, their weight, health and maintenance"},
+	{"wait", "wait until something is so"},
 	{"limit", "limits: rates that each source may use"},
 	{"list", "access lists: sources that are denied, exempt or allowed"},
 	{"node", "this node: active, or on standby for another one"},
@@ -227,6 +230,13 @@ const struct command commands[] = {
 	 "set the weight of a member",
 	 "Weight 0 gives it no new connections.",
 	 run_member_weight},
+	{"member drain",
+	 {ARG_SERVICE, ARG_MEMBER},
+	 OPTION(POOL),
+	 "give a member nothing new, and keep what it has",
+	 "How many connections it still has is known once all that speak have been learned: see "
+	 "member show. There is no deadline; member ready takes it back.",
+	 run_member_drain},
 	{"member maint",
 	 {ARG_SERVICE, ARG_MEMBER},
 	 OPTION(POOL),
@@ -236,9 +246,16 @@ const struct command commands[] = {
 	{"member ready",
 	 {ARG_SERVICE, ARG_MEMBER},
 	 OPTION(POOL),
-	 "end the maintenance of a member",
+	 "end the maintenance or draining of a member",
 	 NULL,
 	 run_member_ready},
+	{"wait member",
+	 {ARG_SERVICE, ARG_MEMBER, ARG_DRAINED},
+	 OPTION(POOL) | OPTION(FOR),
+	 "wait until a member has no connection left",
+	 "Says what is left whenever that changes. With --for it gives up after so long, with exit "
+	 "status 7.",
+	 run_wait_member},
 	{"limit list", {ARG_NONE}, 0, "list limits", NULL, run_limit_list},
 	{"limit show",
 	 {ARG_LIMIT},

@@ -168,6 +168,13 @@ static int set_admin(struct cli *cli, const char *admin)
 		      render_member_line);
 }
 
+/* What it has is in the tables that only the daemon sweeps: not without it. */
+int run_member_drain(struct cli *cli)
+{
+	return change(cli, "PUT", member_path(cli, "admin"), json_pack("{s:s}", "admin", "drain"),
+		      render_member_line);
+}
+
 int run_member_maint(struct cli *cli)
 {
 	return set_admin(cli, "maint");

@@ -66,6 +66,18 @@ static void admin_text(const json_t *member, char *buffer, size_t size)
 		snprintf(buffer, size, "%s (%s in the file)", admin, admin_file);
 }
 
+/* Of a member that gets nothing new. */
+static void render_leaving(const struct view *view, const json_t *member)
+{
+	char text[160];
+
+	if (strcmp(field_text(member, "admin", "ready"), "drain") != 0 &&
+	    field_count(member, "weight") > 0)
+		return;
+	render_flows_left(member, text, sizeof(text));
+	render_field(view, "flows", "%s", text);
+}
+
 void render_member(const struct view *view, const json_t *member)
 {
 	const char *owner = field_text(member, "owner", "file");
@@ -82,6 +94,7 @@ void render_member(const struct view *view, const json_t *member)
 		     text_percent(field_number(member, "of_new_percent", 0), b));
 	admin_text(member, text, sizeof(text));
 	render_field(view, "admin", "%s", text);
+	render_leaving(view, member);
 	render_health(view, member);
 	render_nexthop(view, json_object_get(member, "nexthop"));
 	render_field(view, "owner", "%s%s", owner,

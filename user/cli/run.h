@@ -17,6 +17,8 @@ int run_member_add(struct cli *cli);
 int run_member_remove(struct cli *cli);
 int run_member_weight(struct cli *cli);
 int run_member_maint(struct cli *cli);
+int run_member_drain(struct cli *cli);
+int run_wait_member(struct cli *cli);
 int run_member_ready(struct cli *cli);
 int run_limit_list(struct cli *cli);
 int run_limit_show(struct cli *cli);

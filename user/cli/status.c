@@ -266,6 +266,7 @@ void render_status(const struct view *view, const json_t *status)
 		fputc('\n', view->out);
 		render_services(view, services);
 		render_service_members(view, services);
+		render_motion(view, status);
 	}
 	if (json_array_size(limits) > 0 && (view->is_verbose || is_limit_busy(limits))) {
 		fputc('\n', view->out);

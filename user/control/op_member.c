@@ -164,7 +164,9 @@ int op_member_weight(const struct request *request, struct reply *reply, struct 
 int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	const char *word = json_string_value(json_object_get(request->body, "admin"));
-	enum admin_state admin = strcmp(word, "maint") ? ADMIN_READY : ADMIN_MAINT;
+	enum admin_state admin = strcmp(word, "maint") == 0   ? ADMIN_MAINT
+				 : strcmp(word, "drain") == 0 ? ADMIN_DRAIN
+							      : ADMIN_READY;
 	struct model_service *service;
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);

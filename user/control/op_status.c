@@ -360,13 +360,14 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
 	op_list_list(request, &lists, errors);
-	head = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
-		names[diagnosis.severity], "summary", diagnosis.summary, "why", diagnosis.why,
-		"next", diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
-		view_node(host, &node), "announce", view_announce(&node), "bypass",
-		view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
-		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host));
+	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
+			 diagnosis.why, "next",
+			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+			 view_node(host, &node), "announce", view_announce(&node), "bypass",
+			 view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
+			 view_interfaces(host), "rates", view_rates(host), "dropped",
+			 view_dropped(host), "flows", view_flow_totals(host));
 	out = open_memstream(&reply->text, &reply->text_length);
 	if (!out || !head)
 		abort();
@@ -401,11 +402,12 @@ int op_stats(const struct request *request, struct reply *reply, struct errs *er
 					verdicts_help(v), "packets", (json_int_t)total[0], "bytes",
 					(json_int_t)total[1]));
 	}
-	reply->json = json_pack("{s:o, s:I, s:I, s:I, s:b}", "verdicts", list, "received_packets",
-				(json_int_t)received, "events_suppressed",
+	reply->json = json_pack("{s:o, s:I, s:I, s:I, s:b, s:o}", "verdicts", list,
+				"received_packets", (json_int_t)received, "events_suppressed",
 				(json_int_t)node.events_suppressed, "slots_moved",
 				(json_int_t)sync_slots_moved_total(host->sync), "settled",
-				sync_is_idle(host->sync) && !sync_is_moving(host->sync));
+				sync_is_idle(host->sync) && !sync_is_moving(host->sync), "flows",
+				view_flow_totals(host));
 	return 0;
 }
 

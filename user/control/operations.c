@@ -6,7 +6,7 @@
 
 #include <sluice/node_types.h>
 
-static const char *const words_admin[] = {"ready", "maint", NULL};
+static const char *const words_admin[] = {"ready", "drain", "maint", NULL};
 static const char *const words_role[] = {"active", "standby", NULL};
 static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
 
@@ -21,7 +21,8 @@ static const struct field fields_weight[] = {
 	{0},
 };
 static const struct field fields_admin[] = {
-	{"admin", FIELD_WORD, true, 0, 0, words_admin, "ready serves, maint takes out at once"},
+	{"admin", FIELD_WORD, true, 0, 0, words_admin,
+	 "ready serves, drain gets nothing new, maint takes out at once"},
 	{0},
 };
 static const struct field fields_role[] = {
@@ -122,7 +123,7 @@ const struct operation operations[] = {
 	{"PUT", MEMBER "/weight", ROLE_OPERATOR, BODY_JSON, fields_weight, op_member_weight,
 	 "Sets a member's weight."},
 	{"PUT", MEMBER "/admin", ROLE_OPERATOR, BODY_JSON, fields_admin, op_member_admin,
-	 "Puts a member into maintenance, or makes it ready again."},
+	 "Drains a member, puts it into maintenance, or makes it ready again."},
 	GET("/v1/limits", op_limit_list, "All limits."),
 	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
 	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,

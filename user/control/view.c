@@ -136,6 +136,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 			    json_integer((json_int_t)member->health_since_s));
 	json_object_set_new(object, "latency_us", json_integer(member->latency_us));
 	json_object_set_new(object, "nexthop", view_nexthop(member));
+	json_object_set_new(object, "flows", view_member_flows(host, member));
 	add_traffic(host, object, STATS_KEY(STATS_MEMBER, member->id));
 	return object;
 }
@@ -200,6 +201,7 @@ json_t *view_service(const struct control_host *host, const struct model_service
 			   log2 ? 1 << log2 : 0);
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
 	json_object_set_new(object, "announce", json_string(announce_names[service->announce]));
+	json_object_set_new(object, "flows", view_service_flows(host, service));
 	json_object_set_new(object, "limits", view_limit_names(host, service));
 	json_object_set_new(object, "pools", pools);
 	return object;

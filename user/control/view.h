@@ -27,6 +27,10 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 		  const struct model_pool *pool);
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member);
+/* Slots in motion, and flows that do not follow their slot. */
+json_t *view_service_flows(const struct control_host *host, const struct model_service *service);
+json_t *view_member_flows(const struct control_host *host, const struct model_member *member);
+json_t *view_flow_totals(const struct control_host *host);
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
 json_t *view_list(const struct control_host *host, const struct model_list *list);
 json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry *entry,

@@ -64,6 +64,7 @@ static const struct config_word UNKNOWN_PORT_WORDS[] = {
 
 static const struct config_word ADMIN_WORDS[] = {
 	{"ready", ADMIN_READY, NULL},
+	{"drain", ADMIN_DRAIN, NULL},
 	{"maint", ADMIN_MAINT, NULL},
 	{"absent", CONFIG_ADMIN_ABSENT, NULL},
 	{},
@@ -278,7 +279,7 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .max = 65535, .fallback = "100", .help = "relative to the pool's other members; 0: none"},
 	{CONFIG_SECTION_MEMBER, "admin", CONFIG_TYPE_WORD, AT(member_config, admin),
 	 .fallback = "ready", .words = ADMIN_WORDS,
-	 .help = "in maintenance, or not there at all (for drop-ins)"},
+	 .help = "draining, in maintenance, or not there at all (for drop-ins)"},
 
 	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, AT(check_config, type), .fallback = "tcp",
 	 .words = CHECK_WORDS, .help = "what a probe is"},

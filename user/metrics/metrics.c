@@ -329,15 +329,6 @@ static void write_limits(struct metric_text *text, const struct metrics_source *
 
 /* ---- the daemon ---------------------------------------------------------------------------- */
 
-static void write_one(struct metric_text *text, const char *name, enum metric_type type,
-		      const char *help, double value)
-{
-	const struct metric metric = {name, type, help};
-
-	metric_begin(text, &metric);
-	metric_value(text, NULL, value);
-}
-
 static void write_interfaces(struct metric_text *text, const struct metrics_source *source)
 {
 	static const struct metric metric = {"sluice_interface_attached", METRIC_GAUGE,
@@ -366,9 +357,9 @@ static void write_bypass(struct metric_text *text, const struct metrics_source *
 	metric_begin(text, &metric);
 	metric_count(text, limits, source->bypass_limits_left_s);
 	metric_count(text, lists, source->bypass_lists_left_s);
-	write_one(text, "sluice_trial_remaining_seconds", METRIC_GAUGE,
-		  "Until what is on trial ends unless confirmed; 0 when nothing is.",
-		  (double)source->trial_left_s);
+	metric_one(text, "sluice_trial_remaining_seconds", METRIC_GAUGE,
+		   "Until what is on trial ends unless confirmed; 0 when nothing is.",
+		   (double)source->trial_left_s);
 }
 
 static void write_reloads(struct metric_text *text, const struct metrics_source *source)
@@ -390,16 +381,17 @@ static void write_announcing(struct metric_text *text, const struct metrics_sour
 	struct metric_label arp[METRIC_LABELS_MAX] = {{"by", "arp"}};
 	struct metric_label route[METRIC_LABELS_MAX] = {{"by", "route"}};
 
-	write_one(text, "sluice_node_active", METRIC_GAUGE,
-		  "1 when the node answers ARP and has routes, 0 on standby.", source->is_active);
+	metric_one(text, "sluice_node_active", METRIC_GAUGE,
+		   "1 when the node answers ARP and has routes, 0 on standby.", source->is_active);
 	metric_begin(text, &addresses);
 	metric_count(text, arp, source->arp_addresses);
 	metric_count(text, route, source->route_addresses);
-	write_one(text, "sluice_routes_installed", METRIC_GAUGE,
-		  "Announced addresses whose route is in place.", (double)source->routes_installed);
-	write_one(text, "sluice_gratuitous_frames", METRIC_COUNTER,
-		  "Gratuitous ARP and unsolicited neighbour advertisements sent.",
-		  (double)source->gratuitous_sent);
+	metric_one(text, "sluice_routes_installed", METRIC_GAUGE,
+		   "Announced addresses whose route is in place.",
+		   (double)source->routes_installed);
+	metric_one(text, "sluice_gratuitous_frames", METRIC_COUNTER,
+		   "Gratuitous ARP and unsolicited neighbour advertisements sent.",
+		   (double)source->gratuitous_sent);
 }
 
 static void write_daemon(struct metric_text *text, const struct metrics_source *source)
@@ -411,29 +403,29 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 	snprintf(abi, sizeof(abi), "%d", SLUICE_ABI);
 	metric_begin(text, &build);
 	metric_count(text, labels, 1);
-	write_one(text, "sluice_ready", METRIC_GAUGE,
-		  "1 when tables are loaded and the program is attached.", source->is_ready);
+	metric_one(text, "sluice_ready", METRIC_GAUGE,
+		   "1 when tables are loaded and the program is attached.", source->is_ready);
 	write_interfaces(text, source);
 	write_announcing(text, source);
 	write_bypass(text, source);
-	write_one(text, "sluice_events_suppressed", METRIC_COUNTER,
-		  "Packet events that were not sampled because of their rate limit.",
-		  (double)source->events_suppressed);
-	write_one(text, "sluice_slots_moved", METRIC_COUNTER, "Slots that changed their owner.",
-		  (double)sync_slots_moved_total(source->sync));
-	write_one(text, "sluice_map_problems", METRIC_GAUGE,
-		  "Services and limits that cannot be written into the maps as configured.",
-		  (double)sync_problem_count(source->sync));
-	write_one(text, "sluice_config_revision", METRIC_GAUGE,
-		  "Number of the running configuration.", (double)model_revision(source->model));
+	metric_one(text, "sluice_events_suppressed", METRIC_COUNTER,
+		   "Packet events that were not sampled because of their rate limit.",
+		   (double)source->events_suppressed);
+	metric_one(text, "sluice_slots_moved", METRIC_COUNTER, "Slots that changed their owner.",
+		   (double)sync_slots_moved_total(source->sync));
+	metric_one(text, "sluice_map_problems", METRIC_GAUGE,
+		   "Services and limits that cannot be written into the maps as configured.",
+		   (double)sync_problem_count(source->sync));
+	metric_one(text, "sluice_config_revision", METRIC_GAUGE,
+		   "Number of the running configuration.", (double)model_revision(source->model));
 	write_reloads(text, source);
-	write_one(text, "sluice_config_last_reload_successful", METRIC_GAUGE,
-		  "0 when the file on disk was refused and the one before it runs.",
-		  !source->is_last_reload_refused);
-	write_one(text, "sluice_config_last_load_timestamp_seconds", METRIC_GAUGE,
-		  "When the running configuration was loaded.", (double)source->loaded_at_s);
-	write_one(text, "process_start_time_seconds", METRIC_GAUGE, "Start of the daemon.",
-		  (double)source->started_s);
+	metric_one(text, "sluice_config_last_reload_successful", METRIC_GAUGE,
+		   "0 when the file on disk was refused and the one before it runs.",
+		   !source->is_last_reload_refused);
+	metric_one(text, "sluice_config_last_load_timestamp_seconds", METRIC_GAUGE,
+		   "When the running configuration was loaded.", (double)source->loaded_at_s);
+	metric_one(text, "process_start_time_seconds", METRIC_GAUGE, "Start of the daemon.",
+		   (double)source->started_s);
 }
 
 char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length)
@@ -447,6 +439,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_daemon(&text, source);
 	write_verdicts(&text, source);
 	write_services(&text, source);
+	metrics_write_flows(&text, source);
 	write_members(&text, source);
 	write_limits(&text, source);
 	write_lists(&text, source);

@@ -42,5 +42,9 @@ struct metrics_source {
 	void *arg;
 };
 
+struct metric_text;
+/* Slots in motion and the tables of flows; part of metrics_render(). */
+void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
+
 /* Allocated text, owned by the caller. */
 char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length);

@@ -78,3 +78,12 @@ void metric_end(struct metric_text *text)
 	if (text->is_openmetrics)
 		fputs("# EOF\n", text->out);
 }
+
+void metric_one(struct metric_text *text, const char *name, enum metric_type type, const char *help,
+		double value)
+{
+	const struct metric metric = {name, type, help};
+
+	metric_begin(text, &metric);
+	metric_value(text, NULL, value);
+}

@@ -32,4 +32,7 @@ void metric_begin(struct metric_text *text, const struct metric *metric);
 /* labels end at the first without name; NULL for none. Values are escaped. */
 void metric_value(struct metric_text *text, const struct metric_label *labels, double value);
 void metric_count(struct metric_text *text, const struct metric_label *labels, uint64_t value);
+/* A family of one sample without labels. */
+void metric_one(struct metric_text *text, const char *name, enum metric_type type, const char *help,
+		double value);
 void metric_end(struct metric_text *text); /* of the whole document */
