@@ -98,12 +98,11 @@ static socklen_t endpoint(const char *address, const char *port, struct sockaddr
 
 /* ---- server --------------------------------------------------------------------------------- */
 
-struct peer { /* one TCP connection */
-	int fd;
+static struct peer { /* one TCP connection, by its descriptor */
 	uint64_t seen;
 	size_t got;
 	struct message in;
-};
+} peers[CONNECTIONS_MAX];
 
 static int listen_on(const struct sockaddr_storage *at, socklen_t len, int type)
 {
@@ -129,11 +128,12 @@ static void serve_datagrams(int fd, const char *name)
 	}
 }
 
-static bool serve_stream(struct peer *peer, const char *name)
+static bool serve_stream(int fd, const char *name)
 {
+	struct peer *peer = &peers[fd];
+
 	for (;;) {
-		ssize_t n =
-			read(peer->fd, (char *)&peer->in + peer->got, sizeof(peer->in) - peer->got);
+		ssize_t n = read(fd, (char *)&peer->in + peer->got, sizeof(peer->in) - peer->got);
 
 		if (n <= 0)
 			return n < 0 && errno == EAGAIN;
@@ -143,50 +143,49 @@ static bool serve_stream(struct peer *peer, const char *name)
 		peer->got = 0;
 		peer->in.seen = ++peer->seen;
 		snprintf(peer->in.server, sizeof(peer->in.server), "%s", name);
-		if (write(peer->fd, &peer->in, sizeof(peer->in)) != sizeof(peer->in))
+		if (write(fd, &peer->in, sizeof(peer->in)) != sizeof(peer->in))
 			return false;
 	}
 }
 
 static void serve_accept(int epoll, int fd)
 {
+	struct epoll_event event = {.events = EPOLLIN};
 	int new;
 
 	while ((new = accept4(fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-		struct peer *peer = calloc(1, sizeof(*peer));
-		struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
-
-		peer->fd = new;
+		if (new >= CONNECTIONS_MAX) {
+			close(new);
+			continue;
+		}
+		peers[new] = (struct peer){0};
+		event.data.fd = new;
 		epoll_ctl(epoll, EPOLL_CTL_ADD, new, &event);
 	}
 }
 
 static _Noreturn void serve(const char *name, const char *address, const char *port)
 {
-	struct peer stream = {0}, datagram = {0};
 	struct sockaddr_storage at;
 	socklen_t len = endpoint(address, port, &at);
+	int stream = listen_on(&at, len, SOCK_STREAM), datagram = listen_on(&at, len, SOCK_DGRAM);
 	int epoll = epoll_create1(0), i, n;
-	struct epoll_event events[EVENTS_MAX], event = {.events = EPOLLIN, .data.ptr = &stream};
+	struct epoll_event events[EVENTS_MAX], event = {.events = EPOLLIN, .data.fd = stream};
 
-	stream.fd = listen_on(&at, len, SOCK_STREAM);
-	datagram.fd = listen_on(&at, len, SOCK_DGRAM);
-	epoll_ctl(epoll, EPOLL_CTL_ADD, stream.fd, &event);
-	event.data.ptr = &datagram;
-	epoll_ctl(epoll, EPOLL_CTL_ADD, datagram.fd, &event);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, stream, &event);
+	event.data.fd = datagram;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, datagram, &event);
 	for (;;) {
 		n = epoll_wait(epoll, events, EVENTS_MAX, -1);
 		for (i = 0; i < n; i++) {
-			struct peer *peer = events[i].data.ptr;
+			int fd = events[i].data.fd;
 
-			if (peer == &stream) {
-				serve_accept(epoll, stream.fd);
-			} else if (peer == &datagram) {
-				serve_datagrams(datagram.fd, name);
-			} else if (!serve_stream(peer, name)) {
-				close(peer->fd);
-				free(peer);
-			}
+			if (fd == stream)
+				serve_accept(epoll, stream);
+			else if (fd == datagram)
+				serve_datagrams(datagram, name);
+			else if (!serve_stream(fd, name))
+				close(fd);
 		}
 	}
 }

@@ -331,10 +331,10 @@ static void shrink(struct sync_motion *motion, size_t before)
 		motion->granted_ms = motion->promised = 0;
 		motion->entries = 0;
 	} else if (motion->count < before) {
-		struct sync_slot *slots =
-			realloc(motion->slots, motion->count * sizeof(*motion->slots));
+		void *smaller = realloc(motion->slots, motion->count * sizeof(*motion->slots));
 
-		motion->slots = slots ? slots : motion->slots;
+		if (smaller)
+			motion->slots = smaller;
 	}
 }
 
