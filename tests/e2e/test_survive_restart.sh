@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Connections survive what happens to the daemon: killed and started again at rest and in the middle of
-# changes, replaced by another build, with packets of a flow wandering between CPUs all along, and a
+# changes, replaced by another build and back, with packets of a flow wandering between CPUs all along, and a
 # flood of SYNs. The loss budget is zero.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
@@ -75,7 +75,34 @@ play() { # NAME
 	hold_none_broken "$name, settled again" "${ALL[@]}"
 }
 
+# Another build takes over from the one that runs, and that one again from it.
+change_build() { # NAME OUT VERSION
+	local name=$1 version=$3 program
+	program=$(lab_xdp_id lb eth0)
+	lab_stop sluiced TERM
+	LAB_OUT=$2
+	sleep 0.5
+	if edge_daemon_start "$E2E_CONFIG"; then tap_ok "$name: it starts"; else tap_not_ok "$name: it starts" "$(tail -n 5 "$LAB_DIR/sluiced.log")"; fi
+	tap_is "$name: it runs" "$(edge_ctl --json version | jq -r .version)" "$version"
+	tap_run "$name: its program is attached" test "$(lab_xdp_id lb eth0)" != "$program"
+	hold_none_broken "$name" "${ALL[@]}"
+}
+upgrade() {
+	local old=$LAB_OUT version
+	version=$(edge_ctl --json version | jq -r .version)
+	tap_run "another build is made" make -s -C "$LAB_ROOT" SANITIZE= OUT="$LAB_DIR/build" VERSION=9.9.9 build
+	tap_run "a weight changes" edge_ctl member weight hold 10.99.0.22 20
+	tap_run "slots move" wait_for 20 is_moving
+	change_build "upgrade in the middle of a change" "$LAB_DIR/build" 9.9.9
+	tap_run "upgrade: settles" wait_for 60 is_settled
+	tap_run "the weight is back" edge_ctl member weight hold 10.99.0.22 100
+	change_build "downgrade while it is announced" "$old" "$version"
+	tap_run "downgrade: settles" wait_for 60 is_settled
+	hold_none_broken "upgraded and back" "${ALL[@]}"
+}
+
 play quiet
+upgrade
 flood() {
 	while :; do
 		edge_flood atk -n 60000 -r 20000 -t 60 100.64.0.1 "$EDGE_WEB" "$HOLD_PORT"
