@@ -33,6 +33,7 @@ e2e_shares "the reachable member serves all" "$load" b1=1
 
 lab_xdp_pass b2 eth1
 tap_run "with a program at the far end it is reachable" wait_for 5 far serving
+e2e_settle
 load=$(edge_load c1 --count 200 "http://$EDGE_WEB/")
 e2e_served "no request is lost" "$load"
 tap_run "and it serves" grep -q '"b2"' <<< "$load"
