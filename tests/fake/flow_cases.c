@@ -241,3 +241,77 @@ struct flow_case *flow_cases_read(const char *path, size_t *ret_count)
 	*ret_count = count;
 	return cases;
 }
+
+/* Those that the table of cases was made with. */
+const struct sluice_flow_settings flow_case_settings = {.pending_life_s = 10,
+							.closing_life_s = 60,
+							.refresh_s = 4,
+							.overwrite_s = 120,
+							.pending_per_s = 1000000};
+
+const char *flow_case_table_name(enum flow_case_table table)
+{
+	return table_names[table];
+}
+
+uint64_t flow_case_value(const struct flow_case_entry *entry, uint32_t now_s)
+{
+	uint32_t epoch = FLOW_CASE_EPOCH(entry->member) - entry->is_stale;
+
+	if (!entry->member)
+		return 0;
+	return SLUICE_FLOW(entry->member, epoch, now_s - entry->idle_s) |
+	       (entry->is_closing ? SLUICE_FLOW_F_CLOSING : 0);
+}
+
+/* Others' live flows in the sets of this one, but for so many ways. */
+static void fill(struct sluice_flow_set *sets, uint32_t count, uint64_t fingerprint, int free_ways,
+		 uint32_t now_s)
+{
+	uint64_t value = SLUICE_FLOW(1, FLOW_CASE_EPOCH(1), now_s), other = 1000;
+	int choice, way, used = 0;
+
+	for (choice = 0; choice < 2; choice++) {
+		struct sluice_flow_set *set = &sets[sluice_flow_set(fingerprint, choice, count)];
+
+		for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+			if (set->entry[way].fingerprint ||
+			    used++ >= 2 * SLUICE_FLOW_WAYS - free_ways)
+				continue;
+			set->entry[way] = (struct sluice_flow_entry){other++, value};
+		}
+	}
+}
+
+void flow_case_place(const struct flow_case *c, enum flow_case_table table,
+		     struct sluice_flow_set *sets, uint32_t count, uint64_t fingerprint,
+		     uint32_t now_s)
+{
+	struct sluice_flow_set *second = &sets[sluice_flow_set(fingerprint, 1, count)];
+
+	if (c->before[table].member)
+		second->entry[0] = (struct sluice_flow_entry){
+			fingerprint, flow_case_value(&c->before[table], now_s)};
+	if (c->free_ways[table] >= 0)
+		fill(sets, count, fingerprint, c->free_ways[table], now_s);
+}
+
+uint64_t flow_case_find(const struct sluice_flow_set *sets, uint32_t count, uint64_t fingerprint,
+			int *ret_copies)
+{
+	uint64_t value = 0;
+	uint32_t set;
+	int way, copies = 0;
+
+	for (set = 0; set < count; set++) {
+		for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+			if (sets[set].entry[way].fingerprint != fingerprint)
+				continue;
+			value = sets[set].entry[way].value;
+			copies++;
+		}
+	}
+	if (ret_copies)
+		*ret_copies = copies;
+	return value;
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sluice/flow_types.h>
+
 #define FLOW_CASES_FILE "docs/flows.md"
 #define FLOW_CASES_MEMBERS 3 /* A, B and C are 1, 2 and 3; 0 is nobody */
 
@@ -34,6 +36,22 @@ struct flow_case {
 	uint64_t flags_after;
 };
 
+/* The epoch of member 1, 2 or 3 in all cases: entries of an earlier one are stale. */
+#define FLOW_CASE_EPOCH(member) (6 + (member))
+
 /* Reads all cases of the file; NULL and a message on stderr if a row cannot be understood. To be
  * freed. */
 struct flow_case *flow_cases_read(const char *path, size_t *ret_count);
+
+extern const struct sluice_flow_settings flow_case_settings;
+const char *flow_case_table_name(enum flow_case_table table);
+/* The value of an entry at this second, 0 for none. */
+uint64_t flow_case_value(const struct flow_case_entry *entry, uint32_t now_s);
+/* Makes one table of `count` sets as it is before the packet of this flow: its entry, in its second
+ * set, and others' live ones where the case wants the flow's sets full. */
+void flow_case_place(const struct flow_case *c, enum flow_case_table table,
+		     struct sluice_flow_set *sets, uint32_t count, uint64_t fingerprint,
+		     uint32_t now_s);
+/* The value of the flow's entry, 0 if it has none; *ret_copies, if not NULL: how many it has. */
+uint64_t flow_case_find(const struct sluice_flow_set *sets, uint32_t count, uint64_t fingerprint,
+			int *ret_copies);

@@ -17,7 +17,6 @@
 #include "packet/world.h"
 
 #define START_S 5000ULL
-#define RUNNER_NONE 0
 
 static struct world *world;
 
@@ -56,21 +55,6 @@ static uint64_t fingerprint_of(const struct packet *packet)
 	return sluice_hash_flow(&tuple, &world->key);
 }
 
-static struct sluice_flow_entry *find(enum flow_case_table table, uint64_t fingerprint)
-{
-	int choice, way;
-
-	for (choice = 0; choice < 2; choice++) {
-		struct sluice_flow_set *set =
-			&tables(table)[sluice_flow_set(fingerprint, choice, WORLD_FLOW_SETS)];
-
-		for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-			if (set->entry[way].fingerprint == fingerprint)
-				return &set->entry[way];
-	}
-	return NULL;
-}
-
 /* Three members with a way of their own, epochs 7, 8 and 9, and the services in region 0. */
 static void set_up(void)
 {
@@ -79,11 +63,7 @@ static void set_up(void)
 
 	world_clear(world);
 	set_now(START_S);
-	*world->flow_settings = (struct sluice_flow_settings){.pending_life_s = 10,
-							      .closing_life_s = 60,
-							      .refresh_s = 4,
-							      .overwrite_s = 120,
-							      .pending_per_s = 1000000};
+	*world->flow_settings = flow_case_settings;
 	for (i = 1; i <= FLOW_CASES_MEMBERS; i++) {
 		struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX,
 						 .dmac = {2, 0, 0, 0, 0, (uint8_t)i}};
@@ -91,49 +71,12 @@ static void set_up(void)
 		snprintf(address, sizeof(address), "10.0.0.%u", i);
 		world_nexthop(world, i, &nexthop);
 		world_member(world, i, address, SLUICE_MODE_L2, i, 1500);
-		world->members[i].word |= (uint64_t)(6 + i) << 28;
+		world->members[i].word |= (uint64_t)FLOW_CASE_EPOCH(i) << 28;
 	}
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);
 	world_service(world, 2, "192.0.2.1", 80, IPPROTO_UDP, 0);
 	world_service(world, 3, "2001:db8::1", 80, IPPROTO_TCP, 0);
 	world_service(world, 4, "2001:db8::1", 80, IPPROTO_UDP, 0);
-}
-
-static uint64_t value_of(const struct flow_case_entry *entry)
-{
-	uint32_t epoch = 6 + entry->member - entry->is_stale;
-
-	return SLUICE_FLOW(entry->member, epoch, START_S - entry->idle_s) |
-	       (entry->is_closing ? SLUICE_FLOW_F_CLOSING : 0);
-}
-
-static void put(struct sluice_flow_set *set, uint64_t fingerprint, uint64_t value)
-{
-	int way = 0;
-
-	while (way < SLUICE_FLOW_WAYS && set->entry[way].fingerprint)
-		way++;
-	assert_true(way < SLUICE_FLOW_WAYS);
-	set->entry[way] = (struct sluice_flow_entry){fingerprint, value};
-}
-
-/* Others' live flows in the sets of this one, but for so many ways. */
-static void fill(enum flow_case_table table, uint64_t fingerprint, int free_ways)
-{
-	uint64_t value = SLUICE_FLOW(1, 7, START_S), other = 1000;
-	int choice, way, used = 0;
-
-	for (choice = 0; choice < 2; choice++) {
-		struct sluice_flow_set *set =
-			&tables(table)[sluice_flow_set(fingerprint, choice, WORLD_FLOW_SETS)];
-
-		for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-			if (set->entry[way].fingerprint ||
-			    used++ >= 2 * SLUICE_FLOW_WAYS - free_ways)
-				continue;
-			set->entry[way] = (struct sluice_flow_entry){other++, value};
-		}
-	}
 }
 
 static void set_case(const struct flow_case *c, uint64_t fingerprint)
@@ -156,13 +99,8 @@ static void set_case(const struct flow_case *c, uint64_t fingerprint)
 	for (cell = world->services; c->is_tracked && cell < world->services + WORLD_CELLS; cell++)
 		if (cell->word)
 			cell->word |= SLUICE_SVC_F_TRACK;
-	for (t = 0; t < FLOW_CASE_TABLES; t++) {
-		if (c->before[t].member)
-			put(&tables(t)[sluice_flow_set(fingerprint, 1, WORLD_FLOW_SETS)],
-			    fingerprint, value_of(&c->before[t]));
-		if (c->free_ways[t] >= 0)
-			fill(t, fingerprint, c->free_ways[t]);
-	}
+	for (t = 0; t < FLOW_CASE_TABLES; t++)
+		flow_case_place(c, t, tables(t), WORLD_FLOW_SETS, fingerprint, START_S);
 }
 
 static int differs(const struct flow_case *c, const char *what, uint64_t is, uint64_t should)
@@ -174,30 +112,17 @@ static int differs(const struct flow_case *c, const char *what, uint64_t is, uin
 	return 1;
 }
 
-/* How many copies the flow has in a table, whatever they say. */
-static int copies(enum flow_case_table table, uint64_t fingerprint)
-{
-	int count = 0;
-	uint32_t set;
-
-	for (set = 0; set < WORLD_FLOW_SETS; set++)
-		for (int way = 0; way < SLUICE_FLOW_WAYS; way++)
-			count += tables(table)[set].entry[way].fingerprint == fingerprint;
-	return count;
-}
-
 static int check_after(const struct flow_case *c, uint64_t fingerprint)
 {
-	static const char *const names[] = {"flows", "pending", "tracked"};
 	uint32_t slot = sluice_flow_slot(fingerprint, 12);
-	int t, wrong = 0;
+	int t, copies, wrong = 0;
 
 	for (t = 0; t < FLOW_CASE_TABLES; t++) {
-		const struct sluice_flow_entry *entry = find(t, fingerprint);
+		uint64_t value = flow_case_find(tables(t), WORLD_FLOW_SETS, fingerprint, &copies);
 
-		wrong += differs(c, names[t], entry ? entry->value : 0,
-				 c->after[t].member ? value_of(&c->after[t]) : 0);
-		wrong += copies(t, fingerprint) > 1;
+		wrong += differs(c, flow_case_table_name(t), value,
+				 flow_case_value(&c->after[t], START_S));
+		wrong += copies > 1;
 	}
 	return wrong + differs(c, "the slot", world->slots[slot],
 			       SLUICE_SLOT(c->cur, c->def) | c->flags_after);
@@ -386,7 +311,7 @@ static void test_refused_is_not_remembered(void **state)
 		world->slots[i] = SLUICE_SLOT(2, 1) | SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN;
 	world_run_packet(world, &syn, &run);
 	assert_int_equal(run.verdict, SLUICE_V_limit);
-	assert_null(find(FLOW_CASE_PENDING, fingerprint));
+	assert_int_equal(flow_case_find(world->pending, WORLD_FLOW_SETS, fingerprint, NULL), 0);
 }
 
 int main(void)
