@@ -66,6 +66,7 @@ config "eth0, eth2" > "$E2E_CONFIG"
 tap_run "another interface is attached by a reload" edge_ctl reload
 tap_match "its program runs" "$(lab_xdp_id lb eth2)" '^[0-9]+$'
 received() { # by the program, on eth2
+	sleep 0.3 # the daemon gives counters that are up to 0.2 s old
 	edge_ctl --json service show "$1" | jq .new_connections
 }
 before=$(received l2-v4)
