@@ -277,16 +277,18 @@ static int fake_limit_clear_region(void *dp, uint32_t base, uint32_t log2)
 
 static int fake_member_stats(void *dp, uint32_t index, struct sluice_member_stats *ret_stats)
 {
-	(void)index;
-	*ret_stats =
-		(struct sluice_member_stats){.packets = ((struct fake_dataplane *)dp)->packets};
+	*ret_stats = ((struct fake_dataplane *)dp)->member_stats[index];
 	return 0;
 }
 
 static int fake_member_stats_reset(void *dp, uint32_t index)
 {
-	(void)index;
-	return fake_writing(dp);
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret == 0)
+		fake->member_stats[index] = (struct sluice_member_stats){0};
+	return ret;
 }
 
 static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats)
@@ -394,6 +396,7 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
 	fake->limit_cleared_ms = util_alloc_array(c.limit_sets, sizeof(uint64_t));
 	fake->member_unused_ms = util_alloc_array(c.members, sizeof(uint64_t));
+	fake->member_stats = util_alloc_array(c.members, sizeof(*fake->member_stats));
 	fake->nexthop_unused_ms = util_alloc_array(c.nexthops, sizeof(uint64_t));
 	fake->limit_unused_ms = util_alloc_array(c.limits, sizeof(uint64_t));
 	fake->member_named = util_alloc_array(c.members, sizeof(bool));
@@ -417,6 +420,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->access);
 	free(fake->limit_cleared_ms);
 	free(fake->member_unused_ms);
+	free(fake->member_stats);
 	free(fake->nexthop_unused_ms);
 	free(fake->limit_unused_ms);
 	free(fake->member_named);

@@ -33,7 +33,7 @@ struct fake_dataplane {
 	bool *member_named; /* by a slot of a service, as of the last check */
 	struct sluice_flow_stats flow_stats;
 	bool are_flows_plain; /* def may change at once: services without connections are about */
-	uint64_t packets;     /* of each member, as its counter says */
+	struct sluice_member_stats *member_stats;
 	uint64_t now_ms;
 	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
 	uint64_t writes;  /* successful writing calls */

@@ -75,7 +75,12 @@ uint32_t fake_path_send(struct fake_dataplane *fake, const struct dp_service *se
 	if (word >> 48 || service->is_tracked)
 		owner = FLOW_ANSWER_MEMBER(flow_ask(word, flow_hash, slot, flags));
 	/* As flow_member(): who is dead has a runner-up. */
-	return flow_new_owner(slot, owner);
+	owner = flow_new_owner(slot, owner);
+	if (owner != SLUICE_MEMBER_NONE) {
+		fake->member_stats[owner].packets++;
+		fake->member_stats[owner].new_connections += packet == FAKE_SYN;
+	}
+	return owner;
 }
 
 bool fake_path_find(struct fake_dataplane *fake, uint64_t flow_hash, uint32_t *ret_member)

@@ -294,6 +294,29 @@ static void come_to_rest(struct life *l)
 			 0);
 }
 
+/* Every member loses its way: no connection is left. They come back one after the other, while others
+ * may already open connections through those that are back. */
+static void outage(struct life *l, bool has_traffic)
+{
+	const struct model_pool *pool = &model_service_at(l->w->model, 0)->pools[0];
+	size_t i, wait;
+
+	for (i = 0; i < pool->member_count; i++)
+		world_set_nexthop(l->w, &pool->members[i], NEXTHOP_FAILED, 0);
+	turn(l);
+	for (i = 0; i < FLOWS; i++)
+		l->flows[i].is_used = false;
+	for (i = 0; i < pool->member_count; i++) {
+		world_set_nexthop(l->w, &pool->members[i], NEXTHOP_RESOLVED, 0);
+		for (wait = 0; wait < 4; wait++) {
+			turn(l);
+			if (has_traffic)
+				traffic(l);
+			l->w->fake->now_ms += 100;
+		}
+	}
+}
+
 static void live(unsigned int seed, unsigned int steps, unsigned int change_every)
 {
 	struct life *l = life_new(seed);
@@ -304,6 +327,8 @@ static void live(unsigned int seed, unsigned int steps, unsigned int change_ever
 			random_change(l);
 		if (world_pick(l->w, 700) == 0)
 			restart(l->w);
+		if (world_pick(l->w, 900) == 0)
+			outage(l, true);
 		turn(l);
 		traffic(l);
 		l->w->fake->now_ms += 20 + world_pick(l->w, 400);
@@ -322,10 +347,61 @@ static void test_no_connection_moves(void **state)
 		live(seed, 3000, seed % 2 ? 40 : 8);
 }
 
+/* Whoever was without members agrees with other nodes a moment after they are back: connections that
+ * those opened find their members here. */
+static void test_agrees_after_an_outage(void **state)
+{
+	struct life *l = life_new(4711);
+	const struct dp_service *s = cell(l);
+	uint32_t size = 1U << s->slots_log2, slot;
+	uint64_t *before = util_alloc_array(size, sizeof(*before));
+	int turns;
+
+	(void)state;
+	memcpy(before, &l->w->fake->slots[s->slots_base], size * sizeof(*before));
+	/* It has had traffic, a moment ago. */
+	for (turns = 0; turns < 50; turns++) {
+		turn(l);
+		traffic(l);
+		l->w->fake->now_ms += 100;
+	}
+	outage(l, false);
+	for (turns = 0; turns < 10; turns++) {
+		turn(l);
+		l->w->fake->now_ms += 100;
+	}
+	for (slot = 0; slot < size; slot++)
+		assert_int_equal(l->w->fake->slots[s->slots_base + slot] & ((1ULL << 48) - 1),
+				 before[slot]);
+	free(before);
+	come_to_rest(l);
+	life_free(l);
+}
+
+/* And who has opened connections meanwhile keeps them. */
+static void test_keeps_what_opened_in_an_outage(void **state)
+{
+	struct life *l = life_new(4712);
+	unsigned long opened = l->opened;
+
+	(void)state;
+	outage(l, true);
+	assert_true(l->opened > opened);
+	for (int turns = 0; turns < 600; turns++) {
+		turn(l);
+		traffic(l);
+		l->w->fake->now_ms += 100;
+	}
+	come_to_rest(l);
+	life_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_connection_moves),
+		cmocka_unit_test(test_agrees_after_an_outage),
+		cmocka_unit_test(test_keeps_what_opened_in_an_outage),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/flow_plan.h"
 
+#include "base/util.h"
+
 #define NEVER UINT32_MAX
 #define OWNERS ((1ULL << 48) - 1)
+/* Where there is no flow to learn: whoever read the slot before it moved has counted his packet. */
+#define QUIET_MS 200
 
 enum flow_state flow_plan_state(uint64_t word)
 {
@@ -18,7 +22,7 @@ bool flow_plan_is_waiting(const struct flow_question *q)
 	enum flow_state state = flow_plan_state(q->word);
 
 	return SLUICE_SLOT_CUR(q->word) != q->wanted && q->kind != FLOW_KIND_PLAIN &&
-	       !q->is_urgent && !q->is_cur_dead && SLUICE_SLOT_DEF(q->word) &&
+	       !q->is_urgent && !q->is_quiet && !q->is_cur_dead && SLUICE_SLOT_DEF(q->word) &&
 	       (state == FLOW_STABLE || state == FLOW_EXCEPTIONAL);
 }
 
@@ -28,6 +32,11 @@ static uint32_t left(const struct flow_question *q, uint32_t ms)
 	uint32_t passed = q->now_ms - q->since_ms;
 
 	return passed >= ms ? 0 : ms - passed;
+}
+
+uint32_t flow_plan_learn_ms(const struct flow_times *times, const struct flow_question *q)
+{
+	return q->is_quiet ? MIN(QUIET_MS, times->learn_ms) : times->learn_ms;
 }
 
 static void step(struct flow_answer *answer, uint64_t word)
@@ -44,7 +53,8 @@ static uint64_t rest_at(uint32_t member, bool has_entries)
 }
 
 /* New flows go to the owner that the slot should have. */
-static void change(const struct flow_question *q, struct flow_answer *answer)
+static void change(const struct flow_times *times, const struct flow_question *q,
+		   struct flow_answer *answer)
 {
 	uint32_t def = SLUICE_SLOT_DEF(q->word);
 	uint64_t learning = q->word & (SLUICE_SLOT_F_LEARN | SLUICE_SLOT_F_DIRTY);
@@ -57,6 +67,8 @@ static void change(const struct flow_question *q, struct flow_answer *answer)
 	else
 		step(answer, SLUICE_SLOT(q->wanted, def) | SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN |
 				     learning);
+	if (answer->word & SLUICE_SLOT_F_LEARN)
+		answer->wait_ms = flow_plan_learn_ms(times, q);
 	/* Who learned before has learned all the time. */
 	if (learning && answer->word & SLUICE_SLOT_F_LEARN &&
 	    SLUICE_SLOT_CUR(q->word) != SLUICE_SLOT_DEF(q->word)) {
@@ -71,10 +83,10 @@ static bool is_learned(const struct flow_times *times, const struct flow_questio
 {
 	if (q->word & SLUICE_SLOT_F_DIRTY) {
 		step(answer, q->word & ~SLUICE_SLOT_F_DIRTY);
-		answer->wait_ms = times->learn_ms;
+		answer->wait_ms = flow_plan_learn_ms(times, q);
 		return false;
 	}
-	answer->wait_ms = left(q, times->learn_ms);
+	answer->wait_ms = left(q, flow_plan_learn_ms(times, q));
 	return answer->wait_ms == 0;
 }
 
@@ -98,11 +110,12 @@ static void next_owner(const struct flow_times *times, const struct flow_questio
 {
 	bool is_split = SLUICE_SLOT_CUR(q->word) != SLUICE_SLOT_DEF(q->word);
 
-	if (q->is_urgent || q->is_cur_dead || q->is_def_dead || !SLUICE_SLOT_DEF(q->word)) {
-		change(q, answer);
+	if (q->is_urgent || q->is_quiet || q->is_cur_dead || q->is_def_dead ||
+	    !SLUICE_SLOT_DEF(q->word)) {
+		change(times, q, answer);
 	} else if (is_split) {
 		/* Connections that open are remembered already. */
-		change(q, answer);
+		change(times, q, answer);
 	} else if (q->kind == FLOW_KIND_WINDOW) {
 		next_window(times, q, answer);
 	} else if (q->word & SLUICE_SLOT_F_LEARN) {
@@ -112,7 +125,7 @@ static void next_owner(const struct flow_times *times, const struct flow_questio
 	} else if (q->word & SLUICE_SLOT_F_PRE) {
 		answer->wait_ms = left(q, times->pre_ms);
 		if (answer->wait_ms == 0)
-			change(q, answer);
+			change(times, q, answer);
 	} else if (q->may_start) {
 		step(answer, q->word | SLUICE_SLOT_F_PRE);
 		answer->wait_ms = times->pre_ms;

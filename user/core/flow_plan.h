@@ -41,6 +41,7 @@ struct flow_question {
 	bool is_urgent;	  /* the owner cannot take new flows: no announcement */
 	bool is_cur_dead; /* its flows are lost */
 	bool is_def_dead;
+	bool is_quiet;	   /* the service has no flow that could be alive */
 	bool may_start;	   /* pacing lets it leave its rest */
 	bool is_clear;	   /* of entries: a sweep that began late enough found none */
 	uint32_t since_ms; /* of the last step; wraps, as now_ms */
@@ -56,5 +57,7 @@ struct flow_answer {
 enum flow_state flow_plan_state(uint64_t word);
 /* At rest, with another owner than it should have: moves when it may start. */
 bool flow_plan_is_waiting(const struct flow_question *question);
+/* How long a slot in the service's present state learns. */
+uint32_t flow_plan_learn_ms(const struct flow_times *times, const struct flow_question *question);
 void flow_plan_next(const struct flow_times *times, const struct flow_question *question,
 		    struct flow_answer *ret_answer);

@@ -37,6 +37,8 @@ struct sync_member {
 	uint32_t entries;	       /* that name it, as of the last whole sweep */
 	uint64_t counted_sweep;	       /* the first that could count all its flows */
 	uint64_t rest_sweep;	       /* at rest until this sweep is over */
+	/* Packets counted: what came since `before` is at least what came within the learn window. */
+	uint64_t packets_before, packets_at;
 	UT_hash_handle hh;
 };
 
@@ -48,13 +50,6 @@ struct sync_slot {
 	uint32_t since_ms; /* of its last step */
 };
 
-/* Packets that a service has had, by and by: what came since `before` is at least what came within
- * its learn window. */
-struct sync_packets {
-	uint64_t before, at;
-	uint64_t at_ms;
-};
-
 /* What of a service's table is in motion, see sync_move.c. */
 struct sync_motion {
 	struct sync_slot *slots; /* by slot */
@@ -62,6 +57,7 @@ struct sync_motion {
 	uint64_t next_ms;    /* look again then */
 	uint64_t settles_ms; /* nothing moves any more then, see sync_view.h */
 	uint32_t pre, waiting, moving, exceptional, dirty;
+	bool is_quiet; /* as of the last step, see sync_pace_is_quiet() */
 
 	/* Pacing: entries per slot are guessed for the first ones, then measured. */
 	uint32_t granted;    /* slots that were let go since all was at rest */
@@ -117,9 +113,9 @@ struct sync_service {
 	uint32_t silence_s; /* of a flow that is protected */
 	bool is_tracked;    /* every flow has an entry */
 	bool has_leaving;   /* some member goes */
-	bool is_death_due;  /* a member has died: its slots go to their runner-ups */
+	bool is_death_due; /* a member died, or is back: slots of dead ones go to their runner-ups */
 	struct sync_motion motion;
-	struct sync_packets packets;
+	uint64_t sampled_ms; /* when its members' packets were counted last */
 	struct sync_member **members;
 	size_t member_count, member_capacity;
 	UT_hash_handle hh;
@@ -248,6 +244,12 @@ void sync_grow_late(struct sync *sync, struct sync_service *service);
 uint32_t sync_pace(struct sync *sync, struct sync_service *service, uint32_t waiting);
 /* Counts packets of services whose last count is old: once a turn. */
 void sync_pace_sample(struct sync *sync);
+/* The service has no flow that could be alive, for all its members are dead: what comes from now on
+ * counts. */
+void sync_pace_forget(struct sync *sync, struct sync_service *service);
+/* Has no member had a packet within the learn window, or since all were dead? Then there is no flow
+ * here that a change could move. */
+bool sync_pace_is_quiet(struct sync *sync, const struct sync_service *service);
 
 /* sync_sweep.c */
 void sync_sweep_init(struct sync *sync);

@@ -179,7 +179,9 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 	word = member_word(record, nexthop, model->pools[pool_position].mode, member);
 	record->is_urgent = member->is_dead ||
 			    (member->admin == ADMIN_READY && weights_member_share(member) == 0);
-	service->is_death_due |= member->is_dead && is_news(record);
+	/* Who is back takes the packets of slots whose runner-up it is: they stay with it. */
+	service->is_death_due |= member->is_dead ? is_news(record)
+						 : !!(record->written.word & SLUICE_MEMBER_F_DEAD);
 	if (!record->is_written) {
 		int err = member_create(sync, record, word, model, pool_position, member);
 
@@ -277,8 +279,6 @@ void sync_members_retire(struct sync *sync, struct sync_service *service, bool i
 			service->members[kept++] = record;
 			continue;
 		}
-		/* What it has counted goes with it. */
-		service->packets = (struct sync_packets){0};
 		rest(sync, record);
 		if (record->id)
 			HASH_DEL(sync->members, record);

@@ -195,6 +195,12 @@ static bool is_clear(const struct sync *sync, const struct sync_motion *motion,
 	return !(motion->marks[slot->slot / 64] >> slot->slot % 64 & 1);
 }
 
+static struct flow_times move_times(const struct sync *sync, const struct sync_service *service)
+{
+	return (struct flow_times){.pre_ms = sync->flows.pre_ms,
+				   .learn_ms = service->silence_s * 1000};
+}
+
 static void ask(const struct sync *sync, const struct sync_service *service,
 		const struct sync_slot *slot, uint64_t word, struct flow_question *q)
 {
@@ -209,6 +215,7 @@ static void ask(const struct sync *sync, const struct sync_service *service,
 		.is_urgent = cur && (!owner || owner->is_urgent || owner->is_leaving),
 		.is_cur_dead = is_dead(sync, cur),
 		.is_def_dead = is_dead(sync, SLUICE_SLOT_DEF(word)),
+		.is_quiet = service->motion.is_quiet,
 		.is_clear = is_clear(sync, &service->motion, slot),
 		.since_ms = slot->since_ms,
 		.now_ms = (uint32_t)sync->now_ms,
@@ -229,7 +236,8 @@ static int follow_runner(struct sync *sync, struct sync_service *service,
 static void tally(const struct sync *sync, struct sync_service *service,
 		  const struct sync_slot *slot, const struct flow_question *q)
 {
-	uint32_t learn_ms = service->silence_s * 1000, pre_ms = sync->flows.pre_ms;
+	const struct flow_times times = move_times(sync, service);
+	uint32_t learn_ms = flow_plan_learn_ms(&times, q), pre_ms = times.pre_ms;
 	uint32_t passed_ms = q->now_ms - slot->since_ms, left_ms = 0;
 	struct sync_motion *motion = &service->motion;
 
@@ -261,7 +269,7 @@ static void tally(const struct sync *sync, struct sync_service *service,
 static bool step_slot(struct sync *sync, struct sync_service *service, struct sync_slot *slot,
 		      uint32_t *may_start, int *ret_err)
 {
-	const struct flow_times times = {sync->flows.pre_ms, service->silence_s * 1000};
+	const struct flow_times times = move_times(sync, service);
 	struct sync_motion *motion = &service->motion;
 	struct flow_question q;
 	struct flow_answer a;
@@ -347,6 +355,8 @@ int sync_move_step(struct sync *sync, struct sync_service *service)
 
 	motion->next_ms = UINT64_MAX;
 	motion->settles_ms = 0;
+	motion->is_quiet = service->kind == FLOW_KIND_TRACKED && motion->count &&
+			   sync_pace_is_quiet(sync, service);
 	ret = count_waiting(sync, service, &waiting);
 	if (ret)
 		return ret;
@@ -384,7 +394,7 @@ static struct sync_slot *find_record(const struct sync_motion *motion, uint32_t 
 static int bury(struct sync *sync, struct sync_service *service, uint32_t slot, uint64_t word,
 		uint32_t runner)
 {
-	const struct flow_times times = {sync->flows.pre_ms, service->silence_s * 1000};
+	const struct flow_times times = move_times(sync, service);
 	uint32_t cur = SLUICE_SLOT_CUR(word);
 	bool is_cur_dead = is_dead(sync, cur);
 	bool is_def_dead = is_dead(sync, SLUICE_SLOT_DEF(word));

@@ -12,29 +12,57 @@
 #define SAMPLES 20	 /* services whose packets are counted in one turn */
 #define MEASURE_MS 10000 /* from a part's start to the sweep that counts what it needed */
 
-/* What the service's members have counted. Failures count too little: then the first part is small,
- * for there is always one. */
-static struct sluice_member_stats counted(struct sync *sync, const struct sync_service *service)
+/* A flow that is protected has had a packet within the learn window; and a connection was opened. What
+ * cannot be read counts too little: then the first part is small, for there is always one. */
+static uint64_t flows_at_most(struct sync *sync, const struct sync_service *service)
 {
-	struct sluice_member_stats stats, sum = {0};
+	uint64_t packets = 0, opened = 0;
+	struct sluice_member_stats stats;
 	size_t i;
 
 	for (i = 0; i < service->member_count; i++) {
-		if (sync_op(sync, member_stats, service->members[i]->index, &stats))
+		const struct sync_member *member = service->members[i];
+
+		if (sync_op(sync, member_stats, member->index, &stats))
 			continue;
-		sum.packets += stats.packets;
-		sum.new_connections += stats.new_connections;
+		packets += stats.packets - MIN(member->packets_before, stats.packets);
+		opened += stats.new_connections;
 	}
-	return sum;
+	return service->kind == FLOW_KIND_TRACKED ? MIN(packets, opened) : packets;
 }
 
-/* A flow that is protected has had a packet within the learn window; and a connection was opened. */
-static uint64_t flows_at_most(struct sync *sync, const struct sync_service *service)
+bool sync_pace_is_quiet(struct sync *sync, const struct sync_service *service)
 {
-	struct sluice_member_stats now = counted(sync, service);
-	uint64_t packets = now.packets - MIN(service->packets.before, now.packets);
+	struct sluice_member_stats stats;
+	size_t i;
 
-	return service->kind == FLOW_KIND_TRACKED ? MIN(packets, now.new_connections) : packets;
+	for (i = 0; i < service->member_count; i++) {
+		if (sync_op(sync, member_stats, service->members[i]->index, &stats) ||
+		    stats.packets != service->members[i]->packets_before)
+			return false;
+	}
+	return true;
+}
+
+static void count(struct sync *sync, struct sync_service *service, bool is_forgetting)
+{
+	struct sluice_member_stats stats;
+	size_t i;
+
+	for (i = 0; i < service->member_count; i++) {
+		struct sync_member *member = service->members[i];
+
+		if (sync_op(sync, member_stats, member->index, &stats))
+			continue;
+		member->packets_before = is_forgetting ? stats.packets : member->packets_at;
+		member->packets_at = stats.packets;
+	}
+	service->sampled_ms = sync->now_ms;
+}
+
+void sync_pace_forget(struct sync *sync, struct sync_service *service)
+{
+	count(sync, service, true);
 }
 
 void sync_pace_sample(struct sync *sync)
@@ -43,13 +71,9 @@ void sync_pace_sample(struct sync *sync)
 	unsigned int left = SAMPLES;
 
 	for (service = sync->services; service && left; service = service->hh.next) {
-		struct sync_packets *packets = &service->packets;
-
-		if (sync->now_ms < packets->at_ms + (uint64_t)service->silence_s * 1000)
+		if (sync->now_ms < service->sampled_ms + (uint64_t)service->silence_s * 1000)
 			continue;
-		packets->before = packets->at;
-		packets->at = counted(sync, service).packets;
-		packets->at_ms = sync->now_ms;
+		count(sync, service, false);
 		left--;
 	}
 }

@@ -184,6 +184,17 @@ void sync_service_follow(struct sync_service *service, const struct model_servic
 								   : FLOW_KIND_PLAIN;
 }
 
+static bool is_any_alive(const struct sync_service *service)
+{
+	size_t i;
+
+	for (i = 0; i < service->member_count; i++) {
+		if (!(service->members[i]->written.word & SLUICE_MEMBER_F_DEAD))
+			return true;
+	}
+	return false;
+}
+
 int sync_service_update(struct sync *sync, const struct model_service *model, struct errs *errors)
 {
 	struct sync_service *service = sync_service_find(sync, model->id);
@@ -200,6 +211,8 @@ int sync_service_update(struct sync *sync, const struct model_service *model, st
 		worst = ret ? ret : worst;
 		service->is_death_due = ret != 0;
 	}
+	if (!is_any_alive(service))
+		sync_pace_forget(sync, service);
 	if (!is_local)
 		sync_table_want(sync, service, model);
 	/* The cell comes last: its first table makes it, see sync_finish_job(). */
