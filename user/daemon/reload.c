@@ -188,7 +188,10 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, b
 	if (config->events_per_s != old->events_per_s)
 		log_warning("config", "events_per_s takes effect when the daemon starts again");
 	nexthops_set_sources(daemon->nexthops, &config->outer_source4, &config->outer_source6);
-	sync_set_flows(daemon->sync, &config->flows);
+	if (sync_set_flows(daemon->sync, &config->flows))
+		log_error("flows",
+			  "the times of flows cannot be written: the packet path keeps the "
+			  "old ones, reload again");
 	daemon->config = config;
 	use_doors(daemon, &doors);
 	if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.config)
