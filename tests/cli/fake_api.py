@@ -237,7 +237,8 @@ def route(method, path, query, body):
     if method == "GET" and parts == ["config", "dropin"]:
         directory = os.path.join(os.path.dirname(ARGS.log), "sluice.d")
         return {"path": os.path.join(directory, "90-runtime.yaml"), "text": "version: 1\n",
-                "changes": 2}
+                "changes": 2, "left_out": [{"object": "list blocked",
+                                             "text": "2 entries with a time to live"}]}
     if method == "POST" and parts == ["config", "reload"]:
         return reload_config(body)
     if method == "POST" and parts == ["config", "try"]:

@@ -209,6 +209,8 @@ DROPIN=$TEMP/sluice.d/90-runtime.yaml
 tap_fails "6: save, and the reload is refused" 6 'nothing is saved' ctl degraded save
 tap_run "nothing is left of it" test ! -e "$DROPIN"
 tap_match "save" "$(ctl ok save)" '^saved 2 changes to .*90-runtime.yaml; revision 88'
+tap_match "what it leaves out is named" "$(ctl ok save)" 'left out: list blocked: 2 entries with a time'
+tap_is "it is printed without" "$(ctl ok save --print 2> /dev/null)" "version: 1"
 tap_is "it is written" "$(cat "$DROPIN")" "version: 1"
 echo "# older" > "$DROPIN"
 tap_fails "6: save over an older one, refused" 6 'is as it was' ctl degraded save

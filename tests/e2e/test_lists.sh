@@ -116,6 +116,42 @@ tap_match "where says so" "$(edge_ctl where "tcp 203.0.113.70:4711 > $EDGE_WEB:8
 	'in deny list blocked, but passed: bypass'
 tap_run "bypass none" edge_ctl bypass none
 
+# What stays is written by save, what expires is left out.
+DROPIN=${E2E_CONFIG%.yaml}.d/90-runtime.yaml
+runtime() { edge_ctl --json list show "$1" | jq .entries_runtime; }
+edge_ctl list add blocked 203.0.113.120 --ttl 10m > /dev/null
+edge_ctl list add partners 203.0.113.99 --comment "Müller # Co" > /dev/null
+edge_ctl node standby > /dev/null
+tap_match "diff tells both kinds" "$(edge_ctl diff)" 'list blocked: 1 prefix added, 1 more for a time'
+tap_match "and the role" "$(edge_ctl diff)" 'node: standby \(active in the file\)'
+tap_is "status counts the same" "$(edge_ctl --json status | jq .node.runtime_change_count)" 3
+saved=$(edge_ctl save)
+tap_match "save writes what stays" "$saved" '^saved 3 changes to '
+tap_match "and names what it leaves out" "$saved" 'left out: list blocked: 1 entry with a time to live'
+tap_match "the comment is in the file" "$(cat "$DROPIN")" '203.0.113.99/32" # Müller # Co'
+tap_match "diff has only that left" "$(edge_ctl diff)" 'list blocked: 1 prefix added for a time'
+tap_is "the list is the file's" "$(runtime blocked) $(runtime partners)" "1 0"
+refused "which denies as before" c1 203.0.113.70 "http://$EDGE_WEB/"
+tap_fails "and is not for list remove" 6 'in the configuration' edge_ctl list remove blocked 203.0.113.64/28
+edge_ctl node active > /dev/null
+tap_match "saved again: the role is active once more" "$(edge_ctl save)" '^saved 2 changes'
+lab_stop sluiced KILL
+edge_ctl_offline detach > /dev/null 2>&1
+tap_run "a start from nothing" edge_daemon_start "$E2E_CONFIG"
+tap_is "knows what expires" "$(runtime blocked) $(runtime partners)" "1 0"
+tap_is "and is active" "$(edge_ctl --json status | jq -r .node.role)" active
+tap_run "all members serve again" wait_for 10 e2e_all_serving
+refused "and denies what the drop-in says" c1 203.0.113.70 "http://$EDGE_WEB/"
+echo 203.0.113.1 >> "$BLOCK"
+tap_fails "a list file that was edited: not saved" 6 'reload first' edge_ctl save
+sed -i '$d' "$BLOCK"
+tap_run "an entry that the guard refuses in a file" edge_ctl list add blocked 10.99.0.10 --force
+tap_fails "is not saved" 6 'guard: disabled' edge_ctl save
+tap_run "and stays what it was" grep -q 203.0.113.64/28 "$DROPIN"
+rm -r "${DROPIN%/*}"
+edge_ctl reload > /dev/null
+tap_run "list replace after it" edge_ctl list replace blocked "$LAB_DIR/replace.txt"
+
 # A large list, a broken one, a reload of the file alone.
 seq 0 99999 | awk '{ printf "%d.%d.%d.0/24\n", 20 + $1 / 65536, $1 / 256 % 256, $1 % 256 }' \
 	> "$LAB_DIR/large.txt"

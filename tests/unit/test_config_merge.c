@@ -411,7 +411,7 @@ static void test_saved_changes(void **state)
 			for (i = 0; i < 12; i++)
 				change_at_random(model, &random);
 			free(dropin);
-			dropin = dropin_render(model, base, &count);
+			dropin = dropin_render(model, true, base, &count);
 			said += count;
 			texts[1] = dropin;
 			config = parsed(texts);
@@ -419,7 +419,7 @@ static void test_saved_changes(void **state)
 			change.is_forced = true;
 			assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
 			assert_int_equal(overlay_count(model), 0);
-			free(dropin_render(model, config, &count));
+			free(dropin_render(model, true, config, &count));
 			assert_int_equal(count, 0);
 			config_free(config);
 		}
@@ -449,7 +449,7 @@ static void test_names_that_yaml_would_read_otherwise(void **state)
 	(void)state;
 	addr_parse("10.0.0.1", &change.addr);
 	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
-	dropin = dropin_render(model, config, &count);
+	dropin = dropin_render(model, true, config, &count);
 	assert_int_equal(count, 1);
 	config_free(config);
 	both[1] = dropin;
@@ -458,6 +458,117 @@ static void test_names_that_yaml_would_read_otherwise(void **state)
 	config_free(config);
 	model_free(model);
 	event_log_free(log);
+}
+
+#define LISTS                                                                                      \
+	"management: {prefixes: [10.9.0.0/24]}\n"                                                  \
+	"lists:\n"                                                                                 \
+	"  bad: {action: deny, prefixes: [203.0.113.0/24]}\n"                                      \
+	"  good: {action: exempt}\n"
+
+static void change_list(struct model *model, enum change_type type, const char *list,
+			const char *prefix, const char *comment, uint32_t expires_s)
+{
+	struct prefix_set *set = NULL;
+	struct errs errors = {0};
+	struct change change = {.type = type, .owner = OWNER_API, .list = list};
+
+	assert_int_equal(
+		prefix_set_parse(prefix, strlen(prefix), comment, expires_s, &set, &errors), 0);
+	change.prefixes = set;
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	prefix_set_unref(set);
+}
+
+/* Loads the files into the model, and returns what they say. */
+static struct config *reload(struct model *model, const char *const *texts)
+{
+	struct config *config = parsed(texts);
+	struct change change = {.type = CHANGE_CONFIG, .owner = OWNER_FILE, .config = config};
+	struct errs errors = {0};
+
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	return config;
+}
+
+static size_t added(const struct model *model, const char *list, size_t *ret_expiring)
+{
+	size_t count;
+
+	model_list_added(model_find_list(model, list), &count, ret_expiring);
+	return count;
+}
+
+/* Entries that stay are written and are the file's from then on; those that expire stay what they
+ * are; what an earlier save wrote is part of the next. */
+static void test_saved_lists(void **state)
+{
+	const char *texts[] = {"version: 1\ninterfaces: [eth0]\nservices: {}\n" LISTS, NULL, NULL};
+	struct event_log *log = event_log_new(16);
+	struct config *base = parsed(texts), *config;
+	struct model *model = load(base, log);
+	AUTO_FREE char *first = NULL;
+	AUTO_FREE char *second = NULL;
+	size_t count, expiring;
+
+	(void)state;
+	change_list(model, CHANGE_LIST_ADD, "bad", "198.51.100.7", "evil\xe2\x80\xa8x: [1]", 0);
+	change_list(model, CHANGE_LIST_ADD, "bad", "2001:db8::/32", "a\nb # c", 0);
+	change_list(model, CHANGE_LIST_ADD, "bad", "198.51.100.8", "soon over", 4000000000U);
+	change_list(model, CHANGE_LIST_ADD, "bad", "203.0.113.0/24", "said by the file", 0);
+	assert_int_equal(added(model, "bad", &expiring), 2);
+	assert_int_equal(expiring, 1);
+	assert_int_equal(overlay_count(model), 1);
+	first = dropin_render(model, true, base, &count);
+	assert_int_equal(count, 1);
+	assert_non_null(strstr(first, "\"198.51.100.7/32\" # evil   x: [1]\n"));
+	assert_non_null(strstr(first, "\"2001:db8::/32\" # a b # c\n"));
+	assert_null(strstr(first, "198.51.100.8"));
+	assert_null(strstr(first, "203.0.113.0"));
+	assert_null(strstr(first, "node"));
+
+	texts[1] = first;
+	config = reload(model, texts);
+	assert_int_equal(prefix_set_count(config->lists[0].prefixes), 3);
+	assert_int_equal(model_find_list(model, "bad")->runtime->count, 1);
+	assert_int_equal(added(model, "bad", &expiring), 0);
+	assert_int_equal(expiring, 1);
+	config_free(config);
+
+	change_list(model, CHANGE_LIST_ADD, "good", "192.0.2.1", NULL, 0);
+	second = dropin_render(model, false, base, &count);
+	assert_int_equal(count, 3); /* both lists and the role */
+	assert_non_null(strstr(second, "198.51.100.7/32"));
+	assert_non_null(strstr(second, "192.0.2.1/32"));
+	texts[1] = second;
+	config = reload(model, texts);
+	assert_true(config->is_standby_first);
+	free(dropin_render(model, false, config, &count));
+	assert_int_equal(count, 0);
+	free(dropin_render(model, true, config, &count)); /* active is never written */
+	assert_int_equal(count, 0);
+	config_free(config);
+	config_free(base);
+	model_free(model);
+	event_log_free(log);
+}
+
+/* A list of prefixes gets what a later file adds; what is in both counts once. */
+static void test_prefixes_are_added(void **state)
+{
+	static const char *const texts[] = {"version: 1\ninterfaces: [eth0]\nservices: {}\n" LISTS,
+					    "management: {prefixes: [10.8.0.0/24]}\n"
+					    "lists:\n"
+					    "  bad: {prefixes: [203.0.113.0/24, 198.51.100.7]}\n"
+					    "  good: {prefixes: [192.0.2.1]}\n",
+					    NULL};
+	struct config *config = parsed(texts);
+
+	(void)state;
+	assert_int_equal(prefix_set_count(config->management), 2);
+	assert_int_equal(prefix_set_count(config->lists[0].prefixes), 2);
+	assert_int_equal(prefix_set_count(config->lists[1].prefixes), 1);
+	config_free(config);
 }
 
 int main(void)
@@ -471,6 +582,8 @@ int main(void)
 		cmocka_unit_test(test_aliases_are_bounded),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_saved_changes),
+		cmocka_unit_test(test_saved_lists),
+		cmocka_unit_test(test_prefixes_are_added),
 		cmocka_unit_test(test_names_that_yaml_would_read_otherwise),
 	};
 

@@ -166,6 +166,18 @@ static void put_back(const char *path, const char *before, int result)
 		cli_hint("nothing is saved: %s is as it was", path);
 }
 
+/* What runs and is not for a file; beside --print, where it is no part of the drop-in. */
+static void print_left_out(FILE *out, const json_t *answer)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(answer, "left_out"), i, item) {
+		fprintf(out, "left out: %s: %s\n", field_text(item, "object", "?"),
+			field_text(item, "text", ""));
+	}
+}
+
 int run_save(struct cli *cli)
 {
 	AUTO_ANSWER struct answer answer, reloaded = {0};
@@ -181,6 +193,7 @@ int run_save(struct cli *cli)
 	count = field_count(answer.document, "changes");
 	if (cli_option(cli, OPTION_PRINT) != NULL) {
 		fputs(text, cli->view.out);
+		print_left_out(stderr, answer.document);
 		return CLI_OK;
 	}
 	r = read_dropin(path, &before);
@@ -194,13 +207,16 @@ int run_save(struct cli *cli)
 		put_back(path, before, r);
 		return r;
 	}
-	if (cli->is_json)
+	if (cli->is_json) {
 		client_print_body(cli, &reloaded);
-	else if (count > 0)
+		return CLI_OK;
+	}
+	if (count > 0)
 		fprintf(cli->view.out, "saved %llu change%s to %s; revision %llu is running\n",
 			count, count == 1 ? "" : "s", path,
 			(unsigned long long)field_count(reloaded.document, "revision"));
 	else
 		fputs("nothing to save: what runs is what the files say\n", cli->view.out);
+	print_left_out(cli->view.out, answer.document);
 	return CLI_OK;
 }

@@ -40,7 +40,8 @@ struct control_node {
 	char last_refusal[320];	 /* of a reload, "" when the running configuration is the file's */
 	char trial_note[200];	 /* what became of a trial when its daemon ended, or "" */
 	uint64_t events_suppressed;
-	bool is_active; /* answers ARP and ND, has routes */
+	bool is_active;	       /* answers ARP and ND, has routes */
+	bool is_standby_first; /* so the configuration says of a cold start */
 	struct {
 		size_t arp;    /* addresses that are announced so */
 		size_t routes; /* addresses that are announced so, and those in place */

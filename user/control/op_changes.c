@@ -8,31 +8,63 @@
 #include "core/overlay.h"
 #include "state/changes.h"
 
-/* Entries of access lists are kept apart, for they may be many, and a time to live has no place in
- * a file: the list is named, and that is all. */
+/* "2 prefixes added, 1 more for a time". */
+static const char *describe_added(size_t count, size_t expiring, char *buffer, size_t size)
+{
+	if (count && expiring)
+		snprintf(buffer, size, "%zu prefix%s added, %zu more for a time", count,
+			 count == 1 ? "" : "es", expiring);
+	else
+		snprintf(buffer, size, "%zu prefix%s added%s", count + expiring,
+			 count + expiring == 1 ? "" : "es", count ? "" : " for a time");
+	return buffer;
+}
+
+/* Entries of access lists are kept apart, for they may be many: the list is named, and that is
+ * all. */
 static void view_runtime_lists(const struct model *model, json_t *list)
 {
 	size_t i;
 
 	for (i = 0; i < model_list_count(model); i++) {
 		const struct model_list *l = model_list_at(model, i);
-		char object[80], text[160];
+		char object[80], added[100], text[200];
+		size_t count, expiring;
 
-		if (!l->runtime->count)
+		model_list_added(l, &count, &expiring);
+		if (!count && !expiring)
 			continue;
 		snprintf(object, sizeof(object), "list %s", l->name);
-		snprintf(text, sizeof(text),
-			 "%zu prefix%s added (sluicectl list show %s); save does not write them",
-			 l->runtime->count, l->runtime->count == 1 ? "" : "es", l->name);
+		snprintf(text, sizeof(text), "%s (sluicectl list show %s)",
+			 describe_added(count, expiring, added, sizeof(added)), l->name);
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:I, s:s}", "change", "entries",
-						"list", l->name, "object", object, "entries",
-						(json_int_t)l->runtime->count, "text", text));
+				      json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "change",
+						"entries", "list", l->name, "object", object,
+						"entries", (json_int_t)(count + expiring),
+						"expiring", (json_int_t)expiring, "text", text));
 	}
 }
 
-static json_t *view_runtime(const struct model *model)
+/* Not the opposite: where the file says standby, something else decides. */
+bool view_is_role_changed(const struct control_node *node)
 {
+	return !node->is_active && !node->is_standby_first;
+}
+
+static void view_runtime_role(const struct control_host *host, json_t *list)
+{
+	struct control_node node;
+
+	host->node(host->arg, &node);
+	if (view_is_role_changed(&node))
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "change", "role",
+						      "role", "standby", "object", "node", "text",
+						      "standby (active in the file)"));
+}
+
+static json_t *view_runtime(const struct control_host *host)
+{
+	const struct model *model = host->model;
 	struct overlay overlay = {0};
 	json_t *list = json_array();
 	size_t i;
@@ -52,6 +84,7 @@ static json_t *view_runtime(const struct model *model)
 	}
 	overlay_done(&overlay);
 	view_runtime_lists(model, list);
+	view_runtime_role(host, list);
 	return list;
 }
 
@@ -90,7 +123,7 @@ int op_diff(const struct request *request, struct reply *reply, struct errs *err
 				      reply_error(&disk.errors.list[i], true, host->config_path));
 	reply->json = json_pack("{s:I, s:o, s:{s:s, s:s, s:o, s:o}}", "revision",
 				(json_int_t)model_revision(host->model), "runtime",
-				view_runtime(host->model), "disk", "state",
+				view_runtime(host), "disk", "state",
 				disk.is_same	    ? "same"
 				: disk.errors.count ? "refused"
 						    : "changed",
@@ -99,6 +132,35 @@ int op_diff(const struct request *request, struct reply *reply, struct errs *err
 	event_log_free(disk.changes);
 	errs_done(&disk.errors);
 	return 0;
+}
+
+/* What runs and is not for a file. */
+static json_t *view_left_out(const struct control_host *host)
+{
+	json_t *list = json_array();
+	struct control_node node;
+	size_t i;
+
+	for (i = 0; i < model_list_count(host->model); i++) {
+		const struct model_list *l = model_list_at(host->model, i);
+		char object[80], text[100];
+		size_t count, expiring;
+
+		model_list_added(l, &count, &expiring);
+		if (!expiring)
+			continue;
+		snprintf(object, sizeof(object), "list %s", l->name);
+		snprintf(text, sizeof(text), "%zu entr%s with a time to live", expiring,
+			 expiring == 1 ? "y" : "ies");
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "object", object, "text",
+						      text, "entries", (json_int_t)expiring));
+	}
+	host->node(host->arg, &node);
+	if (node.is_active && node.is_standby_first)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "object", "node", "text",
+						"active; it starts on standby, as the file says"));
+	return list;
 }
 
 int op_dropin(const struct request *request, struct reply *reply, struct errs *errors)
@@ -113,7 +175,7 @@ int op_dropin(const struct request *request, struct reply *reply, struct errs *e
 		reply->status = errors->count && errors->list[0].code == ERR_CONFLICT ? 409 : 422;
 		return r;
 	}
-	reply->json = json_pack("{s:s, s:s, s:I}", "path", path, "text", text, "changes",
-				(json_int_t)count);
+	reply->json = json_pack("{s:s, s:s, s:I, s:o}", "path", path, "text", text, "changes",
+				(json_int_t)count, "left_out", view_left_out(host));
 	return 0;
 }

@@ -284,7 +284,7 @@ static void diagnose(const struct control_host *host, const struct control_node 
 
 static json_t *view_node(const struct control_host *host, const struct control_node *node)
 {
-	size_t changes = overlay_count(host->model);
+	size_t changes = overlay_count(host->model) + view_is_role_changed(node);
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:I}", "name", node->name,
 			 "role", node->is_active ? "active" : "standby", "version", node->version,

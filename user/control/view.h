@@ -36,6 +36,7 @@ json_t *view_list(const struct control_host *host, const struct model_list *list
 json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry *entry,
 			enum owner owner);
 json_t *view_announce(const struct control_node *node);
+bool view_is_role_changed(const struct control_node *node); /* by command, for save to write */
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */
 json_t *view_dropped(const struct control_host *host);

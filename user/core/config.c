@@ -205,8 +205,10 @@ void config_free(struct config *config)
 			free(service->pools[j].members);
 		free(service->pools);
 	}
-	for (size_t i = 0; i < config->list_count; i++)
+	for (size_t i = 0; i < config->list_count; i++) {
 		prefix_set_unref(config->lists[i].prefixes);
+		prefix_set_unref(config->lists[i].written);
+	}
 	prefix_set_unref(config->management);
 	free(config->services);
 	free(config->limits);

@@ -137,6 +137,7 @@ struct list_config {
 	bool is_unguarded;	 /* may cover what a deny list should not: see list_guard.h */
 	char file[CONFIG_PATH_MAX + 1]; /* of more prefixes, absolute; "" none */
 	struct prefix_set *prefixes;	/* of the text, then of the file too; NULL: none */
+	struct prefix_set *written;	/* of the text alone; NULL: none */
 	int line;
 };
 

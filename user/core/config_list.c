@@ -52,6 +52,7 @@ void config_read_list(struct config_reader *r, const char *name, yaml_node_t *ke
 	util_copy(list->name, sizeof(list->name), name);
 	list->line = config_line(key);
 	config_read_section(r, CONFIG_SECTION_LIST, value, key, list);
+	list->written = prefix_set_ref(list->prefixes);
 }
 
 /* ---- relations ------------------------------------------------------------------------------ */

@@ -252,6 +252,24 @@ static int merge_members(struct merge *merge, int a, int b, int depth)
 	return id;
 }
 
+/* One after the other; what is in both counts once. */
+static int join_sequences(struct merge *merge, int a, int b)
+{
+	int id = new_like(merge, node_of(merge, a));
+	const int parts[] = {a, b};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		const yaml_node_t *from = node_of(merge, parts[i]);
+		const yaml_node_item_t *item;
+
+		for (item = from->data.sequence.items.start; item < from->data.sequence.items.top;
+		     item++, merge->made++)
+			made(yaml_document_append_sequence_item(merge->document, id, *item));
+	}
+	return id;
+}
+
 /* Never changes a node, for an alias may have it elsewhere; returns the number of the result. */
 static int merge_nodes(struct merge *merge, const char *key, int a, int b, int depth)
 {
@@ -263,6 +281,8 @@ static int merge_nodes(struct merge *merge, const char *key, int a, int b, int d
 		return merge_mappings(merge, a, b, depth);
 	if (first == YAML_SEQUENCE_NODE && strcmp(key, "members") == 0)
 		return merge_members(merge, a, b, depth);
+	if (first == YAML_SEQUENCE_NODE && strcmp(key, "prefixes") == 0)
+		return join_sequences(merge, a, b);
 	return b;
 }
 

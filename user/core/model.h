@@ -63,6 +63,9 @@ size_t model_list_count(const struct model *model);
 struct model_list *model_list_at(const struct model *model, size_t position);
 struct model_list *model_find_list(const struct model *model, const char *name);
 struct model_list *model_list_by_id(const struct model *model, uint32_t id);
+/* Entries that commands added and the configuration has not: those that stay, those that expire. */
+void model_list_added(const struct model_list *list, size_t *ret_count, size_t *ret_expiring);
+bool model_list_is_added_to(const struct model_list *list);
 /* Sources that are never denied or limited; NULL: none. */
 const struct prefix_set *model_management(const struct model *model);
 /* Addresses of this host and of the gateways that it uses: no deny list may cover them unless

@@ -77,6 +77,18 @@ static uint32_t new_id(const struct model_state *state, const struct model_state
 	return 0;
 }
 
+/* What the text of the configuration has now is the configuration's, as with members; a file of
+ * prefixes is somebody else's, and takes nothing over. */
+static struct prefix_set *unwritten(struct prefix_set *runtime, const struct prefix_set *written)
+{
+	struct prefix_set *left = prefix_set_subtract(runtime, written);
+
+	if (left->count < runtime->count)
+		return left;
+	prefix_set_unref(left);
+	return prefix_set_ref(runtime);
+}
+
 static void merge_list(struct apply *apply, struct model_state *fresh,
 		       const struct list_config *config)
 {
@@ -91,7 +103,8 @@ static void merge_list(struct apply *apply, struct model_state *fresh,
 	util_copy(list.file, sizeof(list.file), config->file);
 	list.configured = config->prefixes ? prefix_set_ref(config->prefixes)
 					   : prefix_set_new(NULL, 0, NULL, 0);
-	list.runtime = is_kept ? prefix_set_ref(old->runtime) : prefix_set_new(NULL, 0, NULL, 0);
+	list.runtime = is_kept ? unwritten(old->runtime, config->written)
+			       : prefix_set_new(NULL, 0, NULL, 0);
 	if (old && !is_kept && prefix_set_count(old->runtime))
 		model_event(apply, EVENT_list_changed, NULL, NULL, NULL,
 			    "list %s: %s -> %s in the file; %zu entries added by commands dropped",
@@ -202,6 +215,29 @@ void model_check_lists(struct apply *apply)
 				  "the lists have %zu prefixes, more than %u", total,
 				  PREFIX_SET_MAX),
 			 "join neighbouring prefixes");
+}
+
+void model_list_added(const struct model_list *list, size_t *ret_count, size_t *ret_expiring)
+{
+	size_t i;
+
+	*ret_count = *ret_expiring = 0;
+	for (i = 0; i < list->runtime->count; i++) {
+		const struct prefix_entry *entry = &list->runtime->entries[i];
+
+		if (!prefix_set_find(list->configured, &entry->prefix))
+			(*(entry->expires_s ? ret_expiring : ret_count))++;
+	}
+}
+
+bool model_list_is_added_to(const struct model_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->runtime->count; i++)
+		if (!prefix_set_find(list->configured, &list->runtime->entries[i].prefix))
+			return true;
+	return false;
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */

@@ -115,7 +115,7 @@ size_t overlay_count(const struct model *model)
 	size_t count = walk(model, NULL), i;
 
 	for (i = 0; i < model_list_count(model); i++)
-		count += model_list_at(model, i)->runtime->count > 0;
+		count += model_list_is_added_to(model_list_at(model, i));
 	return count;
 }
 

@@ -53,6 +53,7 @@ static void describe_announcing(const struct daemon *daemon, struct control_node
 		return;
 	announce_describe(daemon->announcer, &state);
 	node->is_active = dp_bpf_is_active(daemon->dp);
+	node->is_standby_first = daemon->config->is_standby_first;
 	node->announce.arp = state.arp;
 	node->announce.routes = state.routes;
 	node->announce.routes_installed = state.routes_installed;

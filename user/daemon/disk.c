@@ -109,6 +109,11 @@ void disk_compare(struct daemon *daemon, struct control_disk *ret_disk)
 
 /* ---- the drop-in --------------------------------------------------------------------------- */
 
+static bool is_active(const struct daemon *daemon)
+{
+	return daemon->is_detached || dp_bpf_is_active(daemon->dp);
+}
+
 /* Would these files say what runs? 0, or an error. */
 static int check_result(struct daemon *daemon, const struct sources *sources, struct errs *errors)
 {
@@ -118,7 +123,7 @@ static int check_result(struct daemon *daemon, const struct sources *sources, st
 
 	if (r)
 		return r;
-	free(dropin_render(daemon->model, config, &count));
+	free(dropin_render(daemon->model, is_active(daemon), config, &count));
 	config_free(config);
 	if (!count)
 		return 0;
@@ -139,7 +144,7 @@ static int render(struct daemon *daemon, const char *path, char **ret_text, size
 	sources_copy_without(&daemon->sources, path, &without);
 	r = reload_parse(daemon, without.list, without.count, true, &config, errors);
 	if (!r) {
-		char *text = dropin_render(daemon->model, config, ret_count);
+		char *text = dropin_render(daemon->model, is_active(daemon), config, ret_count);
 
 		config_free(config);
 		if (*ret_count && without.count == CONFIG_FILES_MAX)
@@ -163,6 +168,7 @@ int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, si
 {
 	AUTO_FREE char *directory = sources_directory(daemon->options.config_path);
 	AUTO_FREE char *path = util_printf("%s/%s", directory, SOURCES_OWN_NAME);
+	struct config *config = NULL;
 	struct sources now = {0};
 	struct err e = {0};
 	bool is_same;
@@ -181,7 +187,14 @@ int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, si
 		return r;
 	}
 	is_same = sources_equal(&now, &daemon->sources);
+	if (is_same) {
+		r = reload_parse(daemon, now.list, now.count, true, &config, errors);
+		is_same = !r && !reload_are_lists_changed(daemon->config, config);
+		config_free(config);
+	}
 	sources_done(&now);
+	if (r)
+		return r;
 	if (!is_same) {
 		err_hint(errs_add(errors, ERR_CONFLICT, "",
 				  "the files on the disk are not those that run"),

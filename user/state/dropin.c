@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/utf8.h"
 #include "base/util.h"
 
 struct writer {
 	FILE *out;
 	size_t count;
 	/* Headings are written before the first thing that needs them. */
-	bool has_services, has_service, has_pool, has_limits;
+	bool has_services, has_service, has_pool, has_limits, has_lists, has_list;
 	const struct service_config *service;
 	const struct pool_config *pool;
 };
@@ -121,7 +122,57 @@ static void write_limit(struct writer *w, const struct limit_config *config,
 		model_limit_mode_name(limit->config.mode));
 }
 
-char *dropin_render(const struct model *model, const struct config *config, size_t *ret_count)
+/* Behind a #. What YAML takes for the end of a line, besides control characters, becomes spaces. */
+static void write_comment(struct writer *w, const char *text)
+{
+	static const char *const ends[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+	AUTO_FREE char *line = util_strdup(text);
+	size_t i;
+	char *at;
+
+	utf8_clean(line);
+	for (i = 0; i < ARRAY_SIZE(ends); i++)
+		while ((at = strstr(line, ends[i])))
+			memset(at, ' ', strlen(ends[i]));
+	fprintf(w->out, " # %s", line);
+}
+
+static void write_entry(struct writer *w, const char *list, const struct prefix_set *set,
+			const struct prefix_entry *entry)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	if (!w->has_lists)
+		fprintf(w->out, "lists:\n");
+	if (!w->has_list)
+		fprintf(w->out, "  \"%s\":\n    prefixes:\n", list);
+	w->count += !w->has_list;
+	w->has_lists = w->has_list = true;
+	fprintf(w->out, "      - \"%s\"", prefix_format(&entry->prefix, text));
+	if (*prefix_set_comment(set, entry))
+		write_comment(w, prefix_set_comment(set, entry));
+	fprintf(w->out, "\n");
+}
+
+static void write_list(struct writer *w, const struct list_config *config,
+		       const struct model_list *list)
+{
+	struct prefix_set *all;
+	size_t i;
+
+	w->has_list = false;
+	if (!list || list->action != config->action)
+		return;
+	all = prefix_set_merge(list->runtime, list->configured);
+	for (i = 0; i < all->count; i++)
+		if (!all->entries[i].expires_s &&
+		    !prefix_set_find(config->prefixes, &all->entries[i].prefix))
+			write_entry(w, config->name, all, &all->entries[i]);
+	prefix_set_unref(all);
+}
+
+char *dropin_render(const struct model *model, bool is_active, const struct config *config,
+		    size_t *ret_count)
 {
 	struct writer w = {0};
 	size_t i, size;
@@ -143,6 +194,12 @@ char *dropin_render(const struct model *model, const struct config *config, size
 	for (i = 0; i < config->limit_count; i++)
 		write_limit(&w, &config->limits[i],
 			    model_find_limit(model, config->limits[i].name));
+	for (i = 0; i < config->list_count; i++)
+		write_list(&w, &config->lists[i], model_find_list(model, config->lists[i].name));
+	if (!is_active && !config->is_standby_first) {
+		fprintf(w.out, "node: {start: standby}\n");
+		w.count++;
+	}
 	fclose(w.out);
 	*ret_count = w.count;
 	return text;

@@ -5,6 +5,8 @@
 #include "core/model.h"
 
 /* YAML that makes the configuration say what the model has: members, weights, maintenance, modes of
- * limits. Owned by the caller. *ret_count: objects it has something to say about; with 0 the text
- * changes nothing. */
-char *dropin_render(const struct model *model, const struct config *config, size_t *ret_count);
+ * limits, entries of access lists that stay; and standby, when the node is not active. Never the
+ * opposite: where the file starts it on standby, something else decides. Owned by the caller.
+ * *ret_count: objects it has something to say about; with 0 the text changes nothing. */
+char *dropin_render(const struct model *model, bool is_active, const struct config *config,
+		    size_t *ret_count);
