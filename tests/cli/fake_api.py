@@ -20,6 +20,18 @@ import urllib.parse
 ARGS = None
 
 
+def flows(**more):
+    result = {"slots_new": 0, "slots_old": 0, "known": 0, "counted": False, "drained": False,
+              "learning_left_s": 0}
+    result.update(more)
+    return result
+
+
+# What a member that drains has, from one look at it to the next.
+LEAVING = [flows(slots_old=7, known=2, learning_left_s=240), flows(known=3, counted=True),
+           flows(known=3, counted=True), flows(counted=True, drained=True)]
+
+
 def member(pool, address, weight=100, **more):
     result = {
         "service": "web", "pool": pool, "address": address, "port": 443, "owner": "file",
@@ -28,6 +40,7 @@ def member(pool, address, weight=100, **more):
         "health_since_s": int(time.time()) - 3600, "latency_us": 1800,
         "nexthop": {"state": "resolved", "text": "", "device": "eth0",
                     "mac": "02:00:00:00:00:01", "mtu": 1500},
+        "flows": flows(slots_new=1365, slots_old=1365),
         "packets": 1234567, "bytes": 987654321, "new_connections": 4321,
         "rates": {"packets": 430000.0, "bytes": 129000000.0, "new_connections": 4130.0}}
     result.update(more)
@@ -278,10 +291,15 @@ def route_member(method, parts, body):
         return put_member(parts[0], body)
     found = find_member(parts[0])
     if method == "GET" and len(parts) == 1:
+        if found["admin"] == "drain" and found["leaving"]:
+            found["flows"] = found["leaving"].pop(0)
         return found
     if method == "DELETE" and len(parts) == 1:
         MEMBERS.remove(found)
-        return {"changed": True}
+        result = {"changed": True, "flows": found["flows"]}
+        if not found["flows"]["drained"]:
+            result["warning"] = "its flows are cut"
+        return result
     if method == "PUT" and parts[1:] == ["weight"]:
         check_weight(body)
         found["weight"] = body["weight"]
@@ -289,7 +307,9 @@ def route_member(method, parts, body):
     if method == "PUT" and parts[1:] == ["admin"]:
         check_fields(body, ["admin"])
         found["admin"] = body["admin"]
-        found["state"] = "maintenance" if body["admin"] == "maint" else "serving"
+        found["state"] = {"maint": "maintenance", "drain": "draining"}.get(body["admin"],
+                                                                           "serving")
+        found["leaving"] = list(LEAVING)
         return found
     raise Refused(405, "method_not_allowed", "%s is not possible here" % method)
 

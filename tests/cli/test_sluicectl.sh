@@ -136,8 +136,9 @@ tap_is "member add" "$(ctl ok member add web 10.9.0.1 --weight 30)" \
 	"web/default 10.9.0.1:443: weight 30, checking"
 tap_is "member add: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.9.0.1 {"weight":30}'
-tap_is "member remove" "$(ctl ok member remove web 10.9.0.1 --pool default)" \
+tap_is "member remove" "$(ctl ok member remove web 10.9.0.1 --pool default 2> "$TEMP/said")" \
 	"10.9.0.1: removed from web"
+tap_is "member remove: what that costs" "$(< "$TEMP/said")" "sluicectl: warning: its flows are cut"
 tap_is "member remove: the request" "$(last_request ok)" \
 	"DELETE /v1/services/web/pools/default/members/10.9.0.1 "
 tap_is "member weight" "$(ctl ok member weight web 10.1.0.11 50)" \
@@ -148,6 +149,23 @@ tap_is "member ready" "$(ctl ok member ready web 10.1.0.11)" \
 	"web/default 10.1.0.11:443: weight 50 (100 in the file), serving"
 tap_is "member ready: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"ready"}'
+tap_is "member drain" "$(ctl ok member drain web 10.1.0.11)" \
+	"web/default 10.1.0.11:443: weight 50 (100 in the file), draining"
+tap_is "wait member: says what is left whenever that changes" \
+	"$(ctl ok wait member web 10.1.0.11 drained 2>&1)" \
+	"10.1.0.11 of web: learning its flows, 4 min left, 2 known so far
+10.1.0.11 of web: 3 known flows left
+10.1.0.11 of web: drained"
+tap_is "wait member: drained already, as JSON" \
+	"$(ctl ok --json wait member web 10.1.0.11 drained | jq -c .flows.drained)" true
+ctl ok member drain web 10.1.0.11 > /dev/null
+tap_fails "wait member: gives up" 7 'not drained within 1s: 3 known flows left' \
+	ctl ok wait member web 10.1.0.11 drained --for 1s
+tap_fails "wait member: who gets new connections cannot run dry" 1 \
+	'^  sluicectl --instance edge member drain web 10\.2\.0\.11 first' \
+	ctl ok --instance edge wait member web 10.2.0.11 drained
+tap_fails "wait member: no such member" 3 'did you mean' ctl ok wait member web 10.9.9.9 drained
+ctl ok member ready web 10.1.0.11 > /dev/null
 tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
 	"limit per-client: mode disabled (shadow in the file)"
 tap_is "node show" "$(ctl ok node show)" \

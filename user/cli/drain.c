@@ -16,7 +16,6 @@
 
 #define POLL_MS 500
 
-/* A member that is gone has nothing left. */
 static bool is_drained(const json_t *member)
 {
 	return field_bool(json_object_get(member, "flows"), "drained");
@@ -26,14 +25,15 @@ static bool is_drained(const json_t *member)
 static int check_leaves(const struct cli *cli, const json_t *member)
 {
 	const char *state = field_text(member, "state", "");
+	AUTO_FREE char *option = trial_option_text(cli);
 
 	if (strcmp(field_text(member, "admin", ""), "ready") != 0 ||
 	    field_count(member, "weight") == 0)
 		return CLI_OK;
 	fprintf(stderr,
 		"sluicectl: %s of %s is %s and gets new connections: it cannot run dry\n"
-		"  sluicectl member drain %s %s first\n",
-		cli_arg(cli, 1), cli_arg(cli, 0), state, cli_arg(cli, 0), cli_arg(cli, 1));
+		"  sluicectl %smember drain %s %s first\n",
+		cli_arg(cli, 1), cli_arg(cli, 0), state, option, cli_arg(cli, 0), cli_arg(cli, 1));
 	return CLI_FALSE;
 }
 
