@@ -222,7 +222,7 @@ const struct command commands[] = {
 	 {ARG_SERVICE, ARG_MEMBER},
 	 OPTION(POOL),
 	 "remove a member while running",
-	 NULL,
+	 "Its flows are cut: a warning says how many are known. Drain it first to keep them.",
 	 run_member_remove},
 	{"member weight",
 	 {ARG_SERVICE, ARG_MEMBER, ARG_WEIGHT},

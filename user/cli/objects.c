@@ -106,6 +106,15 @@ int run_member_show(struct cli *cli)
 	return show(cli, member_path(cli, NULL), NULL, render_member, NULL);
 }
 
+/* What the daemon did, but the user may not have meant. */
+static void print_warning(const json_t *document)
+{
+	const char *text = field_text(document, "warning", "");
+
+	if (text[0] != '\0')
+		fprintf(stderr, "sluicectl: warning: %s\n", text);
+}
+
 /* Sends a change and prints the object as it is then. path and body are released. */
 static int change(struct cli *cli, const char *method, char *path, json_t *body, render_fn render)
 {
@@ -120,6 +129,7 @@ static int change(struct cli *cli, const char *method, char *path, json_t *body,
 		client_print_body(cli, &answer);
 	else
 		render(&cli->view, answer.document);
+	print_warning(answer.document);
 	return CLI_OK;
 }
 
@@ -147,6 +157,7 @@ int run_member_remove(struct cli *cli)
 	else
 		fprintf(cli->view.out, "%s: was no member of %s\n", cli_arg(cli, 1),
 			cli_arg(cli, 0));
+	print_warning(answer.document);
 	return CLI_OK;
 }
 

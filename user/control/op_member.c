@@ -51,6 +51,13 @@ static void name_in_audit(const struct request *request, const struct subject *s
 	audit_name_member(request, subject->pool, subject->endpoint);
 }
 
+/* Steals the warning, which may be NULL. */
+static void set_warning(json_t *answer, json_t *warning)
+{
+	if (warning)
+		json_object_set_new(answer, "warning", warning);
+}
+
 int op_member_list(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	struct model_service *service;
@@ -127,20 +134,32 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 	struct model_service *service;
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct sync_member_flows flows;
 	struct subject subject;
+	json_t *answer;
 	uint32_t weight;
+	bool is_dead;
 	int r;
 
 	if (!member)
 		return -1;
 	name_subject(&subject, service, pool, &member->addr);
 	weight = member->weight;
+	is_dead = member->is_dead; /* then they are lost already */
+	sync_view_member(request->host->sync, member->id, &flows);
+	answer = json_pack("{s:b, s:o}", "changed", 1, "flows",
+			   view_member_flows(request->host, member));
+	if (!is_dead)
+		set_warning(answer, view_cut_warning(&flows));
 	r = apply(request, CHANGE_MEMBER_REMOVE, &subject, 0, ADMIN_READY, errors);
-	if (r)
+	if (r) {
+		json_decref(answer);
 		return r;
+	}
 	name_in_audit(request, &subject);
-	audit_say(request, "weight %u -> removed", weight);
-	reply->json = json_pack("{s:b}", "changed", 1);
+	audit_say(request, "weight %u -> removed, %u known flow%s", weight, flows.entries,
+		  flows.entries == 1 ? "" : "s");
+	reply->json = answer;
 	return 0;
 }
 

@@ -119,7 +119,7 @@ const struct operation operations[] = {
 	{"PUT", MEMBER, ROLE_OPERATOR, BODY_JSON, fields_member, op_member_put,
 	 "Adds a member, or sets the weight of one that exists."},
 	{"DELETE", MEMBER, ROLE_OPERATOR, BODY_NONE, NULL, op_member_delete,
-	 "Removes a member; its connections are cut."},
+	 "Removes a member, and says how many flows that cuts."},
 	{"PUT", MEMBER "/weight", ROLE_OPERATOR, BODY_JSON, fields_weight, op_member_weight,
 	 "Sets a member's weight."},
 	{"PUT", MEMBER "/admin", ROLE_OPERATOR, BODY_JSON, fields_admin, op_member_admin,

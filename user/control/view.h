@@ -31,6 +31,8 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 json_t *view_service_flows(const struct control_host *host, const struct model_service *service);
 json_t *view_member_flows(const struct control_host *host, const struct model_member *member);
 json_t *view_flow_totals(const struct control_host *host);
+/* What is lost when a member with these flows goes now; NULL: nothing that is kept otherwise. */
+json_t *view_cut_warning(const struct sync_member_flows *flows);
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
 json_t *view_list(const struct control_host *host, const struct model_list *list);
 json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry *entry,

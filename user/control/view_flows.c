@@ -27,6 +27,18 @@ json_t *view_member_flows(const struct control_host *host, const struct model_me
 			 flows.is_drained, "learning_left_s", (json_int_t)flows.learning_left_s);
 }
 
+json_t *view_cut_warning(const struct sync_member_flows *flows)
+{
+	if (!flows->silence_s || flows->is_drained)
+		return NULL;
+	if (flows->is_counted)
+		return json_sprintf("%u known flow%s cut; draining first keeps them",
+				    flows->entries, flows->entries == 1 ? " is" : "s are");
+	return json_sprintf("its flows are cut: %u known, the others are not counted yet; draining "
+			    "first keeps them",
+			    flows->entries);
+}
+
 static json_t *view_table(uint32_t used, uint32_t capacity)
 {
 	return json_pack("{s:I, s:I}", "used", (json_int_t)used, "capacity", (json_int_t)capacity);

@@ -63,6 +63,8 @@ void sync_view_member(const struct sync *sync, uint64_t member_id,
 	HASH_FIND(hh, sync->members, &member_id, sizeof(member_id), member);
 	if (!member || !member->service)
 		return;
+	if (member->service->is_tracked || member->service->kind != FLOW_KIND_PLAIN)
+		ret_flows->silence_s = member->service->silence_s;
 	ret_flows->slots_cur = member->slots_cur;
 	ret_flows->slots_def = member->slots_def;
 	ret_flows->entries = member->entries;

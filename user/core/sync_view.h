@@ -32,6 +32,7 @@ struct sync_member_flows {
 	bool is_drained;    /* no slot and no entry names it */
 	/* Until its flows are all learned and can be counted; 0: they are, or it still has new ones. */
 	uint32_t learning_left_s;
+	uint32_t silence_s; /* after which a flow is not kept any more; 0: its service keeps none */
 };
 
 struct sync_flow_totals {
