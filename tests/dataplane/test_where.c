@@ -100,13 +100,13 @@ static void test_forwarded(void **state)
 		assert_int_equal(answer.found.service, 3);
 		assert_int_equal(answer.found.member, 7);
 		assert_int_equal(answer.table_log2, LOG2);
-		assert_int_equal(answer.owner, 7 + answer.table_slot % 2);
+		assert_int_equal(SLUICE_SLOT_CUR(answer.slot_word), 7 + answer.table_slot % 2);
 		assert_int_equal(answer.bytes_sent, 60); /* 40 in a tunnel of 20 */
 		assert_int_equal(SLUICE_MEMBER_MTU(answer.member_word), 1400);
 		assert_int_equal(answer.nexthop.ifindex, ifindex);
 		assert_int_equal(answer.nexthop.dmac[5], 7);
-		owners += answer.owner == 7;
-		runners += answer.owner == 8;
+		owners += SLUICE_SLOT_CUR(answer.slot_word) == 7;
+		runners += SLUICE_SLOT_CUR(answer.slot_word) == 8;
 	}
 	assert_true(owners > 0 && runners > 0);
 }
@@ -118,7 +118,7 @@ static void test_other_verdicts(void **state)
 	(void)state;
 	answer = ask("tcp 198.51.100.7:4711 > 192.0.2.10:81", 0, ifindex);
 	assert_int_equal(answer.found.verdict, SLUICE_V_unknown_port);
-	assert_int_equal(answer.table_log2 | answer.owner | answer.nexthop.flags, 0);
+	assert_int_equal(answer.table_log2 | answer.slot_word | answer.nexthop.flags, 0);
 	answer = ask("udp 198.51.100.7:4711 > 192.0.2.99:80", 0, ifindex);
 	assert_int_equal(answer.found.verdict, SLUICE_V_not_service);
 	answer = ask("udp [2001:db8::7]:4711 > [2001:db8::10]:80", 0, ifindex);

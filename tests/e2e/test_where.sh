@@ -74,6 +74,25 @@ answers "no member" '[.verdict,.summary]' \
 	'["no_member","dropped: no member of tunnel may serve: 10.99.0.21:80 maintenance"]' \
 	"tcp 203.0.113.9:4711 > $EDGE_TUNNEL:80"
 
+# A slot in motion: new connections go to its owner, unknown ones stay with the earlier one.
+tap_run "a weight changes" edge_ctl member weight web 10.99.0.21 10
+is_moving() {
+	edge_ctl --json service show web | jq -e '.flows.moving > 0'
+}
+tap_run "slots move" wait_for 10 is_moving
+for ((port = 30100; port < 30300; port++)); do
+	flow="tcp 203.0.113.9:$port > $EDGE_WEB:80"
+	[ "$(where "$flow" --ack | jq -r .slot.state)" != moving ] || break
+done
+answers "what opens there goes to the new owner" \
+	'.slot | [.state, .named_by, .is_runner_up, .owner != .earlier_owner]' \
+	'["moving","owner",false,true]' "$flow"
+answers "as it says" '"\(.member.address):80" == .slot.owner' true "$flow"
+answers "what is unknown stays with the earlier one" '.slot | [.named_by, .is_runner_up]' \
+	'["earlier_owner",false]' "$flow" --ack
+answers "as it says, too" '"\(.member.address):80" == .slot.earlier_owner' true "$flow" --ack
+tap_match "in words" "$(edge_ctl where "$flow" --ack)" 'flow .*stays with the slot.s earlier owner'
+
 tap_fails "a text that is no packet is refused" 1 'column 5 of the packet' \
 	edge_ctl where "tcp 203.0.113.900:1 > $EDGE_WEB:80"
 tap_fails "flags are TCP's" 1 'only TCP' edge_ctl where "udp 203.0.113.9:1 > $EDGE_WEB:80" --syn

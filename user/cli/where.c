@@ -42,17 +42,42 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 							: ": admits");
 }
 
+/* What named the member, unless it is the slot's owner or its runner-up. */
+static const char *named_by(const json_t *slot)
+{
+	static const char *const names[][2] = {
+		{"earlier_owner", "not remembered: stays with the slot's earlier owner"},
+		{"half_open", "remembered, half open"},
+		{"flow", "remembered: stays where it began"},
+		{"tracked", "tracked"},
+	};
+	const char *name = field_text(slot, "named_by", "owner");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i][0], name) == 0)
+			return names[i][1];
+	return NULL;
+}
+
 static void render_slot(const struct view *view, const json_t *slot)
 {
+	const char *state = field_text(slot, "state", "stable");
 	char number[TEXT_MAX], of[TEXT_MAX];
+	const char *flow;
 
 	if (!json_is_object(slot))
 		return;
-	render_field(view, "slot", "%s of %s, owned by %s%s",
+	render_field(view, "slot", "%s of %s, owned by %s%s%s%s",
 		     text_count(field_count(slot, "number"), number),
 		     text_count(field_count(slot, "of"), of),
 		     field_text(slot, "owner", "no member"),
-		     field_bool(slot, "is_runner_up") ? ", which is dead: to its runner-up" : "");
+		     field_bool(slot, "is_runner_up") ? ", which is dead: to its runner-up" : "",
+		     strcmp(state, "stable") == 0 ? "" : ", ",
+		     strcmp(state, "stable") == 0 ? "" : state);
+	flow = named_by(slot);
+	if (flow != NULL)
+		render_field(view, "flow", "%s", flow);
 }
 
 static void render_way(const struct view *view, const json_t *where)

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "control/view.h"
+#include "core/flow_plan.h"
 #include "core/verdicts.h"
 
 const struct model_service *where_service(const struct where_view *view)
@@ -105,23 +106,38 @@ static json_t *view_limits(const struct where_view *view, const struct model_ser
 	return list;
 }
 
-static json_t *view_slot(const struct where_view *view)
+static void view_owner(const struct where_view *view, json_t *slot, const char *key, uint32_t index)
 {
-	const struct where_answer *answer = view->answer;
-	const struct model_member *owner;
+	const struct model_member *owner = where_member(view, index, NULL, NULL);
 	char endpoint[ENDPOINT_TEXT_MAX];
-	json_t *slot;
 
-	if (!answer->table_log2)
-		return json_null();
-	slot = json_pack("{s:I, s:I, s:b}", "number", (json_int_t)answer->table_slot, "of",
-			 (json_int_t)1 << answer->table_log2, "is_runner_up",
-			 answer->owner && answer->owner != answer->found.member);
-	owner = where_member(view, answer->owner, NULL, NULL);
 	if (owner)
 		json_object_set_new(
-			slot, "owner",
+			slot, key,
 			json_string(addr_format_endpoint(&owner->addr, owner->port, endpoint)));
+}
+
+static json_t *view_slot(const struct where_view *view)
+{
+	static const char *const states[] = {"stable", "announced", "moving", "exceptional"};
+	static const char *const named_by[] = {"owner", "earlier_owner", "half_open", "flow",
+					       "tracked"};
+	const struct where_answer *answer = view->answer;
+	uint32_t cur = SLUICE_SLOT_CUR(answer->slot_word);
+	uint32_t held = answer->found.held;
+	json_t *slot;
+
+	_Static_assert(ARRAY_SIZE(states) == FLOW_STATE_MAX, "states of a slot");
+	_Static_assert(ARRAY_SIZE(named_by) == SLUICE_HELD_MAX, "what names a member");
+	if (!answer->table_log2)
+		return json_null();
+	slot = json_pack("{s:I, s:I, s:s, s:s, s:b}", "number", (json_int_t)answer->table_slot,
+			 "of", (json_int_t)1 << answer->table_log2, "state",
+			 states[flow_plan_state(answer->slot_word)], "named_by",
+			 named_by[held < SLUICE_HELD_MAX ? held : SLUICE_HELD_NONE], "is_runner_up",
+			 held == SLUICE_HELD_NONE && cur && cur != answer->found.member);
+	view_owner(view, slot, "owner", cur);
+	view_owner(view, slot, "earlier_owner", SLUICE_SLOT_DEF(answer->slot_word));
 	return slot;
 }
 

@@ -30,7 +30,7 @@ struct where_answer {
 	/* Of the member that was found, as the packet path read them; zero without one. */
 	uint64_t member_word;
 	struct sluice_nexthop nexthop;
-	uint32_t owner;	     /* of the slot, when one was read: the member, or it is a runner-up */
+	uint64_t slot_word;  /* of the slot, when one was read */
 	uint32_t table_slot; /* the slot, counted in its service's table */
 	uint32_t table_log2;
 };

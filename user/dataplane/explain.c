@@ -71,7 +71,7 @@ static void look_up(const struct dp_bpf *dp, struct where_answer *answer)
 	if (word && found->slot < maps->capacity.slots) {
 		answer->table_log2 = SLUICE_SVC_LOG2(word);
 		answer->table_slot = found->slot - SLUICE_SVC_BASE(word);
-		answer->owner = SLUICE_SLOT_CUR(maps->slots[found->slot]);
+		answer->slot_word = maps->slots[found->slot];
 	}
 	if (!found->member || found->member >= maps->capacity.members)
 		return;
