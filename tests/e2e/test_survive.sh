@@ -10,13 +10,11 @@ set -uo pipefail
 e2e_begin 4
 hold_serve b1 b2 b3 b4
 cat > "$E2E_CONFIG" <<-END
-	version: 1
-	interfaces: [eth0]
-	flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}
-	services:
-	  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: none, learn: 6s, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
-	  hold6: {listen: "tcp [$EDGE_WEB6]:$HOLD_PORT", mode: l2, check: none, learn: 6s, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
-	  dns: {listen: "udp $EDGE_DNS:$HOLD_PORT", mode: l2, check: none, affinity: track, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
+$HOLD_HEAD
+services:
+  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: none, learn: 6s, $HOLD_MEMBERS}
+  hold6: {listen: "tcp [$EDGE_WEB6]:$HOLD_PORT", mode: l2, check: none, learn: 6s, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
+  dns: {listen: "udp $EDGE_DNS:$HOLD_PORT", mode: l2, check: none, affinity: track, $HOLD_MEMBERS}
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
@@ -36,24 +34,15 @@ each_service() { # VERB NUMBER [ARGUMENTS...]: one member in all three services
 		edge_ctl member "$1" dns "10.99.0.2$2" "${@:3}"
 }
 
-is_settled() {
-	edge_ctl --json status | jq -e '[.services[].flows | .announced + .moving + .waiting == 0] | all'
-}
-
-# What a service's slots give to new connections, in the way of the table, not of the wish.
-wait_settled() {
-	tap_run "$1: settles" wait_for 40 is_settled
-}
-
 play() { # NAME: the changes, one after the other
 	local name=$1 b
 	tap_run "$name: a member is added" each_service add 4
-	wait_settled "$name, added"
+	hold_settle "$name, added"
 	hold_none_broken "$name, added" "${ALL[@]}"
 	tap_run "$name: new connections reach it" test "$(hold_now v4 | jq .opened)" -gt 300
 
 	tap_run "$name: a weight changes" each_service weight 1 20
-	wait_settled "$name, reweighed"
+	hold_settle "$name, reweighed"
 	hold_none_broken "$name, reweighed" "${ALL[@]}"
 
 	for b in 1 2 3; do
@@ -61,7 +50,7 @@ play() { # NAME: the changes, one after the other
 		sleep 2.5
 		tap_run "$name: b$b is back" each_service weight "$b" 100
 	done
-	wait_settled "$name, rolling and taken back"
+	hold_settle "$name, rolling and taken back"
 	hold_none_broken "$name, rolling and taken back" "${ALL[@]}"
 
 	tap_run "$name: the added member drains" each_service drain 4
@@ -76,17 +65,10 @@ tap_fails "who gets new connections cannot run dry" 1 'drain .* first' \
 	edge_ctl wait member hold 10.99.0.21 drained
 tap_fails "draining what is not there" 3 'did you mean' edge_ctl member drain hold 10.99.0.29
 play quiet
-# The flood ends by itself after a minute, so that it is begun again.
-flood() {
-	while :; do
-		edge_flood atk -n 60000 -r 20000 -t 60 100.64.0.1 "$EDGE_WEB" "$HOLD_PORT"
-	done > /dev/null
-}
-flood &
-FLOOD=$!
+hold_flood
 play "in a flood of SYNs"
-tap_run "the flood was on all the time" kill -0 "$FLOOD"
-kill "$FLOOD"
+tap_run "the flood was on all the time" kill -0 "$HOLD_FLOOD"
+kill "$HOLD_FLOOD"
 for name in "${ALL[@]}"; do
 	tap_run "$name: data flowed" test "$(hold_now "$name" | jq .messages)" -gt 1000
 done

@@ -10,12 +10,10 @@ set -uo pipefail
 e2e_begin 4
 hold_serve b1 b2 b3 b4
 cat > "$E2E_CONFIG" <<-END
-	version: 1
-	interfaces: [eth0]
-	flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}
-	services:
-	  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: none, learn: 6s, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
-	  dns: {listen: "udp $EDGE_DNS:$HOLD_PORT", mode: l2, check: none, affinity: track, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
+$HOLD_HEAD
+services:
+  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: none, learn: 6s, $HOLD_MEMBERS}
+  dns: {listen: "udp $EDGE_DNS:$HOLD_PORT", mode: l2, check: none, affinity: track, $HOLD_MEMBERS}
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
@@ -36,12 +34,6 @@ wander() {
 wander &
 HELPERS=("$!")
 
-is_settled() {
-	edge_ctl --json status | jq -e '[.services[].flows | .announced + .moving + .waiting == 0] | all'
-}
-is_moving() {
-	edge_ctl --json status | jq -e '.services[] | select(.name == "hold") | .flows.moving > 0'
-}
 slots() { # what the maps say of the services' slots at rest
 	edge_ctl --json status | jq -c '[.services[] | [.name, .table]]'
 }
@@ -64,14 +56,14 @@ play() { # NAME
 	local name=$1
 	restart "$name, at rest"
 	tap_run "$name: a weight changes" edge_ctl member weight hold 10.99.0.21 20
-	tap_run "$name: slots move" wait_for 20 is_moving
+	tap_run "$name: slots move" wait_for 20 hold_is_moving hold
 	restart "$name, in the middle of a change"
-	tap_run "$name: it goes on, and settles" wait_for 60 is_settled
+	hold_settle "$name, goes on"
 	hold_none_broken "$name, settled" "${ALL[@]}"
 	tap_run "$name: the weight is back" edge_ctl member weight hold 10.99.0.21 100
 	sleep 0.5
 	restart "$name, while it is announced"
-	tap_run "$name: settles" wait_for 60 is_settled
+	hold_settle "$name, taken back"
 	hold_none_broken "$name, settled again" "${ALL[@]}"
 }
 
@@ -92,24 +84,19 @@ upgrade() {
 	version=$(edge_ctl --json version | jq -r .version)
 	tap_run "another build is made" make -s -C "$LAB_ROOT" SANITIZE= OUT="$LAB_DIR/build" VERSION=9.9.9 build
 	tap_run "a weight changes" edge_ctl member weight hold 10.99.0.22 20
-	tap_run "slots move" wait_for 20 is_moving
+	tap_run "slots move" wait_for 20 hold_is_moving hold
 	change_build "upgrade in the middle of a change" "$LAB_DIR/build" 9.9.9
-	tap_run "upgrade: settles" wait_for 60 is_settled
+	hold_settle "upgrade"
 	tap_run "the weight is back" edge_ctl member weight hold 10.99.0.22 100
 	change_build "downgrade while it is announced" "$old" "$version"
-	tap_run "downgrade: settles" wait_for 60 is_settled
+	hold_settle "downgrade"
 	hold_none_broken "upgraded and back" "${ALL[@]}"
 }
 
 play quiet
 upgrade
-flood() {
-	while :; do
-		edge_flood atk -n 60000 -r 20000 -t 60 100.64.0.1 "$EDGE_WEB" "$HOLD_PORT"
-	done > /dev/null
-}
-flood &
-HELPERS+=("$!")
+hold_flood
+HELPERS+=("$HOLD_FLOOD")
 play "in a flood of SYNs"
 tap_run "flood and wandering went on" kill -0 "${HELPERS[@]}"
 kill "${HELPERS[@]}"

@@ -3,6 +3,11 @@
 # Long-lived connections through the balancer (tests/lib/hold.c), for tests with tests/lib/e2e.sh.
 
 HOLD_PORT=7000
+# Times short enough to play changes through.
+HOLD_HEAD="version: 1
+interfaces: [eth0]
+flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}"
+HOLD_MEMBERS='members: [10.99.0.21, 10.99.0.22, 10.99.0.23]'
 
 # hold_serve NAME...: backends answer on the port, TCP and UDP, on every service address.
 hold_serve() {
@@ -56,4 +61,27 @@ hold_none_broken() {
 		tap_not_ok "$what: no connection is broken" "$(grep -h 'is broken' \
 			"$LAB_DIR"/keep-*.log | sort | uniq -c | sort -rn | head -n 20)"
 	fi
+}
+
+# Nothing waits, is announced, or moves.
+hold_is_settled() {
+	edge_ctl --json status | jq -e '[.services[].flows | .announced + .moving + .waiting == 0] | all'
+}
+
+hold_is_moving() { # SERVICE
+	edge_ctl --json service show "$1" | jq -e '.flows.moving > 0'
+}
+
+hold_settle() { # WHAT
+	tap_run "$1: settles" wait_for 60 hold_is_settled
+}
+
+# hold_flood: SYNs from everywhere to EDGE_WEB until it is killed; it is HOLD_FLOOD. Each flood ends by
+# itself after a minute, so that it is begun again.
+hold_flood() {
+	while :; do
+		edge_flood atk -n 60000 -r 20000 -t 60 100.64.0.1 "$EDGE_WEB" "$HOLD_PORT"
+	done > /dev/null &
+	# shellcheck disable=SC2034 # for the caller
+	HOLD_FLOOD=$!
 }
