@@ -10,7 +10,7 @@
  * 4 * MS milliseconds, and is broken when it is reset, when another server answers, when an answer is
  * not the next one, or when none comes for SECONDS (-t, 15). With -r, so many more connections open
  * every second and close in good order after SECONDS (-l, 3). With -u, UDP flows: broken when another
- * server answers. keep writes a line of JSON at SIGUSR1, and at its end (SIGTERM):
+ * server answers. keep writes a line of JSON when it begins, at SIGUSR1, and at its end (SIGTERM):
  *
  *	{"held":N,"opened":N,"broken":N,"unopened":N,"messages":N,"servers":{"NAME":N}}
  *
@@ -373,6 +373,7 @@ static int hold(void)
 	keep.connections = calloc(CONNECTIONS_MAX, sizeof(*keep.connections));
 	epoll_ctl(keep.epoll, EPOLL_CTL_ADD, fd, &event);
 	keep.born_ms = now_ms();
+	report(); /* from now on it may be asked by signal */
 	for (c = 0; c < keep.count; c++)
 		open_one(true);
 	for (;;) {

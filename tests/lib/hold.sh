@@ -23,6 +23,7 @@ hold_serve() {
 # hold_keep NAME NS ARGUMENTS...: holds connections in the background.
 hold_keep() {
 	lab_start "keep-$1" "$2" "$LAB_OUT/tests/lib/hold" keep "${@:3}" "$HOLD_PORT"
+	wait_for 10 hold_has_reported "$1" 0
 }
 
 hold_reports() {
