@@ -305,8 +305,14 @@ def route_member(method, parts, body):
         found["weight"] = body["weight"]
         return found
     if method == "PUT" and parts[1:] == ["admin"]:
-        check_fields(body, ["admin"])
+        check_fields(body, ["admin", "for_s"])
         found["admin"] = body["admin"]
+        found["deadline"] = None
+        if "for_s" in body:
+            found["deadline"] = {"at_s": int(time.time()) + body["for_s"],
+                                 "left_s": body["for_s"], "is_over": False}
+            if body["for_s"] < 660:
+                return dict(found, warning="flows may be cut", state="draining")
         found["state"] = {"maint": "maintenance", "drain": "draining"}.get(body["admin"],
                                                                            "serving")
         found["leaving"] = list(LEAVING)

@@ -151,6 +151,20 @@ tap_is "member ready: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"ready"}'
 tap_is "member drain" "$(ctl ok member drain web 10.1.0.11)" \
 	"web/default 10.1.0.11:443: weight 50 (100 in the file), draining"
+tap_is "member drain --for" "$(ctl ok member drain web 10.1.0.11 --for 2h)" \
+	"web/default 10.1.0.11:443: weight 50 (100 in the file), draining, cut in 2 h"
+tap_is "member drain --for: the request, in seconds" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/admin {"admin":"drain","for_s":7200}'
+tap_fails "member drain --for: a short one is warned of" 0 '^sluicectl: warning: flows may be cut$' \
+	ctl ok member drain web 10.1.0.11 --for 10m
+tap_fails "2: member drain --for 0" 2 '1s is the least' ctl ok member drain web 10.1.0.11 --for 0s
+for deadline in -5m 10 99999999999d 18446744073709551616s 1.5h ""; do
+	tap_fails "2: member drain --for '$deadline'" 2 'a whole number and its unit' \
+		ctl ok member drain web 10.1.0.11 --for="$deadline"
+done
+tap_fails "2: member drain --for 366d" 2 'at most 365 days ahead' \
+	ctl ok member drain web 10.1.0.11 --for 366d
+ctl ok member drain web 10.1.0.11 > /dev/null
 tap_is "wait member: says what is left whenever that changes" \
 	"$(ctl ok wait member web 10.1.0.11 drained 2>&1)" \
 	"10.1.0.11 of web: learning its flows, 4 min left, 2 known so far

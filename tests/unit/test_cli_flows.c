@@ -80,6 +80,57 @@ static void shown_of_who_leaves(void **state)
 	}
 }
 
+/* A deadline goes with what is left, everywhere. */
+static void deadlines(void **state)
+{
+	static const struct {
+		int left_s;
+		bool is_over, is_counted;
+		const char *left, *line, *shown, *row;
+	} rows[] = {
+		{250, false, true, "3 known flows left, cut in 4 min",
+		 "weight 100, draining, cut in 4 min\n",
+		 "deadline     22:17: flows that are left then are cut\n",
+		 "draining, 3 flows, cut in 4 min\n"},
+		{59, false, false, "learning its flows, 4 min left, 3 known so far, cut in 59 s",
+		 "weight 100, draining, cut in 59 s\n",
+		 "deadline     22:14: flows that are left then are cut\n",
+		 "draining, cut in 59 s\n"},
+		{0, true, true, "3 known flows left, deadline passed",
+		 "weight 100, draining, deadline passed\n",
+		 "deadline     22:13: has passed, its flows were cut\n",
+		 "draining, 3 flows, deadline passed\n"},
+	};
+	size_t i, length;
+	char left[160];
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *member = member_with(0, 3, rows[i].is_counted, false, 240);
+		json_t *list = json_pack("[O]", member);
+		AUTO_FREE char *text = NULL;
+		struct view view = {
+			.out = open_memstream(&text, &length), .width = 100, .now_s = 1700000000};
+
+		json_object_set_new(member, "state", json_string("draining"));
+		json_object_set_new(member, "deadline",
+				    json_pack("{s:i, s:i, s:b}", "at_s",
+					      1700000000 + rows[i].left_s, "left_s", rows[i].left_s,
+					      "is_over", rows[i].is_over));
+		render_flows_left(member, left, sizeof(left));
+		assert_string_equal(left, rows[i].left);
+		render_member(&view, member);
+		render_member_line(&view, member);
+		render_members(&view, list);
+		fclose(view.out);
+		if (!strstr(text, rows[i].line) || !strstr(text, rows[i].shown) ||
+		    !strstr(text, rows[i].row))
+			fail_msg("row %zu is not in:\n%s", i, text);
+		json_decref(list);
+		json_decref(member);
+	}
+}
+
 static json_t *service_with(const char *name, int announced, int waiting, int moving, int held,
 			    int dirty, int settles_s)
 {
@@ -152,9 +203,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(shown_of_who_leaves),
+		cmocka_unit_test(deadlines),
 		cmocka_unit_test(motion_lines),
 		cmocka_unit_test(only_services_in_motion),
 	};
 
+	setenv("TZ", "UTC", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

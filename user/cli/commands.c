@@ -232,10 +232,12 @@ const struct command commands[] = {
 	 run_member_weight},
 	{"member drain",
 	 {ARG_SERVICE, ARG_MEMBER},
-	 OPTION(POOL),
+	 OPTION(POOL) | OPTION(FOR),
 	 "give a member nothing new, and keep what it has",
 	 "How many connections it still has is known once all that speak have been learned: see "
-	 "member show. There is no deadline; member ready takes it back.",
+	 "member show. With --for those that are left after so long are cut, by the wall clock, "
+	 "also after a restart or a reboot; without it there is no deadline. Draining again sets "
+	 "another deadline or none; member ready takes it back.",
 	 run_member_drain},
 	{"member maint",
 	 {ARG_SERVICE, ARG_MEMBER},

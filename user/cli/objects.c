@@ -9,6 +9,8 @@
 #include "cli/offline.h"
 #include "cli/render.h"
 #include "cli/run.h"
+#include "cli/text.h"
+#include "core/change.h"
 
 typedef void (*render_fn)(const struct view *view, const json_t *document);
 
@@ -182,8 +184,19 @@ static int set_admin(struct cli *cli, const char *admin)
 /* What it has is in the tables that only the daemon sweeps: not without it. */
 int run_member_drain(struct cli *cli)
 {
-	return change(cli, "PUT", member_path(cli, "admin"), json_pack("{s:s}", "admin", "drain"),
-		      render_member_line);
+	const char *text = cli_option(cli, OPTION_FOR);
+	json_t *body = json_pack("{s:s}", "admin", "drain");
+	uint64_t seconds = 0;
+
+	if (text != NULL && text_parse_duration(text, &seconds) == 0 && seconds > DRAIN_MAX_S) {
+		json_decref(body);
+		cli_error("--for %s: a deadline is at most %u days ahead", text,
+			  DRAIN_MAX_S / 86400);
+		return CLI_USAGE;
+	}
+	if (seconds > 0)
+		json_object_set_new(body, "for_s", json_integer((json_int_t)seconds));
+	return change(cli, "PUT", member_path(cli, "admin"), body, render_member_line);
 }
 
 int run_member_maint(struct cli *cli)

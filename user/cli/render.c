@@ -112,6 +112,22 @@ static void add_check(struct table *table, const json_t *member)
 		table_text(table, text);
 }
 
+/* ", 12 flows, cut in 4 min" */
+static size_t draining_text(const json_t *member, char *buffer, size_t size)
+{
+	const json_t *flows = json_object_get(member, "flows");
+	uint64_t known = field_count(flows, "known");
+	char number[TEXT_MAX], left[48] = "", deadline[64];
+
+	if (field_bool(flows, "drained"))
+		snprintf(left, sizeof(left), ", no flows");
+	else if (field_bool(flows, "counted"))
+		snprintf(left, sizeof(left), ", %s flow%s", text_count(known, number),
+			 known == 1 ? "" : "s");
+	render_deadline(member, deadline, sizeof(deadline));
+	return (size_t)snprintf(buffer, size, "%s%s", left, deadline);
+}
+
 static void state_text(const struct view *view, const json_t *member, char *buffer, size_t size)
 {
 	const json_t *nexthop = json_object_get(member, "nexthop");
@@ -130,6 +146,8 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	else if (strcmp(state, "unreachable") == 0 && used < size)
 		used += (size_t)snprintf(buffer + used, size - used, ": %s",
 					 *why ? why : "its next hop is not resolved yet");
+	else if (strcmp(state, "draining") == 0 && used < size)
+		used += draining_text(member, buffer + used, size - used);
 	if (used >= size)
 		return;
 	if (strcmp(field_text(member, "owner", "file"), "api") == 0)

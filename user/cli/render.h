@@ -33,6 +33,8 @@ void render_why(const struct view *view, const json_t *status);
 json_t *render_pool_members(const json_t *pools);
 
 /* "SERVICE/POOL 10.0.0.1:443: weight 50 (100 in the file), serving": after a change. */
+/* ", cut in 4 min", or "" where there is no deadline. */
+const char *render_deadline(const json_t *member, char *buffer, size_t size);
 /* How far a member that gets nothing new has run dry. */
 void render_flows_left(const json_t *member, char *buffer, size_t size);
 /* A line for each service whose slots are in motion, or that holds flows; none if there are none. */

@@ -69,13 +69,20 @@ static void admin_text(const json_t *member, char *buffer, size_t size)
 /* Of a member that gets nothing new. */
 static void render_leaving(const struct view *view, const json_t *member)
 {
-	char text[160];
+	const json_t *deadline = json_object_get(member, "deadline");
+	char text[160], at[TEXT_MAX];
 
 	if (strcmp(field_text(member, "admin", "ready"), "drain") != 0 &&
 	    field_count(member, "weight") > 0)
 		return;
 	render_flows_left(member, text, sizeof(text));
 	render_field(view, "flows", "%s", text);
+	if (!json_is_object(deadline))
+		return;
+	render_field(view, "deadline", "%s: %s",
+		     text_time(field_count(deadline, "at_s"), view->now_s, at),
+		     field_bool(deadline, "is_over") ? "has passed, its flows were cut"
+						     : "flows that are left then are cut");
 }
 
 void render_member(const struct view *view, const json_t *member)
@@ -113,12 +120,14 @@ void render_member_line(const struct view *view, const json_t *member)
 {
 	char endpoint[96];
 	char weight[64];
+	char deadline[64];
 
 	weight_text(member, weight, sizeof(weight));
-	fprintf(view->out, "%s/%s %s: weight %s, %s\n", field_text(member, "service", "?"),
+	fprintf(view->out, "%s/%s %s: weight %s, %s%s\n", field_text(member, "service", "?"),
 		field_text(member, "pool", "?"),
 		render_endpoint(member, endpoint, sizeof(endpoint)), weight,
-		field_text(member, "state", "?"));
+		field_text(member, "state", "?"),
+		render_deadline(member, deadline, sizeof(deadline)));
 }
 
 static const char *counts(const json_t *limit)

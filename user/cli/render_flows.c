@@ -6,23 +6,39 @@
 #include "cli/render.h"
 #include "cli/text.h"
 
+const char *render_deadline(const json_t *member, char *buffer, size_t size)
+{
+	const json_t *deadline = json_object_get(member, "deadline");
+	char left[TEXT_MAX];
+
+	if (!json_is_object(deadline))
+		buffer[0] = '\0';
+	else if (field_bool(deadline, "is_over"))
+		snprintf(buffer, size, ", deadline passed");
+	else
+		snprintf(buffer, size, ", cut in %s",
+			 text_duration(field_count(deadline, "left_s"), left));
+	return buffer;
+}
+
 void render_flows_left(const json_t *member, char *buffer, size_t size)
 {
 	const json_t *flows = json_object_get(member, "flows");
 	uint64_t learning_s = field_count(flows, "learning_left_s");
 	uint64_t known = field_count(flows, "known");
-	char a[TEXT_MAX], b[TEXT_MAX];
+	char a[TEXT_MAX], b[TEXT_MAX], deadline[64];
 
+	render_deadline(member, deadline, sizeof(deadline));
 	if (field_bool(flows, "drained"))
 		snprintf(buffer, size, "drained");
 	else if (field_bool(flows, "counted"))
-		snprintf(buffer, size, "%s known flow%s left", text_count(known, a),
-			 known == 1 ? "" : "s");
+		snprintf(buffer, size, "%s known flow%s left%s", text_count(known, a),
+			 known == 1 ? "" : "s", deadline);
 	else if (learning_s)
-		snprintf(buffer, size, "learning its flows, %s left, %s known so far",
-			 text_duration(learning_s, a), text_count(known, b));
+		snprintf(buffer, size, "learning its flows, %s left, %s known so far%s",
+			 text_duration(learning_s, a), text_count(known, b), deadline);
 	else
-		snprintf(buffer, size, "still gets new flows");
+		snprintf(buffer, size, "still gets new flows%s", deadline);
 }
 
 static void motion_line(const struct view *view, const json_t *service, const json_t *totals)

@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "control/audit.h"
 #include "control/find.h"
 #include "control/reply.h"
 #include "control/view.h"
 
 #define WEIGHT_DEFAULT 100
+#define LEARN_MARGIN_S 60 /* for the slots to go, in batches, and to be counted */
 
 /* What a change says about the member it names. */
 struct subject {
@@ -27,22 +29,18 @@ static void name_subject(struct subject *subject, const struct model_service *se
 	subject->addr = *addr;
 }
 
-static int apply(const struct request *request, enum change_type type,
-		 const struct subject *subject, uint32_t weight, enum admin_state admin,
-		 struct errs *errors)
+/* what: the change but for who and where. */
+static int apply(const struct request *request, const struct subject *subject,
+		 const struct change *what, struct errs *errors)
 {
 	const struct control_host *host = request->host;
-	struct change change = {
-		.type = type,
-		.owner = OWNER_API,
-		.service = subject->service,
-		.pool = subject->pool,
-		.addr = subject->addr,
-		.weight = weight,
-		.admin = admin,
-		.text = "by request",
-	};
+	struct change change = *what;
 
+	change.owner = OWNER_API;
+	change.service = subject->service;
+	change.pool = subject->pool;
+	change.addr = subject->addr;
+	change.text = "by request";
 	return host->apply(host->arg, &change, errors);
 }
 
@@ -91,11 +89,12 @@ int op_member_show(const struct request *request, struct reply *reply, struct er
 static int set_weight(const struct request *request, const struct subject *subject, uint32_t old,
 		      uint32_t weight, struct errs *errors)
 {
+	const struct change change = {.type = CHANGE_MEMBER_WEIGHT, .weight = weight};
 	int r;
 
 	if (old == weight)
 		return 0;
-	r = apply(request, CHANGE_MEMBER_WEIGHT, subject, weight, ADMIN_READY, errors);
+	r = apply(request, subject, &change, errors);
 	if (r)
 		return r;
 	name_in_audit(request, subject);
@@ -107,6 +106,7 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 {
 	const json_t *field = json_object_get(request->body, "weight");
 	uint32_t weight = field ? (uint32_t)json_integer_value(field) : WEIGHT_DEFAULT;
+	const struct change change = {.type = CHANGE_MEMBER_ADD, .weight = weight};
 	const struct model_member *member;
 	struct model_service *service;
 	struct model_pool *pool = find_pool(request, &service, errors);
@@ -121,7 +121,7 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 	if (member) {
 		r = field ? set_weight(request, &subject, member->weight, weight, errors) : 0;
 	} else {
-		r = apply(request, CHANGE_MEMBER_ADD, &subject, weight, ADMIN_READY, errors);
+		r = apply(request, &subject, &change, errors);
 		name_in_audit(request, &subject);
 		if (!r)
 			audit_say(request, "none -> added, weight %u", weight);
@@ -134,6 +134,7 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 	struct model_service *service;
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);
+	const struct change change = {.type = CHANGE_MEMBER_REMOVE};
 	struct sync_member_flows flows;
 	struct subject subject;
 	json_t *answer;
@@ -151,7 +152,7 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 			   view_member_flows(request->host, member));
 	if (!is_dead)
 		set_warning(answer, view_cut_warning(&flows));
-	r = apply(request, CHANGE_MEMBER_REMOVE, &subject, 0, ADMIN_READY, errors);
+	r = apply(request, &subject, &change, errors);
 	if (r) {
 		json_decref(answer);
 		return r;
@@ -180,29 +181,83 @@ int op_member_weight(const struct request *request, struct reply *reply, struct 
 	return r ? r : op_member_show(request, reply, errors);
 }
 
+/* Seconds until the deadline, 0: none was asked for. -1 and an error where there can be none. */
+static int read_deadline(const struct request *request, const struct change *change,
+			 uint64_t *ret_for_s, struct errs *errors)
+{
+	const json_t *field = json_object_get(request->body, "for_s");
+
+	*ret_for_s = (uint64_t)json_integer_value(field);
+	if (!field || change->admin == ADMIN_DRAIN)
+		return 0;
+	err_hint(errs_add(errors, ERR_INVALID, "/for_s", "for_s is for drain, %s has no deadline",
+			  model_admin_name(change->admin)),
+		 "leave for_s out");
+	return -1;
+}
+
+/* Flows are all known when a learn window has passed since the last slot went. */
+static json_t *deadline_warning(const struct request *request, const struct model_member *member,
+				uint64_t for_s)
+{
+	struct sync_member_flows flows;
+	uint32_t known_after_s;
+
+	sync_view_member(request->host->sync, member->id, &flows);
+	known_after_s = flows.silence_s + LEARN_MARGIN_S;
+	if (!for_s || !flows.silence_s || for_s >= known_after_s)
+		return NULL;
+	return json_sprintf("flows may be cut: the deadline of %u s is shorter than the %u s after "
+			    "which it is known who has one",
+			    (uint32_t)for_s, known_after_s);
+}
+
+static int set_admin(const struct request *request, const struct subject *subject,
+		     const struct model_member *member, const struct change *change,
+		     struct errs *errors)
+{
+	char old[ADMIN_TEXT_MAX], new[ADMIN_TEXT_MAX];
+	int r;
+
+	if (member->admin == change->admin && member->drain_until_s == change->drain_until_s)
+		return 0;
+	model_admin_text(member->admin, member->drain_until_s, old);
+	model_admin_text(change->admin, change->drain_until_s, new);
+	r = apply(request, subject, change, errors);
+	if (r)
+		return r;
+	name_in_audit(request, subject);
+	audit_say(request, "%s -> %s", old, new);
+	return 0;
+}
+
 int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	const char *word = json_string_value(json_object_get(request->body, "admin"));
-	enum admin_state admin = strcmp(word, "maint") == 0   ? ADMIN_MAINT
-				 : strcmp(word, "drain") == 0 ? ADMIN_DRAIN
-							      : ADMIN_READY;
+	struct change change = {.type = CHANGE_MEMBER_ADMIN,
+				.admin = strcmp(word, "maint") == 0   ? ADMIN_MAINT
+					 : strcmp(word, "drain") == 0 ? ADMIN_DRAIN
+								      : ADMIN_READY};
 	struct model_service *service;
 	struct model_pool *pool;
 	const struct model_member *member = find_member(request, &service, &pool, errors);
-	enum admin_state old;
 	struct subject subject;
+	json_t *warning;
+	uint64_t for_s;
 	int r;
 
-	if (!member)
+	if (!member || read_deadline(request, &change, &for_s, errors))
 		return -1;
-	if (member->admin != admin) {
-		name_subject(&subject, service, pool, &member->addr);
-		old = member->admin;
-		r = apply(request, CHANGE_MEMBER_ADMIN, &subject, 0, admin, errors);
-		if (r)
-			return r;
-		name_in_audit(request, &subject);
-		audit_say(request, "%s -> %s", model_admin_name(old), model_admin_name(admin));
-	}
-	return op_member_show(request, reply, errors);
+	if (for_s)
+		change.drain_until_s = clock_wall_s() + for_s;
+	name_subject(&subject, service, pool, &member->addr);
+	warning = deadline_warning(request, member, for_s);
+	r = set_admin(request, &subject, member, &change, errors);
+	if (!r)
+		r = op_member_show(request, reply, errors);
+	if (r)
+		json_decref(warning);
+	else
+		set_warning(reply->json, warning);
+	return r;
 }

@@ -77,8 +77,27 @@ static const char *since_text(uint64_t since_s, char text[32])
 	return text;
 }
 
-static void explain_member(struct diagnosis *diagnosis, const struct model_service *service,
-			   const struct model_member *member)
+static void explain_drain(const struct control_host *host, struct diagnosis *diagnosis,
+			  const struct model_service *service, const struct model_member *member,
+			  const char *endpoint)
+{
+	uint64_t now_s = clock_wall_s(), until_s = member->drain_until_s;
+	char when[64] = "no deadline";
+	struct sync_member_flows flows;
+
+	sync_view_member(host->sync, member->id, &flows);
+	if (member->is_cut)
+		snprintf(when, sizeof(when), "its deadline has passed");
+	else if (until_s)
+		snprintf(when, sizeof(when), "cut in %llu s",
+			 (unsigned long long)(until_s > now_s ? until_s - now_s : 0));
+	add_why(diagnosis, "%s: %s draining: %u known flow%s%s, %s", service->name, endpoint,
+		flows.entries, flows.entries == 1 ? "" : "s", flows.is_counted ? "" : " so far",
+		when);
+}
+
+static void explain_member(const struct control_host *host, struct diagnosis *diagnosis,
+			   const struct model_service *service, const struct model_member *member)
 {
 	char endpoint[ENDPOINT_TEXT_MAX], since[32];
 
@@ -98,14 +117,15 @@ static void explain_member(struct diagnosis *diagnosis, const struct model_servi
 		add_why(diagnosis, "%s: %s in maintenance", service->name, endpoint);
 		break;
 	case MEMBER_DRAINING:
-		add_why(diagnosis, "%s: %s draining", service->name, endpoint);
+		explain_drain(host, diagnosis, service, member, endpoint);
 		break;
 	default:
 		break;
 	}
 }
 
-static void diagnose_service(struct diagnosis *diagnosis, const struct model_service *service)
+static void diagnose_service(const struct control_host *host, struct diagnosis *diagnosis,
+			     const struct model_service *service)
 {
 	struct view_tally tally = view_count(service);
 	const char *state = view_service_state(service, &tally);
@@ -124,7 +144,7 @@ static void diagnose_service(struct diagnosis *diagnosis, const struct model_ser
 		      tally.serving, tally.total, tally.weight_percent);
 	for (p = 0; p < service->pool_count; p++)
 		for (m = 0; m < service->pools[p].member_count; m++)
-			explain_member(diagnosis, service, &service->pools[p].members[m]);
+			explain_member(host, diagnosis, service, &service->pools[p].members[m]);
 }
 
 static void summarise_ok(const struct control_host *host, struct diagnosis *diagnosis)
@@ -246,7 +266,7 @@ static void diagnose(const struct control_host *host, const struct control_node 
 		add_why(diagnosis, "%s", node->fault);
 	}
 	for (s = 0; s < model_service_count(host->model); s++)
-		diagnose_service(diagnosis, model_service_at(host->model, s));
+		diagnose_service(host, diagnosis, model_service_at(host->model, s));
 	if (node->last_refusal[0]) {
 		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl check",
 		      "the last reload was refused, the configuration before it is running");

@@ -23,6 +23,8 @@ static const struct field fields_weight[] = {
 static const struct field fields_admin[] = {
 	{"admin", FIELD_WORD, true, 0, 0, words_admin,
 	 "ready serves, drain gets nothing new, maint takes out at once"},
+	{"for_s", FIELD_INTEGER, false, 1, DRAIN_MAX_S, NULL,
+	 "drain: seconds until the flows that are left are cut; no deadline if absent"},
 	{0},
 };
 static const struct field fields_role[] = {

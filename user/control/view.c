@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 
 static const char *const announce_names[ANNOUNCE_MAX] = {"none", "arp", "route"};
 static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
@@ -111,6 +112,17 @@ static json_t *view_nexthop(const struct model_member *member)
 	return object;
 }
 
+static json_t *view_deadline(const struct model_member *member)
+{
+	uint64_t now_s = clock_wall_s(), until_s = member->drain_until_s;
+
+	if (!until_s)
+		return json_null();
+	return json_pack("{s:I, s:I, s:b}", "at_s", (json_int_t)until_s, "left_s",
+			 (json_int_t)(until_s > now_s ? until_s - now_s : 0), "is_over",
+			 member->is_cut);
+}
+
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member)
 {
@@ -130,6 +142,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "admin", json_string(model_admin_name(member->admin)));
 	json_object_set_new(object, "admin_file",
 			    json_string(model_admin_name(member->admin_file)));
+	json_object_set_new(object, "deadline", view_deadline(member));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
 	json_object_set_new(object, "health_text", json_string(member->health_text));
 	json_object_set_new(object, "health_since_s",

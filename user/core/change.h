@@ -4,12 +4,14 @@
 
 #include "core/model_types.h"
 
+#define DRAIN_MAX_S (365U * 86400) /* from now to a deadline */
+
 enum change_type {
 	CHANGE_CONFIG, /* replace everything the file owns by `config` */
 	CHANGE_MEMBER_ADD, /* service, pool ("" if the service has one), addr, port (0: the service's), weight */
 	CHANGE_MEMBER_REMOVE,
 	CHANGE_MEMBER_WEIGHT,
-	CHANGE_MEMBER_ADMIN,
+	CHANGE_MEMBER_ADMIN,   /* admin, drain_until_s */
 	CHANGE_MEMBER_HEALTH,  /* member_id, health, health_cause, text, latency_us */
 	CHANGE_MEMBER_NEXTHOP, /* member_id, nexthop_state, text, nexthop */
 	CHANGE_LIMIT_MODE,     /* limit, limit_mode */
@@ -17,6 +19,8 @@ enum change_type {
 	CHANGE_LIST_REPLACE,   /* the same: instead of what commands added */
 	CHANGE_LIST_REMOVE,    /* list, prefixes */
 	CHANGE_LIST_EXPIRE,    /* now_s: entries whose time is over, of all lists */
+	CHANGE_MEMBER_CUT,     /* member_id, drain_until_s: that deadline has passed; text, or NULL:
+				  nothing to tell */
 	CHANGE_TYPE_MAX
 };
 
@@ -33,6 +37,7 @@ struct change {
 	uint64_t member_id; /* for health and next hop; the others find by address */
 	uint32_t weight;
 	enum admin_state admin;
+	uint64_t drain_until_s; /* wall clock, 0: no deadline */
 	enum health_state health;
 	enum health_cause health_cause;
 	enum nexthop_state nexthop_state;

@@ -116,7 +116,8 @@ struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 
 static bool is_observation(const struct change *change)
 {
-	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP;
+	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP ||
+	       change->type == CHANGE_MEMBER_CUT;
 }
 
 static bool is_observation_valid(const struct model *model, const struct change *change,
@@ -144,6 +145,8 @@ static void observe(struct apply *apply, const struct model *model, const struct
 
 	if (change->type == CHANGE_MEMBER_HEALTH)
 		model_change_health(apply, service, pool, member, change);
+	else if (change->type == CHANGE_MEMBER_CUT)
+		model_change_cut(apply, service, pool, member, change);
 	else
 		model_change_nexthop(apply, service, pool, member, change);
 }

@@ -55,6 +55,10 @@ struct model_limit *model_limit_at(const struct model *model, size_t position);
 struct model_limit *model_find_limit(const struct model *model, const char *name);
 struct model_limit *model_limit_by_id(const struct model *model, uint32_t id);
 const char *model_admin_name(enum admin_state admin);
+#define ADMIN_TEXT_MAX 48
+/* "drain", or "drain until 2026-11-26T12:30:05Z". */
+const char *model_admin_text(enum admin_state admin, uint64_t drain_until_s,
+			     char buffer[ADMIN_TEXT_MAX]);
 const char *model_limit_mode_name(enum sluice_limit_mode mode);
 size_t model_removed_count(const struct model *model);
 const struct model_removed *model_removed_at(const struct model *model, size_t position);

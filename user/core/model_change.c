@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -14,6 +15,18 @@ const char *model_admin_name(enum admin_state admin)
 	static const char *const names[ADMIN_STATE_MAX] = {"ready", "drain", "maint"};
 
 	return (unsigned int)admin < ADMIN_STATE_MAX ? names[admin] : "?";
+}
+
+const char *model_admin_text(enum admin_state admin, uint64_t drain_until_s,
+			     char buffer[ADMIN_TEXT_MAX])
+{
+	time_t at = (time_t)drain_until_s;
+	struct tm tm;
+
+	util_copy(buffer, ADMIN_TEXT_MAX, model_admin_name(admin));
+	if (admin == ADMIN_DRAIN && drain_until_s && gmtime_r(&at, &tm))
+		strftime(buffer, ADMIN_TEXT_MAX, "drain until %Y-%m-%dT%H:%M:%SZ", &tm);
+	return buffer;
 }
 
 const char *model_limit_mode_name(enum sluice_limit_mode mode)
@@ -182,6 +195,24 @@ static void member_remove(struct apply *apply, struct model_service *service,
 	pool->member_count--;
 }
 
+static void set_admin(struct apply *apply, const struct model_service *service,
+		      const struct model_pool *pool, struct model_member *member,
+		      const struct change *change)
+{
+	uint64_t until_s = change->admin == ADMIN_DRAIN ? change->drain_until_s : 0;
+	char old[ADMIN_TEXT_MAX], new[ADMIN_TEXT_MAX];
+
+	if (member->admin == change->admin && member->drain_until_s == until_s)
+		return;
+	model_event(apply, EVENT_member_admin, service, pool, member, "%s -> %s%s%s",
+		    model_admin_text(member->admin, member->drain_until_s, old),
+		    model_admin_text(change->admin, until_s, new),
+		    change->text && *change->text ? ": " : "", change->text ? change->text : "");
+	member->admin = change->admin;
+	member->drain_until_s = until_s;
+	member->is_cut = false;
+}
+
 void model_change_member(struct apply *apply, const struct change *change)
 {
 	struct model_service *service = find_service(apply, change->service);
@@ -222,13 +253,7 @@ void model_change_member(struct apply *apply, const struct change *change)
 		errs_add(apply->errors, ERR_INVALID, "/admin", "unknown admin state %d",
 			 (int)change->admin);
 	} else {
-		if (member->admin != change->admin)
-			model_event(apply, EVENT_member_admin, service, pool, member,
-				    "%s -> %s%s%s", model_admin_name(member->admin),
-				    model_admin_name(change->admin),
-				    change->text && *change->text ? ": " : "",
-				    change->text ? change->text : "");
-		member->admin = change->admin;
+		set_admin(apply, service, pool, member, change);
 	}
 }
 
@@ -290,6 +315,20 @@ void model_change_health(struct apply *apply, struct model_service *service,
 							  : "its first check passed");
 	member->health = change->health;
 	member->health_since_s = clock_wall_s();
+	service->is_dirty = true;
+	model_service_refresh(apply, service);
+}
+
+void model_change_cut(struct apply *apply, struct model_service *service, struct model_pool *pool,
+		      struct model_member *member, const struct change *change)
+{
+	/* Another deadline, or none, may have been set since. */
+	if (member->is_cut || !member->drain_until_s ||
+	    member->drain_until_s != change->drain_until_s)
+		return;
+	if (change->text)
+		model_event(apply, EVENT_member_cut, service, pool, member, "%s", change->text);
+	member->is_cut = true;
 	service->is_dirty = true;
 	model_service_refresh(apply, service);
 }

@@ -55,6 +55,10 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		member.admin_file = config->admin;
 		if (old->admin_file != config->admin)
 			member.admin = config->admin;
+		if (member.admin != ADMIN_DRAIN) {
+			member.drain_until_s = 0;
+			member.is_cut = false;
+		}
 		if (member.admin != old->admin)
 			model_event(apply, EVENT_member_admin, service, pool, &member,
 				    "%s -> %s in the file", model_admin_name(old->admin),

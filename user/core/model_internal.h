@@ -67,6 +67,8 @@ void model_change_limit_mode(struct apply *apply, const struct change *change);
 void model_change_health(struct apply *apply, struct model_service *service,
 			 struct model_pool *pool, struct model_member *member,
 			 const struct change *change);
+void model_change_cut(struct apply *apply, struct model_service *service, struct model_pool *pool,
+		      struct model_member *member, const struct change *change);
 void model_change_nexthop(struct apply *apply, struct model_service *service,
 			  struct model_pool *pool, struct model_member *member,
 			  const struct change *change);

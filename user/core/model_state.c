@@ -193,7 +193,7 @@ void model_service_refresh(struct apply *apply, struct model_service *service)
 
 			member->is_readmitted = is_panicked &&
 						is_only_health_at_fault(pool, member);
-			member->is_dead = member->admin == ADMIN_MAINT ||
+			member->is_dead = member->admin == ADMIN_MAINT || member->is_cut ||
 					  member->nexthop_state == NEXTHOP_FAILED ||
 					  (member->health == HEALTH_DOWN &&
 					   member->health_cause == HEALTH_SILENT &&

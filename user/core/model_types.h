@@ -44,6 +44,8 @@ struct model_member {
 	uint32_t weight_file; /* as in the file; differs after a runtime change */
 	enum admin_state admin;
 	enum admin_state admin_file; /* as in the file */
+	uint64_t drain_until_s;	     /* wall clock: then its flows are cut; 0: no deadline */
+	bool is_cut;		     /* the deadline has passed */
 	enum health_state health;
 	enum health_cause health_cause; /* with health down */
 	char health_text[96];		/* last failure in words, "" when fine */
@@ -52,7 +54,8 @@ struct model_member {
 	enum nexthop_state nexthop_state;
 	char nexthop_text[96];
 	struct nexthop nexthop;
-	bool is_dead;	    /* its flows rehash at once: silent, maintenance, next hop failed */
+	/* Its flows rehash at once: silent, maintenance, next hop failed, drain deadline passed. */
+	bool is_dead;
 	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
 };
 

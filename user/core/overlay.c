@@ -22,13 +22,19 @@ struct overlay_entry *overlay_add(struct overlay *overlay)
 	return &overlay->list[overlay->count++];
 }
 
+bool overlay_has_admin(const struct overlay_entry *entry)
+{
+	return entry->admin != entry->admin_file || entry->drain_until_s;
+}
+
 /* ---- collecting ---------------------------------------------------------------------------- */
 
 static bool is_member_changed(const struct model_member *member)
 {
 	return member->owner == OWNER_API ||
 	       (member->owner == OWNER_FILE &&
-		(member->weight != member->weight_file || member->admin != member->admin_file));
+		(member->weight != member->weight_file || member->admin != member->admin_file ||
+		 member->drain_until_s));
 }
 
 static void add_member(struct overlay *overlay, const struct model_service *service,
@@ -45,6 +51,7 @@ static void add_member(struct overlay *overlay, const struct model_service *serv
 	entry->weight_file = member->weight_file;
 	entry->admin = member->admin;
 	entry->admin_file = member->admin_file;
+	entry->drain_until_s = member->drain_until_s;
 }
 
 static void add_removed(struct overlay *overlay, const struct model_removed *removed)
@@ -124,8 +131,9 @@ static bool is_same_entry(const struct overlay_entry *a, const struct overlay_en
 	return a->kind == b->kind && strcmp(a->service, b->service) == 0 &&
 	       strcmp(a->pool, b->pool) == 0 && addr_equal(&a->addr, &b->addr) &&
 	       a->weight == b->weight && a->weight_file == b->weight_file && a->admin == b->admin &&
-	       a->admin_file == b->admin_file && strcmp(a->limit, b->limit) == 0 &&
-	       a->mode == b->mode && a->mode_file == b->mode_file;
+	       a->admin_file == b->admin_file && a->drain_until_s == b->drain_until_s &&
+	       strcmp(a->limit, b->limit) == 0 && a->mode == b->mode &&
+	       a->mode_file == b->mode_file;
 }
 
 bool overlay_equal(const struct overlay *a, const struct overlay *b)
@@ -161,13 +169,16 @@ const char *overlay_object(const struct overlay_entry *entry, char *buffer, size
 const char *overlay_change(const struct overlay_entry *entry, char *buffer, size_t size)
 {
 	bool has_weight = entry->weight != entry->weight_file;
+	char admin[ADMIN_TEXT_MAX];
 	size_t used = 0;
+
+	model_admin_text(entry->admin, entry->drain_until_s, admin);
 
 	switch (entry->kind) {
 	case OVERLAY_MEMBER_ADDED:
 		snprintf(buffer, size, "added with weight %" PRIu32 "%s%s", entry->weight,
 			 entry->admin == ADMIN_READY ? "" : ", ",
-			 entry->admin == ADMIN_READY ? "" : model_admin_name(entry->admin));
+			 entry->admin == ADMIN_READY ? "" : admin);
 		break;
 	case OVERLAY_MEMBER_REMOVED:
 		snprintf(buffer, size, "removed (the file lists it)");
@@ -177,10 +188,9 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 			used = (size_t)snprintf(buffer, size,
 						"weight %" PRIu32 " (%" PRIu32 " in the file)",
 						entry->weight, entry->weight_file);
-		if (entry->admin != entry->admin_file)
+		if (overlay_has_admin(entry))
 			snprintf(buffer + used, size - used, "%s%s (%s in the file)",
-				 used ? ", " : "", model_admin_name(entry->admin),
-				 model_admin_name(entry->admin_file));
+				 used ? ", " : "", admin, model_admin_name(entry->admin_file));
 		break;
 	default:
 		snprintf(buffer, size, "mode %s (%s in the file)",
@@ -231,6 +241,7 @@ static struct change *add_change(struct restore *restore, size_t i, enum change_
 				  .addr = entry->addr,
 				  .weight = entry->weight,
 				  .admin = entry->admin,
+				  .drain_until_s = entry->drain_until_s,
 				  .limit_mode = entry->mode,
 				  .text = "as it was before"};
 	return change;
@@ -249,8 +260,10 @@ static void plan_set(struct restore *restore, size_t i, const struct model_membe
 			     " when weight %" PRIu32 " was set",
 			     member->weight_file, entry->weight_file, entry->weight);
 	}
-	if (entry->admin != entry->admin_file) {
-		if (member->admin_file == entry->admin_file)
+	if (overlay_has_admin(entry)) {
+		/* A file that says drain by now says nothing of the deadline. */
+		if (member->admin_file == entry->admin_file ||
+		    (entry->drain_until_s && member->admin_file == ADMIN_DRAIN))
 			add_change(restore, i, CHANGE_MEMBER_ADMIN);
 		else if (member->admin_file != entry->admin)
 			drop(restore, i, "the file says %s now, it said %s when %s was set",

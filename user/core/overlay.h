@@ -24,6 +24,7 @@ struct overlay_entry {
 	uint16_t port; /* 0: unknown, does not matter */
 	uint32_t weight, weight_file;
 	enum admin_state admin, admin_file;
+	uint64_t drain_until_s; /* never in the file */
 	char limit[NAME_MAX_LENGTH + 1];
 	enum sluice_limit_mode mode, mode_file;
 };
@@ -36,6 +37,8 @@ struct overlay {
 void overlay_done(struct overlay *overlay); /* leaves an empty one */
 /* Returns a new zeroed entry at the end, valid until the next one. */
 struct overlay_entry *overlay_add(struct overlay *overlay);
+/* Does it say what the admin state is, or until when? */
+bool overlay_has_admin(const struct overlay_entry *entry);
 /* Adds the model's differences, ordered as the model is, members before limits. */
 void overlay_collect(const struct model *model, struct overlay *overlay);
 /* Those and the access lists that commands added to, which are kept apart: they may be large. */

@@ -59,8 +59,12 @@ static void plan_added(struct undo *undo, const struct overlay_entry *entry,
 	}
 	if (entry->weight != kept->weight)
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT)->weight = kept->weight;
-	if (entry->admin != kept->admin)
-		add_change(undo, entry, CHANGE_MEMBER_ADMIN)->admin = kept->admin;
+	if (entry->admin != kept->admin || entry->drain_until_s != kept->drain_until_s) {
+		struct change *change = add_change(undo, entry, CHANGE_MEMBER_ADMIN);
+
+		change->admin = kept->admin;
+		change->drain_until_s = kept->drain_until_s;
+	}
 }
 
 static void plan_removed(struct undo *undo, const struct overlay_entry *entry,
@@ -78,11 +82,11 @@ static void plan_set(struct undo *undo, const struct overlay_entry *entry,
 		     const struct overlay_entry *kept)
 {
 	bool has_weight = kept && kept->weight != kept->weight_file;
-	bool has_admin = kept && kept->admin != kept->admin_file;
+	bool has_admin = kept && overlay_has_admin(kept);
 
 	if (entry->weight != entry->weight_file && !has_weight)
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT);
-	if (entry->admin != entry->admin_file && !has_admin)
+	if (overlay_has_admin(entry) && !has_admin)
 		add_change(undo, entry, CHANGE_MEMBER_ADMIN);
 }
 

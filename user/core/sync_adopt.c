@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/util.h"
 
 struct adopt {
@@ -267,6 +268,12 @@ static void tell_model(struct adopt *adopt, const struct model_service *service,
 		       !(is_offline && is_maint && !(word & SLUICE_MEMBER_F_WAS_DEAD));
 	struct change *change;
 
+	/* Its deadline passed while a daemon ran: that is no news. */
+	if (member->drain_until_s && member->drain_until_s <= clock_wall_s() && !is_offline &&
+	    word & SLUICE_MEMBER_F_DRAIN && is_dead) {
+		change = change_add(adopt, CHANGE_MEMBER_CUT, id);
+		change->drain_until_s = member->drain_until_s;
+	}
 	if (is_offline) {
 		adopt->admins = util_grow(adopt->admins, &adopt->admin_capacity,
 					  adopt->admin_count + 1, sizeof(*adopt->admins));

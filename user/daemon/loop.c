@@ -61,6 +61,12 @@ void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state stat
 	change->nexthop = *nexthop;
 }
 
+void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text)
+{
+	add_observation(daemon, CHANGE_MEMBER_CUT, member->id, text)->drain_until_s =
+		member->drain_until_s;
+}
+
 /* A first success is no news: it served already. */
 static enum log_level health_level(enum health_state old, enum health_state new)
 {
@@ -83,6 +89,9 @@ static void log_transition(const struct model *model, const struct change *chang
 			 "member %s/%s/%s is %s (%s)", service->name, pool->name, endpoint,
 			 change->health == HEALTH_DOWN ? "down" : "up",
 			 change->text[0] ? change->text : "check passed");
+	if (change->type == CHANGE_MEMBER_CUT)
+		log_warning("drain", "member %s/%s/%s: %s", service->name, pool->name, endpoint,
+			    change->text);
 	if (change->type == CHANGE_MEMBER_NEXTHOP && change->nexthop_state == NEXTHOP_FAILED &&
 	    member->nexthop_state != NEXTHOP_FAILED)
 		log_warning("nexthop", "member %s/%s/%s is unreachable (%s)", service->name,
@@ -310,6 +319,7 @@ static void on_tick(uv_timer_t *timer)
 	trial_tick(daemon);
 	lacking_tick(daemon);
 	host_expire_lists(daemon);
+	due_tick(daemon);
 	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
 		daemon->is_host_due = true;
 	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */

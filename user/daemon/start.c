@@ -229,6 +229,7 @@ static int fill_model(struct daemon *daemon)
 		return fail(daemon, &e);
 	}
 	state_mark(daemon->state, STATE_CHANGES); /* what was changed while no daemon ran */
+	due_tick(daemon);			  /* and what became due */
 	daemon->loaded_at_s = clock_wall_s();
 	daemon->reloads_applied = 1;
 	return 0;

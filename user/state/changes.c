@@ -13,16 +13,21 @@ static const char *const kinds[OVERLAY_KIND_MAX] = {"added", "removed", "set", "
 json_t *changes_entry_to_json(const struct overlay_entry *entry)
 {
 	char address[ADDR_TEXT_MAX];
+	json_t *json;
 
 	if (entry->kind == OVERLAY_LIMIT_MODE)
 		return json_pack("{s:s, s:s, s:s, s:s}", "limit", entry->limit, "change",
 				 kinds[entry->kind], "mode", model_limit_mode_name(entry->mode),
 				 "mode_file", model_limit_mode_name(entry->mode_file));
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}", "service", entry->service,
+	json = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}", "service", entry->service,
 			 "pool", entry->pool, "address", addr_format(&entry->addr, address),
 			 "change", kinds[entry->kind], "weight", (int)entry->weight, "weight_file",
 			 (int)entry->weight_file, "admin", model_admin_name(entry->admin),
 			 "admin_file", model_admin_name(entry->admin_file));
+	if (entry->drain_until_s)
+		json_object_set_new(json, "drain_until_s",
+				    json_integer((json_int_t)entry->drain_until_s));
+	return json;
 }
 
 json_t *changes_to_json(const struct overlay *overlay)
@@ -74,6 +79,20 @@ static bool read_admin(const json_t *json, const char *key, enum admin_state *re
 	return false;
 }
 
+/* May be absent. */
+static bool read_deadline(const json_t *json, struct overlay_entry *entry)
+{
+	const json_t *value = json_object_get(json, "drain_until_s");
+
+	if (!value)
+		return true;
+	if (!json_is_integer(value) || json_integer_value(value) <= 0 ||
+	    entry->admin != ADMIN_DRAIN)
+		return false;
+	entry->drain_until_s = (uint64_t)json_integer_value(value);
+	return true;
+}
+
 static bool read_mode(const json_t *json, const char *key, enum sluice_limit_mode *ret_mode)
 {
 	const char *text = json_string_value(json_object_get(json, key));
@@ -102,7 +121,7 @@ static bool read_member(const json_t *json, struct overlay_entry *entry)
 	       read_weight(json, "weight", &entry->weight) &&
 	       read_weight(json, "weight_file", &entry->weight_file) &&
 	       read_admin(json, "admin", &entry->admin) &&
-	       read_admin(json, "admin_file", &entry->admin_file);
+	       read_admin(json, "admin_file", &entry->admin_file) && read_deadline(json, entry);
 }
 
 static bool read_limit(const json_t *json, struct overlay_entry *entry)
