@@ -18,6 +18,12 @@ CFLAGS_ALL = -std=gnu11 $(WARN) $(CFLAGS) -MMD -MP
 LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -lpthread
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf -I$(ARCH_INCLUDE) -MMD -MP
 
+# For tests of the change between two: another layout's number, all else alike.
+ifdef ABI
+CPPFLAGS += -DSLUICE_ABI=$(ABI)
+BPF_CFLAGS += -DSLUICE_ABI=$(ABI)
+endif
+
 ifdef SANITIZE
 OUT := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined

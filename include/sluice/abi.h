@@ -2,8 +2,11 @@
 /* Bounds and numbers that the packet path and user space must agree on. */
 #pragma once
 
-/* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's. */
+/* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's.
+ * Tests of the change from one to another build it with another number. */
+#ifndef SLUICE_ABI
 #define SLUICE_ABI 3
+#endif
 
 #define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
 /* Of an instance's directory, for the maps of this layout: "abi3". */

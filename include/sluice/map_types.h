@@ -169,17 +169,26 @@ struct sluice_limit_stats {
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-/* One entry, written once by the daemon that creates the maps, read by one that adopts them. */
+/*
+ * One entry, written once by the daemon that creates the maps, read by one that adopts them. It,
+ * `control` and `notes` (node_types.h) are the same in every ABI: what a program of another one must
+ * know to take over is in them. So new fields take padding, and nothing ever moves.
+ */
 struct sluice_meta {
 	__u32 abi; /* SLUICE_ABI */
 	__u32 tick_ns;
 	struct sluice_hash_key key;
 	__u64 created_s;	 /* CLOCK_REALTIME */
 	__u8 seed_is_configured; /* key derives from `hash_seed` */
-	__u8 pad[23];
+	__u8 pad0[3];
+	__u32 generation; /* of maps that are beside others the highest is in force; 0: not yet */
+	__u8 pad1[16];
 };
 
 _Static_assert(sizeof(struct sluice_meta) == 128, "meta");
+_Static_assert(__builtin_offsetof(struct sluice_meta, key) == 8, "meta is the same in every ABI");
+_Static_assert(__builtin_offsetof(struct sluice_meta, created_s) == 96, "so is its key's size");
+_Static_assert(__builtin_offsetof(struct sluice_meta, generation) == 108, "and all that follows");
 
 /* Per-CPU token gate, in front of the event ring and of answers to neighbours. */
 struct sluice_event_gate {

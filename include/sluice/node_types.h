@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Values of the maps that are about the whole node: its switches, what the daemon leaves behind,
- * and names. */
+ * and names. The first two are the same in every ABI, as struct sluice_meta is: new fields take
+ * padding. */
 #pragma once
 
 #include <linux/types.h>

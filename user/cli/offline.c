@@ -17,7 +17,7 @@
 #include "cli/cli.h"
 #include "dataplane/claim.h"
 #include "dataplane/dp_bpf.h"
-#include "dataplane/hook.h"
+#include "dataplane/ours.h"
 #include "dataplane/pinned.h"
 #include "dataplane/pins.h"
 
@@ -37,26 +37,20 @@ json_t *offline_interfaces(const char *instance)
 {
 	struct if_nameindex *all = if_nameindex();
 	json_t *list = json_array();
+	char dir[192];
 
+	if (pins_path(instance, dir, sizeof(dir), NULL) != 0)
+		dir[0] = '\0';
 	for (size_t i = 0; all != NULL && all[i].if_index != 0; i++) {
-		struct hook hook;
+		CLEANUP(ours_done) struct ours ours = {.fd = -1};
 
-		if (hook_query(all[i].if_index, &hook) != 0 || hook.program_id == 0)
+		if (ours_find(dir, 0, -1, all[i].if_index, &ours) != 0 || ours.fd < 0)
 			continue;
-		for (uint32_t abi = 1; abi <= SLUICE_ABI; abi++) {
-			AUTO_CLOSE int fd = -1;
-			char dir[192];
-
-			if (pins_path(instance, abi, dir, sizeof(dir), NULL) == 0)
-				fd = pins_open_program(dir, hook.program_id);
-			if (fd >= 0)
-				json_array_append_new(
-					list,
-					json_pack("{s:s, s:i, s:s, s:i}", "name", all[i].if_name,
-						  "ifindex", all[i].if_index, "mode",
-						  hook.is_generic ? "generic" : "native",
-						  "program_id", hook.program_id));
-		}
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:s, s:i}", "name", all[i].if_name,
+						"ifindex", all[i].if_index, "mode",
+						ours.hook.is_generic ? "generic" : "native",
+						"program_id", ours.hook.program_id));
 	}
 	if (all != NULL)
 		if_freenameindex(all);

@@ -34,6 +34,7 @@ struct daemon_options {
 	const char *run_directory;
 	const char *state_directory;
 	uint64_t try_s; /* 0: not on trial */
+	bool may_start_cold;
 };
 
 /* Observations wait here for the end of the loop turn, then go into the model together. */

@@ -171,8 +171,9 @@ static void follow_structure(struct daemon *daemon)
 	nexthops_follow(daemon->nexthops, daemon->model);
 	notes_names(daemon);
 	forget_unchecked(daemon);
-	/* While tables are first built a flapping member would only put off being ready. */
-	if (daemon->is_ready)
+	/* While tables are first built a flapping member would only put off being ready. But maps that
+	 * take over from others must not begin with members that those have out. */
+	if (daemon->is_ready || dp_bpf_cold_reason(daemon->dp))
 		health_follow(daemon->health, daemon->model);
 }
 

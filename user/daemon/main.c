@@ -29,6 +29,11 @@ static const char help[] =
 	"  --try SECONDS      on trial: detach and end by itself after so long, 1 to 86400, "
 	"unless\n"
 	"                     sluicectl confirm comes first\n"
+	"  --cold-start       where pinned maps cannot be adopted (another ABI, another "
+	"hash_seed,\n"
+	"                     damage), let new ones take over: some connections break, see "
+	"sluicectl\n"
+	"                     upgrade-check\n"
 	"  --cleanup          detach the program, remove the instance's pins, and exit\n"
 	"  --version          print the version and exit\n"
 	"  --help             print this and exit\n"
@@ -186,6 +191,7 @@ static int parse(int argc, char **argv, struct command *command)
 		{"state-dir", required_argument, NULL, 's'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"try", required_argument, NULL, 't'},
+		{"cold-start", no_argument, NULL, 'o'},
 		{"cleanup", no_argument, NULL, 'x'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -218,6 +224,9 @@ static int parse(int argc, char **argv, struct command *command)
 		case 't':
 			if (set_try(optarg, &command->daemon.try_s))
 				return -EINVAL;
+			break;
+		case 'o':
+			command->daemon.may_start_cold = true;
 			break;
 		case 'x':
 			command->action = ACTION_CLEANUP;

@@ -21,6 +21,7 @@
 #include "dataplane/claim.h"
 
 #define NEXTHOPS_WAIT_MS 2000
+#define MEMBERS_WAIT_MS 30000 /* other maps serve meanwhile */
 #define TABLES_WAIT_MS 60000
 #define SYNC_GIVE_UP_MS (2 * SYNC_TROUBLE_AFTER_MS) /* what rests is free again by then */
 #define EVENT_LOG_SIZE 4096
@@ -177,6 +178,7 @@ static int open_dataplane(struct daemon *daemon)
 		.has_key = daemon->config->has_hash_seed,
 		.events_per_s = daemon->config->events_per_s,
 		.is_standby = daemon->config->is_standby_first,
+		.may_start_cold = daemon->options.may_start_cold,
 	};
 	struct err e = {0};
 
@@ -185,6 +187,9 @@ static int open_dataplane(struct daemon *daemon)
 		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
 	if (dp_bpf_open(&options, &daemon->dp, &e))
 		return fail_examined(daemon, &e);
+	if (dp_bpf_cold_reason(daemon->dp))
+		log_warning("daemon", "cold start beside the maps in force: %s",
+			    dp_bpf_cold_reason(daemon->dp));
 	daemon->port = dp_bpf_port(daemon->dp);
 	daemon->captures = captures_new(daemon->dp);
 	if (trial_adopt(daemon, &e))
@@ -257,7 +262,9 @@ static int open_doors(struct daemon *daemon)
 	return 0;
 }
 
-static bool are_nexthops_known(const struct daemon *daemon)
+static bool are_all_members(const struct daemon *daemon,
+			    bool (*is_so)(const struct model_pool *pool,
+					  const struct model_member *member))
 {
 	size_t s, p, m;
 
@@ -268,10 +275,33 @@ static bool are_nexthops_known(const struct daemon *daemon)
 
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
-				if (service->pools[p].members[m].nexthop_state == NEXTHOP_PENDING)
+				if (!is_so(&service->pools[p], &service->pools[p].members[m]))
 					return false;
 	}
 	return true;
+}
+
+static bool has_nexthop_answer(const struct model_pool *pool, const struct model_member *member)
+{
+	(void)pool;
+	return member->nexthop_state != NEXTHOP_PENDING;
+}
+
+static bool are_nexthops_known(const struct daemon *daemon)
+{
+	return are_all_members(daemon, has_nexthop_answer);
+}
+
+static bool has_verdict(const struct model_pool *pool, const struct model_member *member)
+{
+	return has_nexthop_answer(pool, member) &&
+	       (pool->check.type == CHECK_NONE || member->admin == ADMIN_MAINT ||
+		member->health != HEALTH_UNKNOWN);
+}
+
+static bool are_members_known(const struct daemon *daemon)
+{
+	return are_all_members(daemon, has_verdict);
 }
 
 /* The maps were there before, and have no room for all that this configuration adds. What they
@@ -292,7 +322,16 @@ static bool are_tables_built(const struct daemon *daemon)
 
 static int build_tables(struct daemon *daemon)
 {
-	loop_run_until(daemon, are_nexthops_known, NEXTHOPS_WAIT_MS);
+	if (!dp_bpf_cold_reason(daemon->dp)) {
+		loop_run_until(daemon, are_nexthops_known, NEXTHOPS_WAIT_MS);
+	} else {
+		loop_run_until(daemon, are_members_known, MEMBERS_WAIT_MS);
+		if (!daemon->is_stopping && !are_members_known(daemon))
+			log_warning("daemon",
+				    "some members have no verdict after %d s: those count "
+				    "as serving",
+				    MEMBERS_WAIT_MS / 1000);
+	}
 	host_refresh(daemon);
 	daemon->is_synced = daemon->is_sync_due = true;
 	/* The loop is asleep in poll when this is set: take a turn that does not wait. */
@@ -313,9 +352,12 @@ static int attach(struct daemon *daemon)
 
 	if (trial_begin_start(daemon, &e))
 		return fail(daemon, &e);
+	dp_bpf_take_over(daemon->dp);
 	if (attach_all(daemon, daemon->config, &errors))
 		return fail_all(daemon, &errors);
 	attach_prune(daemon, daemon->config);
+	if (dp_bpf_settle(daemon->dp, &e))
+		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
 	notes_begin(daemon);
 	daemon->is_ready = true;
 	watch_tick(daemon);
@@ -336,7 +378,9 @@ static void announce_ready(struct daemon *daemon)
 		 daemon->config->interface_count == 1 ? "" : "s",
 		 (unsigned long long)model_revision(daemon->model),
 		 (unsigned long long)(clock_now_ms() - daemon->started_ms),
-		 dp_bpf_is_adopted(daemon->dp) ? " adopted" : "");
+		 dp_bpf_is_adopted(daemon->dp)	  ? " adopted"
+		 : dp_bpf_cold_reason(daemon->dp) ? " cold"
+						  : "");
 	notify_send("READY=1\nSTATUS=%sServing, revision %llu%s%s",
 		    daemon->fault[0] ? "FAULT: " : "",
 		    (unsigned long long)model_revision(daemon->model),
@@ -351,7 +395,9 @@ static void undo_start(struct daemon *daemon)
 
 	if (!daemon->dp || dp_bpf_is_adopted(daemon->dp))
 		return;
-	if (dp_bpf_cleanup(daemon->instance, names, sizeof(names), &e))
+	if (dp_bpf_cold_reason(daemon->dp))
+		dp_bpf_discard(daemon->dp);
+	else if (dp_bpf_cleanup(daemon->instance, names, sizeof(names), &e))
 		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
 }
 

@@ -20,7 +20,7 @@
 
 static int find_ours(const struct dp_bpf *dp, uint32_t ifindex, struct ours *ret_ours)
 {
-	return ours_find(dp->is_unpinned ? NULL : dp->pin_dir, dp->program_id,
+	return ours_find(dp->is_unpinned ? NULL : dp->instance_dir, dp->program_id,
 			 bpf_program__fd(dp->skel->progs.sluice), ifindex, ret_ours);
 }
 
@@ -84,7 +84,8 @@ static void prune_program(void *arg, uint32_t program_id)
 	pins_remove_program(prune->dp->pin_dir, program_id);
 }
 
-/* The predecessor's program keeps its pin for as long as an interface runs it. */
+/* The predecessor's program keeps its pin for as long as an interface runs it. Those of other maps go
+ * with them: dp_bpf_settle(). */
 static void prune_programs(const struct dp_bpf *dp)
 {
 	struct if_nameindex *all = if_nameindex();

@@ -78,12 +78,11 @@ int claim_take(const char *instance, struct err *e)
 	char path[PATH_BYTES];
 	int ret, i;
 
-	ret = pins_path(instance, SLUICE_ABI, path, sizeof(path), e);
+	ret = pins_path(instance, path, sizeof(path), e);
 	if (!ret)
 		ret = kernel_check_bpffs(e);
 	if (ret)
 		return ret;
-	*strrchr(path, '/') = '\0';
 	for (i = 0; i < TRIES; i++) {
 		AUTO_CLOSE int fd = -1;
 
@@ -112,10 +111,7 @@ void claim_end(int fd, const char *instance)
 	if (fd < 0)
 		return;
 	/* The lock is held, so an empty directory is nobody's. */
-	if (!pins_path(instance, SLUICE_ABI, path, sizeof(path), NULL)) {
-		*strrchr(path, '/') = '\0';
-		if (is_same(fd, path) && !rmdir(path))
-			rmdir(SLUICE_PIN_ROOT);
-	}
+	if (!pins_path(instance, path, sizeof(path), NULL) && is_same(fd, path) && !rmdir(path))
+		rmdir(SLUICE_PIN_ROOT);
 	close(fd);
 }

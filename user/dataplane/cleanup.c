@@ -2,7 +2,6 @@
 /* As if never installed: works from the pins alone, whether or not a daemon lives. */
 #include "dataplane/dp_bpf.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -10,14 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-#include <sluice/node_types.h>
-
 #include "base/util.h"
+#include "dataplane/layout.h"
 #include "dataplane/ours.h"
 #include "dataplane/pins.h"
-
-#define ABI_MAX_TRIED 64 /* layouts that could ever have been pinned */
 
 static void append_name(char *names, size_t size, const char *name)
 {
@@ -27,8 +22,7 @@ static void append_name(char *names, size_t size, const char *name)
 		snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
 }
 
-/* Detaches the programs that are pinned in one directory. */
-static int detach_all(const char *dir, char *names, size_t size, struct err *e)
+static int detach_all(const char *instance_dir, char *names, size_t size, struct err *e)
 {
 	struct if_nameindex *all = if_nameindex();
 	int ret = 0;
@@ -37,7 +31,7 @@ static int detach_all(const char *dir, char *names, size_t size, struct err *e)
 	for (i = 0; all && all[i].if_index && !ret; i++) {
 		CLEANUP(ours_done) struct ours ours = {.fd = -1};
 
-		if (ours_find(dir, 0, -1, all[i].if_index, &ours) || ours.fd < 0)
+		if (ours_find(instance_dir, 0, -1, all[i].if_index, &ours) || ours.fd < 0)
 			continue;
 		ret = ours_detach(all[i].if_index, &ours);
 		if (ret)
@@ -52,16 +46,15 @@ static int detach_all(const char *dir, char *names, size_t size, struct err *e)
 	return ret;
 }
 
-/* Traffic goes elsewhere before nobody forwards it any more. Only this layout's notes are known. */
-static int withdraw_routes(const char *dir, struct err *e)
+/* Traffic goes elsewhere before nobody forwards it any more. */
+static int withdraw_routes(const struct layout *layout, struct err *e)
 {
-	AUTO_CLOSE int fd = pins_open(dir, SLUICE_MAP_NOTES);
-	struct routes_place place;
+	struct sluice_control control;
 	struct routes_result result;
+	struct routes_place place;
 	struct sluice_notes notes;
-	uint32_t zero = 0;
 
-	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &notes) || !notes.route_table)
+	if (layout_read_node(layout, &control, &notes) || !notes.route_table)
 		return 0;
 	place = (struct routes_place){notes.route_table, notes.route_protocol};
 	return routes_set(&place, NULL, 0, &result, e);
@@ -71,26 +64,34 @@ static int withdraw_routes(const char *dir, struct err *e)
  * still runs. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e)
 {
+	CLEANUP(layouts_done) struct layouts layouts = {0};
 	char dir[192];
-	uint32_t abi;
+	size_t i;
 	int ret;
 
 	if (size)
 		names[0] = '\0';
-	for (abi = 1; abi < ABI_MAX_TRIED; abi++) {
-		ret = pins_path(instance, abi, dir, sizeof(dir), e);
-		if (!ret && access(dir, F_OK))
-			continue;
-		if (!ret && abi == SLUICE_ABI)
-			ret = withdraw_routes(dir, e);
-		if (!ret)
-			ret = detach_all(dir, names, size, e);
+	ret = pins_path(instance, dir, sizeof(dir), e);
+	if (ret)
+		return ret;
+	ret = layouts_find(dir, &layouts);
+	if (ret)
+		return err_set(e, ret == -EACCES ? ERR_FORBIDDEN : ERR_SYSTEM, "",
+			       "cannot read %s: %s", dir, strerror(-ret));
+	for (i = 0; i < layouts.count && !ret; i++)
+		ret = withdraw_routes(&layouts.list[i], e);
+	if (!ret)
+		ret = detach_all(dir, names, size, e);
+	if (ret)
+		return ret;
+	for (i = 0; i < layouts.count; i++) {
+		ret = pins_clear(layouts.list[i].dir);
 		if (ret)
-			return ret;
-		ret = pins_remove_all(dir);
-		if (ret)
-			return err_set(e, ERR_SYSTEM, "", "cannot remove the pins in %s: %s", dir,
-				       strerror(-ret));
+			return err_set(e, ERR_SYSTEM, "", "cannot remove the pins in %s: %s",
+				       layouts.list[i].dir, strerror(-ret));
 	}
+	/* Each stays where something else is in it. */
+	if (!rmdir(dir))
+		rmdir(SLUICE_PIN_ROOT);
 	return 0;
 }

@@ -114,11 +114,13 @@ static void read_memory(struct doctor_host *host)
 static uint64_t count_map_bytes(const struct doctor_question *question)
 {
 	struct dp_capacity capacity;
+	char instance_dir[192], dir[256];
 	struct stat st;
-	char dir[192];
 
-	if (!question->config || pins_path(question->instance, SLUICE_ABI, dir, sizeof(dir), NULL))
+	if (!question->config ||
+	    pins_path(question->instance, instance_dir, sizeof(instance_dir), NULL))
 		return 0;
+	pins_layout_path(instance_dir, SLUICE_ABI, 0, dir, sizeof(dir));
 	if (!stat(dir, &st) || errno == EACCES)
 		return 0;
 	dp_bpf_capacity(question->config, &capacity);

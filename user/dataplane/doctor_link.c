@@ -166,24 +166,19 @@ static void name_relatives(const struct doctor_source *source, const struct doct
 /* A program is ours when the instance's pins have it. Who may not read them cannot know. */
 static enum fact is_ours(const char *instance, uint32_t ifindex)
 {
+	CLEANUP(ours_done) struct ours ours = {.fd = -1};
 	struct stat st;
 	char dir[192];
-	uint32_t abi;
 
-	for (abi = 1; abi <= SLUICE_ABI; abi++) {
-		CLEANUP(ours_done) struct ours ours = {.fd = -1};
-
-		if (pins_path(instance, abi, dir, sizeof(dir), NULL))
-			return FACT_UNKNOWN;
-		if (stat(dir, &st)) {
-			if (errno == EACCES)
-				return FACT_UNKNOWN;
-			continue;
-		}
-		if (!ours_find(dir, 0, -1, ifindex, &ours) && ours.fd >= 0)
-			return FACT_YES;
-	}
-	return FACT_NO;
+	if (pins_path(instance, dir, sizeof(dir), NULL))
+		return FACT_UNKNOWN;
+	if (stat(dir, &st))
+		return errno == EACCES ? FACT_UNKNOWN : FACT_NO;
+	if (access(dir, R_OK | X_OK))
+		return FACT_UNKNOWN;
+	if (ours_find(dir, 0, -1, ifindex, &ours))
+		return FACT_NO;
+	return ours.fd >= 0 ? FACT_YES : FACT_NO;
 }
 
 static void look_at_program(const char *instance, struct doctor_interface *interface)

@@ -28,8 +28,9 @@ struct dp_bpf_options {
 	bool has_key; /* from `hash_seed`; else random when maps are created */
 	struct sluice_hash_key key;
 	uint32_t events_per_s;
-	bool is_standby;  /* the role of new maps; adopted ones have theirs */
-	bool is_unpinned; /* tests: no pins, no adoption */
+	bool is_standby;     /* the role of new maps; adopted ones have theirs */
+	bool may_start_cold; /* where the maps in force cannot be adopted: new ones beside them */
+	bool is_unpinned;    /* tests: no pins, no adoption */
 };
 
 /* The hash key that a configured seed of 32 bytes stands for (expanded with a counter and
@@ -49,6 +50,15 @@ int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, st
 void dp_bpf_close(struct dp_bpf *dp);
 
 bool dp_bpf_is_adopted(const struct dp_bpf *dp);
+/* Why there are new maps beside those in force; NULL: there are not. Such a start fills its tables,
+ * takes over, attaches to every interface, and settles. */
+const char *dp_bpf_cold_reason(const struct dp_bpf *dp);
+/* From now on the new maps are in force: whatever happens, the next start goes on with them. */
+void dp_bpf_take_over(struct dp_bpf *dp);
+/* Nothing came of it: the maps in force stay. Does nothing after dp_bpf_take_over(). */
+void dp_bpf_discard(struct dp_bpf *dp);
+/* Removes all maps but these, once no interface of this namespace runs a program on them. */
+int dp_bpf_settle(struct dp_bpf *dp, struct err *e);
 const struct sluice_meta *dp_bpf_meta(const struct dp_bpf *dp);
 struct dataplane dp_bpf_port(struct dp_bpf *dp);
 

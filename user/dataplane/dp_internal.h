@@ -39,9 +39,13 @@ struct dp_maps {
 struct dp_bpf {
 	struct sluice_bpf *skel;
 	struct clock_bpf *clock; /* reads the packet path's time */
-	char pin_dir[DP_PIN_PATH_MAX];
+	char instance_dir[96];
+	char pin_dir[DP_PIN_PATH_MAX]; /* below it: these maps and their programs */
 	bool is_unpinned;
 	bool is_adopted;
+	char cold_reason[320]; /* why these maps are beside those in force, "" if they are not */
+	uint32_t generation;   /* of new maps, when they take over */
+	bool is_discardable;   /* pinned, and no packet depends on them yet */
 	uint32_t program_id;
 	uint32_t *dispatched_ids; /* programs that this process put under dispatchers */
 	size_t dispatched_count;
@@ -62,6 +66,21 @@ struct dp_bpf {
 	void *capture_arg;
 	uint64_t capture_withheld, capture_lost; /* before the current capture */
 };
+
+/* adopt.c: which maps to use. */
+struct dp_origin {
+	struct sluice_meta meta;
+	bool has_node; /* new maps beside old ones: the node's switches go over */
+	struct sluice_control control;
+	struct sluice_notes notes;
+};
+/* Before loading: puts pinned maps in place of new ones, or decides where new ones will be pinned. */
+int dp_origin_find(struct dp_bpf *dp, const struct dp_bpf_options *options,
+		   struct dp_origin *ret_origin, struct err *e);
+/* After it: what new maps begin with. */
+void dp_origin_write(struct dp_bpf *dp, const struct dp_origin *origin, bool is_standby);
+int dp_pin(struct dp_bpf *dp, struct err *e);
+bool dp_is_pinned_kind(const struct bpf_map *map);
 
 /* maps.c: maps all arrays of the loaded skeleton. */
 int dp_maps_open(struct dp_bpf *dp, struct err *e);

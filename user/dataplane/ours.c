@@ -10,23 +10,45 @@
 #include "dataplane/pins.h"
 
 struct owner {
-	const char *pin_dir;
+	const char *instance_dir;
 	uint32_t own_id;
 	int own_fd;
 };
 
-/* Descriptor of the program when it is ours, else -1. */
-static int open_program(const struct owner *owner, uint32_t program_id)
+struct search {
+	uint32_t program_id;
+	struct ours *ours;
+};
+
+static void search_layout(void *arg, const char *dir, uint32_t abi, uint32_t generation)
 {
-	int fd = -1;
+	struct search *search = arg;
+	struct ours *ours = search->ours;
+	int fd = ours->fd < 0 ? pins_open_program(dir, search->program_id) : -1;
+
+	(void)abi;
+	(void)generation;
+	if (fd < 0)
+		return;
+	ours->fd = fd;
+	ours->program_id = search->program_id;
+	util_copy(ours->layout, sizeof(ours->layout), dir);
+}
+
+/* Is this one ours? */
+static void try_program(const struct owner *owner, uint32_t program_id, struct ours *ours)
+{
+	struct search search = {program_id, ours};
 
 	if (!program_id)
-		return -1;
-	if (program_id == owner->own_id)
-		fd = fcntl(owner->own_fd, F_DUPFD_CLOEXEC, 3);
-	else if (owner->pin_dir)
-		fd = pins_open_program(owner->pin_dir, program_id);
-	return fd < 0 ? -1 : fd;
+		return;
+	if (program_id != owner->own_id) {
+		if (owner->instance_dir)
+			pins_each_layout(owner->instance_dir, search_layout, &search);
+		return;
+	}
+	ours->fd = fcntl(owner->own_fd, F_DUPFD_CLOEXEC, 3);
+	ours->program_id = ours->fd < 0 ? 0 : program_id;
 }
 
 static void find_dispatched(const struct owner *owner, uint32_t ifindex, struct ours *ours)
@@ -34,26 +56,22 @@ static void find_dispatched(const struct owner *owner, uint32_t ifindex, struct 
 	uint32_t ids[DISPATCHER_SLOTS];
 	size_t count = dispatcher_programs(ifindex, ids), i;
 
-	for (i = 0; i < count && ours->fd < 0; i++) {
-		ours->fd = open_program(owner, ids[i]);
-		ours->program_id = ours->fd < 0 ? 0 : ids[i];
-	}
+	for (i = 0; i < count && ours->fd < 0; i++)
+		try_program(owner, ids[i], ours);
 }
 
-int ours_find(const char *pin_dir, uint32_t own_id, int own_fd, uint32_t ifindex,
+int ours_find(const char *instance_dir, uint32_t own_id, int own_fd, uint32_t ifindex,
 	      struct ours *ret_ours)
 {
-	struct owner owner = {pin_dir, own_id, own_fd};
+	struct owner owner = {instance_dir, own_id, own_fd};
 	struct ours ours = {.fd = -1};
 	int ret = hook_query(ifindex, &ours.hook);
 
 	if (ret)
 		return ret;
 	ours.has_dispatcher = !strcmp(ours.hook.program, DISPATCHER_PROGRAM);
-	ours.fd = open_program(&owner, ours.hook.program_id);
-	if (ours.fd >= 0)
-		ours.program_id = ours.hook.program_id;
-	else if (ours.has_dispatcher)
+	try_program(&owner, ours.hook.program_id, &ours);
+	if (ours.fd < 0 && ours.has_dispatcher)
 		find_dispatched(&owner, ifindex, &ours);
 	if (ours.fd >= 0)
 		ours.loaded_s = hook_program_loaded_s(ours.fd);

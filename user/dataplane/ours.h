@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What runs on an interface, and whether it is this instance's, as its pins tell. */
+/* What runs on an interface, and whether it is this instance's, as its pins tell: with whatever maps. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,11 +12,12 @@ struct ours {
 	bool has_dispatcher; /* the hook's program is libxdp's */
 	int fd;		     /* of our program there; -1: none is */
 	uint32_t program_id; /* ours */
+	char layout[192];    /* directory of the pin, "" for own_fd */
 	uint64_t loaded_s;   /* wall clock */
 };
 
-/* pin_dir NULL: only the program own_fd (id own_id) counts as ours; it does so in any case. */
-int ours_find(const char *pin_dir, uint32_t own_id, int own_fd, uint32_t ifindex,
+/* instance_dir NULL: only the program own_fd (id own_id) counts as ours; it does so in any case. */
+int ours_find(const char *instance_dir, uint32_t own_id, int own_fd, uint32_t ifindex,
 	      struct ours *ret_ours);
 void ours_done(struct ours *ours);
 bool ours_is_dispatched(const struct ours *ours);

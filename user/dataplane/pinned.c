@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "dataplane/dp_internal.h"
 #include "dataplane/kernel.h"
+#include "dataplane/layout.h"
 #include "dataplane/pins.h"
 
 static int refuse(const struct dp_pinned *pinned, const char *name, int code, struct err *e)
@@ -93,15 +94,38 @@ static int open_all(struct dp_pinned *pinned, struct err *e)
 	return ret;
 }
 
+static int find_dir(const char *instance, char *dir, size_t size, struct err *e)
+{
+	CLEANUP(layouts_done) struct layouts layouts = {0};
+	const struct layout *layout;
+	char instance_dir[96];
+	int ret = pins_path(instance, instance_dir, sizeof(instance_dir), e);
+
+	if (ret)
+		return ret;
+	ret = layouts_find(instance_dir, &layouts);
+	if (ret)
+		return err_set(e, ret == -EACCES ? ERR_FORBIDDEN : ERR_SYSTEM, "",
+			       "cannot read %s: %s", instance_dir, strerror(-ret));
+	layout = layouts_in_force(&layouts);
+	if (!layout)
+		return -ENOENT;
+	util_copy(dir, size, layout->dir);
+	if (layout->abi == SLUICE_ABI)
+		return 0;
+	err_set(e, ERR_CONFLICT, "", "%s holds maps of another ABI than this version's, %d",
+		layout->dir, SLUICE_ABI);
+	err_hint(e, "use the sluicectl that came with the sluiced which made them");
+	return -EPROTO;
+}
+
 int dp_pinned_open(const char *instance, struct dp_pinned **ret_pinned, struct err *e)
 {
 	struct dp_pinned *pinned = util_alloc(sizeof(*pinned));
 	int ret;
 
 	pinned->names_fd = pinned->member_stats_fd = pinned->verdict_stats_fd = -1;
-	ret = pins_path(instance, SLUICE_ABI, pinned->dir, sizeof(pinned->dir), e);
-	if (!ret && access(pinned->dir, F_OK) && (errno == ENOENT || errno == ENOTDIR))
-		ret = -ENOENT;
+	ret = find_dir(instance, pinned->dir, sizeof(pinned->dir), e);
 	kernel_messages_start(); /* keeps libbpf quiet */
 	if (!ret)
 		ret = open_all(pinned, e);

@@ -31,8 +31,7 @@ struct dp_pinned {
 	void *percpu;
 };
 
-/* Opens what an instance has pinned. -ENOENT: nothing of this version's layout is pinned; otherwise
- * negative errno with the reason. */
+/* Opens what an instance has in force. -ENOENT: nothing; otherwise negative errno with the reason. */
 int dp_pinned_open(const char *instance, struct dp_pinned **ret_pinned, struct err *e);
 void dp_pinned_close(struct dp_pinned *pinned); /* accepts NULL */
 

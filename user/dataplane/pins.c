@@ -17,14 +17,46 @@
 #define PATH_BYTES 512 /* a directory and any entry of it */
 #define PROGRAM_PREFIX "program-"
 
-int pins_path(const char *instance, uint32_t abi, char *buffer, size_t size, struct err *e)
+int pins_path(const char *instance, char *buffer, size_t size, struct err *e)
 {
 	if (!util_name_is_valid(instance) || !strcmp(instance, "..")) {
 		err_set(e, ERR_INVALID, "instance", "\"%s\" cannot name an instance", instance);
 		err_hint(e, "use 1 to 63 letters, digits, dots, dashes or underscores");
 		return -EINVAL;
 	}
-	snprintf(buffer, size, SLUICE_PIN_ROOT "/%s/abi%" PRIu32, instance, abi);
+	snprintf(buffer, size, SLUICE_PIN_ROOT "/%s", instance);
+	return 0;
+}
+
+void pins_layout_path(const char *instance_dir, uint32_t abi, uint32_t generation, char *buffer,
+		      size_t size)
+{
+	char suffix[16] = "";
+
+	if (generation)
+		snprintf(suffix, sizeof(suffix), "-%" PRIu32, generation);
+	snprintf(buffer, size, "%s/abi%" PRIu32 "%s", instance_dir, abi, suffix);
+}
+
+int pins_each_layout(const char *instance_dir, pins_layout_fn fn, void *arg)
+{
+	DIR *stream = opendir(instance_dir);
+	char path[PATH_BYTES], expected[PATH_BYTES];
+	struct dirent *entry;
+
+	if (!stream)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	while ((entry = readdir(stream))) {
+		uint32_t abi, generation = 0;
+
+		if (sscanf(entry->d_name, "abi%" SCNu32 "-%" SCNu32, &abi, &generation) < 1)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", instance_dir, entry->d_name);
+		pins_layout_path(instance_dir, abi, generation, expected, sizeof(expected));
+		if (!strcmp(path, expected))
+			fn(arg, path, abi, generation);
+	}
+	closedir(stream);
 	return 0;
 }
 
@@ -137,23 +169,5 @@ int pins_clear(const char *dir)
 	closedir(stream);
 	if (!ret && rmdir(dir))
 		ret = -errno;
-	return ret;
-}
-
-int pins_remove_all(const char *dir)
-{
-	char path[PATH_BYTES];
-	char *slash;
-	int ret = pins_clear(dir);
-
-	util_copy(path, sizeof(path), dir);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	while (!ret && strlen(path) >= strlen(SLUICE_PIN_ROOT)) {
-		if (rmdir(path))
-			break; /* another instance or version lives in it */
-		slash = strrchr(path, '/');
-		*slash = '\0';
-	}
 	return ret;
 }

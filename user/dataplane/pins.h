@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The pin directory of an instance: its maps under their names, and each of its programs that may
- * still be attached somewhere as program-ID. An attached program is ours when its pin exists.
+ * An instance's directory has one of pinned maps for each set of them (layout.h): the maps under their
+ * names, and each program on them that may still be attached somewhere as program-ID. An attached
+ * program is ours when its pin exists.
  */
 #pragma once
 
@@ -11,8 +12,15 @@
 
 #include "base/err.h"
 
-/* SLUICE_PIN_ROOT/INSTANCE/abiN. ERR_INVALID when the name cannot be a directory's. */
-int pins_path(const char *instance, uint32_t abi, char *buffer, size_t size, struct err *e);
+/* SLUICE_PIN_ROOT/INSTANCE. ERR_INVALID when the name cannot be a directory's. */
+int pins_path(const char *instance, char *buffer, size_t size, struct err *e);
+/* Below it: abiN, or abiN-G for maps of a generation that are made beside others. */
+void pins_layout_path(const char *instance_dir, uint32_t abi, uint32_t generation, char *buffer,
+		      size_t size);
+/* Calls fn with each directory of maps. generation: in its name, 0 if there is none. 0, or -errno
+ * (-ENOENT: the instance has nothing pinned). */
+typedef void (*pins_layout_fn)(void *arg, const char *dir, uint32_t abi, uint32_t generation);
+int pins_each_layout(const char *instance_dir, pins_layout_fn fn, void *arg);
 /* Creates the directory and its parents; the instance's are for its owner only. */
 int pins_make_dir(const char *dir, struct err *e);
 
@@ -26,5 +34,3 @@ void pins_remove_program(const char *dir, uint32_t program_id);
 
 /* Removes the directory with everything in it. */
 int pins_clear(const char *dir);
-/* The same, then its parents as far as they are empty. */
-int pins_remove_all(const char *dir);

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# A build with another ABI cannot adopt the maps. It says so and touches nothing, unless a cold start is
+# allowed: then its own maps take over with traffic on. Flows whose slots are at rest stay where they are,
+# on the way up and down; the start is killed at any moment, and the next one knows what to do.
+set -uo pipefail
+. "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/hold.sh"
+
+OTHER_ABI=77
+e2e_begin 4
+hold_serve b1 b2 b3 b4
+cat > "$E2E_CONFIG" <<-END
+	version: 1
+	interfaces: [eth0]
+	flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}
+	services:
+	  hold:
+	    listen: "tcp $EDGE_WEB:$HOLD_PORT"
+	    mode: l2
+	    check: {type: tcp, port: 80, interval: 500ms, timeout: 300ms, fast: 200ms, down: 500ms}
+	    learn: 30s
+	    members: [10.99.0.21, 10.99.0.22, 10.99.0.23, 10.99.0.24]
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22]}
+END
+ours=$LAB_OUT other=$LAB_DIR/build
+tap_run "a build with another ABI is made" \
+	make -s -C "$LAB_ROOT" SANITIZE= OUT="$other" ABI=$OTHER_ABI VERSION=9.9.9 build
+e2e_start
+tap_run "all members serve" wait_for 10 e2e_all_serving
+# One member is out: whoever takes over must not begin by giving it slots.
+edge_server_stop b4
+tap_run "one is ejected" wait_for 10 edge_member_is hold 10.99.0.24 ejected
+tap_run "and its slots have moved" wait_for 60 edge_is_settled
+hold_keep v4 c1 -n 300 -i 300 -r 20 "$EDGE_WEB"
+tap_run "300 connections" wait_for 10 hold_has_opened v4 300
+
+tables() {
+	edge_ctl --json status | jq -c '[.services[] | [.name, .table]]'
+}
+pins() {
+	(cd "/sys/fs/bpf/sluice/$LAB_PREFIX" && echo abi*)
+}
+build() { # OUT
+	LAB_OUT=$1
+}
+before=$(tables)
+
+# Refused: with the ABIs, the way back, and the price.
+program=$(lab_xdp_id lb eth0)
+lab_stop sluiced TERM
+pinned=$(pins)
+build "$other"
+tap_fails "another ABI is refused" 1 "of ABI [0-9]+, this sluiced knows only ABI $OTHER_ABI" \
+	edge_daemon "$E2E_CONFIG"
+tap_fails "the way back and the price are named" 1 \
+	'sluiced [0-9.]+, which made them, or start with --cold-start: .* lost' \
+	edge_daemon "$E2E_CONFIG"
+tap_fails "its sluicectl does not read what it cannot know" 1 'another ABI' edge_ctl_offline bypass limits
+tap_is "the old program runs" "$(lab_xdp_id lb eth0)" "$program"
+tap_is "the old maps are the only ones" "$(pins)" "$pinned"
+hold_none_broken "refused" v4
+
+# take_over NAME OUT: the daemon of another build, and what it finds.
+take_over() {
+	local name=$1 program
+	program=$(lab_xdp_id lb eth0)
+	lab_is_running sluiced && lab_stop sluiced TERM
+	build "$2"
+	if edge_daemon_start "$E2E_CONFIG" --cold-start; then
+		tap_ok "$name: it starts"
+	else
+		tap_not_ok "$name: it starts" "$(tail -n 8 "$LAB_DIR/sluiced.log")"
+	fi
+	tap_match "$name: it says what it does" "$(tail -n 12 "$LAB_DIR/sluiced.log")" 'cold start beside .* ABI'
+	tap_run "$name: its program runs" test "$(lab_xdp_id lb eth0)" != "$program"
+	tap_is "$name: the tables are the same" "$(tables)" "$before"
+	tap_is "$name: one set of maps is left" "$(pins | wc -w)" 1
+	sleep 1
+	hold_none_broken "$name" v4
+}
+take_over "up" "$other"
+tap_is "they are the new ones" "$(pins)" "abi$OTHER_ABI"
+take_over "down" "$ours"
+tap_is "they are the old ones again" "$(pins)" "$pinned"
+take_over "up again" "$other"
+lab_stop sluiced KILL
+if edge_daemon_start "$E2E_CONFIG"; then tap_ok "the new build starts again, without being asked"; else tap_not_ok "the new build starts again" "$(tail -n 5 "$LAB_DIR/sluiced.log")"; fi
+tap_is "with the same tables" "$(tables)" "$before"
+
+# Killed anywhere on the way: one of the two builds goes on by itself, the other one is refused.
+is_ready_or_gone() {
+	edge_is_ready || lab_is_gone "${LAB_PIDS[sluiced]}"
+}
+launch() { # OUT ARGUMENTS...
+	LAB_OUT=$1
+	lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
+		--run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state" "${@:2}"
+}
+interrupt() { # FROM TO MILLISECONDS
+	local name="killed after $3 ms"
+	lab_stop sluiced TERM
+	launch "$2" --cold-start
+	sleep "$(printf '%d.%03d' $(($3 / 1000)) $(($3 % 1000)))"
+	lab_stop sluiced KILL
+	tap_run "$name: a program runs" test -n "$(lab_xdp_id lb eth0)"
+	launch "$1"
+	wait_for 10 is_ready_or_gone
+	if edge_is_ready; then
+		tap_ok "$name: it had not taken over, the other build goes on"
+	else
+		tap_match "$name: it had taken over, the other build is refused" \
+			"$(tail -n 3 "$LAB_DIR/sluiced.log")" 'of ABI'
+		launch "$2"
+		tap_run "$name: it goes on" wait_for 10 edge_is_ready
+	fi
+	tap_is "$name: the tables are the same" "$(tables)" "$before"
+	tap_is "$name: one set of maps is left" "$(pins | wc -w)" 1
+	hold_none_broken "$name" v4
+}
+here=$other there=$ours
+for ms in 30 150 400 1000 1500 2500; do
+	interrupt "$here" "$there" "$ms"
+	if [ "$LAB_OUT" = "$there" ]; then there=$here here=$LAB_OUT; fi
+done
+tap_run "data flowed" test "$(hold_now v4 | jq .messages)" -gt 1000
+tap_done
