@@ -11,9 +11,7 @@ OTHER_ABI=77
 e2e_begin 4
 hold_serve b1 b2 b3 b4
 cat > "$E2E_CONFIG" <<-END
-	version: 1
-	interfaces: [eth0]
-	flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}
+	$HOLD_HEAD
 	services:
 	  hold:
 	    listen: "tcp $EDGE_WEB:$HOLD_PORT"

@@ -52,6 +52,10 @@ hold_none_broken() {
 	shift
 	for name in "$@"; do
 		now=$(hold_now "$name")
+		if [ -z "$now" ]; then
+			tap_not_ok "$what: no connection is broken" "$name does not report"
+			return
+		fi
 		broken=$((broken + $(jq '.broken + .unopened' <<< "$now")))
 		opened=$((opened + $(jq .opened <<< "$now")))
 	done
