@@ -237,6 +237,19 @@ tap_is "try: the request" "$(last_request ok)" \
 tap_fails "6: try what takes too much away" 6 'reload --force does it' ctl degraded try "$TEMP/tried.yaml"
 tap_fails "2: a trial for too long" 2 'a trial lasts 24 hours at most' ctl ok try "$TEMP/tried.yaml" --for 25h
 tap_fails "3: try a file that is not there" 3 'nowhere.yaml: cannot be read' ctl ok try "$TEMP/nowhere.yaml"
+tap_match "try what comes through a pipe" \
+	"$(ctl ok try <(cat "$TEMP/tried.yaml") > /dev/null; last_request ok)" \
+	'^POST /v1/config/try .*"name":"/dev/fd/[0-9]+","config":"version: 1.ninterfaces: .eth0..nservices: ...n"'
+tap_match "check a pipe" "$(ctl ok check <(cat "$TEMP/tried.yaml"))" '^OK +/dev/fd/[0-9]+: 0 services'
+tap_match "check standard input" "$(ctl ok check - < <(cat "$TEMP/tried.yaml"))" '^OK +-: 0 services'
+tap_match "by its name" "$(ctl ok check /dev/stdin < "$TEMP/tried.yaml")" '^OK +/dev/stdin: 0 services'
+tap_fails "1: a mistake in it has its line" 1 '^-:2: .*unknown key' ctl ok check - < <(printf 'version: 1\nserivces: {}\n')
+tap_fails "1: what never ends" 1 '16 MiB' ctl ok check /dev/zero
+tap_fails "1: nothing comes in" 1 'empty' ctl ok check - < /dev/null
+tap_match "import through a pipe" "$(ctl ok list import blocked <(echo 203.0.113.0/24) > /dev/null; last_request ok)" \
+	'"prefixes":"203.0.113.0/24.n"'
+tap_match "and from standard input" "$(echo 203.0.113.4 | ctl ok list replace blocked /dev/stdin > /dev/null; last_request ok)" \
+	'^PUT .*"prefixes":"203.0.113.4.n"'
 DROPIN=$TEMP/sluice.d/90-runtime.yaml
 tap_fails "6: save, and the reload is refused" 6 'nothing is saved' ctl degraded save
 tap_run "nothing is left of it" test ! -e "$DROPIN"

@@ -106,6 +106,20 @@ tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
 tap_is "nothing is pinned" "$(pins)" ""
 tap_run "the session lives" session_lives
 
+# What comes through a pipe is kept where the daemon can read it again, and nobody else.
+tap_match "try a pipe" "$(ctl try <(cat "$E2E_CONFIG") --for 60s 2>&1)" 'it detaches by itself'
+tap_is "it balances" "$(asked)" b1
+tap_is "its text is kept, for root" "$(stat -c %a "$(run_file try.yaml)")" 600
+pid=$(daemon_pid)
+tap_match "confirm says where it is" "$(ctl confirm)" "install -m 644 $(run_file try.yaml)"
+tap_run "a reload reads it" ctl reload
+tap_run "it is detached" ctl detach
+tap_run "and ends" wait_for 8 has_ended "$pid"
+tap_match "try standard input" "$(ctl try - --for 60s < "$E2E_CONFIG" 2>&1)" 'it detaches by itself'
+pid=$(daemon_pid)
+tap_run "undone" ctl undo
+tap_run "that ends, too" wait_for 8 has_ended "$pid"
+
 # Undone, and waited for.
 tap_match "try again" "$(ctl try "$E2E_CONFIG" --for 60s 2>&1)" 'unless you confirm'
 pid=$(daemon_pid)
@@ -173,7 +187,7 @@ tap_run "its program is attached" test -n "$(lab_xdp_id lb eth0)" -a "$program" 
 # A running daemon tries a file.
 tap_run "the member serves" wait_for 5 asked_is b1
 tap_match "try another file" "$(ctl try "$LAB_DIR/other.yaml" --for 4s --force 2>&1)" 'the configuration before it comes back'
-tap_run "it is in force" wait_for 3 asked_is b2
+tap_run "it is in force" wait_for 8 asked_is b2
 tap_is "status knows" "$(ctl --json status | jq -r .trial.kind)" reload
 tap_fails "a reload is refused meanwhile" 6 'on trial' ctl reload
 tap_run "it goes back" wait_for 8 asked_is b1
@@ -187,9 +201,9 @@ sleep 15
 tap_is "it stays" "$(asked)" b2
 tap_is "nothing is passed" "$(verdict expired)" 0
 tap_match "reload goes back to the file" "$(ctl reload --force --confirm-within 30s)" 'on trial'
-tap_run "the file is in force" wait_for 3 asked_is b1
+tap_run "the file is in force" wait_for 8 asked_is b1
 tap_match "undo" "$(ctl undo)" 'the configuration before the trial is in force'
-tap_run "what was there before is" wait_for 3 asked_is b2
+tap_run "what was there before is" wait_for 8 asked_is b2
 
 # The daemon is killed with a configuration on trial: its successor says what became of it.
 tap_run "try the file" ctl try "$E2E_CONFIG" --for 30s --force
@@ -198,9 +212,9 @@ lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$
 tap_run "a new daemon starts" wait_for 8 ctl --json status
 tap_is "nothing is on trial" "$(ctl --json status | jq .trial)" null
 tap_match "it says so" "$(ctl status)" 'was on trial when the daemon ended'
-tap_run "the one before the trial is in force" wait_for 3 asked_is b2
+tap_run "the one before the trial is in force" wait_for 8 asked_is b2
 tap_run "a reload applies the file" ctl reload --force
-tap_run "which is in force then" wait_for 3 asked_is b1
+tap_run "which is in force then" wait_for 8 asked_is b1
 tap_is "and nothing is said of a trial any more" "$(ctl status | grep -c 'on trial')" 0
 tap_run "the session lived through all of it" session_lives
 tap_done

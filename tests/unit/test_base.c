@@ -102,6 +102,36 @@ static void test_read_file(void **state)
 	unlink(path);
 }
 
+/* Pipes are read to their end, but neither endlessly nor for ever. */
+static void test_read_input(void **state)
+{
+	AUTO_FREE char *text = NULL;
+	size_t length = 7;
+	int ends[2];
+	char path[32];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "abc", 3), 3);
+	assert_int_equal(util_read_fd(ends[0], 10, 20, &text, &length), -ETIMEDOUT);
+	assert_null(text);
+	assert_int_equal(length, 7);
+	assert_string_equal(util_read_error(-ETIMEDOUT), "nothing came for 30 seconds");
+	assert_int_equal(write(ends[1], "0123456789a", 11), 11);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	assert_int_equal(util_read_input(path, 10, &text, &length), -EFBIG);
+	assert_int_equal(write(ends[1], "0123456789", 10), 10);
+	close(ends[1]);
+	assert_int_equal(util_read_input(path, 10, &text, &length), 0);
+	assert_string_equal(text, "0123456789");
+	assert_int_equal(length, 10);
+	close(ends[0]);
+	free(TAKE_PTR(text));
+	assert_int_equal(util_read_input("/", 10, &text, &length), -EISDIR);
+	assert_int_equal(util_read_input("/dev/zero", 10, &text, &length), -EFBIG);
+	assert_int_equal(util_read_input("/nowhere", 10, &text, &length), -ENOENT);
+}
+
 static void test_nearest(void **state)
 {
 	static const char *const WORDS[] = {"version", "interfaces", "services",
@@ -278,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_take_and_cleanup),
 		cmocka_unit_test(test_copy_truncates),
 		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_read_input),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_err_codes),

@@ -305,9 +305,9 @@ static void test_sources(void **state)
 	assert_non_null(mkdtemp(base));
 	path = util_printf("%s/sluice.yaml", base);
 	folder = sources_directory(path);
-	assert_true(sources_read(path, &sources, &e) < 0);
+	assert_true(sources_read(path, util_read_file, &sources, &e) < 0);
 	put(base, "sluice.yaml", "main");
-	assert_int_equal(sources_read(path, &sources, &e), 0);
+	assert_int_equal(sources_read(path, util_read_file, &sources, &e), 0);
 	assert_int_equal(sources.count, 1);
 	sources_done(&sources);
 	assert_int_equal(mkdir(folder, 0755), 0);
@@ -317,7 +317,7 @@ static void test_sources(void **state)
 	put(folder, "c.yaml~", "no");
 	put(folder, ".d.yaml", "no");
 	put(folder, "e.yml", "no");
-	assert_int_equal(sources_read(path, &sources, &e), 0);
+	assert_int_equal(sources_read(path, util_read_file, &sources, &e), 0);
 	assert_int_equal(sources.count, 4);
 	assert_string_equal(sources.list[0].text, "main");
 	assert_string_equal(sources.list[1].text, "B");
@@ -338,7 +338,7 @@ static void test_sources(void **state)
 	AUTO_FREE char *directory = util_printf("%s/z.yaml", folder);
 
 	assert_int_equal(mkdir(directory, 0755), 0);
-	assert_true(sources_read(path, &again, &e) < 0);
+	assert_true(sources_read(path, util_read_file, &again, &e) < 0);
 	assert_string_equal(e.file, directory);
 	sources_done(&sources);
 	sources_done(&again);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,16 +123,32 @@ void util_copy(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
-int util_read_fd(int fd, size_t max, char **ret_text, size_t *ret_length)
+/* 0: there is something to read, or the end. */
+static int wait_readable(int fd, int silence_ms)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&one, 1, silence_ms);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
+}
+
+int util_read_fd(int fd, size_t max, int silence_ms, char **ret_text, size_t *ret_length)
 {
 	AUTO_FREE char *text = NULL;
 	size_t length = 0, capacity = 0;
 	ssize_t n;
 
 	for (;;) {
+		int r = wait_readable(fd, silence_ms);
+
+		if (r)
+			return r;
 		text = util_grow(text, &capacity, length + 4096, 1);
 		n = read(fd, text + length, capacity - length - 1);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return -errno;
@@ -159,11 +176,30 @@ int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_le
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -ESPIPE;
-	return util_read_fd(fd, max, ret_text, ret_length);
+	return util_read_fd(fd, max, -1, ret_text, ret_length);
+}
+
+int util_read_input(const char *path, size_t max, char **ret_text, size_t *ret_length)
+{
+	AUTO_CLOSE int fd = strcmp(path, "-")
+				    ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+				    : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (S_ISBLK(st.st_mode))
+		return -ESPIPE;
+	/* Who types may think as long as he likes. */
+	return util_read_fd(fd, max, isatty(fd) ? -1 : UTIL_SILENCE_MS, ret_text, ret_length);
 }
 
 const char *util_read_error(int ret)
 {
+	if (ret == -ETIMEDOUT)
+		return "nothing came for 30 seconds";
 	return ret == -ESPIPE ? "not a regular file" : strerror(-ret);
 }
 

@@ -52,9 +52,14 @@ void util_copy(char *dst, size_t size, const char *src);
 /* Reads a whole file of at most max bytes; the result is terminated and owned by the caller.
  * Returns 0, or -errno (-EFBIG when longer, -ESPIPE when it is no regular file). */
 int util_read_file(const char *path, size_t max, char **ret_text, size_t *ret_length);
-/* The same of what is open already, whatever it is. */
-int util_read_fd(int fd, size_t max, char **ret_text, size_t *ret_length);
-const char *util_read_error(int ret); /* of both, in words */
+/* The same of what is open already, whatever it is; -ETIMEDOUT when nothing comes for so long, -1:
+ * waits. */
+int util_read_fd(int fd, size_t max, int silence_ms, char **ret_text, size_t *ret_length);
+/* As util_read_file(), for a person's command: pipes and terminals, too, and "-" for what comes in;
+ * a pipe may be silent for so long. */
+#define UTIL_SILENCE_MS 30000
+int util_read_input(const char *path, size_t max, char **ret_text, size_t *ret_length);
+const char *util_read_error(int ret); /* of all of them, in words */
 
 /* Edit distance, for "did you mean"; the candidate nearest to word within 1/3 of its length. */
 const char *util_nearest(const char *word, const char *const *candidates, size_t count);

@@ -196,7 +196,7 @@ int check_load(const struct cli *cli, const char *file, struct sources *ret_sour
 	struct config *config = NULL;
 	struct sources sources = {0};
 	struct err e = {0};
-	int r = sources_read(file, &sources, &e);
+	int r = sources_read(file, util_read_input, &sources, &e);
 
 	if (r < 0) {
 		char line[1024];

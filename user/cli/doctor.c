@@ -119,10 +119,10 @@ static int read_config(struct cli *cli, struct config **ret_config, struct docto
 	struct config *config = NULL;
 	struct sources sources = {0};
 	struct err e = {0};
-	int r = sources_read(path, &sources, &e);
+	int r = sources_read(path, util_read_input, &sources, &e);
 
 	if (r < 0 && given != NULL) {
-		cli_error("cannot read %s: %s", path, strerror(-r));
+		cli_error("cannot read %s: %s", path, util_read_error(r));
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;
 	}
 	if (r < 0) {

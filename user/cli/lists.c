@@ -192,8 +192,7 @@ static int from_file(struct cli *cli, const char *method)
 
 	if (r != CLI_OK)
 		return r;
-	r = strcmp(file, "-") ? util_read_file(file, PREFIX_SET_BYTES_MAX, &text, &length)
-			      : util_read_fd(STDIN_FILENO, PREFIX_SET_BYTES_MAX, &text, &length);
+	r = util_read_input(file, PREFIX_SET_BYTES_MAX, &text, &length);
 	if (r < 0) {
 		cli_error("cannot read %s: %s", file, util_read_error(r));
 		return r == -EACCES ? CLI_FORBIDDEN : r == -ENOENT ? CLI_NOT_FOUND : CLI_FALSE;

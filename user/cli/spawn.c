@@ -35,14 +35,34 @@ static char *find_daemon(void)
 	return util_strdup("sluiced");
 }
 
-/* /run/sluice/INSTANCE/try.log */
-static char *make_log(const struct cli *cli)
+/* /run/sluice/INSTANCE/NAME */
+static char *make_path(const struct cli *cli, const char *name)
 {
 	AUTO_FREE char *directory = util_printf("/run/sluice/%s", cli->instance);
 
 	mkdir("/run/sluice", 0755);
-	mkdir(directory, 0755); /* what fails here fails again when the log is opened */
-	return util_printf("%s/try.log", directory);
+	mkdir(directory, 0755); /* what fails here fails again when the file is opened */
+	return util_printf("%s/%s", directory, name);
+}
+
+char *spawn_keep_config(const struct cli *cli, const char *text, size_t length)
+{
+	AUTO_FREE char *path = make_path(cli, "try.yaml");
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	/* A new one, whatever somebody put there: it may hold secrets. */
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	for (; fd >= 0 && length > 0; text += n, length -= (size_t)n) {
+		n = write(fd, text, length);
+		if (n < 0)
+			break;
+	}
+	if (fd >= 0 && length == 0)
+		return TAKE_PTR(path);
+	cli_error("cannot write %s: %s", path, strerror(errno));
+	return NULL;
 }
 
 static void print_log(const char *path)
@@ -95,7 +115,7 @@ static bool is_ready(const struct cli *cli)
 int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 {
 	AUTO_FREE char *program = find_daemon();
-	AUTO_FREE char *log = make_log(cli);
+	AUTO_FREE char *log = make_path(cli, "try.log");
 	char *const argv[] = {
 		"sluiced", "--config",	    (char *)file, "--instance", (char *)cli->instance,
 		"--try",   (char *)seconds, NULL};

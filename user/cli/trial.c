@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -115,9 +116,11 @@ static int finish(const struct cli *cli, uint64_t seconds, const char *ending)
 }
 
 /* Nobody runs: a daemon of our own, that outlives us and the terminal. */
-static int try_start(const struct cli *cli, const char *file, uint64_t seconds)
+static int try_start(const struct cli *cli, const char *file, const struct config_file *read,
+		     uint64_t seconds)
 {
-	AUTO_FREE char *path = realpath(file, NULL); /* whatever its working directory */
+	AUTO_FREE char *path = NULL;
+	struct stat st;
 	char text[24];
 
 	if (geteuid() != 0) {
@@ -125,8 +128,15 @@ static int try_start(const struct cli *cli, const char *file, uint64_t seconds)
 		cli_hint("again with sudo");
 		return CLI_FORBIDDEN;
 	}
+	/* What came through a pipe cannot be read again. */
+	if (strcmp(file, "-") == 0 || (stat(file, &st) == 0 && !S_ISREG(st.st_mode)))
+		path = spawn_keep_config(cli, read->text, read->length);
+	else if ((path = realpath(file, NULL)) == NULL) /* whatever its working directory */
+		cli_error("cannot find %s: %s", file, strerror(errno));
+	if (path == NULL)
+		return CLI_FALSE;
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)seconds);
-	if (spawn_daemon(cli, path != NULL ? path : file, text) != 0)
+	if (spawn_daemon(cli, path, text) != 0)
 		return CLI_FALSE;
 	if (!cli->is_json)
 		fprintf(cli->view.out, "%s is balancing on trial\n", file);
@@ -213,8 +223,10 @@ int run_try(struct cli *cli)
 	cli_use_instance(cli, config->instance);
 	config_free(config);
 	r = try_reload(cli, file, &sources, seconds, &is_dead);
+	if (is_dead)
+		r = try_start(cli, file, &sources.list[0], seconds);
 	sources_done(&sources);
-	return is_dead ? try_start(cli, file, seconds) : r;
+	return r;
 }
 
 /* ---- confirm and undo ----------------------------------------------------------------------- */

@@ -92,7 +92,7 @@ void disk_compare(struct daemon *daemon, struct control_disk *ret_disk)
 
 	memset(disk, 0, sizeof(*disk));
 	disk->changes = event_log_new(CHANGES_SHOWN);
-	if (sources_read(daemon->options.config_path, &sources, &e)) {
+	if (sources_read(daemon->options.config_path, util_read_file, &sources, &e)) {
 		errs_add_err(&disk->errors, &e);
 		return;
 	}
@@ -181,7 +181,7 @@ int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, si
 			 "sluicectl confirm keeps it, sluicectl undo goes back");
 		return -EBUSY;
 	}
-	r = sources_read(daemon->options.config_path, &now, &e);
+	r = sources_read(daemon->options.config_path, util_read_file, &now, &e);
 	if (r) {
 		errs_add_err(errors, &e);
 		return r;

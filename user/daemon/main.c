@@ -90,7 +90,7 @@ static int check_file(const char *path)
 	struct errs errors = {0};
 	struct config *config = NULL;
 	struct err e = {0};
-	int r = sources_read(path, &sources, &e);
+	int r = sources_read(path, util_read_file, &sources, &e);
 
 	if (r) {
 		complain_of(&e, path);

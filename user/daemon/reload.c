@@ -258,7 +258,7 @@ static int get_sources(struct daemon *daemon, const struct control_reload *reque
 		sources_insert(ret_sources, request->name, text);
 		return 0;
 	}
-	r = sources_read(daemon->options.config_path, ret_sources, &e);
+	r = sources_read(daemon->options.config_path, util_read_file, ret_sources, &e);
 	if (r)
 		errs_add_err(errors, &e);
 	return r;

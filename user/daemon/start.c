@@ -52,7 +52,7 @@ static int fail_config(struct daemon *daemon, struct errs *errors)
 static int read_files(struct daemon *daemon, struct errs *errors)
 {
 	struct err e = {0};
-	int r = sources_read(daemon->options.config_path, &daemon->sources, &e);
+	int r = sources_read(daemon->options.config_path, util_read_file, &daemon->sources, &e);
 
 	if (r) {
 		if (!e.file[0])

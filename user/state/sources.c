@@ -46,11 +46,11 @@ static void append(struct sources *sources, char *path, char *text, size_t lengt
 		(struct config_file){.path = path, .text = text, .length = length};
 }
 
-static int read_one(struct sources *sources, char *path, struct err *e)
+static int read_one(struct sources *sources, char *path, config_read_file_fn read, struct err *e)
 {
 	size_t length;
 	char *text;
-	int r = util_read_file(path, CONFIG_BYTES_MAX, &text, &length);
+	int r = read(path, CONFIG_BYTES_MAX, &text, &length);
 
 	if (r) {
 		err_set(e, ERR_INVALID, "", "cannot be read: %s", util_read_error(r));
@@ -85,20 +85,22 @@ static int read_drop_ins(const char *directory, struct sources *sources, struct 
 	}
 	for (i = 0; i < count; i++) {
 		if (!r)
-			r = read_one(sources, util_printf("%s/%s", directory, names[i]->d_name), e);
+			r = read_one(sources, util_printf("%s/%s", directory, names[i]->d_name),
+				     util_read_file, e);
 		free(names[i]);
 	}
 	free(names);
 	return r;
 }
 
-int sources_read(const char *path, struct sources *ret_sources, struct err *e)
+int sources_read(const char *path, config_read_file_fn read, struct sources *ret_sources,
+		 struct err *e)
 {
 	AUTO_FREE char *directory = sources_directory(path);
 	struct sources sources = {0};
-	int r = read_one(&sources, util_strdup(path), e);
+	int r = read_one(&sources, util_strdup(path), read, e);
 
-	if (!r)
+	if (!r && strcmp(path, "-"))
 		r = read_drop_ins(directory, &sources, e);
 	if (r)
 		sources_done(&sources);

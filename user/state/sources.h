@@ -16,8 +16,10 @@ struct sources {
 };
 
 void sources_done(struct sources *sources); /* leaves none */
-/* 0, or negative errno and an err that names the file; then nothing is filled. */
-int sources_read(const char *path, struct sources *ret_sources, struct err *e);
+/* The first file is read by util_read_file(), or by util_read_input(): "-" has no drop-ins. 0, or
+ * negative errno and an err that names the file; then nothing is filled. */
+int sources_read(const char *path, config_read_file_fn read, struct sources *ret_sources,
+		 struct err *e);
 bool sources_equal(const struct sources *a, const struct sources *b);
 /* The folder of drop-ins, owned by the caller. */
 char *sources_directory(const char *path);
