@@ -29,6 +29,9 @@ static const char node[] =
 #define SERVING                                                                                    \
 	"'now_percent':100,'of_new_percent':50,'state':'serving','health':'up','health_text':'',"  \
 	"'latency_us':1800"
+#define STARTING                                                                                   \
+	"'now_percent':30,'of_new_percent':13,'state':'serving','health':'up','health_text':'',"   \
+	"'latency_us':1800,'slow_start':{'percent':30,'left_s':40}"
 #define EJECTED                                                                                    \
 	"'now_percent':0,'of_new_percent':0,'state':'ejected','health':'down',"                    \
 	"'health_text':'connect timed out','health_since_s':1699999750"
@@ -142,6 +145,30 @@ static void verbose_shows_members(void **state)
 	(void)state;
 	assert_fits(text);
 	assert_has(text, "10.1.0.11:443     100  100%     50%  4.90 k/s  ok 1.8 ms  serving");
+}
+
+static void slow_start_is_shown(void **state)
+{
+	AUTO_FREE char *text = rendered(document("{'state':'ok',%s,'services':[" SERVICE(
+							 "web", "tcp 192.0.2.10:443", "ok", "2",
+							 MEMBER("10.1.0.11", SERVING) "," MEMBER(
+								 "10.1.0.12", STARTING)) "]}",
+						 node),
+					true, false);
+	json_t *member = document(MEMBER("10.1.0.12", STARTING));
+	AUTO_FREE char *shown = NULL;
+	size_t length;
+	struct view view = {.out = open_memstream(&shown, &length), .width = CLI_STATUS_WIDTH};
+
+	(void)state;
+	assert_fits(text);
+	assert_has(text, "  ok 1.8 ms  serving\n");
+	assert_has(text,
+		   "10.1.0.12:443     100   30%     13%  4.90 k/s  ok 1.8 ms  slow start, 30%\n");
+	render_member(&view, member);
+	fclose(view.out);
+	json_decref(member);
+	assert_has(shown, "slow start   30% of its weight, all of it in 40 s\n");
 }
 
 static void degraded_says_why_and_what_next(void **state)
@@ -314,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(healthy_is_short),
 		cmocka_unit_test(verbose_shows_members),
+		cmocka_unit_test(slow_start_is_shown),
 		cmocka_unit_test(degraded_says_why_and_what_next),
 		cmocka_unit_test(fault_leads),
 		cmocka_unit_test(bypass_is_shown),

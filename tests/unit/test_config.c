@@ -327,7 +327,7 @@ static void test_affinity(void **state)
 		     "  four: {listen: udp 192.0.2.1:54, mode: l2, members: [], affinity: window,\n"
 		     "    window: 30s}\n"
 		     "  five: {listen: tcp 192.0.2.1:82, mode: l2, pools: {a: {members: []},\n"
-		     "    b: {members: []}}, affinity: hash}\n");
+		     "    b: {members: []}}, affinity: hash, slow_start: 1m}\n");
 
 	(void)state;
 	assert_int_equal(config->services[0].affinity, AFFINITY_HASH);
@@ -339,6 +339,8 @@ static void test_affinity(void **state)
 	assert_int_equal(config->services[3].affinity, AFFINITY_WINDOW);
 	assert_int_equal(config->services[3].window_s, 30);
 	assert_int_equal(config->services[4].affinity, AFFINITY_HASH);
+	assert_int_equal(config->services[0].slow_start_s, 0);
+	assert_int_equal(config->services[4].slow_start_s, 60);
 	config_free(config);
 }
 

@@ -353,6 +353,13 @@ static void test_flows(void **state)
 		{FULL "capacity: {flows: 0}\n", "8 invalid capacity.flows\n"},
 		{FULL "capacity: {flows: 5000}\n", "8 invalid capacity.flows\n"},
 		{FULL "capacity: {pending_flows: 1G}\n", "8 invalid capacity.pending_flows\n"},
+		{FULL "    slow_start: 14s\n", "8 invalid services.web.slow_start\n"},
+		{FULL "    slow_start: 3601s\n", "8 invalid services.web.slow_start\n"},
+		{FULL "    slow_start: 15500ms\n", "8 invalid services.web.slow_start\n"},
+		{FULL "    slow_start: 0\n", "8 invalid services.web.slow_start\n"},
+		{FULL "    slow_start: yes\n", "8 invalid services.web.slow_start\n"},
+		{FULL "  own: {listen: tcp 192.0.2.9:80, mode: local, slow_start: 60s}\n",
+		 "8 invalid services.own.slow_start\n"},
 		{FULL "  own: {listen: tcp 192.0.2.9:80, mode: local, learn: 60s}\n",
 		 "8 invalid services.own.learn\n"},
 	};

@@ -131,6 +131,7 @@ static size_t draining_text(const json_t *member, char *buffer, size_t size)
 static void state_text(const struct view *view, const json_t *member, char *buffer, size_t size)
 {
 	const json_t *nexthop = json_object_get(member, "nexthop");
+	const json_t *slow_start = json_object_get(member, "slow_start");
 	const char *state = field_text(member, "state", "");
 	uint64_t since = field_count(member, "health_since_s");
 	double weight = field_number(member, "weight", 0);
@@ -146,6 +147,11 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	else if (strcmp(state, "unreachable") == 0 && used < size)
 		used += (size_t)snprintf(buffer + used, size - used, ": %s",
 					 *why ? why : "its next hop is not resolved yet");
+	else if (json_is_object(slow_start) &&
+		 (strcmp(state, "serving") == 0 || strcmp(state, "checking") == 0))
+		used = (size_t)snprintf(
+			buffer, size, "slow start, %s",
+			text_percent(field_number(slow_start, "percent", 0), number));
 	else if (strcmp(state, "draining") == 0 && used < size)
 		used += draining_text(member, buffer + used, size - used);
 	if (used >= size)

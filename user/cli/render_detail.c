@@ -87,6 +87,7 @@ static void render_leaving(const struct view *view, const json_t *member)
 
 void render_member(const struct view *view, const json_t *member)
 {
+	const json_t *slow_start = json_object_get(member, "slow_start");
 	const char *owner = field_text(member, "owner", "file");
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX], text[96];
 
@@ -96,6 +97,10 @@ void render_member(const struct view *view, const json_t *member)
 	render_field(view, "state", "%s", field_text(member, "state", ""));
 	weight_text(member, text, sizeof(text));
 	render_field(view, "weight", "%s", text);
+	if (json_is_object(slow_start))
+		render_field(view, "slow start", "%s of its weight, all of it in %s",
+			     text_percent(field_number(slow_start, "percent", 0), a),
+			     text_duration(field_count(slow_start, "left_s"), b));
 	render_field(view, "share", "%s of its own weight, %s of new connections",
 		     text_percent(field_number(member, "now_percent", 0), a),
 		     text_percent(field_number(member, "of_new_percent", 0), b));

@@ -123,6 +123,15 @@ static json_t *view_deadline(const struct model_member *member)
 			 member->is_cut);
 }
 
+static json_t *view_slow_start(const struct model_service *service,
+			       const struct model_member *member)
+{
+	if (!member->ramp.percent)
+		return json_null();
+	return json_pack("{s:i, s:i}", "percent", (int)member->ramp.percent, "left_s",
+			 (int)ramp_left_s(&member->ramp, service->slow_start_s, clock_now_ms()));
+}
+
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member)
 {
@@ -143,6 +152,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "admin_file",
 			    json_string(model_admin_name(member->admin_file)));
 	json_object_set_new(object, "deadline", view_deadline(member));
+	json_object_set_new(object, "slow_start", view_slow_start(service, member));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
 	json_object_set_new(object, "health_text", json_string(member->health_text));
 	json_object_set_new(object, "health_since_s",

@@ -21,6 +21,7 @@ enum change_type {
 	CHANGE_LIST_EXPIRE,    /* now_s: entries whose time is over, of all lists */
 	CHANGE_MEMBER_CUT,     /* member_id, drain_until_s: that deadline has passed; text, or NULL:
 				  nothing to tell */
+	CHANGE_MEMBER_RAMP,    /* member_id: the next step of its slow start is due */
 	CHANGE_TYPE_MAX
 };
 

@@ -108,7 +108,7 @@ struct service_config {
 	uint32_t learn_s;	   /* 600; the longest silence of a connection that is protected */
 	uint32_t idle_s;	   /* 120; of a flow, with affinity track */
 	uint32_t window_s;	   /* 45; of a flow, with affinity window */
-	uint32_t slow_start_s;	   /* 0: off */
+	uint32_t slow_start_s;	   /* 0: a member that comes up gets all of its weight at once */
 	struct pool_config *pools; /* none in mode local */
 	size_t pool_count;
 	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */

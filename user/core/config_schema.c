@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/ramp.h"
 
 #define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define LATER "comes with a later version"
@@ -253,6 +254,10 @@ const struct config_field CONFIG_FIELDS[] = {
 	{CONFIG_SECTION_SERVICE, "window", CONFIG_TYPE_DURATION, AT(service_config, window_s),
 	 .min = 1000, .max = 3600000, .fallback = "45s", .flags = CONFIG_SECONDS,
 	 .help = "with affinity window, how long before a change flows are learned"},
+	{CONFIG_SECTION_SERVICE, "slow_start", CONFIG_TYPE_DURATION,
+	 AT(service_config, slow_start_s), .min = RAMP_DURATION_MIN_S * 1000,
+	 .max = RAMP_DURATION_MAX_S * 1000, .flags = CONFIG_SECONDS,
+	 .help = "until a member that comes up gets all of its weight; at once without"},
 	{CONFIG_SECTION_SERVICE, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
 	 .help = "how members are probed; default tcp for tcp, none for udp"},
 	{CONFIG_SECTION_SERVICE, "members", CONFIG_TYPE_MEMBERS, .child = CONFIG_SECTION_MEMBER,

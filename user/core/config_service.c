@@ -258,14 +258,13 @@ static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *
 static void read_affinity(struct config_reader *r, yaml_node_t *value,
 			  struct service_config *service)
 {
-	static const char *const KEYS[] = {"affinity", "learn", "idle", "window"};
+	static const char *const KEYS[] = {"affinity", "learn", "idle", "window", "slow_start"};
 	bool is_set = config_find(r, value, "affinity", NULL) != NULL;
 
 	if (service->mode == SLUICE_MODE_LOCAL) {
 		for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++)
-			refuse_key(
-				r, value, KEYS[i], "is not for a service in mode local",
-				"it has no members that a flow could be kept at: remove the key");
+			refuse_key(r, value, KEYS[i], "is not for a service in mode local",
+				   "it has no members that get flows: remove the key");
 		service->affinity = AFFINITY_HASH;
 		return;
 	}

@@ -117,7 +117,7 @@ struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 static bool is_observation(const struct change *change)
 {
 	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP ||
-	       change->type == CHANGE_MEMBER_CUT;
+	       change->type == CHANGE_MEMBER_CUT || change->type == CHANGE_MEMBER_RAMP;
 }
 
 static bool is_observation_valid(const struct model *model, const struct change *change,
@@ -147,6 +147,8 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_change_health(apply, service, pool, member, change);
 	else if (change->type == CHANGE_MEMBER_CUT)
 		model_change_cut(apply, service, pool, member, change);
+	else if (change->type == CHANGE_MEMBER_RAMP)
+		model_service_refresh(apply, service);
 	else
 		model_change_nexthop(apply, service, pool, member, change);
 }
@@ -163,9 +165,12 @@ static void events_flush(struct event_log *log, struct apply *apply)
 /* Observations are checked first and then written in place: they come by the thousand, and a copy
  * of everything for each would be waste. */
 static void apply_observations(struct model *model, const struct change *changes, size_t count,
-			       struct errs *errors)
+			       uint64_t now_ms, struct errs *errors)
 {
-	struct apply apply = {.state = &model->state, .errors = errors, .tick_ns = model->tick_ns};
+	struct apply apply = {.state = &model->state,
+			      .errors = errors,
+			      .tick_ns = model->tick_ns,
+			      .now_ms = now_ms};
 	size_t i;
 
 	for (i = 0; i < count; i++)
@@ -228,10 +233,11 @@ static bool try_intents(struct apply *apply, const struct model *model,
 }
 
 static void apply_intents(struct model *model, const struct change *changes, size_t count,
-			  struct errs *errors)
+			  uint64_t now_ms, struct errs *errors)
 {
 	struct model_state trial = {0};
-	struct apply apply = {.state = &trial, .errors = errors, .tick_ns = model->tick_ns};
+	struct apply apply = {
+		.state = &trial, .errors = errors, .tick_ns = model->tick_ns, .now_ms = now_ms};
 
 	if (!try_intents(&apply, model, changes, count))
 		return;
@@ -261,7 +267,6 @@ int model_apply(struct model *model, const struct change *changes, size_t count,
 {
 	size_t i, observations = 0, errors_before = errors->count;
 
-	(void)now_ms;
 	for (i = 0; i < count; i++) {
 		if (!is_observation(&changes[i]))
 			continue;
@@ -269,12 +274,12 @@ int model_apply(struct model *model, const struct change *changes, size_t count,
 		is_observation_valid(model, &changes[i], errors);
 	}
 	if (observations == 0 && count > 0)
-		apply_intents(model, changes, count, errors);
+		apply_intents(model, changes, count, now_ms, errors);
 	else if (observations < count)
 		errs_add(errors, ERR_INVALID, "",
 			 "observations and intended changes cannot share a transaction");
 	else if (errors->count == errors_before)
-		apply_observations(model, changes, count, errors);
+		apply_observations(model, changes, count, now_ms, errors);
 	if (errors->count == errors_before)
 		return 0;
 	return err_set(NULL, errors->list[errors_before].code, NULL, "%s", "");
@@ -421,6 +426,15 @@ bool model_is_access_dirty(const struct model *model)
 void model_set_access_clean(struct model *model)
 {
 	model->state.is_access_dirty = false;
+}
+
+void model_start_ramps(struct model *model)
+{
+	size_t i;
+
+	model->state.has_ramps = true;
+	for (i = 0; i < model->state.service_count; i++)
+		model_ramp_begin(&model->state.services[i]);
 }
 
 void model_renumber_services(struct model *model, const uint32_t *ids)

@@ -83,6 +83,10 @@ uint64_t model_lists_expire_s(const struct model *model);
 bool model_is_access_dirty(const struct model *model);
 void model_set_access_clean(struct model *model);
 
+/* From now on members that come up, or are added, start slowly where their service says so. Not at
+ * the start of the daemon: then all come up. */
+void model_start_ramps(struct model *model);
+
 /* Adoption of pinned maps: gives services (limits) the ids that the maps already use; ids has one
  * for each position, all different. References follow. */
 void model_renumber_services(struct model *model, const uint32_t *ids);

@@ -170,6 +170,7 @@ static void member_add(struct apply *apply, struct model_service *service,
 	member.id = apply->state->next_member_id++;
 	member.health = pool->check.type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
 	member.health_since_s = clock_wall_s();
+	member.ramp.is_due = apply->state->has_ramps;
 	model_pool_add(pool, &member);
 	model_event(apply, EVENT_member_added, service, pool, &member,
 		    "added with weight %" PRIu32 " at run time", member.weight);

@@ -156,8 +156,11 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		.learn_s = config->learn_s,
 		.idle_s = config->idle_s,
 		.window_s = config->window_s,
+		.slow_start_s = config->slow_start_s,
 		.is_dirty = true,
 		.is_panicked = old && old->is_panicked,
+		.is_bare = old && old->is_bare,
+		.bare_ms = old ? old->bare_ms : 0,
 	};
 
 	util_copy(service.name, sizeof(service.name), config->name);
@@ -277,6 +280,7 @@ void model_change_config(struct apply *apply, const struct change *change)
 	fresh.next_service_id = state->next_service_id;
 	fresh.last_limit_id = state->last_limit_id;
 	fresh.has_config = true;
+	fresh.has_ramps = state->has_ramps;
 	model_state_done(state);
 	*state = fresh;
 }

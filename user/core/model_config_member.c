@@ -44,6 +44,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 
 	if (!old) {
 		member.id = apply->state->next_member_id++;
+		member.ramp.is_due = apply->state->has_ramps;
 		health_init(&member, &pool->check);
 		if (apply->state->has_config)
 			model_event(apply, EVENT_member_added, service, pool, &member,

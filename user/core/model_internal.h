@@ -24,6 +24,7 @@ struct model_state {
 	uint32_t next_service_id;
 	uint32_t last_limit_id;
 	bool has_config;
+	bool has_ramps; /* see model_start_ramps() */
 	struct model_removed *removed;
 	size_t removed_count;
 	size_t removed_capacity;
@@ -34,6 +35,7 @@ struct apply {
 	struct errs *errors;
 	const struct config *config; /* of the change, for line numbers; or NULL */
 	uint32_t tick_ns;
+	uint64_t now_ms;
 	struct event *events; /* recorded if all changes succeed */
 	size_t event_count;
 	size_t event_capacity;
@@ -59,6 +61,11 @@ unsigned int model_service_slots_log2(const struct model_service *service);
 size_t model_service_member_count(const struct model_service *service);
 /* Derives is_dead, is_readmitted and is_panicked; tells when a panic begins or ends. */
 void model_service_refresh(struct apply *apply, struct model_service *service);
+
+/* model_ramp.c */
+void model_ramp_refresh(struct apply *apply, struct model_service *service);
+/* Who is out now starts slowly when it comes back. */
+void model_ramp_begin(struct model_service *service);
 
 /* model_change.c: one change; errors go to apply->errors. */
 void model_change_member(struct apply *apply, const struct change *change);

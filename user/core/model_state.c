@@ -200,6 +200,7 @@ void model_service_refresh(struct apply *apply, struct model_service *service)
 					   !member->is_readmitted);
 		}
 	}
+	model_ramp_refresh(apply, service);
 	if (is_panicked && !service->is_panicked)
 		model_event(apply, EVENT_service_changed, service, NULL, NULL,
 			    "panic: no member is healthy, so all that only fail their check serve");

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "core/ramp.h"
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
@@ -56,6 +57,7 @@ struct model_member {
 	struct nexthop nexthop;
 	/* Its flows rehash at once: silent, maintenance, next hop failed, drain deadline passed. */
 	bool is_dead;
+	struct ramp ramp;   /* slow start */
 	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
 };
 
@@ -81,7 +83,7 @@ struct model_service {
 	enum announce announce;
 	uint32_t slots; /* configured, 0: chosen */
 	enum affinity affinity;
-	uint32_t learn_s, idle_s, window_s; /* see struct service_config */
+	uint32_t learn_s, idle_s, window_s, slow_start_s; /* see struct service_config */
 	struct model_pool *pools;
 	size_t pool_count;
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
@@ -89,6 +91,9 @@ struct model_service {
 	bool is_dirty;				    /* something that sync must look at changed */
 	/* No member is left that may serve: those whose only fault is their health serve anyway. */
 	bool is_panicked;
+	/* Within slow_start_s no member had all of its weight, last at bare_ms: none starts slowly. */
+	bool is_bare;
+	uint64_t bare_ms;
 };
 
 /* A member of the file that a command removed: it stays away until the file no longer lists it. */

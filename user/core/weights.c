@@ -40,7 +40,7 @@ uint32_t weights_member_share(const struct model_member *member)
 		return 0;
 	if (member->health == HEALTH_DOWN && !member->is_readmitted)
 		return 0;
-	return SHARE_ONE;
+	return member->ramp.percent ? SHARE_ONE * member->ramp.percent / 100 : SHARE_ONE;
 }
 
 static uint64_t pool_weight(const struct model_pool *pool)

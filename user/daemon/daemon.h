@@ -132,6 +132,7 @@ void loop_stop(struct daemon *daemon);
 void loop_done(struct daemon *daemon);
 void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
 			 enum health_cause cause, const char *text, uint32_t latency_us);
+void loop_observe_ramp(struct daemon *daemon, const struct model_member *member);
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
 void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
 			  const struct nexthop *nexthop, const char *text);
@@ -149,7 +150,7 @@ void examine_failure(const struct daemon *daemon, const struct config *config, s
 void host_refresh(struct daemon *daemon);
 void host_expire_lists(struct daemon *daemon);
 
-/* due.c: what time alone brings: deadlines of members that drain. */
+/* due.c: what time alone brings: deadlines of members that drain, slow starts. */
 void due_tick(struct daemon *daemon);
 
 /* notes.c: what those find who come when the daemon is gone. */

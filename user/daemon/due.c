@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What time alone brings: deadlines of members that drain. */
+/* What time alone brings: deadlines of members that drain, steps of slow starts. */
 #include "daemon/daemon.h"
 
 #include "base/clock.h"
@@ -16,24 +16,28 @@ static void cut(struct daemon *daemon, const struct model_member *member)
 	loop_observe_cut(daemon, member, text);
 }
 
+static void member_tick(struct daemon *daemon, const struct model_service *service,
+			const struct model_member *member, uint64_t now_s, uint64_t now_ms)
+{
+	if (member->drain_until_s && !member->is_cut && member->drain_until_s <= now_s)
+		cut(daemon, member);
+	if (member->ramp.percent &&
+	    member->ramp.percent !=
+		    ramp_percent(service->slow_start_s, member->ramp.since_ms, now_ms))
+		loop_observe_ramp(daemon, member);
+}
+
 void due_tick(struct daemon *daemon)
 {
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_wall_s(), now_ms = clock_now_ms();
 	size_t s, p, m;
 
 	for (s = 0; s < model_service_count(daemon->model); s++) {
 		const struct model_service *service = model_service_at(daemon->model, s);
 
-		for (p = 0; p < service->pool_count; p++) {
-			const struct model_pool *pool = &service->pools[p];
-
-			for (m = 0; m < pool->member_count; m++) {
-				const struct model_member *member = &pool->members[m];
-
-				if (member->drain_until_s && !member->is_cut &&
-				    member->drain_until_s <= now_s)
-					cut(daemon, member);
-			}
-		}
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++)
+				member_tick(daemon, service, &service->pools[p].members[m], now_s,
+					    now_ms);
 	}
 }

@@ -61,6 +61,11 @@ void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state stat
 	change->nexthop = *nexthop;
 }
 
+void loop_observe_ramp(struct daemon *daemon, const struct model_member *member)
+{
+	add_observation(daemon, CHANGE_MEMBER_RAMP, member->id, "");
+}
+
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text)
 {
 	add_observation(daemon, CHANGE_MEMBER_CUT, member->id, text)->drain_until_s =

@@ -360,6 +360,7 @@ static int attach(struct daemon *daemon)
 		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
 	notes_begin(daemon);
 	daemon->is_ready = true;
+	model_start_ramps(daemon->model);
 	watch_tick(daemon);
 	daemon->is_structure_new = true; /* now the checks begin */
 	daemon->is_sync_due = true;	 /* and what is announced is told at once */
