@@ -94,6 +94,13 @@ restart "a restart"
 tap_is "keeps the deadline" "$(show 10.99.0.23 .deadline.at_s)" "$at"
 restart "a crash" KILL
 tap_is "keeps it" "$(show 10.99.0.23 .deadline.at_s)" "$at"
+tap_run "it is saved" edge_ctl save
+tap_is "the file says drain, the deadline stays" \
+	"$(show 10.99.0.23 "[.admin_file, .deadline.at_s == $at]")" '["drain",true]'
+tap_match "as a runtime change, for a file has none" "$(edge_ctl diff)" \
+	'drain until 20..-..-..T..:..:..Z \(drain in the file\)'
+restart "a restart"
+tap_is "keeps it" "$(show 10.99.0.23 .deadline.at_s)" "$at"
 tap_run "draining again without one ends it" edge_ctl member drain hold 10.99.0.23
 tap_is "no deadline" "$(show 10.99.0.23 .deadline)" null
 hold_none_broken "with a deadline ahead" v4
