@@ -4,9 +4,11 @@
 
 HOLD_PORT=7000
 # Times short enough to play changes through.
+# shellcheck disable=SC2034 # for the tests
 HOLD_HEAD="version: 1
 interfaces: [eth0]
 flows: {pre: 1s, pending_life: 3s, closing_life: 3s, refresh: 1s}"
+# shellcheck disable=SC2034 # for the tests
 HOLD_MEMBERS='members: [10.99.0.21, 10.99.0.22, 10.99.0.23]'
 
 # hold_serve NAME...: backends answer on the port, TCP and UDP, on every service address.

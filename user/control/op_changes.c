@@ -40,7 +40,7 @@ static void view_runtime_lists(const struct model *model, json_t *list)
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "change",
 						"entries", "list", l->name, "object", object,
-						"entries", (json_int_t)(count + expiring),
+						"entries", (json_int_t)count + (json_int_t)expiring,
 						"expiring", (json_int_t)expiring, "text", text));
 	}
 }
