@@ -147,21 +147,21 @@ tap_run "ready" edge_ctl member ready hold 10.99.0.23
 tap_run "it has new flows again" wait_for 10 is 10.99.0.23 '.flows.slots_new > 0'
 lab_stop keep-v4
 lab_stop keep-more
-hold_keep v4 c1 -n 120 -i 300 "$EDGE_WEB"
-tap_run "120 connections" wait_for 10 hold_has_opened v4 120
+hold_keep last c1 -n 120 -i 300 "$EDGE_WEB"
+tap_run "120 connections" wait_for 10 hold_has_opened last 120
 
 # ---- removal
-B3=$(held_by b3)
+B3=$(hold_now last | jq ".servers.b3 // 0")
 tap_run "a member has connections" test "$B3" -gt 10
 tap_run "it drains" edge_ctl member drain hold 10.99.0.23
 # Those that have just opened are in both tables for a while.
 tap_run "its connections are counted" wait_for 30 is 10.99.0.23 ".flows.counted and .flows.known == $B3"
 tap_match "member show tells how many" "$(edge_ctl member show hold 10.99.0.23)" \
 	"^flows +$B3 known flows left"
-hold_none_broken "it drains" v4
+hold_none_broken "it drains" last
 tap_match "removing it says that it cuts as many" "$(edge_ctl member remove hold 10.99.0.23 2>&1)" \
 	"warning: $B3 known flows are cut; draining first keeps them"
-tap_run "and it does" wait_for 10 eval "[ \"\$(hold_now v4 | jq .broken)\" -eq $B3 ]"
+tap_run "and it does" wait_for 10 eval "[ \"\$(hold_now last | jq .broken)\" -eq $B3 ]"
 tap_match "the record has it" "$(edge_ctl events)" "weight 100 -> removed, $B3 known flows"
 answer=$(edge_ctl --json member remove hold 10.99.0.22 2> /dev/null)
 tap_match "who was not counted: the answer says so" "$(jq -r .warning <<< "$answer")" \
