@@ -323,7 +323,7 @@ static void test_another_abi(void **state)
 
 	(void)state;
 	make_other(&id);
-	assert_refused(&options, "are of ABI 77, this sluiced knows only ABI", "sluiced 7.7.7");
+	assert_refused(&options, "are of ABI 77, sluiced knows only ABI", "sluiced 7.7.7");
 	assert_refused(&options, "ABI 77", "--cold-start: new maps take over without a gap");
 	assert_true(dp_pinned_open(INSTANCE, &pinned, &e) < 0);
 	assert_non_null(strstr(e.text, "another ABI"));

@@ -17,19 +17,20 @@ cat > "$E2E_CONFIG" <<-END
 	    listen: "tcp $EDGE_WEB:$HOLD_PORT"
 	    mode: l2
 	    check: {type: tcp, port: 80, interval: 500ms, timeout: 300ms, fast: 200ms, down: 500ms}
-	    learn: 30s
+	    learn: 6s
 	    members: [10.99.0.21, 10.99.0.22, 10.99.0.23, 10.99.0.24]
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, learn: 6s, members: [10.99.0.21, 10.99.0.22]}
 END
 ours=$LAB_OUT other=$LAB_DIR/build
 tap_run "a build with another ABI is made" \
 	make -s -C "$LAB_ROOT" SANITIZE= OUT="$other" ABI=$OTHER_ABI VERSION=9.9.9 build
+[ -x "$other/bin/sluiced" ] || tap_done # without it the rest makes no sense
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
 # One member is out: whoever takes over must not begin by giving it slots.
 edge_server_stop b4
 tap_run "one is ejected" wait_for 10 edge_member_is hold 10.99.0.24 ejected
-tap_run "and its slots have moved" wait_for 60 edge_is_settled
+hold_settle "without it"
 hold_keep v4 c1 -n 300 -i 300 -r 20 "$EDGE_WEB"
 tap_run "300 connections" wait_for 10 hold_has_opened v4 300
 
@@ -42,14 +43,45 @@ pins() {
 build() { # OUT
 	LAB_OUT=$1
 }
+# check CTL OUT ARGUMENTS...: what a build's sluicectl says of another one: edge_ctl asks the daemon,
+# edge_ctl_offline finds none, and reads the maps.
+check() {
+	"$1" upgrade-check --config "$E2E_CONFIG" --sluiced "$2/bin/sluiced" "${@:3}"
+}
+answer() { # CTL OUT JQ
+	check "$1" "$2" --json | jq -c "$3"
+}
+check_both() { # NAME CTL OWN OTHER CHANGE
+	tap_is "$1: the same ABI is adopted" "$(answer "$2" "$3" '[.outcome, .abi_change]')" '["adopt","same"]'
+	tap_run "$1: that is status 0" check "$2" "$3"
+	tap_is "$1: another one is not" "$(answer "$2" "$4" \
+		'[.outcome, .abi_change, .lost.flows, .lost.slots_moving, .lost.most_connections]')" \
+		"[\"cold\",\"$5\",0,0,false]"
+	tap_fails "$1: that is status 1, with what to do" 1 '--cold-start' check "$2" "$4"
+}
 before=$(tables)
+
+# Beforehand, from the daemon, and from the maps that it leaves.
+check_both "asked the daemon" edge_ctl "$ours" "$other" upgrade
+sed 's/learn: 6s/lern: 6s/' "$E2E_CONFIG" > "$LAB_DIR/wrong.yaml"
+tap_fails "a configuration that it does not take" 6 'lern' \
+	edge_ctl upgrade-check --config "$LAB_DIR/wrong.yaml" --sluiced "$other/bin/sluiced"
+tap_fails "what is no sluiced" 6 'does not tell its ABI' edge_ctl upgrade-check --sluiced /bin/true
+tap_fails "what is nowhere" 6 'cannot be started' edge_ctl upgrade-check --sluiced /nowhere/sluiced
 
 # Refused: with the ABIs, the way back, and the price.
 program=$(lab_xdp_id lb eth0)
 lab_stop sluiced TERM
 pinned=$(pins)
+check_both "asked the maps" edge_ctl_offline "$ours" "$other" upgrade
+tap_fails "as somebody, without a daemon" 5 'only root' \
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$ours/bin/sluicectl" \
+	--instance "$LAB_PREFIX" upgrade-check --sluiced "$other/bin/sluiced"
 build "$other"
-tap_fails "another ABI is refused" 1 "of ABI [0-9]+, this sluiced knows only ABI $OTHER_ABI" \
+tap_is "its own sluicectl says so, too, and what it cannot know" "$(answer edge_ctl_offline "$other" \
+	'[.outcome, .abi_change, .lost.flows, .running.abi, .other.abi]')" \
+	"[\"cold\",\"upgrade\",null,${pinned#abi},$OTHER_ABI]"
+tap_fails "another ABI is refused" 1 "of ABI [0-9]+, sluiced knows only ABI $OTHER_ABI" \
 	edge_daemon "$E2E_CONFIG"
 tap_fails "the way back and the price are named" 1 \
 	'sluiced [0-9.]+, which made them, or start with --cold-start: .* lost' \
@@ -79,6 +111,8 @@ take_over() {
 }
 take_over "up" "$other"
 tap_is "they are the new ones" "$(pins)" "abi$OTHER_ABI"
+check_both "asked the daemon, down" edge_ctl "$other" "$ours" downgrade
+check_both "asked the maps, down" edge_ctl_offline "$other" "$ours" downgrade
 take_over "down" "$ours"
 tap_is "they are the old ones again" "$(pins)" "$pinned"
 take_over "up again" "$other"
@@ -117,9 +151,24 @@ interrupt() { # FROM TO MILLISECONDS
 	hold_none_broken "$name" v4
 }
 here=$other there=$ours
-for ms in 30 150 400 1000 1500 2500; do
+for ms in 30 200 700 1400 2500; do
 	interrupt "$here" "$there" "$ms"
 	if [ "$LAB_OUT" = "$there" ]; then there=$here here=$LAB_OUT; fi
 done
+# After a change flows are away from their slots: as many as it said beforehand are cut, at most.
+tap_run "a weight changes" edge_ctl member weight hold 10.99.0.21 10
+tap_run "slots move" wait_for 20 hold_is_moving hold
+hold_settle "the weight"
+hold_none_broken "the weight" v4
+known=$(answer edge_ctl "$([ "$LAB_OUT" = "$ours" ] && echo "$other" || echo "$ours")" .lost.flows)
+before=$(tables)
+lab_stop sluiced TERM
+launch "$([ "$LAB_OUT" = "$ours" ] && echo "$other" || echo "$ours")" --cold-start
+tap_run "a cold start then" wait_for 20 edge_is_ready
+tap_is "the tables are the same" "$(tables)" "$before"
+sleep 2
+broken=$(hold_now v4 | jq .broken)
+echo "# known flows beforehand $known, broken $broken"
+tap_between "as many connections break as were known to be away, at most" "$broken" 1 "$known"
 tap_run "data flowed" test "$(hold_now v4 | jq .messages)" -gt 1000
 tap_done

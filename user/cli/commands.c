@@ -156,6 +156,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_WAIT] = {"wait", 0, false, ARG_NONE, "wait until it is confirmed or over"},
 	[OPTION_CONFIRM_WITHIN] = {"confirm-within", 0, false, ARG_DURATION,
 				   "go back after so long unless confirmed"},
+	[OPTION_SLUICED] = {"sluiced", 0, false, ARG_PATH,
+			    "the other build (the sluiced beside sluicectl)"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
@@ -391,6 +393,15 @@ const struct command commands[] = {
 	 "Exit status 1 when something is an error: then attaching would fail or do harm. "
 	 "--verbose also explains what is fine.",
 	 run_doctor},
+	{"upgrade-check",
+	 {ARG_NONE},
+	 OPTION(SLUICED) | OPTION(CONFIG),
+	 "whether another build of sluiced adopts what runs",
+	 "Upgrade or downgrade: says before the other build is started whether it adopts the maps, "
+	 "needs a cold start, and what that loses, or would not start. Asks the running sluiced; "
+	 "as root also the pinned maps, for which no daemon is needed. Exit status 0: it adopts, "
+	 "or nothing is there; 1: only a cold start will do; 6: it would not start.",
+	 run_upgrade_check},
 	{"diff",
 	 {ARG_NONE},
 	 0,

@@ -43,6 +43,7 @@ int run_diff(struct cli *cli);
 int run_save(struct cli *cli);
 int run_check(struct cli *cli);
 int run_doctor(struct cli *cli);
+int run_upgrade_check(struct cli *cli);
 int run_reload(struct cli *cli);
 int run_try(struct cli *cli);
 int run_confirm(struct cli *cli);

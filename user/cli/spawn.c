@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,10 +18,11 @@
 
 #define READY_WAIT_MS 90000 /* as the service's: next hops, then tables */
 #define POLL_MS 100
+#define READ_WAIT_MS 20000
+#define READ_MAX (64U << 10)
 #define LOG_SHOWN_MAX (64U << 10)
 
-/* The sluiced that was installed with us, else whichever the path has. */
-static char *find_daemon(void)
+char *spawn_find_daemon(void)
 {
 	char self[512];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -92,7 +95,7 @@ static int open_log(const char *path)
 }
 
 /* In the child: nothing of ours stays open or is waited for. */
-static void become_daemon(const char *program, int out, char *const *argv)
+static void become(const char *program, int out, char *const *argv)
 {
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -114,7 +117,7 @@ static bool is_ready(const struct cli *cli)
 
 int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 {
-	AUTO_FREE char *program = find_daemon();
+	AUTO_FREE char *program = spawn_find_daemon();
 	AUTO_FREE char *log = make_path(cli, "try.log");
 	char *const argv[] = {
 		"sluiced", "--config",	    (char *)file, "--instance", (char *)cli->instance,
@@ -128,7 +131,7 @@ int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		become_daemon(program, out, argv);
+		become(program, out, argv);
 	if (pid < 0) {
 		cli_error("cannot start %s: %s", program, strerror(errno));
 		return -1;
@@ -146,4 +149,56 @@ int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 	cli_error("sluiced (pid %d) is not ready after %d s; its log is in %s", (int)pid,
 		  READY_WAIT_MS / 1000, log);
 	return -1;
+}
+
+/* All that comes until the other end is closed, READ_MAX at most; false when that takes too long. */
+static bool collect(int fd, char **ret_text)
+{
+	uint64_t end_ms = clock_now_ms() + READ_WAIT_MS;
+	char *text = util_alloc(READ_MAX + 1), *rest = util_alloc(READ_MAX);
+	size_t used = 0;
+	ssize_t got = 1;
+
+	while (got > 0) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+		uint64_t now_ms = clock_now_ms();
+
+		if (now_ms >= end_ms || poll(&poll_fd, 1, (int)(end_ms - now_ms)) <= 0)
+			break;
+		/* What is more is thrown away, so that the program can end. */
+		got = used < READ_MAX ? read(fd, text + used, READ_MAX - used)
+				      : read(fd, rest, READ_MAX);
+		if (got > 0 && used < READ_MAX)
+			used += (size_t)got;
+	}
+	free(rest);
+	*ret_text = text;
+	return got <= 0;
+}
+
+int spawn_read(const char *const *argv, char **ret_text)
+{
+	AUTO_CLOSE int in = -1;
+	int ends[2], status;
+	pid_t pid;
+
+	*ret_text = util_strdup("");
+	if (pipe2(ends, O_CLOEXEC))
+		return 127;
+	in = ends[0];
+	pid = fork();
+	if (pid == 0)
+		become(argv[0], ends[1], (char *const *)argv);
+	close(ends[1]);
+	if (pid < 0)
+		return 127;
+	free(*ret_text);
+	if (!collect(in, ret_text)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return 124;
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 128;
+	return WEXITSTATUS(status);
 }

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "dataplane/dp_internal.h"
+#include "dataplane/kernel.h"
 #include "dataplane/layout.h"
 #include "dataplane/pins.h"
 #include "sluice.skel.h"
@@ -50,7 +51,8 @@ static int refuse(struct err *e, const char *instead, const char *cost, const ch
 	return -EUCLEAN;
 }
 
-static int refuse_layout(const struct layout *layout, const char *instance, struct err *e)
+static int refuse_layout(const struct layout *layout, const char *instance, uint32_t abi,
+			 struct err *e)
 {
 	struct sluice_notes notes = {};
 	struct sluice_control control;
@@ -61,8 +63,8 @@ static int refuse_layout(const struct layout *layout, const char *instance, stru
 			 (int)sizeof(notes.version) - 1, notes.version);
 	return refuse(e, build, COST_STATE, "",
 		      "the maps of instance %s are of ABI %" PRIu32
-		      ", this sluiced knows only ABI %d: nothing was changed",
-		      instance, layout->abi, SLUICE_ABI);
+		      ", sluiced knows only ABI %" PRIu32,
+		      instance, layout->abi, abi);
 }
 
 static int refuse_damaged(const struct layout *layout, const char *what, const char *rule,
@@ -95,24 +97,30 @@ static int check_map(const struct layout *layout, const struct bpf_map *map, str
 	return 0;
 }
 
-static int check_layout(const struct dp_bpf *dp, const struct layout *layout,
+static bool is_key_kept(const struct layout *layout, const struct dp_bpf_options *options)
+{
+	return layout->has_meta && (!options->has_key || !memcmp(&layout->meta.key, &options->key,
+								 sizeof(layout->meta.key)));
+}
+
+/* By a build of this ABI. The shape of maps is known only of our own. */
+static int check_layout(const struct sluice_bpf *skel, uint32_t abi, const struct layout *layout,
 			const struct dp_bpf_options *options, struct err *e)
 {
 	struct bpf_map *map;
 	int ret;
 
-	if (layout->abi != SLUICE_ABI)
-		return refuse_layout(layout, options->instance, e);
-	bpf_object__for_each_map(map, dp->skel->obj)
+	if (layout->abi != abi)
+		return refuse_layout(layout, options->instance, abi, e);
+	bpf_object__for_each_map(map, skel->obj)
 	{
-		ret = dp_is_pinned_kind(map) ? check_map(layout, map, e) : 0;
+		ret = abi == SLUICE_ABI && dp_is_pinned_kind(map) ? check_map(layout, map, e) : 0;
 		if (ret)
 			return ret;
 	}
 	if (!layout->has_meta)
 		return refuse_damaged(layout, SLUICE_MAP_META, "does not describe the others", e);
-	if (options->has_key &&
-	    memcmp(&layout->meta.key, &options->key, sizeof(layout->meta.key)) != 0)
+	if (!is_key_kept(layout, options))
 		return refuse(e, "restore the old value", COST_KEY, "hash_seed",
 			      "hash_seed is not the one that the running tables were built with");
 	return 0;
@@ -234,7 +242,7 @@ int dp_origin_find(struct dp_bpf *dp, const struct dp_bpf_options *options,
 	old = layouts_in_force(&layouts);
 	if (!old)
 		return create(dp, options, &layouts, NULL, ret_origin, e);
-	ret = check_layout(dp, old, options, e);
+	ret = check_layout(dp->skel, SLUICE_ABI, old, options, e);
 	if (ret) {
 		if (ret != -EUCLEAN || !options->may_start_cold)
 			return ret;
@@ -296,6 +304,65 @@ int dp_pin(struct dp_bpf *dp, struct err *e)
 		return err_set(e, ERR_SYSTEM, "", "cannot pin the program in %s: %s", dp->pin_dir,
 			       strerror(-ret));
 	return 0;
+}
+
+/* ---- beforehand ----------------------------------------------------------------------------- */
+
+static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_options *options,
+		 struct dp_judgement *judgement, struct err *e)
+{
+	struct sluice_control control;
+	struct sluice_notes notes;
+	struct sluice_bpf *skel = sluice_bpf__open();
+	struct err why = {0};
+	int ret;
+
+	if (!skel)
+		return err_set(e, ERR_SYSTEM, "", "cannot open the built-in object: %s",
+			       kernel_message());
+	dp_set_entries(skel, &options->capacity);
+	ret = check_layout(skel, abi, layout, options, &why);
+	sluice_bpf__destroy(skel);
+	if (ret && ret != -EUCLEAN) {
+		*e = why;
+		return ret;
+	}
+	judgement->is_pinned = true;
+	judgement->abi = layout->abi;
+	judgement->is_adopted = !ret;
+	judgement->is_key_kept = is_key_kept(layout, options);
+	util_copy(judgement->why, sizeof(judgement->why), why.text);
+	if (!layout_read_node(layout, &control, &notes)) {
+		if (control.deadline_ns)
+			judgement->trial = notes.trial == SLUICE_TRIAL_RELOAD ? SLUICE_TRIAL_RELOAD
+									      : SLUICE_TRIAL_START;
+		util_copy(judgement->version, sizeof(judgement->version), notes.version);
+	}
+	return 0;
+}
+
+int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi,
+		 struct dp_judgement *ret_judgement, struct err *e)
+{
+	CLEANUP(layouts_done) struct layouts layouts = {0};
+	struct dp_judgement judgement = {0};
+	const struct layout *layout;
+	char dir[96];
+	int ret = pins_path(options->instance, dir, sizeof(dir), e);
+
+	if (ret)
+		return ret;
+	kernel_messages_start(); /* keeps libbpf quiet */
+	ret = layouts_find(dir, &layouts);
+	if (ret)
+		return err_set(e, ret == -EACCES ? ERR_FORBIDDEN : ERR_SYSTEM, "",
+			       "cannot read %s: %s", dir, strerror(-ret));
+	layout = layouts_in_force(&layouts);
+	if (layout)
+		ret = judge(layout, abi, options, &judgement, e);
+	if (!ret)
+		*ret_judgement = judgement;
+	return ret;
 }
 
 /* ---- taking over ---------------------------------------------------------------------------- */

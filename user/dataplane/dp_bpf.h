@@ -46,6 +46,20 @@ uint64_t dp_bpf_map_bytes(const struct dp_capacity *capacity);
  * names the difference and the fix), and loads the program. Fails with a reason and fix when
  * bpffs is not mounted, capabilities are missing, or the kernel lacks a feature. */
 int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, struct err *e);
+/* What dp_bpf_open() of a build with this ABI would say of the maps in force, without opening or
+ * changing anything. Sizes and shapes are judged only for our own ABI. */
+struct dp_judgement {
+	bool is_pinned;		 /* else the rest says nothing */
+	bool is_adopted;	 /* else only a cold start will do */
+	bool is_key_kept;	 /* also by that */
+	enum sluice_trial trial; /* of what runs: then no cold start, either */
+	uint32_t abi;
+	char version[32]; /* of the daemon that wrote them last, "" unknown */
+	char why[320];	  /* they are not adopted */
+};
+int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi,
+		 struct dp_judgement *ret_judgement, struct err *e);
+
 /* Frees user-space state; pins and attachments stay. */
 void dp_bpf_close(struct dp_bpf *dp);
 

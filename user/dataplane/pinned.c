@@ -29,9 +29,8 @@ static int refuse(const struct dp_pinned *pinned, const char *name, int code, st
 	return -code;
 }
 
-/* Maps an array; its values must have the size that this version knows. */
-static int open_array(const struct dp_pinned *pinned, const char *name, size_t value_bytes,
-		      struct dp_pinned_array *ret_array, struct err *e)
+int dp_pinned_map(const struct dp_pinned *pinned, const char *name, size_t value_bytes,
+		  struct dp_pinned_array *ret_array, struct err *e)
 {
 	size_t page = (size_t)getpagesize();
 	AUTO_CLOSE int fd = pins_open(pinned->dir, name);
@@ -84,7 +83,8 @@ static int open_all(struct dp_pinned *pinned, struct err *e)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(arrays) && !ret; i++)
-		ret = open_array(pinned, arrays[i].name, arrays[i].value_bytes, arrays[i].array, e);
+		ret = dp_pinned_map(pinned, arrays[i].name, arrays[i].value_bytes, arrays[i].array,
+				    e);
 	if (!ret)
 		ret = open_map(pinned, SLUICE_MAP_NAMES, &pinned->names_fd, e);
 	if (!ret)
@@ -141,7 +141,7 @@ int dp_pinned_open(const char *instance, struct dp_pinned **ret_pinned, struct e
 	return 0;
 }
 
-static void close_array(struct dp_pinned_array *array)
+void dp_pinned_unmap(struct dp_pinned_array *array)
 {
 	if (array->data)
 		munmap(array->data, array->bytes);
@@ -152,13 +152,13 @@ void dp_pinned_close(struct dp_pinned *pinned)
 	if (!pinned)
 		return;
 	dp_clock_close(pinned->clock);
-	close_array(&pinned->meta);
-	close_array(&pinned->control);
-	close_array(&pinned->notes);
-	close_array(&pinned->services);
-	close_array(&pinned->members);
-	close_array(&pinned->slots);
-	close_array(&pinned->runners);
+	dp_pinned_unmap(&pinned->meta);
+	dp_pinned_unmap(&pinned->control);
+	dp_pinned_unmap(&pinned->notes);
+	dp_pinned_unmap(&pinned->services);
+	dp_pinned_unmap(&pinned->members);
+	dp_pinned_unmap(&pinned->slots);
+	dp_pinned_unmap(&pinned->runners);
 	util_close_p(&pinned->names_fd);
 	util_close_p(&pinned->member_stats_fd);
 	util_close_p(&pinned->verdict_stats_fd);

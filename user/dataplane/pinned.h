@@ -33,6 +33,10 @@ struct dp_pinned {
 
 /* Opens what an instance has in force. -ENOENT: nothing; otherwise negative errno with the reason. */
 int dp_pinned_open(const char *instance, struct dp_pinned **ret_pinned, struct err *e);
+/* Maps one more array, whose values must have this size; dp_pinned_unmap() accepts zeros. */
+int dp_pinned_map(const struct dp_pinned *pinned, const char *name, size_t value_bytes,
+		  struct dp_pinned_array *ret_array, struct err *e);
+void dp_pinned_unmap(struct dp_pinned_array *array);
 void dp_pinned_close(struct dp_pinned *pinned); /* accepts NULL */
 
 /* Switches, notes and the packet path's now. */
@@ -50,6 +54,17 @@ struct sluice_member *dp_pinned_member(const struct dp_pinned *pinned, uint32_t 
  * each member index. Dead owners are replaced as the packet path does. */
 uint32_t dp_pinned_owned(const struct dp_pinned *pinned, const struct sluice_service *service,
 			 uint32_t **ret_owned);
+
+/* What new maps would not have. Entries are counted whether or not their time is over, which a daemon
+ * would know: there are at most so many. */
+struct dp_pinned_loss {
+	uint32_t flows;	  /* entries of flows that do not follow their slot */
+	uint32_t moving;  /* slots: flows of them may have no entry yet */
+	uint32_t limits;  /* whose sources have states */
+	uint32_t offline; /* members whose maintenance was changed while no daemon ran */
+};
+int dp_pinned_count_loss(const struct dp_pinned *pinned, struct dp_pinned_loss *ret_loss,
+			 struct err *e);
 
 int dp_pinned_member_stats(const struct dp_pinned *pinned, uint32_t index,
 			   struct sluice_member_stats *ret_stats);
