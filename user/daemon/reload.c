@@ -59,6 +59,50 @@ int reload_check_host(struct daemon *daemon, const struct config *config, struct
 	return errors->count > before ? -EINVAL : 0;
 }
 
+/* With other slots a flow finds its member again by chance: as likely as the member has a share. */
+static double moving_share(const struct daemon *daemon, const struct model_service *service)
+{
+	double stay = 0;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++) {
+			uint64_t id = service->pools[p].members[m].id;
+			double share = sync_member_slot_share(daemon->sync, id) / 4294967296.0;
+
+			stay += share * share;
+		}
+	return 1 - stay;
+}
+
+static void check_seed(const struct daemon *daemon, const struct config *config,
+		       struct errs *errors)
+{
+	const struct model_service *worst = NULL;
+	struct sluice_hash_key key;
+	struct err *e;
+	size_t s;
+
+	/* Without one in the file the key stays what it is. */
+	if (!config->has_hash_seed)
+		return;
+	dp_bpf_key_from_seed(config->hash_seed, &key);
+	if (!memcmp(&key, &dp_bpf_meta(daemon->dp)->key, sizeof(key)))
+		return;
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		if (!worst || moving_share(daemon, service) > moving_share(daemon, worst))
+			worst = service;
+	}
+	e = errs_add(
+		errors, ERR_CONFLICT, "hash_seed",
+		"a new hash_seed gives %.0f %% of the connections%s%s another member: they break",
+		worst ? 100 * moving_share(daemon, worst) : 0, worst ? " to service " : "",
+		worst ? worst->name : "");
+	err_hint(e, "keep the old one, or accept that: restart sluiced with --cold-start");
+}
+
 int reload_check_fixed(const struct daemon *daemon, const struct config *config, bool is_forced,
 		       struct errs *errors)
 {
@@ -70,15 +114,11 @@ int reload_check_fixed(const struct daemon *daemon, const struct config *config,
 		err_hint(errs_add(errors, ERR_CONFLICT, "instance",
 				  "a running daemon cannot become instance %s", config->instance),
 			 "start another one for it");
-	if (config->has_hash_seed != now->has_hash_seed ||
-	    memcmp(config->hash_seed, now->hash_seed, sizeof(now->hash_seed)))
-		err_hint(errs_add(errors, ERR_CONFLICT, "hash_seed",
-				  "a new hash_seed would move every connection"),
-			 "sluicectl detach, then start the daemon again");
+	check_seed(daemon, config, errors);
 	if (memcmp(&config->capacity, &now->capacity, sizeof(now->capacity)))
 		err_hint(errs_add(errors, ERR_CONFLICT, "capacity",
 				  "the size of a map in use cannot change"),
-			 "sluicectl detach, then start the daemon again");
+			 "restart sluiced: with --cold-start, where a size grows");
 	for (i = 0; !is_forced && i < now->interface_count; i++)
 		if (!attach_has(config, now->interfaces[i]))
 			err_hint(errs_add(errors, ERR_CONFLICT, "interfaces",
