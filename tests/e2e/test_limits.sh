@@ -85,6 +85,19 @@ tap_run "limit mode enforce" edge_ctl limit mode per-client enforce
 flood per-client 5000 1 198.51.100.66 "$EDGE_WEB" 80
 tap_between "enforced again" "$REFUSED" 4000 "$SENT"
 
+# Another rate is another unit of time: what a source owes stays, nobody gets a new burst.
+flood per-client 20000 2 198.51.100.66 "$EDGE_WEB" 80
+edge_flood atk -r 20000 -t 4 198.51.100.66 "$EDGE_WEB" 80 > "$LAB_DIR/flood" &
+FLOOD=$!
+sleep 1
+sed -i "s|per-client: {count: new-connections, rate: $RATE/s, burst: $BURST|per-client: {count: new-connections, rate: 5000/s, burst: 5000|" "$E2E_CONFIG"
+before=$(limit per-client passed) start=$(date +%s%N)
+tap_run "a hundred times the rate, under a flood" edge_ctl reload
+sleep 1
+passed=$(($(limit per-client passed) - before)) ms=$((($(date +%s%N) - start) / 1000000))
+tap_between "gives at most that, and no new burst" $passed 1 $((ms * 5 * 105 / 100 + 1000))
+wait $FLOOD
+
 tap_fails "an unknown mode is refused" 2 'enforce' edge_ctl limit mode per-client of
 tap_fails "an unknown limit is refused" 3 'per-client' edge_ctl limit mode per-clint shadow
 tap_done

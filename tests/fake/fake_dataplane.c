@@ -275,6 +275,28 @@ static int fake_limit_clear_region(void *dp, uint32_t base, uint32_t log2)
 	return 0;
 }
 
+static int fake_limit_move_region(void *dp, const struct sluice_limit *from,
+				  const struct sluice_limit *to)
+{
+	struct fake_dataplane *fake = dp;
+	uint32_t old = SLUICE_LIMIT_BASE(from->word), new = SLUICE_LIMIT_BASE(to->word);
+	uint32_t sets = 1U << SLUICE_LIMIT_LOG2(to->word), i;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if ((uint64_t)MAX(old, new) + sets > fake->capacity.limit_sets)
+		return -ERANGE;
+	if (old < new + sets &&new < old + sets)
+		fake_breach(fake, "a region of sources moved onto itself");
+	if (SLUICE_LIMIT_LOG2(from->word) != SLUICE_LIMIT_LOG2(to->word))
+		fake_breach(fake, "a region of sources moved to one of another size");
+	for (i = 0; i < sets; i++)
+		fake->limit_cleared_ms[new + i] = fake->now_ms;
+	fake->limits_moved++;
+	return 0;
+}
+
 static int fake_member_stats(void *dp, uint32_t index, struct sluice_member_stats *ret_stats)
 {
 	*ret_stats = ((struct fake_dataplane *)dp)->member_stats[index];
@@ -356,6 +378,7 @@ static const struct dataplane_ops fake_ops = {
 	.packet_second = fake_packet_second,
 	.limit_set = fake_limit_set,
 	.limit_clear_region = fake_limit_clear_region,
+	.limit_move_region = fake_limit_move_region,
 	.member_stats = fake_member_stats,
 	.member_stats_reset = fake_member_stats_reset,
 	.limit_stats = fake_limit_stats,

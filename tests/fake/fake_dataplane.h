@@ -27,6 +27,7 @@ struct fake_dataplane {
 	struct sluice_limit *limits;
 	struct dp_access_entry *access; /* the table of access lists */
 	size_t access_count;
+	unsigned int limits_moved;  /* with what their sources owe */
 	uint64_t *limit_cleared_ms; /* by set: when it was last zeroed */
 	/* When an index stopped being in use; for the rule of SLUICE_REUSE_AFTER_MS. */
 	uint64_t *member_unused_ms, *nexthop_unused_ms, *limit_unused_ms;

@@ -12,6 +12,7 @@
 
 #include <sluice/gcra.h>
 
+#include "core/gcra_config.h"
 #include "packet/world.h"
 
 #define MS 1000000ULL
@@ -471,6 +472,57 @@ static void test_local(void **state)
 	assert_true(after.bytes - before.bytes >= 54);
 }
 
+static struct gcra_params params_of(uint32_t index)
+{
+	const struct sluice_limit *limit = &world->limits[index];
+
+	return (struct gcra_params){.k = SLUICE_LIMIT_K(limit->word),
+				    .inc = SLUICE_LIMIT_INC(limit->rate),
+				    .tau = SLUICE_LIMIT_TAU(limit->rate)};
+}
+
+/* Rate and burst change so much that the unit does: sources move to another region, and who is in
+ * debt there is in debt here. */
+static void test_another_unit(void **state)
+{
+	static const struct rule rules[] = {
+		{.rate = 50, .burst = 100}, {.rate = 1000, .burst = 8}, {.rate = 1, .burst = 2000}};
+	size_t a, b, i;
+
+	(void)state;
+	for (a = 0; a < 3; a++) {
+		for (b = 0; b < 3; b++) {
+			struct gcra_params from, to;
+
+			set_up(1);
+			set_limit(1, &rules[a]);
+			set_limit(2, &rules[b]);
+			from = params_of(1);
+			to = params_of(2);
+			assert_true(a == b || from.k != to.k);
+			assert_int_equal(admitted("198.51.100.1", (int)rules[a].burst + 10),
+					 rules[a].burst);
+			assert_true(is_admitted("198.51.100.2", TCP_ACK));
+			for (i = 0; i < 64 * SLUICE_LIMIT_WAYS; i++)
+				world->limit_sets[2 * 64].source[i] =
+					gcra_convert(world->limit_sets[64].source[i],
+						     *world->clock_ns, &from, &to);
+			world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 2;
+			if ((uint64_t)from.tau << from.k >= (uint64_t)to.tau << to.k)
+				assert_int_equal(admitted("198.51.100.1", 5), 0);
+			else
+				assert_true(admitted("198.51.100.1", (int)rules[b].burst) <
+					    (int)rules[b].burst);
+			/* Who used one packet owes its time, which may be all of a shorter burst. */
+			assert_int_equal(is_admitted("198.51.100.2", TCP_ACK),
+					 ((uint64_t)from.inc << from.k) +
+							 ((uint64_t)to.inc << to.k) <=
+						 (uint64_t)to.tau << to.k);
+			assert_true(is_admitted("198.51.100.3", TCP_ACK));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_empty_word_at_wrap),
 		cmocka_unit_test(test_refusal_writes),
 		cmocka_unit_test(test_placement),
+		cmocka_unit_test(test_another_unit),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_local),
 	};

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sluice/gcra.h>
+
+#include "base/util.h"
 #include "core/gcra_config.h"
 
 #define TICK_4MS 4000000U
@@ -115,6 +118,86 @@ static void test_rates_out_of_range(void **state)
 	assert_int_equal(gcra_params_make(10000000, 1, 1 << 20, TICK_4MS, &p, NULL), 0);
 }
 
+/* The debt of a source in ns, as the packet path reads it. */
+static uint64_t debt_ns(uint64_t word, uint64_t now_ns, const struct gcra_params *p)
+{
+	return (uint64_t)sluice_gcra_debt(word, sluice_gcra_now(now_ns, p->k), p->inc, p->tau)
+	       << p->k;
+}
+
+/* From any rate to any other: what is owed stays, within a unit and never less, up to what the new
+ * burst allows; idle stays idle. */
+static void test_convert(void **state)
+{
+	static const struct {
+		uint64_t n;
+		uint32_t s;
+		uint64_t burst;
+	} rates[] = {{1, 3600, 2},    {1, 3600, 100},	 {50, 1, 100},		{51, 1, 100},
+		     {500, 1, 10000}, {100000, 1, 2000}, {10000000, 1, 1 << 20}};
+	uint64_t now_ns = 3ULL * 86400 * 1000000000 + 12345;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rates) * ARRAY_SIZE(rates); i++) {
+		size_t a = i / ARRAY_SIZE(rates), b = i % ARRAY_SIZE(rates);
+		struct gcra_params from, to;
+		uint16_t seen = sluice_gcra_seen(now_ns);
+
+		assert_int_equal(gcra_params_make(rates[a].n, rates[a].s, rates[a].burst, TICK_4MS,
+						  &from, NULL),
+				 0);
+		assert_int_equal(gcra_params_make(rates[b].n, rates[b].s, rates[b].burst, TICK_4MS,
+						  &to, NULL),
+				 0);
+		for (j = 0; j <= 20; j++) {
+			uint32_t debt = (uint32_t)((uint64_t)from.tau * j / 20);
+			uint64_t word =
+				SLUICE_SRC(0xabc, seen, sluice_gcra_now(now_ns, from.k) + debt);
+			uint64_t most = (uint64_t)to.tau << to.k;
+			uint64_t was = debt_ns(word, now_ns, &from), is;
+
+			word = gcra_convert(word, now_ns, &from, &to);
+			if (!was) {
+				assert_int_equal(word, 0);
+				continue;
+			}
+			assert_int_equal(SLUICE_SRC_TAG(word), 0xabc);
+			assert_int_equal(SLUICE_SRC_SEEN(word), seen);
+			is = debt_ns(word, now_ns, &to);
+			assert_true(was <= most ? is >= was && is - was < 1ULL << to.k
+						: is == most);
+		}
+	}
+}
+
+/* What the packet path reads as idle is idle: a time past, one that wrapped, no word. */
+static void test_convert_idle(void **state)
+{
+	struct gcra_params from, to;
+	uint64_t now_ns = 1ULL << 50;
+	uint32_t now;
+
+	(void)state;
+	assert_int_equal(gcra_params_make(50, 1, 100, TICK_4MS, &from, NULL), 0);
+	assert_int_equal(gcra_params_make(500, 1, 100, TICK_4MS, &to, NULL), 0);
+	now = sluice_gcra_now(now_ns, from.k);
+	assert_int_equal(gcra_convert(0, now_ns, &from, &to), 0);
+	assert_int_equal(gcra_convert(SLUICE_SRC(1, 0, now - 1), now_ns, &from, &to), 0);
+	assert_int_equal(
+		gcra_convert(SLUICE_SRC(1, 0, now + from.tau + from.inc + 1), now_ns, &from, &to),
+		0);
+	/* Seen 5 s ago, when 2 s were the most that it could owe. */
+	assert_int_equal(gcra_convert(SLUICE_SRC(1, sluice_gcra_seen(now_ns - 5000000000ULL),
+						 now + from.inc),
+				      now_ns, &from, &to),
+			 0);
+	assert_int_not_equal(gcra_convert(SLUICE_SRC(1, sluice_gcra_seen(now_ns - 1000000000ULL),
+						     now + from.inc),
+					  now_ns, &from, &to),
+			     0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +205,8 @@ int main(void)
 		cmocka_unit_test(test_accepted_is_exact),
 		cmocka_unit_test(test_refused_names_nearest),
 		cmocka_unit_test(test_rates_out_of_range),
+		cmocka_unit_test(test_convert),
+		cmocka_unit_test(test_convert_idle),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -128,11 +128,13 @@ static void set_limit(struct world *w, uint64_t rate_n, uint32_t sources)
 	world_assert_as_model(w);
 }
 
-/* Sources keep their state while they can: the region changes only with the unit or the size. */
+/* Sources keep their state while they can: the region changes only with the unit or the size, or when
+ * they may owe less; and only another size makes them begin anew. */
 static void test_limit_regions(void **state)
 {
 	struct world *w = world_of_three();
 	uint32_t id = model_limit_at(w->model, 0)->id, base;
+	unsigned int moved;
 	struct change shadow = {.type = CHANGE_LIMIT_MODE,
 				.owner = OWNER_API,
 				.limit = "per-client",
@@ -141,16 +143,26 @@ static void test_limit_regions(void **state)
 	(void)state;
 	set_limit(w, 50, 1024);
 	base = SLUICE_LIMIT_BASE(w->fake->limits[id].word);
-	set_limit(w, 51, 1024);
+	moved = w->fake->limits_moved;
+	set_limit(w, 49, 1024);
 	assert_int_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
 	world_apply(w, &shadow);
 	world_settle(w);
 	world_assert_as_model(w);
 	assert_int_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
+	assert_int_equal(w->fake->limits_moved, moved);
 	set_limit(w, 500, 1024);
 	assert_int_not_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
+	assert_int_equal(w->fake->limits_moved, moved + 1);
 	base = SLUICE_LIMIT_BASE(w->fake->limits[id].word);
+	set_limit(w, 510, 1024);
+	assert_int_not_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
+	assert_int_equal(w->fake->limits_moved, moved + 2);
+	base = SLUICE_LIMIT_BASE(w->fake->limits[id].word);
+	set_limit(w, 505, 1024);
+	assert_int_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
 	set_limit(w, 500, 4096);
+	assert_int_equal(w->fake->limits_moved, moved + 2);
 	assert_int_not_equal(SLUICE_LIMIT_BASE(w->fake->limits[id].word), base);
 	assert_int_equal(w->fake->limit_cleared_ms[SLUICE_LIMIT_BASE(w->fake->limits[id].word)] > 0,
 			 1);

@@ -112,6 +112,10 @@ struct dataplane_ops {
 	int (*limit_set)(void *dp, uint32_t index, const struct sluice_limit *limit);
 	/* Zeroes the state of a region of 2^log2 sets. */
 	int (*limit_clear_region)(void *dp, uint32_t base, uint32_t log2);
+	/* Fills the region that `to` names with what sources owe in that of `from`, by gcra_convert():
+	 * the same but for rate, burst and unit. */
+	int (*limit_move_region)(void *dp, const struct sluice_limit *from,
+				 const struct sluice_limit *to);
 	/* Replaces the whole table of access lists at once: each packet meets the old one or the
 	 * new one. entries by dp_access_compare(), no two of the same place. */
 	int (*access_replace)(void *dp, const struct dp_access_entry *entries, size_t count);

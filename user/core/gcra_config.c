@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include <sluice/gcra.h>
+
 #define NS_PER_S 1000000000ULL
 #define RATE_MAX 10000000ULL  /* events a second */
 #define SECONDS_MAX 3600      /* the slowest rate is one event in so many */
@@ -59,6 +61,27 @@ static int check_rate(uint64_t rate_n, uint32_t rate_s, struct err *e)
 		return ret;
 	}
 	return 0;
+}
+
+uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *from,
+		      const struct gcra_params *to)
+{
+	uint16_t seen = sluice_gcra_seen(now_ns);
+	uint64_t silent_ns = (uint64_t)(uint16_t)(seen - SLUICE_SRC_SEEN(word))
+			     << SLUICE_SEEN_NS_LOG2;
+	uint64_t span = (uint64_t)from->tau + from->inc, one_tick = 1ULL << SLUICE_SEEN_NS_LOG2;
+	uint32_t units =
+		sluice_gcra_debt(word, sluice_gcra_now(now_ns, from->k), from->inc, from->tau);
+	u128 debt;
+
+	/* As the packet path has it: a time that has wrapped is no debt. */
+	if (!word || !units || (silent_ns > one_tick && (silent_ns - one_tick) >> from->k > span))
+		return 0;
+	debt = (((u128)units << from->k) + ((u128)1 << to->k) - 1) >> to->k;
+	if (debt > to->tau)
+		debt = to->tau;
+	return SLUICE_SRC(SLUICE_SRC_TAG(word), seen,
+			  sluice_gcra_now(now_ns, to->k) + (uint32_t)debt);
 }
 
 int gcra_params_make(uint64_t rate_n, uint32_t rate_s, uint64_t burst, uint32_t tick_ns,

@@ -17,6 +17,11 @@ uint64_t gcra_burst_min(uint64_t rate_n, uint32_t rate_s, uint32_t tick_ns);
 /* Used when none is written: max(gcra_burst_min, one second of rate, 1). */
 uint64_t gcra_burst_default(uint64_t rate_n, uint32_t rate_s, uint32_t tick_ns);
 
+/* A source's word as another rate or burst of its limit has it: what it owes stays, as time, but for
+ * what the new burst cannot owe, and rounded up; seen now. 0: it owes nothing. */
+uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *from,
+		      const struct gcra_params *to);
+
 /* 0 and *ret_params, or -EINVAL and an err that names the nearest value that can be represented
  * (rate 0 or above 10 M/s or below 1/h, burst 0 or below the minimum or longer than the time
  * field). e->path is left to the caller. */

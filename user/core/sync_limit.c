@@ -10,6 +10,7 @@
 
 #define REGION_BITS (0x3fULL << 32 | 0xffffffffULL)
 #define MODE_BITS (3ULL << 48)
+#define UNIT_BITS (0x3fULL << 38)
 
 static unsigned int sets_log2(const struct limit_config *config)
 {
@@ -24,11 +25,26 @@ static uint64_t limit_word(const struct limit_config *config, uint32_t k)
 	       (uint64_t)(config->prefix6 - 1) << 56;
 }
 
-/* Sources' states stay meaningful while unit, prefixes, what is counted and size do. */
-static bool is_state_kept(const struct sync_limit *limit, uint64_t word, unsigned int log2)
+/* Are sources' states to be found where they were? Prefixes, what is counted and size decide. */
+static bool is_place_kept(const struct sync_limit *limit, uint64_t word, unsigned int log2)
 {
+	const uint64_t others = REGION_BITS | MODE_BITS | UNIT_BITS;
+
 	return limit->is_used && SLUICE_LIMIT_LOG2(limit->written.word) == log2 &&
-	       ((limit->written.word ^ word) & ~REGION_BITS & ~MODE_BITS) == 0;
+	       ((limit->written.word ^ word) & ~others) == 0;
+}
+
+/* And are they in the same unit? */
+static bool is_region_kept(const struct sync_limit *limit, uint64_t word, unsigned int log2)
+{
+	return is_place_kept(limit, word, log2) &&
+	       SLUICE_LIMIT_K(limit->written.word) == SLUICE_LIMIT_K(word);
+}
+
+/* What a source may owe, in units; what is more is read as nothing. */
+static uint64_t debt_max(uint64_t rate)
+{
+	return (uint64_t)SLUICE_LIMIT_INC(rate) + SLUICE_LIMIT_TAU(rate);
 }
 
 static int make_entry(const struct sync *sync, const struct model_limit *model,
@@ -58,7 +74,7 @@ bool sync_limit_needs_region(const struct sync *sync, const struct model_limit *
 	limit = &sync->limits[model->id];
 	*ret_log2 = sets_log2(&model->config);
 	*ret_held_log2 = limit->is_used ? SLUICE_LIMIT_LOG2(limit->written.word) : 0;
-	return !is_state_kept(limit, entry.word, *ret_log2);
+	return !is_region_kept(limit, entry.word, *ret_log2);
 }
 
 static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t index,
@@ -77,40 +93,54 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 	return 0;
 }
 
+/* Into a new region: with what the sources owe, where they are the same sources. */
+static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t index,
+		      struct sluice_limit *entry, unsigned int log2)
+{
+	struct sluice_limit old = limit->written;
+	bool was_used = limit->is_used;
+	uint32_t base;
+	int ret = region_pool_take(&sync->limit_regions, log2, &base);
+
+	if (ret)
+		return ret;
+	entry->word |= (uint64_t)log2 << 32 | base;
+	if (is_place_kept(limit, entry->word, log2))
+		ret = sync_op(sync, limit_move_region, &old, entry);
+	else
+		ret = sync_op(sync, limit_clear_region, base, log2);
+	if (ret == 0)
+		ret = limit_write(sync, limit, index, entry);
+	if (ret)
+		region_pool_give(&sync->limit_regions, base, log2, sync->now_ms);
+	else if (was_used)
+		region_pool_give(&sync->limit_regions, SLUICE_LIMIT_BASE(old.word),
+				 SLUICE_LIMIT_LOG2(old.word), sync->now_ms);
+	return ret;
+}
+
 static int limit_update(struct sync *sync, const struct model_limit *model)
 {
 	struct sync_limit *limit = &sync->limits[model->id];
 	unsigned int log2 = sets_log2(&model->config);
 	struct sluice_limit entry;
-	uint64_t old_word = limit->written.word;
-	bool was_used = limit->is_used;
-	uint32_t base;
+	bool is_kept;
 	int ret;
 
 	ret = make_entry(sync, model, &entry);
 	if (ret)
 		return ret;
-	if (is_state_kept(limit, entry.word, log2)) {
-		entry.word |= limit->written.word & REGION_BITS;
-		return limit_write(sync, limit, model->id, &entry);
-	}
-	if (!was_used && limit->rest_until_ms > sync->now_ms)
+	is_kept = is_region_kept(limit, entry.word, log2);
+	if (!is_kept && !limit->is_used && limit->rest_until_ms > sync->now_ms)
 		return -EAGAIN;
-	ret = region_pool_take(&sync->limit_regions, log2, &base);
-	if (ret)
-		return ret;
-	entry.word |= (uint64_t)log2 << 32 | base;
-	ret = sync_op(sync, limit_clear_region, base, log2);
-	if (ret == 0)
-		ret = limit_write(sync, limit, model->id, &entry);
-	if (ret) {
-		region_pool_give(&sync->limit_regions, base, log2, sync->now_ms);
-		return ret;
+	if (!is_kept || debt_max(entry.rate) < debt_max(limit->written.rate)) {
+		ret = limit_move(sync, limit, model->id, &entry, log2);
+		/* Without room it stays where it is: who owes too much for it owes nothing then. */
+		if (ret != -ENOSPC || !is_kept)
+			return ret;
 	}
-	if (was_used)
-		region_pool_give(&sync->limit_regions, SLUICE_LIMIT_BASE(old_word),
-				 SLUICE_LIMIT_LOG2(old_word), sync->now_ms);
-	return 0;
+	entry.word |= limit->written.word & REGION_BITS;
+	return limit_write(sync, limit, model->id, &entry);
 }
 
 void sync_limits_update(struct sync *sync, struct errs *errors)
