@@ -6,8 +6,8 @@
 #include <sluice/hash.h>
 
 #include "config.h"
-#include "maps.h"
 #include "flow_rules.h"
+#include "maps.h"
 #include "pkt.h"
 
 /* Reads the word of p->member_index into p->word. NULL: the index is out of range. */

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <sluice/flow_types.h>
@@ -39,9 +38,11 @@ struct flow_case {
 /* The epoch of member 1, 2 or 3 in all cases: entries of an earlier one are stale. */
 #define FLOW_CASE_EPOCH(member) (6 + (member))
 
-/* Reads all cases of the file; NULL and a message on stderr if a row cannot be understood. To be
- * freed. */
-struct flow_case *flow_cases_read(const char *path, size_t *ret_count);
+/* Runs all cases of the file: how many differences they found. -1, and a message on stderr, if a row
+ * cannot be understood. */
+int flow_cases_run(const char *path, int (*run)(const struct flow_case *c));
+/* 0: is as it should be; otherwise says so, and 1. */
+int flow_case_differs(const struct flow_case *c, const char *what, uint64_t is, uint64_t should);
 
 extern const struct sluice_flow_settings flow_case_settings;
 const char *flow_case_table_name(enum flow_case_table table);

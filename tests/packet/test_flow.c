@@ -18,6 +18,10 @@
 
 #define START_S 5000ULL
 
+static const struct flow_case moving = {.cur = 2,
+					.def = 1,
+					.flags = SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN,
+					.free_ways = {-1, -1, -1}};
 static struct world *world;
 
 static struct sluice_flow_set *tables(enum flow_case_table table)
@@ -103,15 +107,6 @@ static void set_case(const struct flow_case *c, uint64_t fingerprint)
 		flow_case_place(c, t, tables(t), WORLD_FLOW_SETS, fingerprint, START_S);
 }
 
-static int differs(const struct flow_case *c, const char *what, uint64_t is, uint64_t should)
-{
-	if (is == should)
-		return 0;
-	printf("# %s: %s is %llx, not %llx\n", c->name, what, (unsigned long long)is,
-	       (unsigned long long)should);
-	return 1;
-}
-
 static int check_after(const struct flow_case *c, uint64_t fingerprint)
 {
 	uint32_t slot = sluice_flow_slot(fingerprint, 12);
@@ -120,15 +115,15 @@ static int check_after(const struct flow_case *c, uint64_t fingerprint)
 	for (t = 0; t < FLOW_CASE_TABLES; t++) {
 		uint64_t value = flow_case_find(tables(t), WORLD_FLOW_SETS, fingerprint, &copies);
 
-		wrong += differs(c, flow_case_table_name(t), value,
-				 flow_case_value(&c->after[t], START_S));
+		wrong += flow_case_differs(c, flow_case_table_name(t), value,
+					   flow_case_value(&c->after[t], START_S));
 		wrong += copies > 1;
 	}
-	return wrong + differs(c, "the slot", world->slots[slot],
-			       SLUICE_SLOT(c->cur, c->def) | c->flags_after);
+	return wrong + flow_case_differs(c, "the slot", world->slots[slot],
+					 SLUICE_SLOT(c->cur, c->def) | c->flags_after);
 }
 
-static int run_case(const struct flow_case *c, bool is_v6)
+static int run_case_of(const struct flow_case *c, bool is_v6)
 {
 	struct packet packet = packet_of(is_v6, c->is_udp, 40000, c->tcp_flags);
 	uint64_t fingerprint = fingerprint_of(&packet);
@@ -144,33 +139,29 @@ static int run_case(const struct flow_case *c, bool is_v6)
 	for (t = 0; t < FLOW_CASE_TABLES; t++)
 		memcpy(before[t], tables(t), sizeof(before[t]));
 	world_run_explain(world, &frame, &run);
-	wrong = differs(c, "explained as going to",
-			run.verdict == SLUICE_V_no_member ? 0 : world->explain->member, c->goes_to);
+	wrong = flow_case_differs(c, "explained as going to",
+				  run.verdict == SLUICE_V_no_member ? 0 : world->explain->member,
+				  c->goes_to);
 	for (t = 0; t < FLOW_CASE_TABLES; t++)
-		wrong += differs(c, "a table after explain",
-				 memcmp(before[t], tables(t), sizeof(before[t])) != 0, 0);
+		wrong += flow_case_differs(c, "a table after explain",
+					   memcmp(before[t], tables(t), sizeof(before[t])) != 0, 0);
 	world_run(world, &frame, &run);
-	wrong += differs(c, "the verdict", run.verdict,
-			 c->goes_to ? SLUICE_V_forwarded : SLUICE_V_no_member);
+	wrong += flow_case_differs(c, "the verdict", run.verdict,
+				   c->goes_to ? SLUICE_V_forwarded : SLUICE_V_no_member);
 	if (run.verdict == SLUICE_V_forwarded)
-		wrong += differs(c, "the member", run.out[5], c->goes_to);
+		wrong += flow_case_differs(c, "the member", run.out[5], c->goes_to);
 	return wrong + check_after(c, fingerprint);
+}
+
+static int run_case(const struct flow_case *c)
+{
+	return run_case_of(c, false) + run_case_of(c, true);
 }
 
 static void test_cases(void **state)
 {
-	struct flow_case *cases;
-	size_t count = 0, i;
-	int wrong = 0;
-
 	(void)state;
-	cases = flow_cases_read(FLOW_CASES_FILE, &count);
-	assert_non_null(cases);
-	for (i = 0; i < count; i++)
-		wrong += run_case(&cases[i], false) + run_case(&cases[i], true);
-	printf("# %zu cases\n", count);
-	free(cases);
-	assert_int_equal(wrong, 0);
+	assert_int_equal(flow_cases_run(FLOW_CASES_FILE, run_case), 0);
 }
 
 static uint32_t member_for(const struct packet *packet)
@@ -187,10 +178,6 @@ static void test_time_wraps(void **state)
 {
 	struct packet syn = packet_of(false, false, 40001, TCP_SYN);
 	struct packet ack = packet_of(false, false, 40001, TCP_ACK);
-	struct flow_case moving = {.cur = 2,
-				   .def = 1,
-				   .flags = SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN,
-				   .free_ways = {-1, -1, -1}};
 
 	(void)state;
 	for (uint64_t start = 65530; start < 65545; start++) {
@@ -209,10 +196,6 @@ static void test_time_wraps(void **state)
 static void test_other_cpu(void **state)
 {
 	struct packet syn = packet_of(false, false, 40002, TCP_SYN);
-	struct flow_case moving = {.cur = 2,
-				   .def = 1,
-				   .flags = SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN,
-				   .free_ways = {-1, -1, -1}};
 
 	(void)state;
 	set_up();
@@ -230,10 +213,6 @@ static void test_other_cpu(void **state)
 /* A CPU stores so many in a second, and again in the next one; what is too much is postponed. */
 static void test_pressure(void **state)
 {
-	struct flow_case moving = {.cur = 2,
-				   .def = 1,
-				   .flags = SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN,
-				   .free_ways = {-1, -1, -1}};
 	int moved = 0;
 
 	(void)state;

@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,15 +55,6 @@ static void set_case(struct fake_dataplane *fake, const struct flow_case *c)
 				START_S);
 }
 
-static int differs(const struct flow_case *c, const char *what, uint64_t is, uint64_t should)
-{
-	if (is == should)
-		return 0;
-	printf("# %s: %s is %llx, not %llx\n", c->name, what, (unsigned long long)is,
-	       (unsigned long long)should);
-	return 1;
-}
-
 static int run_case(const struct flow_case *c)
 {
 	const struct dp_capacity capacity = fake_dataplane_capacity();
@@ -77,33 +67,23 @@ static int run_case(const struct flow_case *c)
 	int t, wrong;
 
 	set_case(fake, c);
-	wrong = differs(c, "the member", fake_path_send(fake, &service, FINGERPRINT, packet),
-			c->goes_to);
+	wrong = flow_case_differs(c, "the member",
+				  fake_path_send(fake, &service, FINGERPRINT, packet), c->goes_to);
 	for (t = 0; t < FLOW_CASE_TABLES; t++)
-		wrong += differs(
+		wrong += flow_case_differs(
 			c, flow_case_table_name(t),
 			flow_case_find(fake->flows[tables[t]], sets_of(fake, t), FINGERPRINT, NULL),
 			flow_case_value(&c->after[t], START_S));
-	wrong += differs(c, "the slot", fake->slots[slot],
-			 SLUICE_SLOT(c->cur, c->def) | c->flags_after);
+	wrong += flow_case_differs(c, "the slot", fake->slots[slot],
+				   SLUICE_SLOT(c->cur, c->def) | c->flags_after);
 	fake_dataplane_free(fake);
 	return wrong;
 }
 
 static void test_cases(void **state)
 {
-	struct flow_case *cases;
-	size_t count = 0, i;
-	int wrong = 0;
-
 	(void)state;
-	cases = flow_cases_read(FLOW_CASES_FILE, &count);
-	assert_non_null(cases);
-	for (i = 0; i < count; i++)
-		wrong += run_case(&cases[i]);
-	printf("# %zu cases\n", count);
-	free(cases);
-	assert_int_equal(wrong, 0);
+	assert_int_equal(flow_cases_run(FLOW_CASES_FILE, run_case), 0);
 }
 
 int main(void)
