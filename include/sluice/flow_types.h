@@ -55,8 +55,8 @@ SLUICE_HASH_INLINE __u32 sluice_flow_idle(__u64 value, __u32 now_s)
 	return idle > SLUICE_FLOW_IDLE_MAX ? 0 : idle;
 }
 
-/* The flow's candidate sets; sets is a power of two. The top bits, which all flows of a slot share,
- * have no part in it. */
+/* The flow's candidate sets; sets is a power of two. Up to 2^21 of them, the top bits, which all flows
+ * of a slot share, have no part in it. */
 SLUICE_HASH_INLINE __u32 sluice_flow_set(__u64 fingerprint, int choice, __u32 sets)
 {
 	return (__u32)(fingerprint >> (choice ? 23 : 2)) & (sets - 1);
