@@ -415,11 +415,11 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 						      sizeof(struct sluice_flow_set));
 	fake->runner = util_alloc_array(c.slots, sizeof(*fake->runner));
 	fake->members = util_alloc_array(c.members, sizeof(*fake->members));
+	fake->member_stats = util_alloc_array(c.members, sizeof(*fake->member_stats));
 	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
 	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
 	fake->limit_cleared_ms = util_alloc_array(c.limit_sets, sizeof(uint64_t));
 	fake->member_unused_ms = util_alloc_array(c.members, sizeof(uint64_t));
-	fake->member_stats = util_alloc_array(c.members, sizeof(*fake->member_stats));
 	fake->nexthop_unused_ms = util_alloc_array(c.nexthops, sizeof(uint64_t));
 	fake->limit_unused_ms = util_alloc_array(c.limits, sizeof(uint64_t));
 	fake->member_named = util_alloc_array(c.members, sizeof(bool));
@@ -438,12 +438,12 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 		free(fake->flows[table]);
 	free(fake->runner);
 	free(fake->members);
+	free(fake->member_stats);
 	free(fake->nexthops);
 	free(fake->limits);
 	free(fake->access);
 	free(fake->limit_cleared_ms);
 	free(fake->member_unused_ms);
-	free(fake->member_stats);
 	free(fake->nexthop_unused_ms);
 	free(fake->limit_unused_ms);
 	free(fake->member_named);

@@ -23,6 +23,7 @@ struct fake_dataplane {
 	struct sluice_flow_set *flows[DP_FLOW_TABLE_MAX];
 	struct sluice_flow_settings flow_settings;
 	struct sluice_member *members;
+	struct sluice_member_stats *member_stats; /* what fake_path_send() counted */
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	struct dp_access_entry *access; /* the table of access lists */
@@ -34,7 +35,6 @@ struct fake_dataplane {
 	bool *member_named; /* by a slot of a service, as of the last check */
 	struct sluice_flow_stats flow_stats;
 	bool are_flows_plain; /* def may change at once: services without connections are about */
-	struct sluice_member_stats *member_stats;
 	uint64_t now_ms;
 	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
 	uint64_t writes;  /* successful writing calls */

@@ -17,12 +17,18 @@
 struct world *world_new(unsigned int seed)
 {
 	struct dp_capacity capacity = fake_dataplane_capacity();
+
+	return world_new_sized(seed, &capacity);
+}
+
+struct world *world_new_sized(unsigned int seed, const struct dp_capacity *capacity)
+{
 	struct world *w = util_alloc(sizeof(*w));
 
 	w->seed = seed;
 	w->log = event_log_new(64);
 	w->model = model_new(w->log, TICK_NS);
-	w->fake = fake_dataplane_new(&capacity);
+	w->fake = fake_dataplane_new(capacity);
 	w->fake->now_ms = 1000000;
 	w->port = fake_dataplane_port(w->fake);
 	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
@@ -86,29 +92,58 @@ void world_assert_sound(struct world *w, bool is_strict)
 	}
 }
 
+void world_finish_jobs(struct world *w)
+{
+	size_t i;
+
+	for (i = 0; i < JOBS_MAX; i++) {
+		if (w->jobs[i])
+			assert_int_equal(
+				sync_finish_job(w->sync, w->jobs[i], w->fake->now_ms, NULL), 0);
+		w->jobs[i] = NULL;
+	}
+}
+
+static void build_tables(struct world *w)
+{
+	struct build_job *job;
+
+	while ((job = sync_take_job(w->sync))) {
+		build_job_run(job);
+		assert_int_equal(sync_finish_job(w->sync, job, w->fake->now_ms, NULL), 0);
+	}
+}
+
+uint32_t world_turn(struct world *w)
+{
+	world_run(w);
+	build_tables(w);
+	return sync_step(w->sync, w->fake->now_ms);
+}
+
+void world_restart(struct world *w)
+{
+	size_t i;
+
+	world_finish_jobs(w);
+	sync_free(w->sync);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	for (i = 0; i < model_service_count(w->model); i++)
+		model_service_at(w->model, i)->is_dirty = true;
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+}
+
 /* Turns until nothing is left to do; time passes so that indices may rest. */
 void world_settle(struct world *w)
 {
-	struct build_job *job;
 	int turns = 0;
 
 	world_run(w);
 	sync_step(w->sync, w->fake->now_ms);
 	while (!sync_is_idle(w->sync) || sync_is_moving(w->sync)) {
-		size_t i;
-
 		assert_true(++turns < 100);
-		for (i = 0; i < JOBS_MAX; i++) {
-			if (w->jobs[i])
-				assert_int_equal(
-					sync_finish_job(w->sync, w->jobs[i], w->fake->now_ms, NULL),
-					0);
-			w->jobs[i] = NULL;
-		}
-		while ((job = sync_take_job(w->sync))) {
-			build_job_run(job);
-			assert_int_equal(sync_finish_job(w->sync, job, w->fake->now_ms, NULL), 0);
-		}
+		world_finish_jobs(w);
+		build_tables(w);
 		world_assert_sound(w, false);
 		w->fake->now_ms += 600;
 		world_run(w);

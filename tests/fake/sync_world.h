@@ -22,11 +22,17 @@ struct world {
 };
 
 struct world *world_new(unsigned int seed);
+struct world *world_new_sized(unsigned int seed, const struct dp_capacity *capacity);
 void world_free(struct world *w);
 unsigned int world_pick(struct world *w, unsigned int n); /* 0..n-1 */
 void world_apply(struct world *w, const struct change *change);
 void world_load(struct world *w, struct config *config); /* forced; frees the config */
 void world_run(struct world *w);			 /* one turn of sync */
+void world_finish_jobs(struct world *w);		 /* hands back those that are out */
+/* One turn of the daemon's loop, with tables that take no time. Returns what sync_step() does. */
+uint32_t world_turn(struct world *w);
+/* The daemon dies and comes back, to the same configuration. */
+void world_restart(struct world *w);
 /* Turns until nothing is left to do; time passes so that indices may rest. */
 void world_settle(struct world *w);
 void world_set_nexthop(struct world *w, const struct model_member *m, enum nexthop_state state,

@@ -194,31 +194,6 @@ static void random_change(struct life *l)
 	world_resolve_all(w);
 }
 
-static void finish_jobs(struct world *w)
-{
-	size_t i;
-
-	for (i = 0; i < JOBS_MAX; i++) {
-		if (w->jobs[i])
-			assert_int_equal(
-				sync_finish_job(w->sync, w->jobs[i], w->fake->now_ms, NULL), 0);
-		w->jobs[i] = NULL;
-	}
-}
-
-/* The daemon dies and comes back, to the same configuration. */
-static void restart(struct world *w)
-{
-	size_t i;
-
-	finish_jobs(w);
-	sync_free(w->sync);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
-	for (i = 0; i < model_service_count(w->model); i++)
-		model_service_at(w->model, i)->is_dirty = true;
-	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
-}
-
 static void turn(struct life *l)
 {
 	struct world *w = l->w;
@@ -326,7 +301,7 @@ static void live(unsigned int seed, unsigned int steps, unsigned int change_ever
 		if (world_pick(l->w, change_every) == 0)
 			random_change(l);
 		if (world_pick(l->w, 700) == 0)
-			restart(l->w);
+			world_restart(l->w);
 		if (world_pick(l->w, 900) == 0)
 			outage(l, true);
 		turn(l);
