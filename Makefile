@@ -45,13 +45,14 @@ LAB_PROGRAMS := $(patsubst tests/lib/%.c,$(OUT)/tests/lib/%,$(filter-out %.bpf.c
 LAB_OBJECTS := $(patsubst tests/lib/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/lib/*.bpf.c))
 BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
 TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
+SIM_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c)))
 PACKET_HELPERS = $(OUT)/obj/tests/fake/flow_cases.o $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
 DATAPLANE_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/dataplane/test_%,$(wildcard tests/dataplane/*.c)))
 BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %.bpf.c,$(wildcard tests/bench/*.c)))
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
-.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench demo sanitize install uninstall clean deps vm
+.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench sim demo sanitize install uninstall clean deps vm
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -108,6 +109,12 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
+$(OUT)/tests/unit/test_sim: $(SIM_OBJECTS)
+
+$(OUT)/tests/sim: $(OUT)/obj/tests/sim/main.o $(SIM_OBJECTS) $(TEST_HELPERS) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
+
 # What tests of the command line need besides the archives: all of it but its main().
 CLI_UNIT_TESTS := $(filter $(OUT)/tests/unit/test_cli%,$(UNIT_TESTS))
 $(CLI_UNIT_TESTS): $(filter-out %/main.o,$(call objects,cli))
@@ -149,6 +156,9 @@ bench-programs: build $(BENCHES) $(BENCH_OBJECTS)
 
 bench: ## measure; writes build/bench/*.json and prints tables (root)
 	tests/bench/run
+
+sim: $(OUT)/tests/sim ## a million connections under recorded changes; ends with one line
+	$(OUT)/tests/sim
 
 demo: ## real traffic through namespaces, about a minute (root)
 	deploy/demo/run
