@@ -21,8 +21,8 @@
 #define CAPTURE_HEADERS 64 /* what the filter reads: tags and an IPv6 header */
 
 /* What capture_leave() is told about a packet in one word. */
-#define CAPTURE_HOW(verdict, limit, l3_off)                                                        \
-	((__u64)(verdict) | (__u64)(l3_off) << 8 | (__u64)(limit) << 32)
+#define CAPTURE_HOW(verdict, limit, list, l3_off)                                                  \
+	((__u64)(verdict) | (__u64)(l3_off) << 8 | (__u64)(limit) << 32 | (__u64)(list) << 48)
 
 static __always_inline struct sluice_capture_cpu *capture_cpu(void)
 {
@@ -133,7 +133,8 @@ __noinline int capture_leave(struct xdp_md *ctx, __u64 how, __u64 ports, __u64 w
 	packet = &cpu->packet;
 	packet->verdict = how & 63;
 	packet->l3_off = (__u8)(how >> 8);
-	packet->limit = how >> 32;
+	packet->limit = (__u16)(how >> 32);
+	packet->list = how >> 48;
 	packet->service = (__u32)who;
 	packet->member = who >> 32;
 	packet->ifindex = ctx->ingress_ifindex;
@@ -181,7 +182,7 @@ static __always_inline void capture_end(struct xdp_md *ctx, const struct pkt *p)
 	if (!p->captured)
 		return;
 	__builtin_memcpy(&ports, &p->tuple.sport_be, sizeof(ports));
-	capture_leave(ctx, CAPTURE_HOW(p->verdict, p->limit_index, p->l3_off), ports,
+	capture_leave(ctx, CAPTURE_HOW(p->verdict, p->limit_index, p->list_index, p->l3_off), ports,
 		      (__u64)p->member_index << 32 | p->service_id);
 }
 

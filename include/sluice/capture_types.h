@@ -32,7 +32,8 @@ struct sluice_capture {
 	__u32 verdict; /* enum sluice_verdict */
 	__u32 service; /* service id, 0 if unknown */
 	__u32 member;  /* member index, 0 if none */
-	__u32 limit;   /* limit index, 0 if none */
+	__u16 limit;   /* limit index, 0 if none */
+	__u16 list;    /* access list that decided, 0 if none */
 	__u32 bytes;   /* length of the frame */
 	__u32 ifindex; /* where it arrived */
 	__u16 taken;

@@ -12,6 +12,11 @@ cat > "$E2E_CONFIG" <<-END
 	services:
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, limits: [per-client], members: [10.99.0.21, 10.99.0.22]}
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: ipip, members: ["2001:db8:99::21", "2001:db8:99::22"]}
+	  inner: {listen: "tcp $EDGE_WEB:8080", mode: l2, allow: [office], members: [10.99.0.21]}
+	management: {prefixes: [10.99.0.0/24]}
+	lists:
+	  blocked: {action: deny}
+	  office: {action: allow, prefixes: [198.51.100.0/24]}
 	limits:
 	  per-client: {count: new-connections, rate: 1/min, burst: 5, mode: enforce}
 END
@@ -60,6 +65,21 @@ tap_is "limit: one object a packet" \
 	"$(jq -c '[.verdict,.action,.limit,.service,.member,.source,.flags]' "$out")" \
 	'["limit","drop","per-client","web",null,"203.0.113.70","SYN"]
 ["limit","drop","per-client","web",null,"203.0.113.70","SYN"]'
+
+# A denied one: the list has a name.
+tap_run "a source is denied" edge_ctl list add blocked 203.0.113.80
+capture capture --verdict list_deny --source 203.0.113.80 --for 60s --max 1
+fetch "http://$EDGE_WEB/" --interface 203.0.113.80 --max-time 0.2
+wait $CAPTURE
+tap_match "its packets name the list" "$(cat "$out")" 'bytes, list_deny: blocked$'
+capture --json capture --verdict list_deny --source 203.0.113.80 --for 60s --max 1
+fetch "http://$EDGE_WEB/" --interface 203.0.113.80 --max-time 0.2
+wait $CAPTURE
+tap_is "as JSON, too" "$(jq -c '[.verdict,.list,.limit]' "$out")" '["list_deny","blocked",null]'
+capture capture --verdict list_not_allowed --for 60s --max 1
+fetch "http://$EDGE_WEB:8080/" --interface 203.0.113.81 --max-time 0.2
+wait $CAPTURE
+tap_match "who is not allowed, the service's list" "$(cat "$out")" 'list_not_allowed: office of inner$'
 
 # A file, IPv6 in a tunnel (which nobody opens): what arrived, not what was sent.
 capture capture --service web6 --for 60s --max 2 -w "$file"

@@ -16,6 +16,7 @@
 #include <sluice/capture_types.h>
 
 #include "packet/samples.h"
+#include "packet/lists.h"
 #include "packet/world.h"
 
 #define S 1000000000ULL
@@ -192,6 +193,43 @@ static void each_verdict_is_captured(void **state)
 		else
 			assert_memory_equal(&kept[0].tuple.saddr, &none, sizeof(none));
 	}
+}
+
+/* The list that decided goes with the packet: denied for all, not in the service's, or in it. */
+static void lists_are_named(void **state)
+{
+	struct prefix_set *denied = lists_set("203.0.113.0/24");
+	struct prefix_set *allowed = lists_set("198.51.100.0/24");
+	const struct access_source sources[] = {{denied, ACCESS_KIND_DENY, 9},
+						{allowed, ACCESS_KIND_ALLOW, 11}};
+	static const struct {
+		const char *source;
+		enum sluice_verdict verdict;
+		uint16_t list;
+	} said[] = {{"203.0.113.7", SLUICE_V_list_deny, 9},
+		    {"192.0.2.200", SLUICE_V_list_not_allowed, 11},
+		    {"198.51.100.7", SLUICE_V_forwarded, 11}};
+	struct world_run run;
+	struct frame frame;
+
+	(void)state;
+	lists_write(world, sources, 2);
+	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->allow = 11;
+	start((struct sluice_capture_filter){0});
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		struct packet packet = {TO("192.0.2.1")};
+
+		packet.src = said[i].source;
+		frame_build(&frame, &packet);
+		world_run(world, &frame, &run);
+		assert_int_equal(run.verdict, said[i].verdict);
+		check_copy(&frame, &run);
+		assert_int_equal(kept[0].list, said[i].list);
+		assert_int_equal(kept[0].limit, 0);
+	}
+	lists_write(world, NULL, 0);
+	prefix_set_unref(denied);
+	prefix_set_unref(allowed);
 }
 
 /* Also what nobody has foreseen: the copy is the frame, and the verdict the one that was counted. */
@@ -394,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(each_verdict_is_captured, set_up),
+		cmocka_unit_test_setup(lists_are_named, set_up),
 		cmocka_unit_test_setup(mangled_packets_are_captured, set_up),
 		cmocka_unit_test_setup(other_hosts_and_the_end_of_a_trial, set_up),
 		cmocka_unit_test_setup(off_unless_on, set_up),

@@ -73,6 +73,7 @@ static void format_verdict(const json_t *packet, char *text, size_t size)
 	const char *service = field_text(packet, "service", NULL);
 	const char *member = field_text(packet, "member", NULL);
 	const char *limit = field_text(packet, "limit", NULL);
+	const char *list = field_text(packet, "list", NULL);
 	bool is_limit = strcmp(verdict, "limit") == 0;
 	int used;
 
@@ -82,6 +83,9 @@ static void format_verdict(const json_t *packet, char *text, size_t size)
 	else if (is_limit && limit != NULL)
 		used = snprintf(text, size, "%s: %s of %s", verdict, limit,
 				service != NULL ? service : "?");
+	else if (list != NULL && strncmp(verdict, "list_", 5) == 0)
+		used = snprintf(text, size, "%s: %s%s%s", verdict, list,
+				service != NULL ? " of " : "", service != NULL ? service : "");
 	else
 		used = snprintf(text, size, "%s: %s%s%s", verdict, service != NULL ? service : "",
 				service != NULL ? ", " : "", field_text(packet, "help", ""));

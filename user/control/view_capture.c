@@ -90,19 +90,22 @@ json_t *view_captured(const struct control_host *host, const struct sluice_captu
 {
 	const struct model_limit *limit =
 		packet->limit ? model_limit_by_id(host->model, packet->limit) : NULL;
+	const struct model_list *list = packet->list ? model_list_by_id(host->model, packet->list)
+						     : NULL;
 	char device[IF_NAMESIZE], member[ENDPOINT_TEXT_MAX], flags[48];
 	json_t *object;
 
 	if (!if_indextoname(packet->ifindex, device))
 		snprintf(device, sizeof(device), "if%u", packet->ifindex);
 	object = json_pack(
-		"{s:I, s:I, s:s, s:i, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "seq",
+		"{s:I, s:I, s:s, s:i, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?}", "seq",
 		(json_int_t)seq, "time_ns", (json_int_t)packet->time_ns, "interface", device,
 		"bytes", (int)packet->bytes, "verdict", verdicts_name(packet->verdict), "action",
 		verdicts_action_name(verdicts_action(packet->verdict)), "help",
 		verdicts_help(packet->verdict), "service", service_name(host, packet->service),
 		"member", member_name(host, packet->member, member), "limit",
-		limit ? limit->config.name : NULL, "flags", flags_text(packet, flags));
+		limit ? limit->config.name : NULL, "list", list ? list->name : NULL, "flags",
+		flags_text(packet, flags));
 	add_tuple(object, packet);
 	add_data(object, packet);
 	return object;
