@@ -200,7 +200,8 @@ ruined "a half-templated file" 'template'
 cp "$LAB_DIR/whole.yaml" "$E2E_CONFIG"
 tap_run "and a whole one again" edge_ctl reload
 sed '/members/s/, 10.99.0.22, 10.99.0.23//' "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"
-tap_fails "members missing at the end: refused" 6 'reload --force' edge_ctl reload
+tap_fails "members missing at the end: refused, and the way is for this instance" 6 \
+	"sluicectl --instance $LAB_PREFIX reload --force" edge_ctl reload
 printf 'hash_seed: "%064d"\n' 1 | cat "$LAB_DIR/whole.yaml" - > "$E2E_CONFIG"
 tap_fails "another hash_seed: refused, with what it takes" 6 'hash_seed.*--cold-start' edge_ctl reload --force
 sed 's/eth0/lo/' "$LAB_DIR/whole.yaml" > "$E2E_CONFIG"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/cli.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -32,6 +33,34 @@ static void numbers_have_three_digits_and_a_prefix(void **state)
 	assert_string_equal(text_si(1.29e6, buffer), "1.29 M");
 	assert_string_equal(text_si(3.1e9, buffer), "3.10 G");
 	assert_string_equal(text_si(1e30, buffer), "1000000000000 E");
+}
+
+static void told(const char *instance, const char *text, const char *wanted)
+{
+	AUTO_FREE char *as_told = NULL;
+
+	cli_tell_instance(instance);
+	as_told = cli_as_told(text);
+	assert_string_equal(as_told, wanted);
+	cli_tell_instance("default");
+}
+
+/* Commands in errors and hints are for the instance that was asked. */
+static void commands_name_the_instance(void **state)
+{
+	(void)state;
+	told("default", "sluicectl confirm keeps it", "sluicectl confirm keeps it");
+	told("edge", "sluicectl confirm keeps it, sluicectl undo goes back",
+	     "sluicectl --instance edge confirm keeps it, sluicectl --instance edge undo goes "
+	     "back");
+	told("edge", "if that is meant: sluicectl reload --force",
+	     "if that is meant: sluicectl --instance edge reload --force");
+	told("edge", "(sluicectl detach)", "(sluicectl --instance edge detach)");
+	told("edge", "sudo sluicectl --instance edge detach",
+	     "sudo sluicectl --instance edge detach");
+	told("edge", "use the sluicectl that came with it", "use the sluicectl that came with it");
+	told("edge", "sluicectl memb", "sluicectl memb");
+	told("edge", "", "");
 }
 
 static void numbers_carry_units(void **state)
@@ -193,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_have_three_digits_and_a_prefix),
 		cmocka_unit_test(numbers_carry_units),
+		cmocka_unit_test(commands_name_the_instance),
 		cmocka_unit_test(times_are_short),
 		cmocka_unit_test(durations_are_read),
 		cmocka_unit_test(sentences_wrap_at_spaces),

@@ -32,13 +32,14 @@ void render_bypass(const struct view *view, const json_t *bypass)
 {
 	const json_t *limits = json_object_get(bypass, "limits");
 	const json_t *lists = json_object_get(bypass, "lists");
+	AUTO_FREE char *command = cli_as_told("sluicectl bypass none");
 
 	render_one(view, "limits", limits);
 	render_one(view, "lists", lists);
 	if (!json_is_object(limits) && !json_is_object(lists))
 		return;
 	render_field(view, "meanwhile", "refusals are only counted");
-	render_field(view, "end it now", "sluicectl bypass none");
+	render_field(view, "end it now", command);
 }
 
 static int check_duration(const char *text, uint64_t *ret_seconds)

@@ -167,10 +167,12 @@ static void print_errors(const struct cli *cli, const char *file, const struct e
 
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct err *e = &errors->list[i];
+		AUTO_FREE char *told = NULL;
 		char text[1024];
 
 		err_format(e, file, text, sizeof(text));
-		fprintf(stderr, "%s\n", text);
+		told = cli_as_told(text);
+		fprintf(stderr, "%s\n", told);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i}", "code",
 						      err_code_name(e->code), "message", e->text,
 						      "hint", e->hint, "path", e->path, "file",

@@ -51,6 +51,10 @@ const char *cli_arg(const struct cli *cli, int position);
 /* The instance that a configuration names, unless --instance or --socket name another: then its socket
  * is the one to talk to. */
 void cli_use_instance(struct cli *cli, const char *instance);
+/* From now on errors and hints name this instance in the commands that they tell. */
+void cli_tell_instance(const char *instance);
+/* "sluicectl confirm keeps it" as that instance needs it; the caller's. */
+char *cli_as_told(const char *text);
 /* One line to standard error: "sluicectl: TEXT"; cli_hint: an indented line below it. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

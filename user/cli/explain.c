@@ -110,14 +110,16 @@ void client_print_placed(FILE *out, const char *indent, const json_t *error)
 {
 	struct err e = {.line = (int)field_number(error, "line", 0),
 			.column = (int)field_number(error, "column", 0)};
-	char text[1024];
 	const char *file = field_text(error, "file", NULL);
+	AUTO_FREE char *told = NULL;
+	char text[1024];
 
 	util_copy(e.path, sizeof(e.path), field_text(error, "path", ""));
 	util_copy(e.text, sizeof(e.text), field_text(error, "message", ""));
 	util_copy(e.hint, sizeof(e.hint), field_text(error, "hint", ""));
 	err_format(&e, file, text, sizeof(text));
-	fprintf(out, "%s%s\n", indent, text);
+	told = cli_as_told(text);
+	fprintf(out, "%s%s\n", indent, told);
 }
 
 int client_report_errors(const struct answer *answer)

@@ -41,6 +41,7 @@ static int set_target(struct cli *cli)
 	int length;
 
 	cli->instance = instance != NULL ? instance : "default";
+	cli_tell_instance(cli->instance);
 	if (socket != NULL)
 		length = snprintf(cli->socket, sizeof(cli->socket), "%s", socket);
 	else

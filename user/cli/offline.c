@@ -149,7 +149,7 @@ int offline_detach(const struct cli *cli)
 	if (geteuid() != 0) {
 		cli_error("sluiced is not running; what it may have left attached only root can "
 			  "remove");
-		cli_hint("sudo sluicectl --instance %s detach", cli->instance);
+		cli_hint("sudo sluicectl detach");
 		return CLI_FORBIDDEN;
 	}
 	had_pins = offline_has_pins(cli->instance);

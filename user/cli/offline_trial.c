@@ -4,16 +4,15 @@
 #include "cli/offline.h"
 #include "dataplane/pinned.h"
 
-static int refuse_trial(const struct cli *cli, const struct dp_trial_state *trial)
+static int refuse_trial(const struct dp_trial_state *trial)
 {
 	if (trial->kind == SLUICE_TRIAL_NONE)
 		cli_error("nothing is on trial, and sluiced is not running");
 	else
 		cli_error("too late: the trial is over, and sluiced is not running");
 	cli_hint(trial->kind == SLUICE_TRIAL_START
-			 ? "sudo sluicectl --instance %s detach removes what is left of it"
-			 : "sluicectl --instance %s status tells what is there",
-		 cli->instance);
+			 ? "sudo sluicectl detach removes what is left of it"
+			 : "sluicectl status tells what is there");
 	return CLI_CONFLICT;
 }
 
@@ -28,7 +27,7 @@ int offline_confirm(const struct cli *cli)
 		return r;
 	dp_node_trial_get(&node, &trial);
 	if (trial.kind == SLUICE_TRIAL_NONE || trial.is_over) {
-		r = refuse_trial(cli, &trial);
+		r = refuse_trial(&trial);
 	} else {
 		dp_node_trial_end(&node);
 		if (cli->is_json)
@@ -54,7 +53,7 @@ int offline_undo(const struct cli *cli)
 	dp_node_trial_get(&node, &trial);
 	dp_pinned_close(pinned);
 	if (trial.kind == SLUICE_TRIAL_NONE)
-		return refuse_trial(cli, &trial);
+		return refuse_trial(&trial);
 	if (trial.kind == SLUICE_TRIAL_START)
 		return offline_detach(cli);
 	cli_error("sluiced, which knows the configuration before the trial, is not running");
