@@ -182,6 +182,7 @@ BYPASS = {"limits": None, "lists": None}
 
 
 ROLE = ["active"]
+ROLE_SINCE = [time.time()]
 
 
 def node(method, parts, body):
@@ -189,11 +190,15 @@ def node(method, parts, body):
     if method == "PUT" and parts == ["node", "role"]:
         changed = ROLE[0] != body["role"]
         ROLE[0] = body["role"]
+        ROLE_SINCE[0] = time.time() if changed else ROLE_SINCE[0]
     installed = 3 if ROLE[0] == "active" else 0
     failure = ""
     if ARGS.state == "degraded":
         installed, failure = 2, "cannot install the route to 192.0.2.9 in table 201: File exists"
+    # In state fault packets arrive for ever.
+    quiet_s = 0 if ARGS.state == "fault" else int(time.time() - ROLE_SINCE[0])
     return {"name": "lb1", "role": ROLE[0], "changed": changed,
+            "traffic": {"packets": 4711, "quiet_s": quiet_s},
             "announce": {"arp": 1, "routes": 3, "routes_installed": installed, "table": 201,
                          "protocol": 201, "failure": failure}}
 

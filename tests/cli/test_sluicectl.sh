@@ -186,8 +186,21 @@ tap_is "node show" "$(ctl ok node show)" \
 	"lb1 is active: ARP and ND answered for 1 address, routes 3 of 3 in table 201"
 tap_is "node standby" "$(ctl ok node standby)" \
 	"lb1 is standby now: ARP and ND not answered for 1 address, routes 0 of 3 in table 201"
-tap_is "node standby again" "$(ctl ok node standby)" \
-	"lb1 is standby: ARP and ND not answered for 1 address, routes 0 of 3 in table 201"
+tap_match "node standby again" "$(ctl ok node standby)" "^lb1 is standby: ARP and ND not answered \
+for 1 address, routes 0 of 3 in table 201; packets for its services still arrive$"
+tap_match "node drain waits" "$(ctl ok node drain --quiet 3s)" \
+	'^lb1: drained, no packet for its services for [3-9] s$'
+tap_match "node drain --json" "$(ctl ok --json node drain --quiet 3s)" '"role": ?"standby"'
+tap_fails "7: node drain that takes too long" 7 'node active takes it back' \
+	ctl fault node drain --for 1s
+tap_fails "node drain says how it goes" 7 '^lb1: packets for its services still arrive$' \
+	ctl fault node drain --for 1s
+(sleep 1; ctl fault node active > /dev/null) &
+tap_fails "6: node drain, and somebody takes it back" 6 'made this node active meanwhile' \
+	ctl fault node drain --for 20s
+tap_fails "1: node drain with routes that stay" 1 'cannot install the route' \
+	ctl degraded node drain
+tap_fails "2: node drain for no time" 2 'whole number and its unit' ctl ok node drain --quiet 5
 tap_is "node active: the request" "$(ctl ok node active > /dev/null && last_request ok)" \
 	'PUT /v1/node/role {"role":"active"}'
 tap_fails "1: a route is missing" 1 'cannot install the route to 192.0.2.9' ctl degraded node show

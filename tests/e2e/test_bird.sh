@@ -65,6 +65,11 @@ tap_run "node standby" edge_ctl node standby
 tap_run "takes the route back" wait_for 3 via_is "$ROUTED" ""
 tap_run "of both" wait_for 3 via_is "$ROUTED6" ""
 echo "# withdrawn from the router after $(($(lab_now_ms) - begin)) ms"
+tap_fails "node drain gives up when told to" 7 'packets for its services still arrive' \
+	edge_ctl node drain --for 1s --quiet 20s
+tap_match "status shows that nothing comes" "$(sleep 2; edge_ctl status)" \
+	'standby: routes 0 of 2 in table 201; no packet for its services for [0-9]+ s'
+tap_match "node drain waits for silence" "$(edge_ctl node drain)" ': drained, no packet for its services for '
 tap_run "node active" edge_ctl node active
 tap_run "brings it back" wait_for 3 via_is "$ROUTED" "$EDGE_LB"
 edge_server_stop b1

@@ -250,16 +250,20 @@ static void announcing_is_shown(void **state)
 {
 	static const struct {
 		const char *role;
-		int arp, routes, installed;
+		int arp, routes, installed, quiet_s;
 		const char *want; /* NULL: nothing */
 	} rows[] = {
-		{"active", 0, 0, 0, NULL},
-		{"standby", 0, 0, 0, "role      standby\n"},
-		{"active", 2, 0, 0, "role      active: ARP and ND answered for 2 addresses\n"},
-		{"active", 0, 2, 2, "role      active: routes 2 of 2 in table 201\n"},
-		{"standby", 1, 2, 0,
+		{"active", 0, 0, 0, 9, NULL},
+		{"standby", 0, 0, 0, -1, "role      standby\n"},
+		{"standby", 0, 0, 0, 1,
+		 "role      standby; packets for its services still arrive\n"},
+		{"standby", 0, 0, 0, 240,
+		 "role      standby; no packet for its services for 4 min\n"},
+		{"active", 2, 0, 0, 9, "role      active: ARP and ND answered for 2 addresses\n"},
+		{"active", 0, 2, 2, 9, "role      active: routes 2 of 2 in table 201\n"},
+		{"standby", 1, 2, 0, 12,
 		 "role      standby: ARP and ND not answered for 1 address, routes 0 of 2 in table "
-		 "201\n"},
+		 "201; no packet for\n          its services for 12 s\n"},
 	};
 
 	(void)state;
@@ -273,6 +277,9 @@ static void announcing_is_shown(void **state)
 				    json_pack("{s:i, s:i, s:i, s:i}", "arp", rows[i].arp, "routes",
 					      rows[i].routes, "routes_installed", rows[i].installed,
 					      "table", 201));
+		if (rows[i].quiet_s >= 0)
+			json_object_set_new(status, "traffic",
+					    json_pack("{s:i}", "quiet_s", rows[i].quiet_s));
 		text = rendered(status, false, false);
 		assert_fits(text);
 		if (rows[i].want)

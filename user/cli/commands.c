@@ -158,6 +158,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 				   "go back after so long unless confirmed"},
 	[OPTION_SLUICED] = {"sluiced", 0, false, ARG_PATH,
 			    "the other build (the sluiced beside sluicectl)"},
+	[OPTION_QUIET] = {"quiet", 0, false, ARG_DURATION,
+			  "so long without a packet is enough (5s)"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
@@ -336,6 +338,14 @@ const struct command commands[] = {
 	 "Packets that still arrive are balanced. The role outlives the daemon, but not a detach. "
 	 "Works without the daemon, as root.",
 	 run_node_standby},
+	{"node drain",
+	 {ARG_NONE},
+	 OPTION(FOR) | OPTION(QUIET),
+	 "as standby, and wait until no traffic comes any more",
+	 "Waits until no packet for a service has come for 5 seconds, or --quiet; says how it "
+	 "goes. Those that still come are balanced. With --for it gives up waiting after so long, "
+	 "with exit status 7; the node stays on standby. node active takes it back.",
+	 run_node_drain},
 	{"bypass",
 	 {ARG_BYPASS},
 	 OPTION(FOR),

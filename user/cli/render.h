@@ -50,3 +50,5 @@ const char *render_state_colour(const char *state);
 /* "ARP and ND answered for 2 addresses, routes 1 of 2 in table 201"; "" when nothing is announced.
  * node has the role, announce the rest. */
 void render_announce(const json_t *node, const json_t *announce, char *buffer, size_t size);
+/* What still comes to a node on standby. document: Node or Status. */
+void render_arrivals(const json_t *document, char *buffer, size_t size);

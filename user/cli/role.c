@@ -15,7 +15,7 @@ static int print_node(const struct cli *cli, const struct answer *answer)
 	const char *role = field_text(answer->document, "role", "?");
 	const char *failure = field_text(announce, "failure", "");
 	bool is_new = field_bool(answer->document, "changed");
-	char text[200];
+	char text[200], arrivals[100] = "";
 
 	if (cli->is_json) {
 		client_print_body(cli, answer);
@@ -24,7 +24,10 @@ static int print_node(const struct cli *cli, const struct answer *answer)
 	fprintf(cli->view.out, "%s is %s%s", field_text(answer->document, "name", "this node"),
 		role, is_new ? " now" : "");
 	render_announce(answer->document, announce, text, sizeof(text));
-	fprintf(cli->view.out, "%s%s\n", text[0] != '\0' ? ": " : "", text);
+	if (!is_new && strcmp(role, "standby") == 0)
+		render_arrivals(answer->document, arrivals, sizeof(arrivals));
+	fprintf(cli->view.out, "%s%s%s%s\n", text[0] != '\0' ? ": " : "", text,
+		arrivals[0] != '\0' ? "; " : "", arrivals);
 	fflush(cli->view.out);
 	if (failure[0] == '\0')
 		return CLI_OK;

@@ -33,6 +33,7 @@ int run_where(struct cli *cli);
 int run_node_show(struct cli *cli);
 int run_node_active(struct cli *cli);
 int run_node_standby(struct cli *cli);
+int run_node_drain(struct cli *cli);
 int run_bypass(struct cli *cli);
 int run_capture(struct cli *cli);
 int run_stats(struct cli *cli);

@@ -102,17 +102,36 @@ void render_announce(const json_t *node, const json_t *announce, char *buffer, s
 			 (unsigned long long)field_count(announce, "table"));
 }
 
+void render_arrivals(const json_t *document, char *buffer, size_t size)
+{
+	const json_t *traffic = json_object_get(document, "traffic");
+	uint64_t quiet_s = field_count(traffic, "quiet_s");
+	char duration[TEXT_MAX];
+
+	if (traffic == NULL)
+		buffer[0] = '\0';
+	else if (quiet_s < 2) /* the daemon looks once a second */
+		snprintf(buffer, size, "packets for its services still arrive");
+	else
+		snprintf(buffer, size, "no packet for its services for %s",
+			 text_duration(quiet_s, duration));
+}
+
 /* Nothing to say where nothing is announced, unless the node keeps out of the way. */
 static void render_role(const struct view *view, const json_t *status, int width)
 {
 	const json_t *node = json_object_get(status, "node");
 	const char *role = field_text(node, "role", "active");
-	char text[200], line[256];
+	bool is_active = strcmp(role, "active") == 0;
+	char text[200], arrivals[100] = "", line[400];
 
 	render_announce(node, json_object_get(status, "announce"), text, sizeof(text));
-	if (text[0] == '\0' && strcmp(role, "active") == 0)
+	if (text[0] == '\0' && is_active)
 		return;
-	snprintf(line, sizeof(line), "%s%s%s", role, text[0] != '\0' ? ": " : "", text);
+	if (!is_active)
+		render_arrivals(status, arrivals, sizeof(arrivals));
+	snprintf(line, sizeof(line), "%s%s%s%s%s", role, text[0] != '\0' ? ": " : "", text,
+		 arrivals[0] != '\0' ? "; " : "", arrivals);
 	node_line(view, width, "role", line);
 }
 

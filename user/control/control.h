@@ -42,6 +42,8 @@ struct control_node {
 	uint64_t events_suppressed;
 	bool is_active;	       /* answers ARP and ND, has routes */
 	bool is_standby_first; /* so the configuration says of a cold start */
+	uint64_t served;       /* packets sent to members or, in mode local, to this host */
+	uint64_t quiet_s;      /* since the last of them, or since the role changed */
 	struct {
 		size_t arp;    /* addresses that are announced so */
 		size_t routes; /* addresses that are announced so, and those in place */

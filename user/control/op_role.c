@@ -11,10 +11,11 @@ int op_node_show(const struct request *request, struct reply *reply, struct errs
 	struct control_node node = {0};
 
 	(void)errors;
+	request->host->refresh(request->host->arg);
 	request->host->node(request->host->arg, &node);
-	reply->json = json_pack("{s:s, s:s, s:o}", "name", node.name, "role",
+	reply->json = json_pack("{s:s, s:s, s:o, s:o}", "name", node.name, "role",
 				node.is_active ? "active" : "standby", "announce",
-				view_announce(&node));
+				view_announce(&node), "traffic", view_traffic(&node));
 	return 0;
 }
 

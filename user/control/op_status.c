@@ -380,14 +380,14 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 	op_service_list(request, &services, errors);
 	op_limit_list(request, &limits, errors);
 	op_list_list(request, &lists, errors);
-	head = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
-			 names[diagnosis.severity], "summary", diagnosis.summary, "why",
-			 diagnosis.why, "next",
-			 diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
-			 view_node(host, &node), "announce", view_announce(&node), "bypass",
-			 view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
-			 view_interfaces(host), "rates", view_rates(host), "dropped",
-			 view_dropped(host), "flows", view_flow_totals(host));
+	head = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+		names[diagnosis.severity], "summary", diagnosis.summary, "why", diagnosis.why,
+		"next", diagnosis.next[0] ? json_string(diagnosis.next) : json_null(), "node",
+		view_node(host, &node), "announce", view_announce(&node), "bypass",
+		view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
+		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host),
+		"flows", view_flow_totals(host), "traffic", view_traffic(&node));
 	out = open_memstream(&reply->text, &reply->text_length);
 	if (!out || !head)
 		abort();

@@ -239,6 +239,12 @@ json_t *view_announce(const struct control_node *node)
 			 (json_int_t)node->announce.protocol, "failure", node->announce.failure);
 }
 
+json_t *view_traffic(const struct control_node *node)
+{
+	return json_pack("{s:I, s:I}", "packets", (json_int_t)node->served, "quiet_s",
+			 (json_int_t)node->quiet_s);
+}
+
 json_t *view_event(const struct event *event)
 {
 	json_t *object = json_pack(

@@ -39,6 +39,8 @@ json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry 
 			enum owner owner);
 json_t *view_announce(const struct control_node *node);
 bool view_is_role_changed(const struct control_node *node); /* by command, for save to write */
+/* What still comes to the node's services. */
+json_t *view_traffic(const struct control_node *node);
 json_t *view_event(const struct event *event);
 /* Verdicts that drop: [{"reason","help","total","per_second"}]. */
 json_t *view_dropped(const struct control_host *host);

@@ -76,6 +76,8 @@ static void node(void *arg, struct control_node *ret_node)
 	if (!ret_node->is_ready)
 		fill_not_ready(daemon, ret_node->not_ready, sizeof(ret_node->not_ready));
 	describe_announcing(daemon, ret_node);
+	ret_node->served = daemon->served;
+	ret_node->quiet_s = (clock_now_ms() - daemon->quiet_ms) / 1000;
 	util_copy(ret_node->trial_note, sizeof(ret_node->trial_note), daemon->trial_note);
 	util_copy(ret_node->last_refusal, sizeof(ret_node->last_refusal), daemon->refusal);
 	util_copy(ret_node->fault, sizeof(ret_node->fault), daemon->fault);
@@ -168,6 +170,7 @@ static void set_role(void *arg, bool is_active, bool *ret_changed)
 	if (!*ret_changed)
 		return;
 	dp_bpf_set_active(daemon->dp, is_active);
+	daemon->quiet_ms = clock_now_ms();
 	util_copy(event.text, sizeof(event.text),
 		  is_active ? "active: answers ARP and ND for announced addresses, has routes"
 			    : "standby: answers no ARP or ND, withdraws its routes");

@@ -87,6 +87,18 @@ static void collect_lists(struct daemon *daemon)
 	}
 }
 
+/* Seen at most a second late, so that a node is not thought quiet too early. */
+static void notice_traffic(struct daemon *daemon)
+{
+	uint64_t forwarded[STATS_COUNTERS], local[STATS_COUNTERS];
+
+	stats_total(daemon->stats, STATS_KEY(STATS_VERDICT, SLUICE_V_forwarded), forwarded);
+	stats_total(daemon->stats, STATS_KEY(STATS_VERDICT, SLUICE_V_local), local);
+	if (forwarded[0] + local[0] != daemon->served || !daemon->quiet_ms)
+		daemon->quiet_ms = clock_now_ms();
+	daemon->served = forwarded[0] + local[0];
+}
+
 void collect_counters(struct daemon *daemon, bool is_tick)
 {
 	if (daemon->is_detached)
@@ -97,4 +109,5 @@ void collect_counters(struct daemon *daemon, bool is_tick)
 	collect_limits(daemon);
 	collect_lists(daemon);
 	stats_end(daemon->stats);
+	notice_traffic(daemon);
 }

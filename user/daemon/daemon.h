@@ -106,6 +106,8 @@ struct daemon {
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */
 	uint64_t packet_events;
+	uint64_t served;   /* packets sent to members or, in mode local, to this host */
+	uint64_t quiet_ms; /* since then none came, at the same role */
 };
 
 /* log.c */
