@@ -136,14 +136,13 @@ static __always_inline bool flow_has_room(__u64 fingerprint, __u32 now_s,
 }
 
 /* Remembers a connection that opens. False: it could not be. */
-static __always_inline int flow_store_pending(__u64 fingerprint, __u64 value)
+static __always_inline int flow_store_pending(__u64 fingerprint, __u64 value, __u32 now_s)
 {
 	struct sluice_flow_stats *stats = flow_get_stats();
-	__u32 now_s = SLUICE_FLOW_SEEN(value);
 
 	if (!stats || !flow_store(FLOW_TABLE_PENDING, fingerprint, value, FLOW_ROOM_ANY))
 		return 0;
-	if ((__u16)stats->second != (__u16)now_s) {
+	if (stats->second != now_s) {
 		stats->second = now_s;
 		stats->in_second = 0;
 	}

@@ -95,7 +95,7 @@ __noinline int flow_ask_moving(__u32 slot, __u32 owner, __u32 def, __u64 fingerp
 			return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 		value = flow_value(owner, now_s, 0);
 		if (value && flow_has_room(fingerprint, now_s, settings) &&
-		    (!(flags & FLOW_F_EFFECTS) || flow_store_pending(fingerprint, value)))
+		    (!(flags & FLOW_F_EFFECTS) || flow_store_pending(fingerprint, value, now_s)))
 			return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 		/* The move is postponed for this one; nothing breaks. */
 		FLOW_COUNT(flags, postponed);
@@ -124,7 +124,7 @@ __noinline int flow_remember(__u64 fingerprint, __u32 owner, __u32 now_s)
 
 	if (!settings || !value || !flow_has_room(fingerprint, now_s, settings))
 		return 0;
-	return flow_store_pending(fingerprint, value);
+	return flow_store_pending(fingerprint, value, now_s);
 }
 
 /* What flow_ask_flows() does not know. */
