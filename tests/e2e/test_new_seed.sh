@@ -37,6 +37,23 @@ hold_keep v4 c1 -n 300 -i 300 "$EDGE_WEB"
 tap_run "300 connections" wait_for 10 hold_has_opened v4 300
 before=$(tables) program=$(lab_xdp_id lb eth0)
 
+# What cannot be: nothing changes.
+refused() { # NAME PATTERN LINE
+	{ grep -v "^${3%%:*}:" "$E2E_CONFIG"; echo "$3"; } > "$LAB_DIR/bad.yaml"
+	cp "$E2E_CONFIG" "$LAB_DIR/good.yaml"
+	cp "$LAB_DIR/bad.yaml" "$E2E_CONFIG"
+	tap_fails "$1: a reload refuses it" 1 "$2" edge_ctl reload
+	tap_fails "$1: so does --check" 1 "$2" "$LAB_OUT/bin/sluiced" --check "$E2E_CONFIG"
+	cp "$LAB_DIR/good.yaml" "$E2E_CONFIG"
+}
+refused "a seed that is too short" 'hash_seed.*64' 'hash_seed: "0123"'
+refused "a seed that is too long" 'hash_seed.*64' "hash_seed: \"$(printf '%066d' 1)\""
+refused "no room for flows" 'capacity.flows.*1024' 'capacity: {flows: 0}'
+refused "room for more flows than there is memory" 'capacity.flows' 'capacity: {flows: 64G}'
+refused "less than no room" 'capacity.pending_flows' 'capacity: {pending_flows: -4}'
+tap_is "the tables are the same" "$(tables)" "$before"
+hold_none_broken "what cannot be" v4
+
 # Room first: the key stays, and with it every owner.
 write 1 2097152
 tap_fails "a reload does not make a map larger" 6 'capacity.*--cold-start' edge_ctl reload

@@ -250,7 +250,7 @@ static void check_capacity(struct apply *apply, uint64_t need, uint32_t have, ui
 	e = errs_add(apply->errors, ERR_CAPACITY, path,
 		     "the configuration needs %" PRIu64 " %s, the maps hold %" PRIu32, need, key,
 		     have);
-	err_hint(e, "raise capacity.%s and restart with empty maps (sluicectl detach)", key);
+	err_hint(e, "raise capacity.%s and restart sluiced with --cold-start", key);
 }
 
 static void check_capacities(struct apply *apply, const struct located *services)

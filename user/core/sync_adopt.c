@@ -15,6 +15,10 @@
 #include "base/clock.h"
 #include "base/util.h"
 
+#define HINT                                                                                       \
+	"start with --cold-start: new ones take over without a gap, remembered flows, states of "  \
+	"limits and counters are lost; or sluicectl detach removes them"
+
 struct adopt {
 	struct sync *sync;
 	struct dp_adopted found;
@@ -29,8 +33,7 @@ static int damaged(struct adopt *adopt, const char *what, uint32_t number, const
 {
 	err_set(adopt->e, ERR_CONFLICT, "maps", "the pinned maps are inconsistent: %s %u %s", what,
 		number, rule);
-	err_hint(adopt->e,
-		 "remove them with sluicectl detach (traffic stops until the next start)");
+	err_hint(adopt->e, HINT);
 	return -EUCLEAN;
 }
 
@@ -457,8 +460,7 @@ int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e)
 	if (ret) {
 		err_set(e, ERR_CONFLICT, "maps", "the pinned maps cannot be read: %s",
 			strerror(-ret));
-		err_hint(e,
-			 "remove them with sluicectl detach (traffic stops until the next start)");
+		err_hint(e, HINT);
 		return ret;
 	}
 	sync->is_adopting = true;

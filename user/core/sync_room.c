@@ -163,8 +163,8 @@ static void refuse(const struct room *room, const struct request *request, struc
 		     "%" PRIu64 ", of %" PRIu64 " in the maps",
 		     request->name, room->object, need, room->unit, old, left, room->have);
 	err_hint(e,
-		 "raise capacity.%s and restart with empty maps (sluicectl detach), or take "
-		 "something away first",
+		 "raise capacity.%s and restart sluiced with --cold-start, or take something "
+		 "away first",
 		 room->key);
 }
 

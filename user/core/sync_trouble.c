@@ -49,8 +49,8 @@ static void describe_table(const struct sync_service *service, struct sync_probl
 			 why);
 	if (is_room)
 		util_copy(problem->fix, sizeof(problem->fix),
-			  "raise capacity.slots and restart after sluicectl detach, or remove "
-			  "members");
+			  "raise capacity.slots and restart sluiced with --cold-start, or "
+			  "remove members");
 }
 
 static void describe_service(const struct sync_service *service, struct sync_problem *problem)
@@ -62,8 +62,8 @@ static void describe_service(const struct sync_service *service, struct sync_pro
 		 problem->name, is_room ? "no room" : strerror(-service->trouble.ret));
 	if (is_room)
 		util_copy(problem->fix, sizeof(problem->fix),
-			  "raise capacity.members or capacity.service_cells and restart after "
-			  "sluicectl detach");
+			  "raise capacity.members or capacity.service_cells and restart sluiced "
+			  "with --cold-start");
 }
 
 static void describe_limit(const struct sync_limit *limit, struct sync_problem *problem)
@@ -77,8 +77,8 @@ static void describe_limit(const struct sync_limit *limit, struct sync_problem *
 		 limit->is_used ? "still as it was before it changed" : "not in force", why);
 	if (is_room)
 		util_copy(problem->fix, sizeof(problem->fix),
-			  "raise capacity.limit_sources and restart after sluicectl detach, or "
-			  "give limits fewer sources");
+			  "raise capacity.limit_sources and restart sluiced with --cold-start, "
+			  "or give limits fewer sources");
 }
 
 size_t sync_problems(const struct sync *sync, struct sync_problem *list, size_t max)

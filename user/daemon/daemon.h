@@ -147,6 +147,12 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 int examine_targets(const struct daemon *daemon, const struct config *config,
 		    const char *const *interfaces, size_t count);
 void examine_failure(const struct daemon *daemon, const struct config *config, struct errs *errors);
+/* An error that ends the start, and everything that the doctor has to say, into the log. */
+void examine_error(const struct daemon *daemon, const struct err *e);
+
+/* maps.c: opens maps, adopted or new ones, and fills the model with them. 0, or -1 after logging why
+ * not. */
+int maps_begin(struct daemon *daemon);
 
 /* host.c: this host's addresses and gateways into the model; entries of lists whose time is over. */
 void host_refresh(struct daemon *daemon);

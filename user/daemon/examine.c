@@ -62,3 +62,13 @@ void examine_failure(const struct daemon *daemon, const struct config *config, s
 	report(&found, errors);
 	doctor_report_done(&found);
 }
+
+void examine_error(const struct daemon *daemon, const struct err *e)
+{
+	struct errs errors = {0};
+
+	errs_add_err(&errors, e);
+	examine_failure(daemon, daemon->config, &errors);
+	daemon_log_errs(daemon, &errors);
+	errs_done(&errors);
+}

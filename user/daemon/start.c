@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sluice/hash.h>
-
 #include "base/clock.h"
 #include "daemon/attach.h"
 #include "daemon/kept.h"
@@ -114,16 +112,6 @@ static int use_last_good(struct daemon *daemon)
 	return 0;
 }
 
-/* With all that the doctor has to say. */
-static int fail_examined(struct daemon *daemon, const struct err *e)
-{
-	struct errs errors = {0};
-
-	errs_add_err(&errors, e);
-	examine_failure(daemon, daemon->config, &errors);
-	return fail_all(daemon, &errors);
-}
-
 static int take_rights(struct daemon *daemon)
 {
 	struct err e = {0};
@@ -134,8 +122,12 @@ static int take_rights(struct daemon *daemon)
 	if (daemon->lock_fd < 0)
 		return fail(daemon, &e);
 	daemon->claim_fd = claim_take(daemon->instance, &e);
-	if (daemon->claim_fd < 0)
-		return daemon->claim_fd == -EBUSY ? fail(daemon, &e) : fail_examined(daemon, &e);
+	if (daemon->claim_fd < 0) {
+		if (daemon->claim_fd == -EBUSY)
+			return fail(daemon, &e);
+		examine_error(daemon, &e);
+		return -1;
+	}
 	privileges_raise_files();
 	daemon->announcer = announce_new(daemon->events);
 	daemon->state = state_open(daemon->options.state_directory, daemon->instance, daemon);
@@ -169,75 +161,6 @@ static int check_interfaces(struct daemon *daemon)
 		return 0;
 	examine_failure(daemon, daemon->config, &errors);
 	return fail_all(daemon, &errors);
-}
-
-static int open_dataplane(struct daemon *daemon)
-{
-	struct dp_bpf_options options = {
-		.instance = daemon->instance,
-		.has_key = daemon->config->has_hash_seed,
-		.events_per_s = daemon->config->events_per_s,
-		.is_standby = daemon->config->is_standby_first,
-		.may_start_cold = daemon->options.may_start_cold,
-	};
-	struct err e = {0};
-
-	dp_bpf_capacity(daemon->config, &options.capacity);
-	if (options.has_key)
-		dp_bpf_key_from_seed(daemon->config->hash_seed, &options.key);
-	if (dp_bpf_open(&options, &daemon->dp, &e))
-		return fail_examined(daemon, &e);
-	if (dp_bpf_cold_reason(daemon->dp))
-		log_warning("daemon", "cold start beside the maps in force: %s",
-			    dp_bpf_cold_reason(daemon->dp));
-	daemon->port = dp_bpf_port(daemon->dp);
-	daemon->captures = captures_new(daemon->dp);
-	if (trial_adopt(daemon, &e))
-		return fail(daemon, &e);
-	nexthops_use(daemon->nexthops, daemon->dp);
-	watch_expect(daemon);
-	return 0;
-}
-
-static int fill_model(struct daemon *daemon)
-{
-	const struct change change = {
-		.type = CHANGE_CONFIG,
-		.owner = OWNER_FILE,
-		.config = daemon->config,
-		.is_forced = true, /* nothing runs yet that it could take away */
-		.text = "start",
-	};
-	uint32_t tick_ns = clock_jiffy_ns();
-	struct errs errors = {0};
-	struct err e = {0};
-	uint64_t seed;
-
-	daemon->model = model_new(daemon->events, tick_ns);
-	if (loop_apply(daemon, &change, 1, &errors))
-		return fail_config(daemon, &errors);
-	state_load(daemon->state, STATE_CHANGES);
-	state_load(daemon->state, STATE_LISTS);
-	/* Nodes with the same hash_seed build the same tables. */
-	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
-	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);
-	if (sync_set_flows(daemon->sync, &daemon->config->flows)) {
-		err_set(&e, ERR_SYSTEM, "flows", "the settings of flows cannot be written");
-		return fail(daemon, &e);
-	}
-	if (sync_adopt(daemon->sync, clock_now_ms(), &e)) {
-		if (!e.hint[0])
-			err_hint(&e,
-				 "sluiced --cleanup --instance %s removes the pinned maps; "
-				 "packets are not balanced until the daemon runs again",
-				 daemon->instance);
-		return fail(daemon, &e);
-	}
-	state_mark(daemon->state, STATE_CHANGES); /* what was changed while no daemon ran */
-	due_tick(daemon);			  /* and what became due */
-	daemon->loaded_at_s = clock_wall_s();
-	daemon->reloads_applied = 1;
-	return 0;
 }
 
 static int open_doors(struct daemon *daemon)
@@ -445,9 +368,8 @@ int daemon_run(const struct daemon_options *options)
 	loop_init(daemon);
 
 	is_up = !read_config(daemon) && !take_rights(daemon) && !use_last_good(daemon) &&
-		!check_host(daemon) && !check_interfaces(daemon) && !open_dataplane(daemon) &&
-		!fill_model(daemon) && !open_doors(daemon) && !build_tables(daemon) &&
-		!attach(daemon);
+		!check_host(daemon) && !check_interfaces(daemon) && !maps_begin(daemon) &&
+		!open_doors(daemon) && !build_tables(daemon) && !attach(daemon);
 	if (is_up) {
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);

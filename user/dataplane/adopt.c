@@ -110,6 +110,9 @@ static int check_layout(const struct sluice_bpf *skel, uint32_t abi, const struc
 	struct bpf_map *map;
 	int ret;
 
+	if (options->cold_reason)
+		return refuse(e, "sluiced --cleanup detaches and removes them", COST_STATE, "",
+			      "%s", options->cold_reason);
 	if (layout->abi != abi)
 		return refuse_layout(layout, options->instance, abi, e);
 	bpf_object__for_each_map(map, skel->obj)

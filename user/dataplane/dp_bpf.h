@@ -30,7 +30,8 @@ struct dp_bpf_options {
 	uint32_t events_per_s;
 	bool is_standby;     /* the role of new maps; adopted ones have theirs */
 	bool may_start_cold; /* where the maps in force cannot be adopted: new ones beside them */
-	bool is_unpinned;    /* tests: no pins, no adoption */
+	const char *cold_reason; /* with that: why those in force are of no use; NULL: to be seen */
+	bool is_unpinned;	 /* tests: no pins, no adoption */
 };
 
 /* The hash key that a configured seed of 32 bytes stands for (expanded with a counter and
