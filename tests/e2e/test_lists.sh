@@ -152,6 +152,22 @@ rm -r "${DROPIN%/*}"
 edge_ctl reload > /dev/null
 tap_run "list replace after it" edge_ctl list replace blocked "$LAB_DIR/replace.txt"
 
+# What large bodies took is given back: 25 MB, most of it comments.
+memory_kb() { awk '/^RssAnon/ { print $2 }' "/proc/$(head -n 1 "$(dirname "$(edge_socket)")/lock")/status"; }
+memory_is_back() { [ "$(memory_kb)" -lt $((memory + 16384)) ]; }
+seq 0 59999 | awk -v p="$(printf '%0400d' 0)" \
+	'{ printf "%d.%d.%d.0/24 # %s\n", 20 + $1 / 65536, $1 / 256 % 256, $1 % 256, p }' > "$LAB_DIR/padded.txt"
+sleep 2 # what the start took
+memory=$(memory_kb)
+for _ in 1 2 3; do
+	edge_ctl list replace blocked "$LAB_DIR/padded.txt" > /dev/null
+	edge_ctl --json list show blocked > /dev/null
+done
+tap_is "60,000 prefixes in 25 MB" "$(runtime blocked)" 60000
+tap_run "their memory is given back" wait_for 10 memory_is_back
+echo "# from $memory kB to $(memory_kb) kB"
+edge_ctl list replace blocked "$LAB_DIR/replace.txt" > /dev/null
+
 # A large list, a broken one, a reload of the file alone.
 seq 0 99999 | awk '{ printf "%d.%d.%d.0/24\n", 20 + $1 / 65536, $1 / 256 % 256, $1 % 256 }' \
 	> "$LAB_DIR/large.txt"

@@ -7,7 +7,6 @@
 #include "control/control.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,7 +25,6 @@
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS 10000
 #define CONNECTION_MEMORY 32768 /* headers and path; the body is ours */
-#define LARGE_ANSWER (1U << 20)
 
 /* A connection and the request on it, if any. */
 struct connection {
@@ -59,7 +57,6 @@ struct control {
 static enum MHD_Result send_reply(struct control *control, struct MHD_Connection *http,
 				  struct reply *reply, const char *allow)
 {
-	bool is_large = reply->text_length > LARGE_ANSWER;
 	struct MHD_Response *response;
 	enum MHD_Result result;
 	char etag[32];
@@ -80,8 +77,6 @@ static enum MHD_Result send_reply(struct control *control, struct MHD_Connection
 	result = MHD_queue_response(http, reply->status ? (unsigned int)reply->status : 200,
 				    response);
 	MHD_destroy_response(response);
-	if (is_large)
-		malloc_trim(0);
 	return result;
 }
 

@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "core/verdicts.h"
+#include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 
@@ -326,6 +327,7 @@ static void on_tick(uv_timer_t *timer)
 	lacking_tick(daemon);
 	host_expire_lists(daemon);
 	due_tick(daemon);
+	memory_tick();
 	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
 		daemon->is_host_due = true;
 	daemon->is_sync_due = true; /* what rested may be used again; what failed is retried */

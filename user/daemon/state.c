@@ -12,6 +12,7 @@
 #include "state/store.h"
 
 #define RETRY_MS 5000
+#define TEXT_KEPT_MAX (1U << 20) /* a larger one is written again rather than compared */
 
 static const struct state_file files[STATE_MAX] = {
 	[STATE_CHANGES] = {"changes.json", kept_save_changes, kept_load_changes},
@@ -185,6 +186,8 @@ static void finish(struct state *state, enum state_id id, char *text, int r)
 		return;
 	}
 	free(state->kept[id].text);
+	if (strlen(text) > TEXT_KEPT_MAX)
+		free(TAKE_PTR(text));
 	state->kept[id].text = text;
 	for (i = 0; i < STATE_MAX; i++)
 		if (state->kept[i].is_dirty || (i != id && state->kept[i].is_writing))
