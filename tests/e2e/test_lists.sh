@@ -116,6 +116,29 @@ tap_match "where says so" "$(edge_ctl where "tcp 203.0.113.70:4711 > $EDGE_WEB:8
 	'in deny list blocked, but passed: bypass'
 tap_run "bypass none" edge_ctl bypass none
 
+# A service that allowed one list only allows everybody when it names none, and the way back; by reload,
+# and by the text that try hands to the API.
+inner() { get c1 198.51.100.11 "http://$EDGE_WEB:8080/"; }
+inner_is_closed() { ! inner; }
+tap_run "a source that is not in the list is refused" inner_is_closed
+sed 's/ allow: \[office\],//' "$E2E_CONFIG" > "$LAB_DIR/open.yaml"
+cp "$E2E_CONFIG" "$LAB_DIR/closed.yaml"
+tap_run "a trial without the list" edge_ctl try "$LAB_DIR/open.yaml" --for 60s
+tap_run "admits it" wait_for 5 inner
+tap_match "where says the same" "$(edge_ctl where "tcp 198.51.100.11:4711 > $EDGE_WEB:8080")" 'forwarded'
+tap_run "undone" edge_ctl undo
+tap_run "it is refused again" wait_for 5 inner_is_closed
+cp "$LAB_DIR/open.yaml" "$E2E_CONFIG"
+tap_run "a reload without the list" edge_ctl reload
+tap_run "admits it, too" wait_for 5 inner
+sed '/office: /d' "$LAB_DIR/open.yaml" > "$E2E_CONFIG"
+tap_run "and one without the list itself" edge_ctl reload
+tap_run "still does" inner
+cp "$LAB_DIR/closed.yaml" "$E2E_CONFIG"
+tap_run "a reload with both" edge_ctl reload
+tap_run "refuses it" wait_for 5 inner_is_closed
+tap_run "and admits who is in the list" get c1 203.0.113.80 "http://$EDGE_WEB:8080/"
+
 # What stays is written by save, what expires is left out.
 DROPIN=${E2E_CONFIG%.yaml}.d/90-runtime.yaml
 runtime() { edge_ctl --json list show "$1" | jq .entries_runtime; }
