@@ -445,6 +445,10 @@ static void test_hints(void **state)
 		{"version: 1\ninterfaces: eth0\nservices: {}\n", "[eth0]"},
 		{WEB "    members: [web1.example.net]\n", "names are not looked up"},
 		{NONE "hash_seed: abc\n", "openssl rand -hex 32"},
+		{NONE "hash_seed: abc\n", "has 3 characters"},
+		{NONE
+		 "hash_seed: 0x112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+		 "character 2 is none"},
 		{FULL "    slots: 5000\n", "4096 and 8192"},
 		{NONE "metrics: {lisen: disabled}\n", "did you mean listen?"},
 		{NONE "metrics: {zzzzzz: disabled}\n", "known here: listen"},

@@ -202,11 +202,16 @@ static int parse_seed(const struct config_field *field, const char *text, void *
 {
 	uint8_t *seed = (uint8_t *)base + field->offset;
 	static const char DIGITS[] = "0123456789abcdef";
+	size_t length = strlen(text), digits = strspn(text, "0123456789abcdefABCDEF");
 
-	if (strlen(text) != 2 * field->size || strspn(text, "0123456789abcdefABCDEF") != 64) {
+	if (length != 2 * field->size || digits != length) {
 		/* a secret does not go into an error text */
-		err_set(e, ERR_INVALID, NULL, "must be 64 hex digits, has %zu characters",
-			strlen(text));
+		if (length != 2 * field->size)
+			err_set(e, ERR_INVALID, NULL, "must be 64 hex digits, has %zu characters",
+				length);
+		else
+			err_set(e, ERR_INVALID, NULL,
+				"must be 64 hex digits, character %zu is none", digits + 1);
 		err_hint(e, "make one with: openssl rand -hex 32");
 		return -EINVAL;
 	}
