@@ -144,6 +144,15 @@ tap_fails "another XDP program is an error" 1 "eth0: another XDP program runs he
 mends "another program, named" program "xdp_pass|pass.*\\(id $id, native\\)"
 lab_in sw ip link set dev eth1 xdp off
 ! tells || tap_match "a far end without a program" "$(find_of redirect)" '^warning eth1: the far end of this veth'
+lab_in sw ethtool -K eth1 gro on
+tap_match "with GRO alone" "$(find_of redirect)" '^warning eth1: .*has GRO, but no XDP program'
+fix=$(fix_of redirect)
+tap_match "its fix names the far end" "$fix" '^sluice-decap attach eth1 --from 240.0.0.1 '
+# shellcheck disable=SC2086 # a command line
+tap_run "works there" lab_in sw "$LAB_OUT"/bin/${fix%% (*}
+tap_is "and mends it" "$(find_of redirect)" ""
+lab_in sw "$LAB_OUT/bin/sluice-decap" detach eth1
+lab_in sw ethtool -K eth1 gro off
 lab_xdp_pass sw eth1
 ! tells || tap_is "and with one" "$(find_of redirect)" ""
 

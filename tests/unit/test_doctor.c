@@ -288,6 +288,9 @@ static void programs_and_redirects_are_judged(void **state)
 	CASE("redirect", DOCTOR_WARNING, "eth1", "the far end of this veth has no XDP program",
 	     "passes everything", COPY(ETH1->kind, "veth");
 	     ETH1->xdp_features = DOCTOR_XDP_BASIC);
+	CASE("redirect", DOCTOR_WARNING, "eth1", "has GRO, but no XDP program",
+	     "sluice-decap attach far1 --from 240.0.0.1", COPY(ETH1->kind, "veth");
+	     COPY(ETH1->far_name, "far1"); ETH1->has_far_program = FACT_NO);
 	CASE("redirect", DOCTOR_UNSEEN, "eth1", "Linux tells from 6.3 on", "",
 	     ETH1->has_xdp_features = FACT_NO);
 }

@@ -85,6 +85,8 @@ struct doctor_interface {
 	enum fact has_xdp_features;
 	uint64_t xdp_features;
 	struct doctor_program program;
+	enum fact has_far_program; /* does the far end of a veth run one? */
+	char far_name[16];	   /* of that end, where it is; "" unknown */
 	enum fact lro, gro_hw, vlan_offload, gro;
 	struct doctor_channels channels;
 	int rp_filter;		    /* the stricter of "all" and its own */

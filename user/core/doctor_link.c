@@ -250,8 +250,18 @@ void doctor_judge_redirect(struct doctor_context *context)
 			    "whether it transmits redirected frames: Linux tells from 6.3 on");
 		return;
 	}
-	if (interface->xdp_features & DOCTOR_XDP_TARGET)
+	if (interface->xdp_features & DOCTOR_XDP_TARGET) {
+		/* Its GRO makes the kernel say that frames arrive, but nobody wakes it for them. */
+		if (is_veth && interface->has_far_program == FACT_NO)
+			doctor_fix(
+				doctor_find(context, DOCTOR_WARNING, NULL,
+					    "the far end of this veth has GRO, but no XDP program: "
+					    "frames that XDP sends there come late or not at all"),
+				"sluice-decap attach %s --from 240.0.0.1 (at the far end: it "
+				"passes everything)",
+				interface->far_name[0] ? interface->far_name : "INTERFACE");
 		return;
+	}
 	if (is_veth)
 		doctor_fix(doctor_find(context, DOCTOR_WARNING, NULL,
 				       "the far end of this veth has no XDP program: frames that "

@@ -10,6 +10,7 @@
 struct doctor_link {
 	uint32_t ifindex, lower, master;
 	bool is_lower_elsewhere;
+	uint32_t lower_space; /* then: our number for its network namespace */
 	char name[16];
 	char kind[16];
 	uint16_t hardware;

@@ -51,6 +51,7 @@ static int take_attr(const struct nlattr *attr, void *arg)
 		break;
 	case IFLA_LINK_NETNSID:
 		link->is_lower_elsewhere = true;
+		link->lower_space = mnl_attr_get_u32(attr);
 		break;
 	case IFLA_MASTER:
 		link->master = mnl_attr_get_u32(attr);
@@ -200,6 +201,55 @@ static void look_at_program(const char *instance, struct doctor_interface *inter
 		program->dispatched = dispatcher_programs(interface->ifindex, ids);
 }
 
+static int take_xdp(const struct nlattr *attr, void *arg)
+{
+	struct doctor_interface *interface = arg;
+
+	if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED)
+		interface->has_far_program = mnl_attr_get_u8(attr) == XDP_ATTACHED_DRV ||
+							     mnl_attr_get_u8(attr) ==
+								     XDP_ATTACHED_MULTI
+						     ? FACT_YES
+						     : FACT_NO;
+	return MNL_CB_OK;
+}
+
+static int take_far_attr(const struct nlattr *attr, void *arg)
+{
+	struct doctor_interface *interface = arg;
+
+	if (mnl_attr_get_type(attr) == IFLA_IFNAME)
+		util_copy(interface->far_name, sizeof(interface->far_name), mnl_attr_get_str(attr));
+	else if (mnl_attr_get_type(attr) == IFLA_XDP)
+		mnl_attr_parse_nested(attr, take_xdp, interface);
+	return MNL_CB_OK;
+}
+
+static void take_far(const struct nlmsghdr *message, void *arg)
+{
+	if (message->nlmsg_type == RTM_NEWLINK)
+		mnl_attr_parse(message, sizeof(struct ifinfomsg), take_far_attr, arg);
+}
+
+/* The other end of a veth, also in another network namespace, for who may look there. */
+static void look_at_far_end(struct doctor_source *source, const struct doctor_link *link,
+			    struct doctor_interface *interface)
+{
+	char buffer[NETLINK_REQUEST_BYTES];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *info;
+
+	if (strcmp(link->kind, "veth") || !link->lower)
+		return;
+	request->nlmsg_type = RTM_GETLINK;
+	request->nlmsg_flags = NLM_F_REQUEST;
+	info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	info->ifi_index = (int)link->lower;
+	if (link->is_lower_elsewhere)
+		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, link->lower_space);
+	netlink_request(&source->netlink, request, take_far, interface);
+}
+
 /* Does what has no route of its own leave by the interface? */
 static enum fact is_default_route(struct doctor_source *source, uint32_t ifindex)
 {
@@ -269,6 +319,7 @@ static void look_at(struct doctor_source *source, struct xdp_features *features,
 	name_relatives(source, link, interface);
 	look_at_driver(interface, features);
 	look_at_program(source->question->instance, interface);
+	look_at_far_end(source, link, interface);
 	interface->rp_filter = read_rp_filter(interface->name);
 	interface->is_default_route = is_default_route(source, interface->ifindex);
 }
