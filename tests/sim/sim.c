@@ -41,6 +41,7 @@ struct flow {
 	uint8_t pace;
 	uint8_t syns;	   /* still to come */
 	bool is_forgotten; /* ours had no room for a SYN of it */
+	bool is_bound;	   /* it counts in sim_result.bound */
 	bool is_open, is_closing;
 };
 
@@ -75,14 +76,20 @@ static bool is_gone(const struct flow *flow)
 	       !flow->member[SIM_OURS].number;
 }
 
-static void note_broken(struct sim *sim, const struct flow *flow, enum fake_packet packet,
-			uint8_t got)
+static void note_bound(struct sim *sim, struct flow *flow)
+{
+	sim->result->bound += !flow->is_bound;
+	flow->is_bound = true;
+}
+
+static void note_broken(struct sim *sim, struct flow *flow, enum fake_packet packet, uint8_t got)
 {
 	struct sim_result *result = sim->result;
 	char text[100];
 
-	/* Its first SYN and this one came to two members; whose answer counts nobody knows. */
-	if (packet == FAKE_SYN && flow->is_forgotten) {
+	/* Its slot's word, or the room in its sets, became another one before it was answered. */
+	if (flow->is_forgotten && !flow->is_open) {
+		note_bound(sim, flow);
 		result->bound_broken++;
 		return;
 	}
@@ -121,12 +128,11 @@ static void send_packet(struct sim *sim, struct flow *flow, enum fake_packet pac
 	}
 }
 
-static void note_forgotten(struct sim *sim, struct flow *flow, uint32_t syns_left)
+static void note_forgotten(struct sim *sim, struct flow *flow)
 {
-	if (!sim->paths->is_forgotten || !syns_left || flow->is_forgotten)
-		return;
-	flow->is_forgotten = true;
-	sim->result->bound++;
+	flow->is_forgotten |= sim->paths->is_forgotten;
+	if (flow->is_forgotten && flow->syns)
+		note_bound(sim, flow);
 }
 
 /* Returns the ticks to its next packet. */
@@ -142,7 +148,7 @@ static uint32_t open_flow(struct sim *sim, struct flow *flow, enum pace pace)
 	paths_send(sim->paths, flow->hash, FAKE_SYN, &flow->lru_hint, got);
 	for (v = 0; v < SIM_VARIANTS; v++)
 		flow->member[v] = (struct lru_member){got[v], sim->paths->lives[got[v]]};
-	note_forgotten(sim, flow, flow->syns);
+	note_forgotten(sim, flow);
 	return flow->syns ? SECOND_SYN_TICKS : 1;
 }
 
@@ -157,7 +163,8 @@ static uint32_t go_on(struct sim *sim, struct flow *flow)
 		return is_short ? 0 : open_flow(sim, flow, (enum pace)flow->pace);
 	if (flow->syns) {
 		send_packet(sim, flow, FAKE_SYN);
-		note_forgotten(sim, flow, --flow->syns);
+		flow->syns--;
+		note_forgotten(sim, flow);
 		return flow->syns ? THIRD_SYN_TICKS : 2;
 	}
 	if (flow->is_closing) {
@@ -169,8 +176,8 @@ static uint32_t go_on(struct sim *sim, struct flow *flow)
 		send_packet(sim, flow, FAKE_CLOSE);
 		return 1;
 	}
-	flow->is_open = true;
 	send_packet(sim, flow, FAKE_DATA);
+	flow->is_open = true;
 	return min + pick(sim, max - min + 1);
 }
 

@@ -24,7 +24,7 @@ struct sim_result {
 	uint64_t broken[SIM_VARIANTS]; /* came to another member although theirs lived */
 	uint64_t lost[SIM_VARIANTS];   /* with their member */
 	/* Ours may break so many: those that it had no room to remember, and whose client sent
-	 * another SYN before it got an answer. */
+	 * another SYN, or whose slot ended to learn, before they were answered. */
 	uint64_t bound;
 	uint64_t bound_broken;	     /* of these */
 	uint32_t peak[SIM_VARIANTS]; /* entries */
