@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# announce: route, as docs/bird.md says: BIRD on the balancer learns the routes and tells the router by
-# BGP, and traffic follows what the services can do.
+# announce: route, with the files of deploy/bird: BIRD on the balancer learns the routes and tells the
+# router by BGP, and traffic follows what the services can do.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
 
@@ -20,21 +20,8 @@ cat > "$E2E_CONFIG" <<-END
 	  routed6: {listen: "tcp [$ROUTED6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21"]}
 END
 
-# The page's example, word for word.
-awk '/^[`]+$/ { is_on = 0 } is_on { print } /^[`]+bird$/ { is_on = 1 }' docs/bird.md > "$LAB_DIR/bird-lb.conf"
-cat > "$LAB_DIR/bird-rt.conf" <<-'END'
-	router id 10.99.0.1;
-	protocol device { }
-	protocol direct { ipv4; ipv6; }
-	protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }
-	protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }
-	protocol bgp balancer {
-		local 10.99.0.1 as 65000;
-		neighbor 10.99.0.10 as 65010;
-		ipv4 { import all; export none; };
-		ipv6 { import all; export none; };
-	}
-END
+cp deploy/bird/bird.conf "$LAB_DIR/bird-lb.conf"
+cp deploy/bird/router.conf "$LAB_DIR/bird-rt.conf"
 
 start_bird() { # NAMESPACE
 	lab_start "bird-$1" "$1" bird -f -c "$LAB_DIR/bird-$1.conf" -s "$LAB_DIR/bird-$1.ctl" \
