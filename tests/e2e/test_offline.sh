@@ -30,6 +30,7 @@ member() { # SERVICE ADDRESS FIELD, from the maps
 
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
+tap_fails "another port" 1 'port 81: members of web have its port, 80' edge_ctl member maint web 10.99.0.22:81
 tap_run "one is in maintenance" edge_ctl member maint web6 2001:db8:99::22
 sleep 1.2
 before=$(date +%s)
@@ -71,6 +72,8 @@ tap_is "it has no part any more" "$(member web 10.99.0.22 of_new_percent)" 0
 tap_match "a second time changes nothing" "$(offline member maint web 10.99.0.22:80)" 'in maintenance already'
 tap_fails "an unknown service" 3 'no service wob' edge_ctl_offline member maint wob 10.99.0.22
 tap_fails "an unknown member" 3 'no member 10.99.0.29' edge_ctl_offline member maint web 10.99.0.29
+tap_fails "another port, as online" 1 'port 81: members of web have its port, 80' \
+	edge_ctl_offline member maint web 10.99.0.22:81
 tap_fails "an unknown pool" 3 'no member' edge_ctl_offline member maint web 10.99.0.22 --pool blue
 
 # Out and in again.

@@ -72,6 +72,13 @@ static int find(const struct dp_pinned *pinned, const struct wanted *wanted,
 		count++;
 	}
 	addr_format(&wanted->addr, address);
+	/* As the daemon has it: a port is the service's, or a mistake. */
+	if (wanted->port != 0 && wanted->port != ntohs(service->port_be)) {
+		cli_error("port %u: members of %s have its port, %u", wanted->port, wanted->service,
+			  ntohs(service->port_be));
+		cli_hint("leave the port out");
+		return CLI_FALSE;
+	}
 	if (count == 1) {
 		*ret_member = found;
 		return CLI_OK;
