@@ -8,16 +8,18 @@
 
 #include "base/util.h"
 
+#define STATM_MAX 4096
 #define SPARE_KEPT (8U << 20) /* what allocations to come may use again */
 
 /* What is resident and nobody has: not what malloc calls free, for pages that went are free, too. */
 static size_t spare_bytes(void)
 {
-	AUTO_FCLOSE FILE *f = fopen("/proc/self/statm", "re");
 	struct mallinfo2 info = mallinfo2();
-	size_t resident, shared, used = info.uordblks + info.hblkhd;
+	size_t resident, shared, length, used = info.uordblks + info.hblkhd;
+	AUTO_FREE char *text = NULL;
 
-	if (!f || fscanf(f, "%*u %zu %zu", &resident, &shared) != 2)
+	if (util_read_file("/proc/self/statm", STATM_MAX, &text, &length) ||
+	    sscanf(text, "%*u %zu %zu", &resident, &shared) != 2)
 		return 0;
 	resident = (resident - shared) * (size_t)getpagesize();
 	return resident > used ? resident - used : 0;
