@@ -168,6 +168,45 @@ static void test_index_rests_until_nothing_names_it(void **state)
 	world_free(w);
 }
 
+static uint32_t count_flag(const struct world *w, uint64_t flag)
+{
+	uint32_t slot, count = 0;
+
+	for (slot = 0; slot < 1U << cell(w)->slots_log2; slot++)
+		count += !!(w->fake->slots[cell(w)->slots_base + slot] & flag);
+	return count;
+}
+
+/* A slot whose new owner is the only one is followed without a look at entries when there is none, and
+ * no packet can be on its way that makes one: half-open connections live 10 s. */
+static void test_exceptions_end_late(void **state)
+{
+	struct world *w = world_of(4);
+	uint64_t learned_ms = 0, cleared_ms = 0;
+	uint32_t learning = 0, exceptional = 0;
+
+	(void)state;
+	be_busy(w);
+	change_member(w, CHANGE_MEMBER_ADD, 9);
+	while (!cleared_ms) {
+		uint32_t learn, exc;
+
+		turn(w, 500);
+		learn = count_flag(w, SLUICE_SLOT_F_LEARN);
+		exc = count_flag(w, SLUICE_SLOT_F_EXC);
+		if (!learned_ms && learn < learning)
+			learned_ms = w->fake->now_ms;
+		if (exc < exceptional)
+			cleared_ms = w->fake->now_ms;
+		learning = learn;
+		exceptional = exc;
+		assert_true(w->fake->now_ms < 3600 * 1000);
+	}
+	assert_true(learned_ms > 0);
+	assert_in_range(cleared_ms - learned_ms, 11000, 20000);
+	world_free(w);
+}
+
 /* A packet that has read the service's old cell marks the old table's slot. */
 static void test_growth_brings_marks_over(void **state)
 {
@@ -207,15 +246,6 @@ static void test_growth_brings_marks_over(void **state)
 	}
 	assert_true(marked > 0);
 	world_free(w);
-}
-
-static uint32_t count_flag(const struct world *w, uint64_t flag)
-{
-	uint32_t slot, count = 0;
-
-	for (slot = 0; slot < 1U << cell(w)->slots_log2; slot++)
-		count += !!(w->fake->slots[cell(w)->slots_base + slot] & flag);
-	return count;
 }
 
 static void test_pace(void **state)
@@ -299,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_index_rests_until_nothing_names_it),
+		cmocka_unit_test(test_exceptions_end_late),
 		cmocka_unit_test(test_growth_brings_marks_over),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_impossible_slots_are_refused),
