@@ -36,6 +36,7 @@ static void what_is_left(void **state)
 	} rows[] = {
 		{100, 0, false, false, 0, "still gets new flows"},
 		{0, 7, false, false, 240, "learning its flows, 4 min left, 7 known so far"},
+		{0, 7, false, false, 0, "counting its flows, 7 known so far"},
 		{0, 1234, true, false, 0, "1,234 known flows left"},
 		{0, 1, true, false, 0, "1 known flow left"},
 		{0, 0, true, true, 0, "drained"},

@@ -37,6 +37,9 @@ void render_flows_left(const json_t *member, char *buffer, size_t size)
 	else if (learning_s)
 		snprintf(buffer, size, "learning its flows, %s left, %s known so far%s",
 			 text_duration(learning_s, a), text_count(known, b), deadline);
+	else if (field_count(flows, "slots_new") == 0)
+		snprintf(buffer, size, "counting its flows, %s known so far%s",
+			 text_count(known, a), deadline);
 	else
 		snprintf(buffer, size, "still gets new flows%s", deadline);
 }
