@@ -11,7 +11,7 @@ cat > "$E2E_CONFIG" <<-END
 	interfaces: [eth0]
 	services:
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
-	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:99::22"]}
+	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
 END
 
 offline() {
@@ -32,6 +32,7 @@ e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
 tap_fails "another port" 1 'port 81: members of web have its port, 80' edge_ctl member maint web 10.99.0.22:81
 tap_run "one is in maintenance" edge_ctl member maint web6 2001:db8:99::22
+tap_run "another one drains" edge_ctl member drain web6 2001:db8:99::23
 sleep 1.2
 before=$(date +%s)
 lab_stop sluiced KILL
@@ -48,6 +49,9 @@ tap_is "services by name" "$(offline --json status | jq -c '[.services[] | [.nam
 	"[[\"web\",\"tcp $EDGE_WEB:80\"],[\"web6\",\"tcp [$EDGE_WEB6]:80\"]]"
 tap_is "all of web serve" "$(offline --json status | jq -c '.services[0] | [.state, .members_serving, .members_total]')" '["ok",3,3]'
 tap_is "maintenance from before is known" "$(member web6 2001:db8:99::22 state)" maintenance
+tap_is "so is draining" "$(member web6 2001:db8:99::23 state)" draining
+tap_fails "which cannot be ended now" 1 'is draining, which only sluiced can end' \
+	edge_ctl_offline member ready web6 2001:db8:99::23
 tap_between "a member's part" "$(member web 10.99.0.21 of_new_percent)" 28 39
 is_traffic_seen() {
 	test "$(offline --json status | jq '.rates.forwarded_pps | floor')" -gt 100

@@ -163,6 +163,13 @@ static int change(const struct cli *cli, const struct dp_pinned *pinned, const s
 	r = find(pinned, &wanted, &member);
 	if (r != CLI_OK)
 		return r;
+	if (!is_maint && (member->word & (SLUICE_MEMBER_F_DRAIN | SLUICE_MEMBER_F_MAINT)) ==
+				 SLUICE_MEMBER_F_DRAIN) {
+		cli_error("%s of %s is draining, which only sluiced can end", cli_arg(cli, 1),
+			  wanted.service);
+		cli_hint("start it, and try again");
+		return CLI_FALSE;
+	}
 	said = is_maint ? take_out(member) : make_ready(member);
 	addr_format(&member->addr, address);
 	if (cli->is_json) {

@@ -32,6 +32,8 @@ static const char *member_state(uint64_t word)
 		return "maintenance";
 	if (word & SLUICE_MEMBER_F_DEAD)
 		return "out";
+	if (word & SLUICE_MEMBER_F_DRAIN)
+		return "draining";
 	return SLUICE_MEMBER_NEXTHOP(word) == SLUICE_NEXTHOP_NONE ? "unreachable" : "serving";
 }
 
