@@ -127,10 +127,11 @@ $(OUT)/tests/dataplane/%: $(OUT)/obj/tests/dataplane/%.o $(DATAPLANE_HELPERS) $(
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
-# Stand-alone programs of the lab (load makers): the C library is enough.
+# Stand-alone programs of the lab: the C library is enough for load makers.
+$(OUT)/tests/lib/beside: LAB_LIBS := -lxdp -lbpf
 $(OUT)/tests/lib/%: tests/lib/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS) -o $@ $<
+	$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LAB_LIBS)
 
 $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o $(BENCH_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)

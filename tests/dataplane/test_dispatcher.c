@@ -21,15 +21,30 @@
 
 static size_t count_programs(void)
 {
-	uint32_t ids[DISPATCHER_SLOTS];
+	struct dispatcher_program list[DISPATCHER_SLOTS];
 
-	return dispatcher_programs(if_nametoindex("dd0"), ids);
+	return dispatcher_list(if_nametoindex("dd0"), list);
+}
+
+static struct dp_bpf *open_shared(enum xdp_sharing sharing)
+{
+	const struct dp_bpf_options options = {
+		.instance = INSTANCE,
+		.capacity = instance_capacity,
+		.sharing = sharing,
+	};
+	struct dp_bpf *dp = NULL;
+	struct err e = {};
+
+	if (dp_bpf_open(&options, &dp, &e))
+		fail_msg("%s (%s)", e.text, e.hint);
+	return dp;
 }
 
 static void test_joins_replaces_leaves(void **state)
 {
 	struct dp_attachment first, second, listed[2];
-	struct dp_bpf *dp = instance_open(INSTANCE);
+	struct dp_bpf *dp = open_shared(XDP_SHARED_JOIN);
 	struct err e = {};
 	char names[64];
 
@@ -39,6 +54,7 @@ static void test_joins_replaces_leaves(void **state)
 	if (dp_bpf_attach(dp, "dd0", XDP_ATTACH_NATIVE, &first, &e))
 		fail_msg("%s", e.text);
 	assert_true(first.is_dispatched);
+	assert_non_null(strstr(first.beside, "xdp_pass (id "));
 	assert_false(first.is_adopted);
 	assert_int_equal(count_programs(), 2);
 	/* Again: nothing to do. */
@@ -46,7 +62,7 @@ static void test_joins_replaces_leaves(void **state)
 	assert_int_equal(second.program_id, first.program_id);
 	dp_bpf_close(dp);
 
-	dp = instance_open(INSTANCE); /* the next daemon */
+	dp = open_shared(XDP_SHARED_JOIN); /* the next daemon */
 	assert_int_equal(dp_bpf_attachments(dp, listed, 2), 1);
 	assert_int_equal(listed[0].program_id, first.program_id);
 	if (dp_bpf_attach(dp, "dd0", XDP_ATTACH_NATIVE, &second, &e))
@@ -74,7 +90,7 @@ static void test_joins_replaces_leaves(void **state)
 static void test_free_interface_gets_single_program(void **state)
 {
 	struct dp_attachment attachment;
-	struct dp_bpf *dp = instance_open(INSTANCE);
+	struct dp_bpf *dp = open_shared(XDP_SHARED_JOIN);
 	struct err e = {};
 
 	(void)state;
@@ -82,6 +98,44 @@ static void test_free_interface_gets_single_program(void **state)
 	assert_false(attachment.is_dispatched);
 	assert_int_equal(count_programs(), 0);
 	assert_int_equal(dp_bpf_detach(dp, "dd0", &e), 0);
+	dp_bpf_close(dp);
+}
+
+/* Asked for: a dispatcher of our own, which another tool joins and leaves. */
+static void test_makes_a_dispatcher(void **state)
+{
+	struct dp_bpf *dp = open_shared(XDP_SHARED_ALWAYS);
+	struct dp_attachment attachment, found;
+	struct err e = {};
+
+	(void)state;
+	if (dp_bpf_attach(dp, "dd0", XDP_ATTACH_NATIVE, &attachment, &e))
+		fail_msg("%s", e.text);
+	assert_true(attachment.is_dispatched);
+	assert_int_equal(count_programs(), 1);
+	other_attach("dd0");
+	assert_int_equal(count_programs(), 2);
+	other_detach("dd0");
+	assert_int_equal(dp_bpf_find(dp, "dd0", &found), 0);
+	assert_int_equal(found.program_id, attachment.program_id);
+	assert_int_equal(dp_bpf_detach(dp, "dd0", &e), 0);
+	assert_int_equal(count_programs(), 0);
+	dp_bpf_close(dp);
+}
+
+/* Not asked for: whoever is there is left alone. */
+static void test_refuses_unless_shared(void **state)
+{
+	struct dp_bpf *dp = open_shared(XDP_SHARED_NEVER);
+	struct dp_attachment attachment;
+	struct err e = {};
+
+	(void)state;
+	other_attach("dd0");
+	assert_true(dp_bpf_attach(dp, "dd0", XDP_ATTACH_NATIVE, &attachment, &e) < 0);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_int_equal(count_programs(), 1);
+	other_detach("dd0");
 	dp_bpf_close(dp);
 }
 
@@ -105,6 +159,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_joins_replaces_leaves),
 		cmocka_unit_test(test_free_interface_gets_single_program),
+		cmocka_unit_test(test_makes_a_dispatcher),
+		cmocka_unit_test(test_refuses_unless_shared),
 	};
 
 	space_require_root();

@@ -271,18 +271,19 @@ static void programs_and_redirects_are_judged(void **state)
 	CASE("program", DOCTOR_ERROR, "eth0",
 	     "another XDP program runs here: filter (id 7, native)",
 	     "ip link set dev eth0 xdpdrv off",
-	     ETH0->program = ((struct doctor_program){7, "filter", false, FACT_NO, FACT_NO, 0}));
+	     ETH0->program =
+		     ((struct doctor_program){7, "filter", false, FACT_NO, FACT_NO, 0, ""}));
 	CASE("program", DOCTOR_ERROR, "eth0", "name unknown (id 7, generic)",
 	     "ip link set dev eth0 xdpgeneric off",
-	     ETH0->program = ((struct doctor_program){7, "", true, FACT_NO, FACT_UNKNOWN, 0}));
+	     ETH0->program = ((struct doctor_program){7, "", true, FACT_NO, FACT_UNKNOWN, 0, ""}));
 	CASE("program", DOCTOR_ERROR, "eth0", "libxdp's dispatcher (id 7, native) runs 2 programs",
-	     "ip link set dev eth0 xdpdrv off",
-	     ETH0->program =
-		     ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES, 2}));
+	     "xdp_shared: join",
+	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES,
+						      2, "a (id 8), b (id 9)"}));
 	CASE("program", DOCTOR_UNSEEN, "eth0", "whose the XDP program (id 7, native)",
 	     "sudo sluicectl",
 	     ETH0->program =
-		     ((struct doctor_program){7, "", false, FACT_UNKNOWN, FACT_UNKNOWN, 0}));
+		     ((struct doctor_program){7, "", false, FACT_UNKNOWN, FACT_UNKNOWN, 0, ""}));
 	CASE("redirect", DOCTOR_WARNING, "eth1", "its driver (ice) transmits no redirected frames",
 	     "interfaces: add eth1", ETH1->xdp_features = DOCTOR_XDP_BASIC);
 	CASE("redirect", DOCTOR_WARNING, "eth1", "the far end of this veth has no XDP program",

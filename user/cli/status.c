@@ -76,11 +76,12 @@ static void interface_text(const json_t *interface, char *buffer, size_t size)
 {
 	bool is_generic = strcmp(field_text(interface, "mode", ""), "generic") == 0;
 	const char *driver = field_text(interface, "driver", "");
+	const char *beside = field_text(interface, "beside", "");
 	char ago[TEXT_MAX];
 
-	snprintf(buffer, size, "%s XDP%s%s%s, attached %s",
+	snprintf(buffer, size, "%s XDP%s%s%s%s, attached %s",
 		 is_generic ? "generic (slow)" : "native", driver[0] != '\0' ? ", " : "", driver,
-		 field_bool(interface, "is_dispatched") ? ", beside other programs" : "",
+		 beside[0] != '\0' ? ", beside " : "", beside,
 		 text_duration(field_count(interface, "attached_s"), ago));
 }
 

@@ -21,6 +21,7 @@ struct control_interface {
 	uint32_t ifindex;
 	bool is_generic;
 	bool is_dispatched;
+	char beside[160]; /* other programs there */
 	char driver[32];
 	uint64_t attached_s; /* ago */
 	uint32_t program_id;

@@ -322,13 +322,14 @@ static json_t *view_interfaces(const struct control_host *host)
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		json_array_append_new(
-			array, json_pack("{s:s, s:i, s:s, s:b, s:s, s:I, s:i}", "name",
-					 list[i].name, "ifindex", list[i].ifindex, "mode",
-					 list[i].is_generic ? "generic" : "native", "is_dispatched",
-					 list[i].is_dispatched, "driver", list[i].driver,
-					 "attached_s", (json_int_t)list[i].attached_s, "program_id",
-					 list[i].program_id));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:i, s:s, s:b, s:s, s:s, s:I, s:i}", "name",
+						list[i].name, "ifindex", list[i].ifindex, "mode",
+						list[i].is_generic ? "generic" : "native",
+						"is_dispatched", list[i].is_dispatched, "beside",
+						list[i].beside, "driver", list[i].driver,
+						"attached_s", (json_int_t)list[i].attached_s,
+						"program_id", list[i].program_id));
 	return array;
 }
 

@@ -28,6 +28,13 @@ enum xdp_attach_mode {
 	XDP_ATTACH_AUTO,
 	XDP_ATTACH_MODE_MAX
 };
+/* Beside other programs, under libxdp's dispatcher. */
+enum xdp_sharing {
+	XDP_SHARED_NEVER,
+	XDP_SHARED_JOIN,   /* where a dispatcher runs already */
+	XDP_SHARED_ALWAYS, /* also a dispatcher of our own, which others may join */
+	XDP_SHARED_MAX
+};
 /* Who makes a service's address reachable. */
 enum announce {
 	ANNOUNCE_NONE,	/* somebody else */
@@ -158,6 +165,7 @@ struct config {
 	char *interfaces[CONFIG_INTERFACES_MAX];
 	size_t interface_count;
 	enum xdp_attach_mode xdp_mode; /* native */
+	enum xdp_sharing sharing;      /* never */
 	enum announce announce;	       /* none */
 	bool is_standby_first;	       /* the role of a node that starts cold: `node.start` */
 	uint32_t route_table;	       /* 201 */

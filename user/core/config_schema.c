@@ -18,6 +18,13 @@ static const struct config_word XDP_WORDS[] = {
 	{},
 };
 
+static const struct config_word SHARED_WORDS[] = {
+	{"never", XDP_SHARED_NEVER, NULL},
+	{"join", XDP_SHARED_JOIN, NULL},
+	{"always", XDP_SHARED_ALWAYS, NULL},
+	{},
+};
+
 static const struct config_word ANNOUNCE_WORDS[] = {
 	{"arp", ANNOUNCE_ARP, NULL},
 	{"route", ANNOUNCE_ROUTE, NULL},
@@ -138,6 +145,9 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = "interfaces that receive the traffic of the services"},
 	{CONFIG_SECTION_ROOT, "xdp", CONFIG_TYPE_WORD, AT(config, xdp_mode), .fallback = "native",
 	 .words = XDP_WORDS, .help = "how the program attaches"},
+	{CONFIG_SECTION_ROOT, "xdp_shared", CONFIG_TYPE_WORD, AT(config, sharing),
+	 .fallback = "never", .words = SHARED_WORDS,
+	 .help = "whether it runs beside other programs, under libxdp's dispatcher"},
 	{CONFIG_SECTION_ROOT, "announce", CONFIG_TYPE_WORD, AT(config, announce),
 	 .fallback = "none", .words = ANNOUNCE_WORDS,
 	 .help = "who makes service addresses reachable"},

@@ -37,6 +37,7 @@ struct doctor_host {
 	enum fact is_bpffs_writable;
 	char missing_capabilities[64]; /* of this process; "CAP_BPF, CAP_PERFMON" */
 	enum fact can_open_programs;   /* others' by id: CAP_SYS_ADMIN */
+	enum fact has_extensions;      /* programs under a dispatcher */
 	int jit;		       /* net.core.bpf_jit_enable */
 	int unprivileged_bpf_disabled;
 	int ip_forward;
@@ -55,6 +56,7 @@ struct doctor_program {
 	enum fact is_ours;
 	enum fact is_dispatcher;
 	size_t dispatched; /* programs under it */
+	char names[160];   /* of those */
 };
 
 /* Numbers of queues; 0 where the driver does not say. */

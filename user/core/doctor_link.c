@@ -198,6 +198,32 @@ void doctor_judge_driver(struct doctor_context *context)
 		find_no_native(context);
 }
 
+static void judge_dispatcher(struct doctor_context *context)
+{
+	const struct config *config = context->facts->config;
+	enum xdp_sharing sharing = config ? config->sharing : XDP_SHARED_NEVER;
+	const struct doctor_program *program = &context->interface->program;
+	const char *how = ", which sluiced joins";
+	struct finding *finding;
+
+	if (sharing == XDP_SHARED_NEVER)
+		how = ", and xdp_shared is never";
+	else if (context->facts->host.has_extensions == FACT_NO)
+		how = ", and this kernel refuses extension programs";
+	else if (program->is_ours == FACT_YES)
+		how = "";
+	finding = doctor_find(
+		context, *how && strcmp(how, ", which sluiced joins") ? DOCTOR_ERROR : DOCTOR_NOTE,
+		NULL, "libxdp's dispatcher (id %u, %s) runs %zu program%s here: %s%s", program->id,
+		program->is_generic ? "generic" : "native", program->dispatched,
+		program->dispatched == 1 ? "" : "s", program->names, how);
+	if (sharing == XDP_SHARED_NEVER)
+		doctor_fix(finding, "xdp_shared: join (sluiced then keeps CAP_SYS_ADMIN)");
+	else if (context->facts->host.has_extensions == FACT_NO)
+		doctor_fix(finding, "ip link set dev %s %s off (if nobody needs it)",
+			   context->interface->name, program->is_generic ? "xdpgeneric" : "xdpdrv");
+}
+
 void doctor_judge_program(struct doctor_context *context)
 {
 	const struct doctor_interface *interface = context->interface;
@@ -213,6 +239,10 @@ void doctor_judge_program(struct doctor_context *context)
 				   "the bond %s that it is a member of runs an XDP program (id %u)",
 				   interface->master, interface->master_program_id),
 			   "ip link set dev %s xdpdrv off (if nobody needs it)", interface->master);
+	if (program->id && program->is_dispatcher == FACT_YES) {
+		judge_dispatcher(context);
+		return;
+	}
 	if (!program->id || program->is_ours == FACT_YES)
 		return;
 	if (program->is_ours == FACT_UNKNOWN) {
@@ -222,17 +252,9 @@ void doctor_judge_program(struct doctor_context *context)
 			   "sudo sluicectl doctor %s", interface->name);
 		return;
 	}
-	if (program->is_dispatcher == FACT_YES)
-		finding = doctor_find(context, DOCTOR_ERROR, NULL,
-				      "libxdp's dispatcher (id %u, %s) runs %zu program%s here; "
-				      "joining takes CAP_SYS_ADMIN, which sluiced gives up",
-				      program->id, mode, program->dispatched,
-				      program->dispatched == 1 ? "" : "s");
-	else
-		finding = doctor_find(context, DOCTOR_ERROR, NULL,
-				      "another XDP program runs here: %s (id %u, %s)",
-				      program->name[0] ? program->name : "name unknown",
-				      program->id, mode);
+	finding = doctor_find(context, DOCTOR_ERROR, NULL,
+			      "another XDP program runs here: %s (id %u, %s)",
+			      program->name[0] ? program->name : "name unknown", program->id, mode);
 	doctor_fix(finding, "ip link set dev %s %s off (if nobody needs it)", interface->name,
 		   program->is_generic ? "xdpgeneric" : "xdpdrv");
 }

@@ -109,6 +109,7 @@ static size_t interfaces(void *arg, struct control_interface *list, size_t max)
 		to->ifindex = from->ifindex;
 		to->is_generic = from->is_generic;
 		to->is_dispatched = from->is_dispatched;
+		util_copy(to->beside, sizeof(to->beside), from->beside);
 		since_s = from->since_s ? from->since_s : attach_since_s(daemon, from->interface);
 		to->attached_s = since_s ? clock_wall_s() - since_s : 0;
 		to->program_id = from->program_id;

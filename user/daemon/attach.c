@@ -40,9 +40,10 @@ static void announce(struct daemon *daemon, const struct dp_attachment *attachme
 	announce_again(daemon->announcer);
 	daemon_event(daemon, EVENT_attached, "%s: %s XDP%s", attachment->interface, mode,
 		     attachment->is_adopted ? ", program replaced in place" : "");
-	log_info("attach", "%s %s: %s XDP driver=%s program=%u%s", attachment->interface,
+	log_info("attach", "%s %s: %s XDP driver=%s program=%u%s%s", attachment->interface,
 		 attachment->is_adopted ? "taken over" : "attached", mode, attachment->driver,
-		 attachment->program_id, attachment->is_dispatched ? " dispatched" : "");
+		 attachment->program_id, attachment->beside[0] ? " beside " : "",
+		 attachment->beside);
 	if (attachment->is_generic)
 		log_warning("attach",
 			    "%s runs generic XDP: every packet takes the slow path (see "

@@ -22,6 +22,7 @@ static int open_dataplane(struct daemon *daemon, const char *cold_reason)
 		.instance = daemon->instance,
 		.has_key = daemon->config->has_hash_seed,
 		.events_per_s = daemon->config->events_per_s,
+		.sharing = daemon->config->sharing,
 		.is_standby = daemon->config->is_standby_first,
 		.may_start_cold = daemon->options.may_start_cold,
 		.cold_reason = cold_reason,

@@ -11,6 +11,7 @@
 #include <cap-ng.h>
 
 #include "dataplane/kernel.h"
+#include "dataplane/rights.h"
 
 int privileges_check(struct err *e)
 {
@@ -28,13 +29,25 @@ int privileges_check(struct err *e)
 	return -EPERM;
 }
 
-int privileges_drop(struct err *e)
+int privileges_check_shared(struct err *e)
+{
+	if (rights_are_held())
+		return 0;
+	err_set(e, ERR_FORBIDDEN, "xdp_shared", "joining other programs takes CAP_SYS_ADMIN");
+	err_hint(e, "run as root, in a systemd unit with CapabilityBoundingSet=CAP_SYS_ADMIN, too, "
+		    "or leave xdp_shared out");
+	return -EPERM;
+}
+
+int privileges_drop(bool is_shared, struct err *e)
 {
 	bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_BPF,
 		      CAP_NET_ADMIN, CAP_PERFMON, -1);
+	if (is_shared) /* without effect until it is raised: dataplane/rights.h */
+		capng_update(CAPNG_ADD, CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_SYS_ADMIN);
 	if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		err_set(e, ERR_SYSTEM, "", "cannot give up capabilities: %s", strerror(errno));

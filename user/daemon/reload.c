@@ -115,6 +115,10 @@ int reload_check_fixed(const struct daemon *daemon, const struct config *config,
 				  "a running daemon cannot become instance %s", config->instance),
 			 "start another one for it");
 	check_seed(daemon, config, errors);
+	if (config->sharing != now->sharing)
+		err_hint(errs_add(errors, ERR_CONFLICT, "xdp_shared",
+				  "whether CAP_SYS_ADMIN is kept is decided at the start"),
+			 "restart sluiced");
 	if (memcmp(&config->capacity, &now->capacity, sizeof(now->capacity)))
 		err_hint(errs_add(errors, ERR_CONFLICT, "capacity",
 				  "the size of a map in use cannot change"),

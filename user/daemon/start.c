@@ -139,6 +139,8 @@ static int check_host(struct daemon *daemon)
 	struct errs errors = {0};
 	struct err e = {0};
 
+	if (daemon->config->sharing != XDP_SHARED_NEVER && privileges_check_shared(&e))
+		return fail(daemon, &e);
 	if (nexthops_new(loop_observe_nexthop, daemon, &daemon->nexthops, &e))
 		return fail(daemon, &e);
 	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
@@ -177,7 +179,7 @@ static int open_doors(struct daemon *daemon)
 			 &e))
 		return fail(daemon, &e);
 	/* Sockets, groups and directories are made: from here on only the three. */
-	if (privileges_drop(&e))
+	if (privileges_drop(daemon->config->sharing != XDP_SHARED_NEVER, &e))
 		return fail(daemon, &e);
 	daemon->health = health_new(&daemon->loop, loop_observe_health, daemon);
 	loop_watch(daemon);

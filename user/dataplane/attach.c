@@ -16,6 +16,7 @@
 #include "dataplane/iface.h"
 #include "dataplane/ours.h"
 #include "dataplane/pins.h"
+#include "dataplane/rights.h"
 #include "sluice.skel.h"
 
 static int find_ours(const struct dp_bpf *dp, uint32_t ifindex, struct ours *ret_ours)
@@ -60,6 +61,9 @@ static void describe(const struct iface *iface, const struct ours *ours, bool is
 
 	util_copy(attachment.interface, sizeof(attachment.interface), iface->name);
 	util_copy(attachment.driver, sizeof(attachment.driver), iface->driver);
+	if (attachment.is_dispatched)
+		dispatcher_others(iface->ifindex, ours->program_id, attachment.beside,
+				  sizeof(attachment.beside));
 	*ret_attachment = attachment;
 }
 
@@ -81,6 +85,8 @@ static void prune_program(void *arg, uint32_t program_id)
 	for (i = 0; i < prune->count; i++)
 		if (prune->attached[i] == program_id)
 			return;
+	if (!rights_are_held() && ours_is_extension(prune->dp->pin_dir, program_id))
+		return;
 	pins_remove_program(prune->dp->pin_dir, program_id);
 }
 
@@ -149,14 +155,32 @@ static int attach_dispatched(struct dp_bpf *dp, const struct iface *iface, bool 
 	return 0;
 }
 
+static int refuse_dispatcher(const struct iface *iface, bool has_rights, struct err *e)
+{
+	err_set(e, ERR_UNSUPPORTED, "", "%s: libxdp's dispatcher cannot be joined: %s", iface->name,
+		has_rights ? "this kernel refuses extension programs"
+			   : "that takes CAP_SYS_ADMIN, which this process lacks");
+	err_hint(e, has_rights ? "leave xdp_shared out, and give Sluice an interface of its own"
+			       : "restart sluiced as root, or with CAP_SYS_ADMIN");
+	return -EOPNOTSUPP;
+}
+
 /* Beside others where a dispatcher is, else alone (docs/decisions/attach.md says why). */
 static int attach_fresh(struct dp_bpf *dp, const struct iface *iface, const struct ours *there,
 			enum xdp_attach_mode mode, struct err *e)
 {
 	int fd = bpf_program__fd(dp->skel->progs.sluice), ret;
 
-	if (there->has_dispatcher && dispatcher_is_possible() && !dp->is_unpinned)
+	if (dp->sharing != XDP_SHARED_NEVER && there->has_dispatcher) {
+		if (!dispatcher_is_possible())
+			return refuse_dispatcher(iface, rights_are_held(), e);
 		return attach_dispatched(dp, iface, there->hook.is_generic, e);
+	}
+	if (dp->sharing == XDP_SHARED_ALWAYS && !there->hook.program_id) {
+		if (!dispatcher_is_possible())
+			return refuse_dispatcher(iface, rights_are_held(), e);
+		return attach_dispatched(dp, iface, mode == XDP_ATTACH_GENERIC, e);
+	}
 	ret = hook_attach(iface, fd, -1, mode == XDP_ATTACH_GENERIC, e);
 	if (!ret || mode != XDP_ATTACH_AUTO || e->code != ERR_UNSUPPORTED)
 		return ret;

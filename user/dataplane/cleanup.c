@@ -13,6 +13,7 @@
 #include "dataplane/layout.h"
 #include "dataplane/ours.h"
 #include "dataplane/pins.h"
+#include "dataplane/rights.h"
 
 static void append_name(char *names, size_t size, const char *name)
 {
@@ -60,6 +61,33 @@ static int withdraw_routes(const struct layout *layout, struct err *e)
 	return routes_set(&place, NULL, 0, &result, e);
 }
 
+struct search {
+	const char *dir;
+	bool is_found;
+};
+
+static void search_extension(void *arg, uint32_t program_id)
+{
+	struct search *search = arg;
+
+	search->is_found |= ours_is_extension(search->dir, program_id);
+}
+
+/* Programs under a dispatcher are not seen without the right to look there. */
+static int check_extensions(const struct layout *layout, struct err *e)
+{
+	struct search search = {.dir = layout->dir};
+
+	if (!rights_are_held())
+		pins_each_program(layout->dir, search_extension, &search);
+	if (!search.is_found)
+		return 0;
+	err_set(e, ERR_FORBIDDEN, "",
+		"the program runs under libxdp's dispatcher: detaching it takes CAP_SYS_ADMIN");
+	err_hint(e, "run the command as root");
+	return -EPERM;
+}
+
 /* Pins go only after every interface was detached: without them nobody could tell whose program
  * still runs. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e)
@@ -78,6 +106,8 @@ int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e
 	if (ret)
 		return err_set(e, ret == -EACCES ? ERR_FORBIDDEN : ERR_SYSTEM, "",
 			       "cannot read %s: %s", dir, strerror(-ret));
+	for (i = 0; i < layouts.count && !ret; i++)
+		ret = check_extensions(&layouts.list[i], e);
 	for (i = 0; i < layouts.count && !ret; i++)
 		ret = withdraw_routes(&layouts.list[i], e);
 	if (!ret)

@@ -8,11 +8,14 @@
 #include <string.h>
 
 #include <bpf/libbpf.h>
-#include <cap-ng.h>
 #include <xdp/libxdp.h>
 
 #include "base/util.h"
 #include "dataplane/kernel.h"
+#include "dataplane/rights.h"
+
+/* Behind others, whose default is 50: what we send on they would not see after us. */
+#define RUN_PRIORITY 100
 
 static char message[200];
 
@@ -41,21 +44,25 @@ const char *dispatcher_message(void)
 	return message;
 }
 
-bool dispatcher_is_possible(void)
+bool dispatcher_is_supported(void)
 {
-	static int answer = -1; /* of this kernel and process: it does not change */
+	static int answer = -1; /* of this kernel: it does not change */
 
 	if (answer < 0) {
 		start();
-		answer = !capng_get_caps_process() &&
-			 capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) &&
-			 libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0;
+		answer = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) > 0;
 	}
 	return answer;
 }
 
-size_t dispatcher_programs(uint32_t ifindex, uint32_t ids[DISPATCHER_SLOTS])
+bool dispatcher_is_possible(void)
 {
+	return rights_are_held() && dispatcher_is_supported();
+}
+
+size_t dispatcher_list(uint32_t ifindex, struct dispatcher_program list[DISPATCHER_SLOTS])
+{
+	CLEANUP(rights_lower) struct rights rights = rights_raise();
 	struct xdp_program *program = NULL;
 	struct xdp_multiprog *all;
 	size_t count = 0;
@@ -66,20 +73,38 @@ size_t dispatcher_programs(uint32_t ifindex, uint32_t ids[DISPATCHER_SLOTS])
 		return 0;
 	if (!xdp_multiprog__is_legacy(all))
 		while (count < DISPATCHER_SLOTS &&
-		       (program = xdp_multiprog__next_prog(program, all)))
-			ids[count++] = xdp_program__id(program);
+		       (program = xdp_multiprog__next_prog(program, all))) {
+			const char *name = xdp_program__name(program);
+
+			list[count].id = xdp_program__id(program);
+			util_copy(list[count++].name, sizeof(list->name), name ? name : "");
+		}
 	xdp_multiprog__close(all);
 	return count;
+}
+
+void dispatcher_others(uint32_t ifindex, uint32_t own_id, char *text, size_t size)
+{
+	struct dispatcher_program list[DISPATCHER_SLOTS];
+	size_t count = dispatcher_list(ifindex, list), used = 0, i;
+
+	text[0] = '\0';
+	for (i = 0; i < count; i++) {
+		if (list[i].id == own_id || used >= size)
+			continue;
+		used += (size_t)snprintf(text + used, size - used, "%s%s (id %u)", used ? ", " : "",
+					 list[i].name, list[i].id);
+	}
 }
 
 /* libxdp attaches a single program where its dispatcher does not work. */
 static bool is_under_dispatcher(uint32_t ifindex, uint32_t program_id)
 {
-	uint32_t ids[DISPATCHER_SLOTS];
-	size_t count = dispatcher_programs(ifindex, ids), i;
+	struct dispatcher_program list[DISPATCHER_SLOTS];
+	size_t count = dispatcher_list(ifindex, list), i;
 
 	for (i = 0; i < count; i++)
-		if (ids[i] == program_id)
+		if (list[i].id == program_id)
 			return true;
 	return false;
 }
@@ -87,6 +112,7 @@ static bool is_under_dispatcher(uint32_t ifindex, uint32_t program_id)
 int dispatcher_attach(struct bpf_object *object, const char *program, uint32_t ifindex,
 		      bool is_generic)
 {
+	CLEANUP(rights_lower) struct rights rights = rights_raise();
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = object, .prog_name = program);
 	enum xdp_attach_mode mode = is_generic ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 	struct xdp_program *xdp;
@@ -97,7 +123,9 @@ int dispatcher_attach(struct bpf_object *object, const char *program, uint32_t i
 	ret = (int)libxdp_get_error(xdp);
 	if (ret)
 		return ret;
-	ret = xdp_program__attach(xdp, (int)ifindex, mode, 0);
+	ret = (int)xdp_program__set_run_prio(xdp, RUN_PRIORITY);
+	if (!ret)
+		ret = xdp_program__attach(xdp, (int)ifindex, mode, 0);
 	if (ret) {
 		xdp_program__close(xdp);
 		return ret;
@@ -114,6 +142,7 @@ int dispatcher_attach(struct bpf_object *object, const char *program, uint32_t i
 
 int dispatcher_detach(uint32_t ifindex, int program_fd, bool is_generic)
 {
+	CLEANUP(rights_lower) struct rights rights = rights_raise();
 	struct xdp_program *xdp;
 	int ret;
 

@@ -15,9 +15,17 @@
 
 struct bpf_object;
 
-bool dispatcher_is_possible(void);
-/* Ids of the programs under the interface's dispatcher; 0 when there is none. */
-size_t dispatcher_programs(uint32_t ifindex, uint32_t ids[DISPATCHER_SLOTS]);
+struct dispatcher_program {
+	uint32_t id;
+	char name[64];
+};
+
+bool dispatcher_is_supported(void); /* by the kernel */
+bool dispatcher_is_possible(void);  /* and for this process (rights.h) */
+/* The programs under the interface's dispatcher; 0 when there is none. */
+size_t dispatcher_list(uint32_t ifindex, struct dispatcher_program list[DISPATCHER_SLOTS]);
+/* All but our own as "NAME (id N), NAME (id N)". */
+void dispatcher_others(uint32_t ifindex, uint32_t own_id, char *text, size_t size);
 /* Loads the object's program as an extension and attaches it, beside what is there. Returns its
  * descriptor, owned by the caller, or -errno. Never falls back to single-program mode. */
 int dispatcher_attach(struct bpf_object *object, const char *program, uint32_t ifindex,

@@ -16,6 +16,7 @@
 #include <sluice/abi.h>
 
 #include "base/clock.h"
+#include "dataplane/dispatcher.h"
 #include "dataplane/doctor_internal.h"
 #include "dataplane/dp_bpf.h"
 #include "dataplane/kernel.h"
@@ -132,6 +133,7 @@ static void read_capabilities(struct doctor_host *host)
 	if (!kernel_missing_capabilities(host->missing_capabilities,
 					 sizeof(host->missing_capabilities)))
 		return;
+	host->has_extensions = dispatcher_is_supported() ? FACT_YES : FACT_NO;
 	host->can_open_programs = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) ? FACT_YES
 											: FACT_NO;
 }

@@ -185,7 +185,7 @@ static enum fact is_ours(const char *instance, uint32_t ifindex)
 static void look_at_program(const char *instance, struct doctor_interface *interface)
 {
 	struct doctor_program *program = &interface->program;
-	uint32_t ids[DISPATCHER_SLOTS];
+	struct dispatcher_program list[DISPATCHER_SLOTS];
 	struct hook hook;
 
 	if (hook_query(interface->ifindex, &hook) || !hook.program_id)
@@ -198,7 +198,9 @@ static void look_at_program(const char *instance, struct doctor_interface *inter
 		program->is_dispatcher = strcmp(hook.program, DISPATCHER_PROGRAM) ? FACT_NO
 										  : FACT_YES;
 	if (program->is_dispatcher == FACT_YES)
-		program->dispatched = dispatcher_programs(interface->ifindex, ids);
+		program->dispatched = dispatcher_list(interface->ifindex, list);
+	if (program->dispatched)
+		dispatcher_others(interface->ifindex, 0, program->names, sizeof(program->names));
 }
 
 static int take_xdp(const struct nlattr *attr, void *arg)

@@ -30,6 +30,7 @@ struct dp_bpf_options {
 	uint32_t events_per_s;
 	bool is_standby;     /* the role of new maps; adopted ones have theirs */
 	bool may_start_cold; /* where the maps in force cannot be adopted: new ones beside them */
+	enum xdp_sharing sharing;
 	const char *cold_reason; /* with that: why those in force are of no use; NULL: to be seen */
 	bool is_unpinned;	 /* tests: no pins, no adoption */
 };
@@ -82,6 +83,7 @@ struct dp_attachment {
 	uint32_t ifindex;
 	bool is_generic;
 	bool is_dispatched; /* under libxdp's multi-program dispatcher */
+	char beside[160];   /* then: the others there, "NAME (id N)" with commas */
 	bool is_adopted;    /* was ours already: replaced in place */
 	uint32_t program_id;
 	char driver[32];
@@ -89,7 +91,8 @@ struct dp_attachment {
 };
 
 /* Attaches to the interface: alone where it is free, beside the others where libxdp's dispatcher runs
- * already and we may join it (docs/decisions/attach.md). A program of ours (pinned) is replaced in place; anybody else's is refused naming it (ERR_CONFLICT). A
+ * already and sharing says so (docs/decisions/attach.md). A program of ours (pinned) is replaced in
+ * place; anybody else's is refused naming it (ERR_CONFLICT). A
  * device that cannot do native XDP is refused unless mode allows generic. */
 int dp_bpf_attach(struct dp_bpf *dp, const char *interface, enum xdp_attach_mode mode,
 		  struct dp_attachment *ret_attachment, struct err *e);

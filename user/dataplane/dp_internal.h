@@ -47,6 +47,7 @@ struct dp_bpf {
 	uint32_t generation;   /* of new maps, when they take over */
 	bool is_discardable;   /* pinned, and no packet depends on them yet */
 	uint32_t program_id;
+	enum xdp_sharing sharing;
 	uint32_t *dispatched_ids; /* programs that this process put under dispatchers */
 	size_t dispatched_count;
 	size_t dispatched_capacity;

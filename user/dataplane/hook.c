@@ -11,10 +11,12 @@
 
 #include "base/clock.h"
 #include "dataplane/kernel.h"
+#include "dataplane/rights.h"
 
 /* Opening by id takes CAP_SYS_ADMIN; without, programs of others stay nameless. */
 static void name_program(struct hook *hook)
 {
+	CLEANUP(rights_lower) struct rights rights = rights_raise();
 	AUTO_CLOSE int fd = bpf_prog_get_fd_by_id(hook->program_id);
 	struct bpf_prog_info info = {};
 	uint32_t length = sizeof(info);

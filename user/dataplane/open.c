@@ -174,6 +174,7 @@ int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, st
 	dp = util_alloc(sizeof(*dp));
 	dp->is_unpinned = options->is_unpinned;
 	dp->events_per_s = options->events_per_s;
+	dp->sharing = options->sharing;
 	ret = dp->is_unpinned
 		      ? 0
 		      : pins_path(options->instance, dp->instance_dir, sizeof(dp->instance_dir), e);

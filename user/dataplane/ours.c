@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
+
 #include "base/util.h"
 #include "dataplane/dispatcher.h"
 #include "dataplane/pins.h"
@@ -53,11 +55,11 @@ static void try_program(const struct owner *owner, uint32_t program_id, struct o
 
 static void find_dispatched(const struct owner *owner, uint32_t ifindex, struct ours *ours)
 {
-	uint32_t ids[DISPATCHER_SLOTS];
-	size_t count = dispatcher_programs(ifindex, ids), i;
+	struct dispatcher_program list[DISPATCHER_SLOTS];
+	size_t count = dispatcher_list(ifindex, list), i;
 
 	for (i = 0; i < count && ours->fd < 0; i++)
-		try_program(owner, ids[i], ours);
+		try_program(owner, list[i].id, ours);
 }
 
 int ours_find(const char *instance_dir, uint32_t own_id, int own_fd, uint32_t ifindex,
@@ -87,6 +89,16 @@ void ours_done(struct ours *ours)
 bool ours_is_dispatched(const struct ours *ours)
 {
 	return ours->fd >= 0 && ours->program_id != ours->hook.program_id;
+}
+
+bool ours_is_extension(const char *layout_dir, uint32_t program_id)
+{
+	AUTO_CLOSE int fd = pins_open_program(layout_dir, program_id);
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length) &&
+	       info.type == BPF_PROG_TYPE_EXT;
 }
 
 int ours_detach(uint32_t ifindex, const struct ours *ours)

@@ -21,4 +21,7 @@ int ours_find(const char *instance_dir, uint32_t own_id, int own_fd, uint32_t if
 	      struct ours *ret_ours);
 void ours_done(struct ours *ours);
 bool ours_is_dispatched(const struct ours *ours);
+/* A pinned program that only a dispatcher runs: whoever may not look under those cannot tell whether
+ * one does. */
+bool ours_is_extension(const char *layout_dir, uint32_t program_id);
 int ours_detach(uint32_t ifindex, const struct ours *ours);
