@@ -124,7 +124,10 @@ tap_is "stats: without packets only with -v" \
 	"$(ctl ok stats | grep -c too_big) $(ctl ok stats -v | grep -c too_big)" "0 1"
 tap_match "events" "$(ctl ok events --since 1)" \
 	'^ +2  2023-11-14 22:13  member_down +web/default/10\.3\.0\.11:443: connect timed out'
-tap_is "events --since asks the daemon" "$(last_request ok)" "GET /v1/events?since=1 "
+tap_is "events --since asks until there are no more" "$(last_request ok)" \
+	"GET /v1/events?since=3 "
+tap_is "each of them once" "$(ctl ok events --since 1 | grep -c member_down)" 2
+tap_is "events: the newest" "$(ctl ok events > /dev/null; last_request ok)" "GET /v1/events "
 tap_fails "events: a gap is said" 0 'some events between are lost' ctl ok events --since 2
 output=$(timeout 3 "$CTL" --socket "$TEMP/ok.sock" events --follow --json)
 tap_is "events --follow: each event once" "$(grep -c '"seq":' <<< "$output")" 3

@@ -104,6 +104,49 @@ static void finding(void **state)
 	}
 }
 
+static json_t *events_of(const struct control_host *host, const char *since)
+{
+	struct request request = {.host = host, .since = since};
+	struct reply reply = {0};
+	struct errs errors = {0};
+
+	assert_int_equal(op_events(&request, &reply, &errors), 0);
+	return reply.json;
+}
+
+static json_int_t seq_at(const json_t *answer, size_t place)
+{
+	const json_t *event = json_array_get(json_object_get(answer, "events"), place);
+
+	return json_integer_value(json_object_get(event, "seq"));
+}
+
+/* More events than an answer has: the newest unless asked for those after one. */
+static void events_are_the_newest(void **state)
+{
+	struct event_log *log = event_log_new(4096);
+	struct control_host host = {.events = log};
+	json_t *answer;
+
+	(void)state;
+	for (int i = 0; i < 1500; i++)
+		event_log_add(log, &(struct event){.type = EVENT_member_added});
+	answer = events_of(&host, NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "events")), 1000);
+	assert_int_equal(seq_at(answer, 0), 501);
+	assert_int_equal(seq_at(answer, 999), 1500);
+	assert_false(json_boolean_value(json_object_get(answer, "gap")));
+	json_decref(answer);
+	answer = events_of(&host, "0");
+	assert_int_equal(seq_at(answer, 0), 1);
+	assert_int_equal(json_integer_value(json_object_get(answer, "last")), 1000);
+	json_decref(answer);
+	answer = events_of(&host, "1000");
+	assert_int_equal(json_array_size(json_object_get(answer, "events")), 500);
+	json_decref(answer);
+	event_log_free(log);
+}
+
 #define NONE PEER_NO_GROUP
 
 static void roles(void **state)
@@ -167,6 +210,7 @@ int main(void)
 		cmocka_unit_test(rows_are_complete),
 		cmocka_unit_test(protocol_lists_every_operation),
 		cmocka_unit_test(finding),
+		cmocka_unit_test(events_are_the_newest),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(socket_groups),
 	};

@@ -55,23 +55,30 @@ static void print_events(const struct cli *cli, const struct answer *answer, boo
 
 int run_events(struct cli *cli)
 {
-	const char *option = cli_option(cli, OPTION_SINCE);
+	const char *since = cli_option(cli, OPTION_SINCE);
 	bool is_following = cli_option(cli, OPTION_FOLLOW) != NULL;
-	unsigned long long since = option != NULL ? strtoull(option, NULL, 10) : 0;
+	AUTO_FREE char *path = since != NULL ? util_printf("/v1/events?since=%s", since)
+					     : util_strdup("/v1/events");
 
 	for (;;) {
-		AUTO_FREE char *path = util_printf("/v1/events?since=%llu", since);
 		AUTO_ANSWER struct answer answer;
 		int r = client_call(cli, "GET", path, NULL, &answer);
+		bool has_more = json_array_size(json_object_get(answer.document, "events")) > 0;
 
 		if (r != CLI_OK)
 			return r;
 		print_events(cli, &answer, is_following);
-		if (!is_following || ferror(cli->view.out))
+		/* An answer has so many at most. One in JSON is printed as it is. */
+		if (!is_following && (cli->is_json || since == NULL || !has_more))
 			return CLI_OK;
-		since = field_count(answer.document, "last");
+		if (ferror(cli->view.out))
+			return CLI_OK;
+		free(path);
+		path = util_printf("/v1/events?since=%llu",
+				   (unsigned long long)field_count(answer.document, "last"));
 		cli->view.now_s = clock_wall_s();
-		sleep(FOLLOW_PAUSE_S);
+		if (!has_more)
+			sleep(FOLLOW_PAUSE_S);
 	}
 }
 

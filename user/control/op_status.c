@@ -435,19 +435,22 @@ int op_stats(const struct request *request, struct reply *reply, struct errs *er
 int op_events(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	const struct event_log *log = request->host->events;
-	const char *text = request->since ? request->since : "0";
+	uint64_t last = event_log_last(log);
+	uint64_t since = last > EVENTS_SHOWN ? last - EVENTS_SHOWN : 0; /* the newest */
+	const char *text = request->since;
 	bool is_gap = false, has_gap = false;
 	const struct event *event;
 	json_t *list;
-	uint64_t since;
 	char *end;
 
-	since = strtoull(text, &end, 10);
-	if (end == text || *end || text[0] == '-') {
-		err_hint(errs_add(errors, ERR_INVALID, "/since",
-				  "since=%.40s is not a sequence number", text),
-			 "use the \"last\" of an earlier answer, or 0");
-		return -1;
+	if (text) {
+		since = strtoull(text, &end, 10);
+		if (end == text || *end || text[0] == '-') {
+			err_hint(errs_add(errors, ERR_INVALID, "/since",
+					  "since=%.40s is not a sequence number", text),
+				 "use the \"last\" of an earlier answer, or 0");
+			return -1;
+		}
 	}
 	list = json_array();
 	while (json_array_size(list) < EVENTS_SHOWN &&
