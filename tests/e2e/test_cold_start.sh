@@ -67,6 +67,9 @@ sed 's/learn: 6s/lern: 6s/' "$E2E_CONFIG" > "$LAB_DIR/wrong.yaml"
 tap_fails "a configuration that it does not take" 6 'lern' \
 	edge_ctl upgrade-check --config "$LAB_DIR/wrong.yaml" --sluiced "$other/bin/sluiced"
 tap_fails "what is no sluiced" 6 'does not tell its ABI' edge_ctl upgrade-check --sluiced /bin/true
+printf '#!/bin/sh\necho "sluiced 9.9.9 (abi %s)"\n' $(((1 << 32) + $(edge_ctl --json upgrade-check | jq .running.abi))) > "$LAB_DIR/huge"
+chmod +x "$LAB_DIR/huge"
+tap_fails "an ABI that no number holds is no ABI" 6 'does not tell its ABI' edge_ctl upgrade-check --sluiced "$LAB_DIR/huge"
 tap_fails "what is nowhere" 6 'cannot be started' edge_ctl upgrade-check --sluiced /nowhere/sluiced
 
 # Refused: with the ABIs, the way back, and the price.

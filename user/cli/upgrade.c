@@ -54,10 +54,15 @@ static void ask_version(struct upgrade *upgrade)
 	const char *const argv[] = {upgrade->path, "--version", NULL};
 	AUTO_FREE char *text = NULL;
 	int status = spawn_read(argv, &text);
+	char end = '\0';
 
+	/* More digits would wrap, perhaps to the ABI of what runs. */
 	if (status == 0 &&
-	    sscanf(text, "sluiced %63s (abi %" SCNu32 ")", upgrade->version, &upgrade->abi) == 2)
+	    sscanf(text, "sluiced %63s (abi %9" SCNu32 "%c", upgrade->version, &upgrade->abi,
+		   &end) == 3 &&
+	    end == ')')
 		return;
+	upgrade->abi = 0;
 	text[strcspn(text, "\n")] = '\0';
 	refuse(upgrade, "name it with --sluiced PATH",
 	       "%s does not tell its ABI: --version ends with status %d and says \"%.200s\"",
