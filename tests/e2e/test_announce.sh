@@ -60,8 +60,16 @@ lab_in lb ip route add blackhole 198.18.0.0/15 table 201 proto static
 all_routes=$(printf 'blackhole %s\n' "$ROUTED" "$ROUTED6" "198.18.0.0/15 proto static" | sort)
 no_routes="blackhole 198.18.0.0/15 proto static"
 
+# A node that starts knows nothing of its members. Other nodes do, so it has no route before.
 write_config
+edge_server_stop b2
 e2e_start
+tap_run "a new node has routes in the end" wait_for 12 routes_are "$all_routes"
+tap_is "it knows by then who is down" "$(edge_ctl --json service show routed |
+	jq -c '[.pools[].members[].state]')" '["serving","ejected"]'
+tap_is "and its table says so" "$(edge_ctl --json service show routed |
+	jq -c '[.flows | .announced, .waiting, .moving]')" '[0,0,0]'
+edge_server_start b2
 tap_run "all members serve" wait_for 10 e2e_all_serving
 
 # ARP and neighbour discovery.

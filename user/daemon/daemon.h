@@ -88,6 +88,7 @@ struct daemon {
 	uint64_t host_refreshed_ms;
 	bool is_synced; /* sync may run: next hops are known or waited for long enough */
 	bool is_ready;
+	uint64_t young_until_ms; /* what has no route yet gets none before; 0: not young */
 	bool is_stopping;
 	bool is_detached;
 	struct {
@@ -119,6 +120,8 @@ void daemon_event(struct daemon *daemon, enum event_type type, const char *fmt, 
 
 /* start.c: from options to a running loop; returns the exit status. */
 int daemon_run(const struct daemon_options *options);
+/* Ready, but without a verdict of all members' checks and the tables that follow; for a while. */
+bool start_is_young(struct daemon *daemon);
 
 /* loop.c */
 void loop_init(struct daemon *daemon);

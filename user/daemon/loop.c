@@ -253,7 +253,7 @@ void loop_announce(struct daemon *daemon)
 {
 	if (daemon->is_ready && !daemon->is_stopping)
 		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
-			     watch_is_attached(daemon), clock_now_ms());
+			     watch_is_attached(daemon) && !start_is_young(daemon), clock_now_ms());
 }
 
 static void on_motion(uv_timer_t *timer);

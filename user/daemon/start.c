@@ -20,6 +20,7 @@
 
 #define NEXTHOPS_WAIT_MS 2000
 #define MEMBERS_WAIT_MS 30000 /* other maps serve meanwhile */
+#define YOUNG_MS 10000	      /* other nodes serve meanwhile */
 #define TABLES_WAIT_MS 60000
 #define SYNC_GIVE_UP_MS (2 * SYNC_TROUBLE_AFTER_MS) /* what rests is free again by then */
 #define EVENT_LOG_SIZE 4096
@@ -285,6 +286,9 @@ static int attach(struct daemon *daemon)
 		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
 	notes_begin(daemon);
 	daemon->is_ready = true;
+	/* Adopted maps know who serves, and a cold start has waited for it. */
+	if (!dp_bpf_is_adopted(daemon->dp) && !dp_bpf_cold_reason(daemon->dp))
+		daemon->young_until_ms = clock_now_ms() + YOUNG_MS;
 	model_start_ramps(daemon->model);
 	watch_tick(daemon);
 	daemon->is_structure_new = true; /* now the checks begin */
@@ -293,6 +297,25 @@ static int attach(struct daemon *daemon)
 		state_mark(daemon->state, STATE_LAST_GOOD);
 	state_begin(daemon->state);
 	return 0;
+}
+
+/*
+ * A node that starts takes all members for well until their first checks: its tables are others than
+ * those of nodes that know better, whose connections would break here. So it has no routes until then.
+ */
+bool start_is_young(struct daemon *daemon)
+{
+	struct sync_flow_totals totals;
+
+	if (!daemon->young_until_ms)
+		return false;
+	if (clock_now_ms() < daemon->young_until_ms &&
+	    (!are_members_known(daemon) || !sync_is_idle(daemon->sync) ||
+	     sync_view_totals(daemon->sync, &totals) ||
+	     totals.pre + totals.waiting + totals.moving > 0))
+		return true;
+	daemon->young_until_ms = 0;
+	return false;
 }
 
 static void announce_ready(struct daemon *daemon)
