@@ -94,8 +94,9 @@ static __always_inline void flow_refresh(__u32 table, __u64 fingerprint, __u64 v
 		    (value & SLUICE_FLOW_F_CLOSING);
 	bool is_closing = flags & FLOW_F_CLOSE && !(value & SLUICE_FLOW_F_CLOSING);
 
-	/* What closes lives from its first FIN or RST, however long the last packets dribble in. */
-	if (value & SLUICE_FLOW_F_CLOSING || !(flags & FLOW_F_EFFECTS))
+	/* More FINs or RSTs are no reason to live. Other packets are: the client may have closed one
+	 * direction, and receive for hours in the other. */
+	if ((flags & FLOW_F_CLOSE && !is_closing) || !(flags & FLOW_F_EFFECTS))
 		return;
 	if (!is_closing && sluice_flow_idle(value, now_s) < settings->refresh_s)
 		return;
