@@ -78,7 +78,7 @@ tap_fails "an unknown service" 3 'no service wob' edge_ctl_offline member maint 
 tap_fails "an unknown member" 3 'no member 10.99.0.29' edge_ctl_offline member maint web 10.99.0.29
 tap_fails "another port, as online" 1 'port 81: members of web have its port, 80' \
 	edge_ctl_offline member maint web 10.99.0.22:81
-tap_fails "an unknown pool" 3 'no member' edge_ctl_offline member maint web 10.99.0.22 --pool blue
+tap_fails "an unknown pool" 3 'no pool blue in service web' edge_ctl_offline member maint web 10.99.0.22 --pool blue
 
 # Out and in again.
 offline member maint web 10.99.0.23 > /dev/null

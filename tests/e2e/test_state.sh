@@ -139,6 +139,7 @@ tap_match "maintenance" "$diff" '10.99.0.22:80: maint \(ready in the file\)'
 tap_match "a removal" "$diff" '10.99.0.23:80: removed'
 tap_match "an addition" "$diff" '10.99.0.24:80: added with weight 7'
 tap_match "a mode" "$diff" 'limit per-client: mode shadow \(disabled in the file\)'
+tap_match "and what saves it, for this instance" "$diff" "\(sluicectl --instance $LAB_PREFIX save writes"
 tap_match "and the disk" "$diff" 'disk: the files are those that were loaded'
 tap_match "it can be printed" "$(edge_ctl save --print)" 'address: "10.99.0.24", weight: 7'
 tap_run "which writes nothing" test ! -e "$DROPIN"

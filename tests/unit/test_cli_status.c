@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/cli.h"
 #include "cli/field.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -208,6 +209,23 @@ static void degraded_says_why_and_what_next(void **state)
 	assert_lacks(text, "too_big");
 }
 
+/* Commands in reasons are for the instance that was asked. */
+static void reasons_name_the_instance(void **state)
+{
+	AUTO_FREE char *text;
+
+	(void)state;
+	cli_tell_instance("edge");
+	text = rendered(document("{'state':'degraded','summary':'one','why':['a route is missing "
+				 "(sluicectl node show)'],'next':'sluicectl --instance edge diff',"
+				 "%s,'services':[],'limits':[],'dropped':[]}",
+				 node),
+			false, false);
+	cli_tell_instance("default");
+	assert_has(text, "(sluicectl --instance edge node show)");
+	assert_has(text, "  next    sluicectl --instance edge diff\n");
+}
+
 static void fault_leads(void **state)
 {
 	json_t *status = document("{'state':'fault','summary':'web: no member serves',%s,"
@@ -350,6 +368,7 @@ int main(void)
 		cmocka_unit_test(verbose_shows_members),
 		cmocka_unit_test(slow_start_is_shown),
 		cmocka_unit_test(degraded_says_why_and_what_next),
+		cmocka_unit_test(reasons_name_the_instance),
 		cmocka_unit_test(fault_leads),
 		cmocka_unit_test(bypass_is_shown),
 		cmocka_unit_test(announcing_is_shown),

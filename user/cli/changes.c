@@ -14,6 +14,8 @@
 
 static void print_runtime(const struct cli *cli, const json_t *list)
 {
+	AUTO_FREE char *head = cli_as_told("runtime: changed by commands, not in the file "
+					   "(sluicectl save writes it there)");
 	const json_t *entry;
 	size_t i;
 
@@ -22,11 +24,11 @@ static void print_runtime(const struct cli *cli, const json_t *list)
 		      cli->view.out);
 		return;
 	}
-	fputs("runtime: changed by commands, not in the file (sluicectl save writes it there)\n",
-	      cli->view.out);
+	fprintf(cli->view.out, "%s\n", head);
 	json_array_foreach (list, i, entry) {
-		fprintf(cli->view.out, "  %s: %s\n", field_text(entry, "object", "?"),
-			field_text(entry, "text", ""));
+		AUTO_FREE char *told = cli_as_told(field_text(entry, "text", ""));
+
+		fprintf(cli->view.out, "  %s: %s\n", field_text(entry, "object", "?"), told);
 	}
 }
 

@@ -35,6 +35,21 @@ static const struct sluice_service *find_service(const struct dp_pinned *pinned,
 	return NULL;
 }
 
+static bool is_any_pool(const struct wanted *wanted)
+{
+	return wanted->pool == NULL || strcmp(wanted->pool, "-") == 0;
+}
+
+static bool has_pool(const struct dp_pinned *pinned, uint32_t service, const char *name)
+{
+	char text[NAME_BYTES];
+
+	for (uint32_t p = 0; dp_pinned_name(pinned, SLUICE_NAME_POOL, service, p, text); p++)
+		if (strcmp(text, name) == 0)
+			return true;
+	return false;
+}
+
 static bool is_wanted(const struct dp_pinned *pinned, const struct sluice_member *member,
 		      uint32_t service, const struct wanted *wanted)
 {
@@ -45,8 +60,7 @@ static bool is_wanted(const struct dp_pinned *pinned, const struct sluice_member
 	    (wanted->port != 0 && ntohs(member->port_be) != wanted->port))
 		return false;
 	dp_pinned_name(pinned, SLUICE_NAME_POOL, service, member->pool, pool);
-	return wanted->pool == NULL || strcmp(wanted->pool, "-") == 0 ||
-	       strcmp(wanted->pool, pool) == 0;
+	return is_any_pool(wanted) || strcmp(wanted->pool, pool) == 0;
 }
 
 /* The only one that fits; CLI_OK, or an exit code after saying why there is none. */
@@ -60,6 +74,11 @@ static int find(const struct dp_pinned *pinned, const struct wanted *wanted,
 
 	if (service == NULL) {
 		cli_error("no service %s in the pinned maps", wanted->service);
+		cli_hint("sluicectl status -v lists what is there");
+		return CLI_NOT_FOUND;
+	}
+	if (!is_any_pool(wanted) && !has_pool(pinned, service->id, wanted->pool)) {
+		cli_error("no pool %s in service %s", wanted->pool, wanted->service);
 		cli_hint("sluicectl status -v lists what is there");
 		return CLI_NOT_FOUND;
 	}

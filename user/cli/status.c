@@ -54,9 +54,12 @@ void render_why(const struct view *view, const json_t *status)
 	size_t i;
 
 	json_array_foreach (json_object_get(status, "why"), i, why) {
+		AUTO_FREE char *told = NULL;
+
 		if (!json_is_string(why))
 			continue;
-		text_wrap(view->out, label, INDENT, json_string_value(why), view->width);
+		told = cli_as_told(json_string_value(why));
+		text_wrap(view->out, label, INDENT, told, view->width);
 		label = "          ";
 	}
 	if (next[0] != '\0')
