@@ -65,7 +65,35 @@ tap_between "it fits a terminal" "$wide" 10 100
 tap_fails "only root may" 5 'root' lab_in lb setpriv --reuid 65534 --regid 65534 --clear-groups \
 	"$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" member maint web 10.99.0.22
 
+# Nobody else tells the system's log: here, a socket in its place that keeps what comes.
+lab_start syslog lb python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    print(s.recv(4096).decode(), flush=True)' "$LAB_DIR/log"
+wait_for 5 test -S "$LAB_DIR/log"
+
+logged() { # ARGUMENTS...: what the log gets of a command, without its time
+	local before
+	before=$(wc -l < "$LAB_DIR/syslog.log")
+	# shellcheck disable=SC2016 # for the shell inside
+	lab_in lb unshare --mount sh -c 'log=$1; shift; mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 &&
+		ln -s "$log" /dev/log && exec "$@"' sh "$LAB_DIR/log" \
+		"$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" "$@" > /dev/null
+	sleep 0.2 # it is there already; its reader may not be
+	tail -n "+$((before + 1))" "$LAB_DIR/syslog.log" | sed 's/.*audit: //'
+}
+by="by=\"$(id -un) \\(uid 0, pid [0-9]+\\)\" instance=$LAB_PREFIX, sluiced not running"
+
 # Maintenance: others have its flows at once, no request fails.
+tap_match "maint is audited" "$(logged member maint web 10.99.0.22)" "^web/10.99.0.22: ready -> maint $by\$"
+tap_is "but not a second time" "$(logged member maint web 10.99.0.22)" ""
+tap_match "so is ready" "$(logged member ready web 10.99.0.22)" "^web/10.99.0.22: maint -> ready $by\$"
+tap_match "a bypass" "$(logged bypass limits --for 1m)" "^bypass of limits: 0 s -> 60 s $by\$"
+tap_match "and its end" "$(logged bypass none)" "^bypass of limits: [56][0-9] s -> 0 s $by\$"
+tap_match "the role" "$(logged node standby)" "^active -> standby $by\$"
+tap_match "and back" "$(logged node active)" "^standby -> active $by\$"
 tap_match "maint" "$(offline member maint web 10.99.0.22)" 'in maintenance; others have its flows'
 load=$(edge_load c1 --count 300 --source 203.0.113.0/26 "http://$EDGE_WEB/")
 e2e_served "requests are served" "$load"
@@ -109,6 +137,6 @@ tap_fails "maintenance behind the back of a daemon is refused" 6 'lives, but doe
 	edge_ctl_offline member maint web 10.99.0.21
 lab_stop sluiced TERM
 tap_match "an orderly end is told apart" "$(offline status | tr '\n' ' ')" 'was stopped [0-9]+ s +ago'
-tap_run "detach" edge_ctl_offline detach
+tap_match "detach, in the log, too" "$(logged detach)" "^detached from eth0 $by\$"
 tap_fails "then nothing is left to look at" 4 'has left nothing' edge_ctl_offline status
 tap_done

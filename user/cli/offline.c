@@ -6,9 +6,11 @@
 #include <net/if.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <sluice/abi.h>
@@ -121,6 +123,20 @@ void offline_user(char *buffer, size_t size)
 		snprintf(buffer, size, "%s", user != NULL ? user->pw_name : "root");
 }
 
+void offline_audit(const struct cli *cli, const char *fmt, ...)
+{
+	char by[56], text[256];
+	va_list args;
+
+	offline_user(by, sizeof(by));
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	syslog(LOG_DAEMON | LOG_NOTICE,
+	       "audit: %s by=\"%s (uid %u, pid %d)\" instance=%s, sluiced not running", text, by,
+	       getuid(), getpid(), cli->instance);
+}
+
 static void print_detached(const struct cli *cli, const char *names)
 {
 	AUTO_FREE char *copy = util_strdup(names);
@@ -168,6 +184,8 @@ int offline_detach(const struct cli *cli)
 			cli_hint("%s", e.hint);
 		return e.code == ERR_FORBIDDEN ? CLI_FORBIDDEN : CLI_FALSE;
 	}
+	if (had_pins > 0 || names[0] != '\0')
+		offline_audit(cli, "detached%s%s", names[0] != '\0' ? " from " : "", names);
 	print_detached(cli, names);
 	if (cli->is_json)
 		return CLI_OK;

@@ -29,6 +29,9 @@ int offline_has_pins(const char *instance);
 json_t *offline_interfaces(const char *instance);
 /* Who we are, for notes. */
 void offline_user(char *buffer, size_t size);
+/* The audit of what is changed without a daemon, "object: old -> new", for the system's log. */
+void offline_audit(const struct cli *cli, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Detaches and removes the pins; returns an exit code. */
 int offline_detach(const struct cli *cli);
 

@@ -169,6 +169,7 @@ static int change(const struct cli *cli, const struct dp_pinned *pinned, const s
 	struct sluice_member *member;
 	char address[ADDR_TEXT_MAX];
 	const char *said;
+	uint64_t before;
 	int r;
 
 	if (offline_is_daemon_alive(node, clock_wall_s())) {
@@ -189,8 +190,13 @@ static int change(const struct cli *cli, const struct dp_pinned *pinned, const s
 		cli_hint("start it, and try again");
 		return CLI_FALSE;
 	}
+	before = member->word;
 	said = is_maint ? take_out(member) : make_ready(member);
 	addr_format(&member->addr, address);
+	if (member->word != before)
+		offline_audit(cli, "%s/%s: %s -> %s", wanted.service, address,
+			      before & SLUICE_MEMBER_F_MAINT ? "maint" : "ready",
+			      is_maint ? "maint" : "ready");
 	if (cli->is_json) {
 		json_t *document = json_pack(
 			"{s:s, s:s, s:b, s:b, s:s}", "service", wanted.service, "address", address,

@@ -30,6 +30,19 @@ json_t *offline_view_bypass(const struct dp_node *node)
 	return object;
 }
 
+static void set_bypass(const struct cli *cli, const struct dp_node *node, enum dp_bypass which,
+		       uint64_t seconds, const char *by)
+{
+	struct dp_bypass_state old;
+
+	dp_node_bypass_get(node, which, &old);
+	dp_node_bypass_set(node, which, seconds, by);
+	if (old.is_on || seconds > 0)
+		offline_audit(cli, "bypass of %s: %llu s -> %llu s", bypass_names[which],
+			      old.is_on ? (unsigned long long)old.left_s : 0,
+			      (unsigned long long)seconds);
+}
+
 int offline_bypass(const struct cli *cli, const char *what, uint64_t seconds)
 {
 	struct dp_pinned *pinned;
@@ -41,12 +54,11 @@ int offline_bypass(const struct cli *cli, const char *what, uint64_t seconds)
 	if (r != CLI_OK)
 		return r;
 	offline_user(by, sizeof(by));
-	for (int i = 0; i < DP_BYPASS_MAX; i++) {
-		if (strcmp(what, "none") == 0)
-			dp_node_bypass_set(&node, (enum dp_bypass)i, 0, by);
-		else if (strcmp(what, "all") == 0 || strcmp(what, bypass_names[i]) == 0)
-			dp_node_bypass_set(&node, (enum dp_bypass)i, seconds, by);
-	}
+	if (strcmp(what, "none") == 0)
+		seconds = 0;
+	for (int i = 0; i < DP_BYPASS_MAX; i++)
+		if (seconds == 0 || strcmp(what, "all") == 0 || strcmp(what, bypass_names[i]) == 0)
+			set_bypass(cli, &node, (enum dp_bypass)i, seconds, by);
 	bypass = offline_view_bypass(&node);
 	if (cli->is_json) {
 		json_dumpf(bypass, cli->view.out, JSON_COMPACT);
@@ -118,6 +130,8 @@ int offline_role(const struct cli *cli, const char *role)
 		return r;
 	if (role != NULL)
 		is_changed = dp_node_set_active(&node, is_active);
+	if (is_changed)
+		offline_audit(cli, "%s -> %s", is_active ? "standby" : "active", role);
 	if (role != NULL && !is_active)
 		r = withdraw(&node, &removed);
 	print_role(cli, &node, is_changed, removed);

@@ -30,6 +30,7 @@ int offline_confirm(const struct cli *cli)
 		r = refuse_trial(&trial);
 	} else {
 		dp_node_trial_end(&node);
+		offline_audit(cli, "trial -> confirmed");
 		if (cli->is_json)
 			fputs("{\"result\":\"confirmed\"}\n", cli->view.out);
 		else
