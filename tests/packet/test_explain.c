@@ -17,6 +17,7 @@
 #include <sluice/event.h>
 #include <sluice/hash.h>
 
+#include "packet/lists.h"
 #include "packet/samples.h"
 #include "packet/world.h"
 
@@ -24,6 +25,7 @@
 #define PACKETS 400 /* in each */
 #define MS 1000000ULL
 #define SEED 0x51c1ceULL
+#define ALLOW_LIST 43
 
 static struct world *world;
 static struct ring_buffer *ring;
@@ -137,14 +139,43 @@ static void make_services(void)
 			if (chance(10))
 				cell->word |= SLUICE_SVC_F_LOCAL;
 			cell->limits = some_limits();
+			if (chance(30))
+				cell->allow = ALLOW_LIST;
 		}
 		world_address(world, addresses[a], chance(50) ? SLUICE_SVC_F_PASS_UNKNOWN : 0);
 	}
 }
 
+/* Each kind touches some of the sources below; a source in several has the first one that fits. */
+static void make_lists(void)
+{
+	static const struct {
+		enum access_kind kind;
+		uint16_t list;
+		const char *prefixes;
+	} kinds[] = {
+		{ACCESS_KIND_MANAGEMENT, 0, "198.51.100.1\n2001:db8:c::1\n"},
+		{ACCESS_KIND_EXEMPT, 41, "198.51.100.0/30\n2001:db8:c:0::/126\n"},
+		{ACCESS_KIND_INFRA, 0, "198.51.101.4\n2001:db8:c:1::4\n"},
+		{ACCESS_KIND_DENY, 42, "198.51.101.4/31\n2001:db8:c:1::4/127\n"},
+		{ACCESS_KIND_ALLOW, ALLOW_LIST, "198.51.100.0/24\n198.51.101.5\n2001:db8:c::/64\n"},
+	};
+	struct access_source sources[sizeof(kinds) / sizeof(kinds[0])];
+	size_t count = 0, i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (chance(70))
+			sources[count++] = (struct access_source){lists_set(kinds[i].prefixes),
+								  kinds[i].kind, kinds[i].list};
+	lists_write(world, sources, count);
+	for (i = 0; i < count; i++)
+		prefix_set_unref((struct prefix_set *)sources[i].set);
+}
+
 static void make_world(void)
 {
 	world_clear(world);
+	make_lists();
 	make_limits();
 	make_members();
 	make_services();
@@ -312,6 +343,7 @@ static void check_packet(const struct frame *frame)
 	assert_int_equal(last.service, found.service);
 	assert_int_equal(last.member, found.member);
 	assert_int_equal(last.limit, found.limit);
+	assert_int_equal(last.list, found.list);
 	assert_memory_equal(&last.tuple, &found.tuple, sizeof(found.tuple));
 }
 
@@ -335,11 +367,23 @@ static void explained_as_it_happens(void **state)
 static void random_packets_reach_far(void **state)
 {
 	static const enum sluice_verdict wanted[] = {
-		SLUICE_V_forwarded,	SLUICE_V_not_ip,	SLUICE_V_not_service,
-		SLUICE_V_local,		SLUICE_V_unknown_port,	SLUICE_V_unknown_port_passed,
-		SLUICE_V_bad_ip_header, SLUICE_V_bad_ip_length, SLUICE_V_fragment,
-		SLUICE_V_truncated_l4,	SLUICE_V_limit,		SLUICE_V_no_member,
-		SLUICE_V_no_nexthop,	SLUICE_V_too_big,	SLUICE_V_bad_table,
+		SLUICE_V_forwarded,
+		SLUICE_V_not_ip,
+		SLUICE_V_not_service,
+		SLUICE_V_local,
+		SLUICE_V_unknown_port,
+		SLUICE_V_unknown_port_passed,
+		SLUICE_V_bad_ip_header,
+		SLUICE_V_bad_ip_length,
+		SLUICE_V_fragment,
+		SLUICE_V_truncated_l4,
+		SLUICE_V_limit,
+		SLUICE_V_no_member,
+		SLUICE_V_no_nexthop,
+		SLUICE_V_too_big,
+		SLUICE_V_bad_table,
+		SLUICE_V_list_deny,
+		SLUICE_V_list_not_allowed,
 	};
 	size_t i;
 
