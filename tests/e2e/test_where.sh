@@ -14,6 +14,9 @@ cat > "$E2E_CONFIG" <<-END
 	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, members: [10.99.0.21]}
 	limits:
 	  per-client: {count: new-connections, rate: 1/min, burst: 20, mode: enforce}
+	management: {prefixes: [203.0.113.72]}
+	lists:
+	  partners: {action: exempt, prefixes: [203.0.113.73]}
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
@@ -49,6 +52,16 @@ answers "the tokens of a source that is new" '.limits | map([.name,.left,.burst,
 	'[["per-client",20,20,true]]' "$web"
 answers "what belongs to a connection is not counted" '.limits[0].is_counted' false "$web" --ack
 answers "asking costs nothing" '.limits[0].left' 20 "$web"
+
+# Whom limits leave alone is said so, and not that they admit him.
+so() { # SOURCE
+	edge_ctl where "tcp $1:4711 > $EDGE_WEB:80" | grep -E '^(limit|so) ' | tr -s ' '
+}
+tap_match "nobody counts a management source" "$(so 203.0.113.72)" '^limit per-client,.*: does not count this packet'
+tap_match "and why is said" "$(so 203.0.113.72)" 'so goes to 10.99.0.2[12]:80 of web/default; a management source: no list or limit applies$'
+tap_match "nor one that a list exempts" "$(so 203.0.113.73)" '^limit per-client,.*: does not count this packet'
+tap_match "whose list is named" "$(so 203.0.113.73)" '; exempt by list partners$'
+tap_match "others are counted" "$(so 203.0.113.74)" '^limit per-client,.*: admits'
 
 lab_in c1 bash -c "for i in \$(seq 25); do curl -s -o /dev/null --max-time 0.3 --interface 203.0.113.70 http://$EDGE_WEB/; done"
 answers "a limit that refuses is named" '[.verdict,(.limits[] | select(.is_deciding).name),.member]' \

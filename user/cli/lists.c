@@ -113,16 +113,18 @@ static int change(struct cli *cli, const char *method, const char *what, json_t 
 	AUTO_ANSWER struct answer answer;
 	char all[TEXT_MAX], runtime[TEXT_MAX];
 	int r = client_call(cli, method, path, body, &answer);
+	unsigned long long count;
 
 	json_decref(body);
 	if (r != CLI_OK)
 		return r;
+	count = field_count(answer.document, "entries");
 	if (cli->is_json)
 		client_print_body(cli, &answer);
 	else
-		fprintf(cli->view.out, "list %s: %s entries, %s of them from commands\n",
-			field_text(answer.document, "name", "?"),
-			text_count(field_count(answer.document, "entries"), all),
+		fprintf(cli->view.out, "list %s: %s entr%s, %s of them from commands\n",
+			field_text(answer.document, "name", "?"), text_count(count, all),
+			count == 1 ? "y" : "ies",
 			text_count(field_count(answer.document, "entries_runtime"), runtime));
 	return CLI_OK;
 }

@@ -57,10 +57,31 @@ static json_t *view_packet(const struct where_view *view)
 	return packet;
 }
 
-/* Does the limit count a packet like this one? As the packet path: LIMIT_F_NEW. */
-static bool is_counted(const struct where_packet *packet, const struct limit_config *config)
+bool where_is_management(const struct where_view *view)
 {
-	if (config->mode == SLUICE_LIMIT_DISABLED)
+	const struct prefix_set *set = model_management(view->host->model);
+	const struct prefix source = prefix_of_addr(&view->packet->tuple.saddr);
+
+	for (size_t i = 0; i < prefix_set_count(set); i++)
+		if (prefix_covers(&set->entries[i].prefix, &source))
+			return true;
+	return false;
+}
+
+static bool is_exempt(const struct where_view *view)
+{
+	const struct model_list *list =
+		model_list_by_id(view->host->model, view->answer->found.list);
+
+	return where_is_management(view) || (list && list->action == LIST_EXEMPT);
+}
+
+/* Does the limit count a packet like this one? As the packet path: LIMIT_F_NEW. */
+static bool is_counted(const struct where_view *view, const struct limit_config *config)
+{
+	const struct where_packet *packet = view->packet;
+
+	if (config->mode == SLUICE_LIMIT_DISABLED || is_exempt(view))
 		return false;
 	return config->count == SLUICE_COUNT_PACKETS || packet->tuple.proto == IPPROTO_UDP ||
 	       (packet->tuple.proto == IPPROTO_TCP && packet->is_syn && !packet->is_ack);
@@ -82,8 +103,8 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	prefix = util_printf("%s/%u", addr_format(&source, address), length);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "name", config->name, "mode",
 			   view_limit_mode(config->mode), "count", view_limit_count(config->count),
-			   "source", prefix, "is_counted", is_counted(view->packet, config),
-			   "is_deciding", limit->id == view->answer->found.limit);
+			   "source", prefix, "is_counted", is_counted(view, config), "is_deciding",
+			   limit->id == view->answer->found.limit);
 	if (view->host->tokens(view->host->arg, limit->id, tuple, &tokens))
 		return object;
 	json_object_set_new(object, "left", json_integer((json_int_t)tokens.left));

@@ -231,6 +231,8 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 	}
 	if (found->list)
 		say_list(view, &s);
+	else if (where_is_management(view) && verdicts_action(found->verdict) != SLUICE_ACTION_DROP)
+		say(&s, "; a management source: no list or limit applies");
 	if (found->limit)
 		say_limit(view, &s);
 	return text;
