@@ -138,9 +138,16 @@ static int attach_dispatched(struct dp_bpf *dp, const struct iface *iface, bool 
 		return -EIO;
 	fd = dispatcher_attach(copy->obj, "sluice", iface->ifindex, is_generic);
 	sluice_bpf__destroy(copy);
-	if (fd < 0)
-		return err_set(e, ERR_UNSUPPORTED, "", "%s: libxdp refuses: %s: %s", iface->name,
-			       strerror(-fd), dispatcher_message());
+	if (fd < 0) {
+		err_set(e, ERR_UNSUPPORTED, "",
+			"%s: libxdp cannot put the program beside those there: %s: %s", iface->name,
+			strerror(-fd), dispatcher_message());
+		err_hint(e,
+			 "take the others off (xdp-loader unload %s --all), then sluiced "
+			 "attaches alone",
+			 iface->name);
+		return -EOPNOTSUPP;
+	}
 	ret = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
 	if (!ret && !dp->is_unpinned)
 		ret = pins_add_program(dp->pin_dir, fd, info.id);
