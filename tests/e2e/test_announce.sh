@@ -71,6 +71,8 @@ tap_is "and its table says so" "$(edge_ctl --json service show routed |
 	jq -c '[.flows | .announced, .waiting, .moving]')" '[0,0,0]'
 edge_server_start b2
 tap_run "all members serve" wait_for 10 e2e_all_serving
+tap_is "also one that is not checked" "$(edge_ctl --json service show routed6 |
+	jq -c '[.pools[].members[] | .state, .health]')" '["serving","up"]'
 
 # ARP and neighbour discovery.
 tap_run "traffic arrives without any route" get "$NEAR"

@@ -312,8 +312,9 @@ void model_change_health(struct apply *apply, struct model_service *service,
 			    *text ? text : "its check fails");
 	else if (change->health == HEALTH_UP)
 		model_event(apply, EVENT_member_up, service, pool, member, "%s",
-			    member->health == HEALTH_DOWN ? "its check passes again"
-							  : "its first check passed");
+			    pool->check.type == CHECK_NONE  ? "it is not checked"
+			    : member->health == HEALTH_DOWN ? "its check passes again"
+							    : "its first check passed");
 	member->health = change->health;
 	member->health_since_s = clock_wall_s();
 	service->is_dirty = true;

@@ -150,7 +150,7 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 	return r;
 }
 
-/* A member that lost its check keeps no verdict of it. */
+/* A member that lost its check keeps no bad verdict of it. */
 static void forget_unchecked(struct daemon *daemon)
 {
 	size_t s, p, m;
@@ -162,9 +162,9 @@ static void forget_unchecked(struct daemon *daemon)
 			const struct model_pool *pool = &service->pools[p];
 
 			for (m = 0; pool->check.type == CHECK_NONE && m < pool->member_count; m++)
-				if (pool->members[m].health != HEALTH_UNKNOWN)
-					loop_observe_health(daemon, pool->members[m].id,
-							    HEALTH_UNKNOWN, HEALTH_SILENT, "", 0);
+				if (pool->members[m].health != HEALTH_UP)
+					loop_observe_health(daemon, pool->members[m].id, HEALTH_UP,
+							    HEALTH_SILENT, "it is not checked", 0);
 		}
 	}
 }
