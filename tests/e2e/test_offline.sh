@@ -52,6 +52,9 @@ tap_is "maintenance from before is known" "$(member web6 2001:db8:99::22 state)"
 tap_is "so is draining" "$(member web6 2001:db8:99::23 state)" draining
 tap_fails "which cannot be ended now" 1 'is draining, which only sluiced can end' \
 	edge_ctl_offline member ready web6 2001:db8:99::23
+tap_run "it may be put into maintenance" edge_ctl_offline member maint web6 2001:db8:99::23
+tap_match "and then drains on" "$(edge_ctl_offline member ready web6 2001:db8:99::23)" \
+	'not in maintenance any more, but draining'
 tap_between "a member's part" "$(member web 10.99.0.21 of_new_percent)" 28 39
 is_traffic_seen() {
 	test "$(offline --json status | jq '.rates.forwarded_pps | floor')" -gt 100

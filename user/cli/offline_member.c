@@ -158,6 +158,8 @@ static const char *make_ready(struct sluice_member *member)
 	if (was_ours)
 		word &= ~SLUICE_MEMBER_F_DEAD;
 	store(member, (word & ~maintenance) | SLUICE_MEMBER_F_OFFLINE);
+	if (word & SLUICE_MEMBER_F_DRAIN)
+		return "not in maintenance any more, but draining: it gets nothing new";
 	return was_ours ? "ready: it serves again"
 			: "ready, but it gets traffic only when sluiced runs again";
 }
