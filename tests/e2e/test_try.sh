@@ -155,24 +155,24 @@ tap_is "nothing is attached" "$(lab_xdp_id lb eth0)" ""
 tap_is "nothing is pinned" "$(pins)" ""
 
 # Confirmed with the daemon dead.
-ctl try "$E2E_CONFIG" --for 5s > /dev/null 2>&1
+ctl try "$E2E_CONFIG" --for 10s > /dev/null 2>&1
 kill -KILL "$(daemon_pid)"
 tap_match "confirm without the daemon" "$(ctl confirm)" 'confirmed in the pinned maps'
-sleep 5
+sleep 10
 tap_is "it balances on" "$(asked)" b1
 tap_fails "a trial does not begin where packets are balanced for good" 1 'balances on eth0 already' ctl try "$E2E_CONFIG"
 tap_is "it balances on" "$(asked)" b1
 ctl detach > /dev/null
 
 # Confirmed, then handed over to the daemon that stays.
-ctl try "$E2E_CONFIG" --for 4s > /dev/null 2>&1
+ctl try "$E2E_CONFIG" --for 10s > /dev/null 2>&1
 pid=$(daemon_pid)
 program=$(lab_xdp_id lb eth0)
 tap_fails "a second daemon refuses before the trial is confirmed" 1 "another sluiced .*$LAB_PREFIX" \
 	lab_in lb timeout 10 "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX"
 tap_match "confirm says how to make it permanent" "$(ctl confirm)" 'systemctl enable --now sluiced'
 tap_fails "there is nothing more to confirm" 6 'nothing is on trial' ctl confirm
-sleep 5
+sleep 10
 tap_is "it balances on" "$(asked)" b1
 edge_load c1 --count 0 --seconds 4 --rate 100 "http://$EDGE_WEB/" > "$LAB_DIR/load" &
 load=$!
