@@ -280,6 +280,15 @@ static void programs_and_redirects_are_judged(void **state)
 	     "xdp_shared: join",
 	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES,
 						      2, "a (id 8), b (id 9)"}));
+	CASE("program", DOCTOR_NOTE, "eth0", "runs 1 program here: a (id 8), which sluiced joins",
+	     "", config->sharing = XDP_SHARED_JOIN;
+	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES,
+						      1, "a (id 8)"}));
+	CASE("program", DOCTOR_ERROR, "eth0", "runs 1 program here: a (id 8), and xdp is native",
+	     "xdp: auto", config->sharing = XDP_SHARED_JOIN;
+	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", true, FACT_NO, FACT_YES,
+						      1, "a (id 8)"}));
+	config->sharing = XDP_SHARED_NEVER;
 	CASE("program", DOCTOR_UNSEEN, "eth0", "whose the XDP program (id 7, native)",
 	     "sudo sluicectl",
 	     ETH0->program =

@@ -203,23 +203,33 @@ static void judge_dispatcher(struct doctor_context *context)
 	const struct config *config = context->facts->config;
 	enum xdp_sharing sharing = config ? config->sharing : XDP_SHARED_NEVER;
 	const struct doctor_program *program = &context->interface->program;
-	const char *how = ", which sluiced joins";
+	const char *mode = program->is_generic ? "generic" : "native";
+	enum doctor_severity severity = DOCTOR_ERROR;
+	const char *how = "", *fix = "";
 	struct finding *finding;
 
-	if (sharing == XDP_SHARED_NEVER)
+	if (sharing == XDP_SHARED_NEVER) {
 		how = ", and xdp_shared is never";
-	else if (context->facts->host.has_extensions == FACT_NO)
+		fix = "xdp_shared: join (sluiced then keeps CAP_SYS_ADMIN)";
+	} else if (context->facts->host.has_extensions == FACT_NO) {
 		how = ", and this kernel refuses extension programs";
-	else if (program->is_ours == FACT_YES)
-		how = "";
-	finding = doctor_find(
-		context, *how && strcmp(how, ", which sluiced joins") ? DOCTOR_ERROR : DOCTOR_NOTE,
-		NULL, "libxdp's dispatcher (id %u, %s) runs %zu program%s here: %s%s", program->id,
-		program->is_generic ? "generic" : "native", program->dispatched,
-		program->dispatched == 1 ? "" : "s", program->names, how);
-	if (sharing == XDP_SHARED_NEVER)
-		doctor_fix(finding, "xdp_shared: join (sluiced then keeps CAP_SYS_ADMIN)");
-	else if (context->facts->host.has_extensions == FACT_NO)
+	} else if (program->is_ours == FACT_YES) {
+		severity = DOCTOR_NOTE;
+	} else if (program->is_generic && context->facts->xdp_mode == XDP_ATTACH_NATIVE) {
+		how = ", and xdp is native";
+		fix = "xdp: auto (every packet then takes the slow path)";
+	} else {
+		severity = DOCTOR_NOTE;
+		how = ", which sluiced joins";
+	}
+	finding = doctor_find(context, severity, NULL,
+			      "libxdp's dispatcher (id %u, %s) runs %zu program%s here%s%s%s",
+			      program->id, mode, program->dispatched,
+			      program->dispatched == 1 ? "" : "s", program->names[0] ? ": " : "",
+			      program->names, how);
+	if (fix[0])
+		doctor_fix(finding, "%s", fix);
+	else if (severity == DOCTOR_ERROR)
 		doctor_fix(finding, "ip link set dev %s %s off (if nobody needs it)",
 			   context->interface->name, program->is_generic ? "xdpgeneric" : "xdpdrv");
 }
