@@ -124,6 +124,26 @@ static bool is_mode_kept(const struct ours *ours, enum xdp_attach_mode mode)
 	return ours->hook.is_generic == (mode == XDP_ATTACH_GENERIC);
 }
 
+static int explain_refusal(const struct iface *iface, int ret, struct err *e)
+{
+	const char *why = dispatcher_message();
+
+	err_set(e, ERR_UNSUPPORTED, "",
+		"%s: libxdp cannot put the program beside those there: %s%s%s", iface->name,
+		strerror(-ret), *why ? ": " : "", why);
+	if (strstr(why, "changes packet data"))
+		err_hint(e,
+			 "dispatchers of libxdp before 1.5.5 do not fit this kernel: install a "
+			 "newer one, for the other tools, too; or leave xdp_shared out, and give "
+			 "Sluice an interface of its own");
+	else
+		err_hint(e,
+			 "take the others off (xdp-loader unload %s --all), then sluiced "
+			 "attaches alone",
+			 iface->name);
+	return -EOPNOTSUPP;
+}
+
 /* As one more extension of the interface's dispatcher. */
 static int attach_dispatched(struct dp_bpf *dp, const struct iface *iface, bool is_generic,
 			     struct err *e)
@@ -138,16 +158,8 @@ static int attach_dispatched(struct dp_bpf *dp, const struct iface *iface, bool 
 		return -EIO;
 	fd = dispatcher_attach(copy->obj, "sluice", iface->ifindex, is_generic);
 	sluice_bpf__destroy(copy);
-	if (fd < 0) {
-		err_set(e, ERR_UNSUPPORTED, "",
-			"%s: libxdp cannot put the program beside those there: %s: %s", iface->name,
-			strerror(-fd), dispatcher_message());
-		err_hint(e,
-			 "take the others off (xdp-loader unload %s --all), then sluiced "
-			 "attaches alone",
-			 iface->name);
-		return -EOPNOTSUPP;
-	}
+	if (fd < 0)
+		return explain_refusal(iface, fd, e);
 	ret = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
 	if (!ret && !dp->is_unpinned)
 		ret = pins_add_program(dp->pin_dir, fd, info.id);
@@ -172,6 +184,15 @@ static int refuse_dispatcher(const struct iface *iface, bool has_rights, struct 
 	return -EOPNOTSUPP;
 }
 
+static int refuse_generic(const struct iface *iface, struct err *e)
+{
+	err_set(e, ERR_CONFLICT, "",
+		"%s: libxdp's dispatcher runs in generic mode, and xdp is native", iface->name);
+	err_hint(e, "xdp: auto allows it (every packet then takes the slow path); or let the other "
+		    "tools attach natively");
+	return -EBUSY;
+}
+
 /* Beside others where a dispatcher is, else alone (docs/decisions/attach.md says why). */
 static int attach_fresh(struct dp_bpf *dp, const struct iface *iface, const struct ours *there,
 			enum xdp_attach_mode mode, struct err *e)
@@ -181,17 +202,38 @@ static int attach_fresh(struct dp_bpf *dp, const struct iface *iface, const stru
 	if (dp->sharing != XDP_SHARED_NEVER && there->has_dispatcher) {
 		if (!dispatcher_is_possible())
 			return refuse_dispatcher(iface, rights_are_held(), e);
+		if (there->hook.is_generic && mode == XDP_ATTACH_NATIVE)
+			return refuse_generic(iface, e);
 		return attach_dispatched(dp, iface, there->hook.is_generic, e);
 	}
 	if (dp->sharing == XDP_SHARED_ALWAYS && !there->hook.program_id) {
 		if (!dispatcher_is_possible())
 			return refuse_dispatcher(iface, rights_are_held(), e);
-		return attach_dispatched(dp, iface, mode == XDP_ATTACH_GENERIC, e);
+		ret = attach_dispatched(dp, iface, mode == XDP_ATTACH_GENERIC, e);
+		return ret && mode == XDP_ATTACH_AUTO ? attach_dispatched(dp, iface, true, e) : ret;
 	}
 	ret = hook_attach(iface, fd, -1, mode == XDP_ATTACH_GENERIC, e);
 	if (!ret || mode != XDP_ATTACH_AUTO || e->code != ERR_UNSUPPORTED)
 		return ret;
 	return hook_attach(iface, fd, -1, true, e);
+}
+
+/* The new one beside the old one, then the old one goes. */
+static int replace_dispatched(struct dp_bpf *dp, const struct iface *iface, const struct ours *ours,
+			      struct err *e)
+{
+	int ret = attach_dispatched(dp, iface, ours->hook.is_generic, e);
+
+	if (ret)
+		return ret;
+	ret = ours_detach(dp->instance_dir, iface->ifindex, ours,
+			  dp->dispatched_ids[dp->dispatched_count - 1]);
+	if (!ret)
+		return 0;
+	err_set(e, ERR_SYSTEM, "", "%s: cannot detach the program before this one: %s: %s",
+		iface->name, strerror(-ret), dispatcher_message());
+	ours_detach(dp->instance_dir, iface->ifindex, ours, ours->program_id);
+	return ret;
 }
 
 /* Ours runs already: replaced without a gap, unless native and generic change places, which the
@@ -208,13 +250,9 @@ static int attach_over(struct dp_bpf *dp, const struct iface *iface, const struc
 		if (!ours_is_dispatched(ours))
 			return hook_attach(iface, bpf_program__fd(dp->skel->progs.sluice), ours->fd,
 					   ours->hook.is_generic, e);
-		/* The new one beside the old one, then the old one goes. */
-		ret = attach_dispatched(dp, iface, ours->hook.is_generic, e);
-		if (!ret)
-			ret = ours_detach(iface->ifindex, ours);
-		return ret;
+		return replace_dispatched(dp, iface, ours, e);
 	}
-	ret = ours_detach(iface->ifindex, ours);
+	ret = ours_detach(dp->instance_dir, iface->ifindex, ours, 0);
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "",
 			       "%s: cannot detach our program to change its mode: %s", iface->name,
@@ -278,7 +316,7 @@ int dp_bpf_detach(struct dp_bpf *dp, const char *interface, struct err *e)
 				 ours.hook.program_id);
 		return -ENOENT;
 	}
-	ret = ours_detach(iface.ifindex, &ours);
+	ret = ours_detach(dp->instance_dir, iface.ifindex, &ours, 0);
 	if (ret)
 		return err_set(e, ERR_SYSTEM, "", "%s: cannot detach: %s", interface,
 			       strerror(-ret));

@@ -34,7 +34,7 @@ static int detach_all(const char *instance_dir, char *names, size_t size, struct
 
 		if (ours_find(instance_dir, 0, -1, all[i].if_index, &ours) || ours.fd < 0)
 			continue;
-		ret = ours_detach(all[i].if_index, &ours);
+		ret = ours_detach(instance_dir, all[i].if_index, &ours, 0);
 		if (ret)
 			err_set(e, ret == -EPERM ? ERR_FORBIDDEN : ERR_SYSTEM, "",
 				"%s: cannot detach program %" PRIu32 ": %s", all[i].if_name,

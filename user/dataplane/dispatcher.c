@@ -3,19 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
 #include "base/util.h"
+#include "dataplane/hook.h"
 #include "dataplane/kernel.h"
 #include "dataplane/rights.h"
 
 /* Behind others, whose default is 50: what we send on they would not see after us. */
 #define RUN_PRIORITY 100
+#define PINS "/sys/fs/bpf/xdp"
 
 static char message[200];
 
@@ -41,7 +45,7 @@ static void start(void)
 
 const char *dispatcher_message(void)
 {
-	return message;
+	return *message ? message : kernel_message();
 }
 
 bool dispatcher_is_supported(void)
@@ -60,26 +64,29 @@ bool dispatcher_is_possible(void)
 	return rights_are_held() && dispatcher_is_supported();
 }
 
+/* From the pins, whose places libxdp's protocol fixes: asking libxdp itself (1.3.1) leaves two descriptors
+ * open for each program, and the daemon asks every second. */
 size_t dispatcher_list(uint32_t ifindex, struct dispatcher_program list[DISPATCHER_SLOTS])
 {
-	CLEANUP(rights_lower) struct rights rights = rights_raise();
-	struct xdp_program *program = NULL;
-	struct xdp_multiprog *all;
-	size_t count = 0;
+	struct hook hook;
+	size_t count;
 
-	start();
-	all = xdp_multiprog__get_from_ifindex((int)ifindex);
-	if (libxdp_get_error(all))
+	if (hook_query(ifindex, &hook) || strcmp(hook.program, DISPATCHER_PROGRAM))
 		return 0;
-	if (!xdp_multiprog__is_legacy(all))
-		while (count < DISPATCHER_SLOTS &&
-		       (program = xdp_multiprog__next_prog(program, all))) {
-			const char *name = xdp_program__name(program);
+	for (count = 0; count < DISPATCHER_SLOTS; count++) {
+		struct bpf_prog_info info = {};
+		uint32_t length = sizeof(info);
+		AUTO_CLOSE int fd = -1;
+		char path[128];
 
-			list[count].id = xdp_program__id(program);
-			util_copy(list[count++].name, sizeof(list->name), name ? name : "");
-		}
-	xdp_multiprog__close(all);
+		snprintf(path, sizeof(path), PINS "/dispatch-%" PRIu32 "-%" PRIu32 "/prog%zu-prog",
+			 ifindex, hook.program_id, count);
+		fd = bpf_obj_get(path);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
+			break;
+		list[count].id = info.id;
+		util_copy(list[count].name, sizeof(list->name), info.name);
+	}
 	return count;
 }
 

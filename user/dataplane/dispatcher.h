@@ -17,7 +17,7 @@ struct bpf_object;
 
 struct dispatcher_program {
 	uint32_t id;
-	char name[64];
+	char name[16]; /* as the kernel keeps it */
 };
 
 bool dispatcher_is_supported(void); /* by the kernel */
@@ -32,5 +32,5 @@ int dispatcher_attach(struct bpf_object *object, const char *program, uint32_t i
 		      bool is_generic);
 /* Detaches one program; with the last one the dispatcher goes too. */
 int dispatcher_detach(uint32_t ifindex, int program_fd, bool is_generic);
-/* Why the last call failed, in libxdp's words; "" if it said nothing. */
+/* Why the last call failed, in libxdp's words or the kernel's; "" if neither said anything. */
 const char *dispatcher_message(void);

@@ -101,9 +101,24 @@ bool ours_is_extension(const char *layout_dir, uint32_t program_id)
 	       info.type == BPF_PROG_TYPE_EXT;
 }
 
-int ours_detach(uint32_t ifindex, const struct ours *ours)
+int ours_detach(const char *instance_dir, uint32_t ifindex, const struct ours *ours,
+		uint32_t keep_id)
 {
-	if (ours_is_dispatched(ours))
-		return dispatcher_detach(ifindex, ours->fd, ours->hook.is_generic);
-	return hook_detach(ifindex, ours->fd, ours->hook.is_generic);
+	struct owner owner = {instance_dir, ours->program_id, ours->fd};
+	struct dispatcher_program list[DISPATCHER_SLOTS];
+	size_t count, i;
+	int ret = 0;
+
+	if (!ours_is_dispatched(ours))
+		return hook_detach(ifindex, ours->fd, ours->hook.is_generic);
+	count = dispatcher_list(ifindex, list);
+	for (i = 0; i < count && !ret; i++) {
+		CLEANUP(ours_done) struct ours one = {.fd = -1};
+
+		if (list[i].id != keep_id)
+			try_program(&owner, list[i].id, &one);
+		if (one.fd >= 0)
+			ret = dispatcher_detach(ifindex, one.fd, ours->hook.is_generic);
+	}
+	return ret;
 }

@@ -24,4 +24,6 @@ bool ours_is_dispatched(const struct ours *ours);
 /* A pinned program that only a dispatcher runs: whoever may not look under those cannot tell whether
  * one does. */
 bool ours_is_extension(const char *layout_dir, uint32_t program_id);
-int ours_detach(uint32_t ifindex, const struct ours *ours);
+/* Under a dispatcher all of ours go, but keep_id: a daemon that died while it replaced one leaves two. */
+int ours_detach(const char *instance_dir, uint32_t ifindex, const struct ours *ours,
+		uint32_t keep_id);
