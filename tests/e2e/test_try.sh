@@ -205,6 +205,16 @@ tap_run "the file is in force" wait_for 8 asked_is b1
 tap_match "undo" "$(ctl undo)" 'the configuration before the trial is in force'
 tap_run "what was there before is" wait_for 8 asked_is b2
 
+# The same, confirmed with the daemon dead: that keeps what is in the maps, and says what comes next.
+tap_run "try the file, to be confirmed later" ctl try "$E2E_CONFIG" --for 8s --force
+tap_run "it is in force" wait_for 6 asked_is b1
+lab_stop sluiced KILL
+tap_match "confirm without the daemon says where the next one begins" "$(ctl confirm | tr '\n' ' ')" \
+	'it begins with its configuration file'
+lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$LAB_DIR/other.yaml" --instance "$LAB_PREFIX"
+tap_run "a new daemon starts" wait_for 8 ctl --json status
+tap_run "with its own" wait_for 8 asked_is b2
+
 # The daemon is killed with a configuration on trial: its successor says what became of it.
 tap_run "try the file" ctl try "$E2E_CONFIG" --for 30s --force
 lab_stop sluiced KILL

@@ -34,9 +34,13 @@ int offline_confirm(const struct cli *cli)
 		if (cli->is_json)
 			fputs("{\"result\":\"confirmed\"}\n", cli->view.out);
 		else
-			fputs("confirmed in the pinned maps: packets are still balanced. sluiced "
-			      "is not running:\nstart it, health is frozen until then\n",
-			      cli->view.out);
+			fprintf(cli->view.out,
+				"confirmed in the pinned maps: packets are still balanced. sluiced "
+				"is not running:\nstart it, health is frozen until then%s\n",
+				trial.kind == SLUICE_TRIAL_RELOAD
+					? "; it begins with its configuration file, so put "
+					  "what was on trial there first"
+					: "");
 	}
 	dp_pinned_close(pinned);
 	return r;
