@@ -105,7 +105,8 @@ tap_run "and traffic comes" wait_for 10 serves_more 2 "$before"
 sleep 3
 hold_none_broken "it is back" "${ALL[@]}"
 
-# One is lost, at rest.
+# One is lost, at rest, and in a flood of SYNs from here on.
+hold_flood
 lose() { # NODE: the machine is gone, as its router sees it
 	lab_in rt ip link set "p-$(nodes_namespace "$1")" down
 	lab_stop "bird$1" KILL
@@ -148,6 +149,8 @@ sleep 10
 count=$(broken)
 echo "# a node is lost after a change: $count connections broken, $bound in exceptional slots on it"
 tap_between "only those in exceptional slots may break" "$count" 0 "$bound"
+tap_run "the flood was on" kill -0 "$HOLD_FLOOD"
+kill "$HOLD_FLOOD"
 for name in "${ALL[@]}"; do
 	tap_run "$name: data flowed" test "$(hold_now "$name" | jq .messages)" -gt 1000
 done

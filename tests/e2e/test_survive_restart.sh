@@ -79,25 +79,26 @@ change_build() { # NAME OUT VERSION
 	tap_run "$name: its program is attached" test "$(lab_xdp_id lb eth0)" != "$program"
 	hold_none_broken "$name" "${ALL[@]}"
 }
-upgrade() {
-	local old=$LAB_OUT version
+upgrade() { # NAME
+	local name=$1 old=$LAB_OUT version
 	version=$(edge_ctl --json version | jq -r .version)
-	tap_run "another build is made" make -s -C "$LAB_ROOT" SANITIZE= OUT="$LAB_DIR/build" VERSION=9.9.9 build
-	tap_run "a weight changes" edge_ctl member weight hold 10.99.0.22 20
-	tap_run "slots move" wait_for 20 hold_is_moving hold
-	change_build "upgrade in the middle of a change" "$LAB_DIR/build" 9.9.9
-	hold_settle "upgrade"
-	tap_run "the weight is back" edge_ctl member weight hold 10.99.0.22 100
-	change_build "downgrade while it is announced" "$old" "$version"
-	hold_settle "downgrade"
-	hold_none_broken "upgraded and back" "${ALL[@]}"
+	tap_run "$name: a weight changes" edge_ctl member weight hold 10.99.0.22 20
+	tap_run "$name: slots move" wait_for 20 hold_is_moving hold
+	change_build "$name: upgrade in the middle of a change" "$LAB_DIR/build" 9.9.9
+	hold_settle "$name: upgrade"
+	tap_run "$name: the weight is back" edge_ctl member weight hold 10.99.0.22 100
+	change_build "$name: downgrade while it is announced" "$old" "$version"
+	hold_settle "$name: downgrade"
+	hold_none_broken "$name: upgraded and back" "${ALL[@]}"
 }
 
+tap_run "another build is made" make -s -C "$LAB_ROOT" SANITIZE= OUT="$LAB_DIR/build" VERSION=9.9.9 build
 play quiet
-upgrade
+upgrade quiet
 hold_flood
 HELPERS+=("$HOLD_FLOOD")
 play "in a flood of SYNs"
+upgrade "in a flood of SYNs"
 tap_run "flood and wandering went on" kill -0 "${HELPERS[@]}"
 kill "${HELPERS[@]}"
 tap_run "data flowed" test "$(hold_now v4 | jq .messages)" -gt 1000
