@@ -84,7 +84,6 @@ static struct doctor_facts *make_healthy(void)
 		.has_btf = FACT_YES,
 		.has_bpffs = FACT_YES,
 		.is_bpffs_writable = FACT_YES,
-		.can_open_programs = FACT_YES,
 		.jit = 1,
 		.unprivileged_bpf_disabled = 2,
 		.memlock_bytes = 1 << 20,

@@ -36,7 +36,6 @@ struct doctor_host {
 	enum fact has_bpffs;
 	enum fact is_bpffs_writable;
 	char missing_capabilities[64]; /* of this process; "CAP_BPF, CAP_PERFMON" */
-	enum fact can_open_programs;   /* others' by id: CAP_SYS_ADMIN */
 	enum fact has_extensions;      /* programs under a dispatcher */
 	int jit;		       /* net.core.bpf_jit_enable */
 	int unprivileged_bpf_disabled;

@@ -134,8 +134,6 @@ static void read_capabilities(struct doctor_host *host)
 					 sizeof(host->missing_capabilities)))
 		return;
 	host->has_extensions = dispatcher_is_supported() ? FACT_YES : FACT_NO;
-	host->can_open_programs = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) ? FACT_YES
-											: FACT_NO;
 }
 
 static void read_clock(struct doctor_host *host)
