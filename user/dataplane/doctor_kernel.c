@@ -11,8 +11,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <cap-ng.h>
-
 #include <sluice/abi.h>
 
 #include "base/clock.h"
