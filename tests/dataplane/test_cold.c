@@ -93,6 +93,15 @@ static void assert_only_plain(void)
 	space_run("test $(ls " PLAIN " | grep -c program-) = 1");
 }
 
+/* What took over is all that is left; then that goes, too. */
+static void finish(struct dp_bpf *dp)
+{
+	settle(dp);
+	assert_only_plain();
+	dp_bpf_close(dp);
+	instance_clean(INSTANCE);
+}
+
 static void *program_of(uint32_t id)
 {
 	static char text[64];
@@ -234,10 +243,7 @@ static void test_interrupted_before(void **state)
 	dp = open_with(1, false);
 	assert_true(dp_bpf_is_adopted(dp));
 	attach(dp, "dp0", true);
-	settle(dp);
-	assert_only_plain();
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
+	finish(dp);
 }
 
 /* After it took over: the next start goes on where it ended, without being asked again. */
@@ -267,10 +273,7 @@ static void test_interrupted_after(void **state)
 	dp = open_with(2, false);
 	attach(dp, "dp0", true);
 	attach(dp, "dp1", true);
-	settle(dp);
-	assert_only_plain();
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
+	finish(dp);
 }
 
 /* And going back from the middle is one more of the same. */
@@ -292,10 +295,7 @@ static void test_back_from_the_middle(void **state)
 	dp_bpf_take_over(dp);
 	attach(dp, "dp0", true);
 	attach(dp, "dp1", true);
-	settle(dp);
-	assert_only_plain();
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
+	finish(dp);
 }
 
 /* What a build with another SLUICE_ABI leaves: its maps may look like anything. */
@@ -374,10 +374,7 @@ static void test_damaged(void **state)
 	assert_memory_not_equal(&dp_bpf_meta(dp)->key, &key, sizeof(key));
 	dp_bpf_take_over(dp);
 	attach(dp, "dp0", true);
-	settle(dp);
-	assert_only_plain();
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
+	finish(dp);
 }
 
 /* Maps that say that nobody uses them, whose program an interface runs: never cleared away. */

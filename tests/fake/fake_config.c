@@ -97,6 +97,23 @@ struct limit_config *fake_config_limit(struct config *config, const char *name, 
 	return limit;
 }
 
+struct config *fake_config_web(uint32_t members, uint32_t learn_s)
+{
+	struct config *config = fake_config_new();
+	struct service_config *service =
+		fake_config_service(config, "web", "192.0.2.10", 80, SLUICE_MODE_IPIP);
+	struct pool_config *pool = fake_config_pool(service, "default", 100, CHECK_TCP);
+	char addr[32];
+	uint32_t i;
+
+	service->learn_s = learn_s;
+	for (i = 1; i <= members; i++) {
+		snprintf(addr, sizeof(addr), "10.0.0.%u", i);
+		fake_config_member(service, pool, addr, 100);
+	}
+	return config;
+}
+
 void fake_config_use_limit(struct service_config *service, const char *limit)
 {
 	size_t i;

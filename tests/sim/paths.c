@@ -13,35 +13,19 @@
 
 /* ---- worlds ---------------------------------------------------------------------------------- */
 
-static struct config *make_config(const struct sequence *sequence, uint8_t proto, uint32_t learn_s)
-{
-	struct config *config = fake_config_new();
-	struct service_config *service =
-		fake_config_service(config, "web", "192.0.2.10", 80, SLUICE_MODE_IPIP);
-	struct pool_config *pool = fake_config_pool(service, "default", 100, CHECK_TCP);
-	char addr[32];
-	uint32_t i;
-
-	service->proto = proto;
-	service->learn_s = learn_s;
-	for (i = 1; i <= sequence->members; i++) {
-		snprintf(addr, sizeof(addr), "10.0.0.%u", i);
-		fake_config_member(service, pool, addr, 100);
-	}
-	return config;
-}
-
 static struct world *make_world(const struct sequence *sequence, uint8_t proto,
 				const struct sim_options *options)
 {
+	struct config *config = fake_config_web(sequence->members, options->learn_s);
 	struct dp_capacity capacity = fake_dataplane_capacity();
 	struct world *w;
 
+	config->services[0].proto = proto;
 	capacity.flow_sets = SLUICE_FLOW_SETS_DEFAULT / options->scale;
 	capacity.pending_sets = SLUICE_PENDING_SETS_DEFAULT / options->scale;
 	w = world_new_sized(options->seed, &capacity);
 	w->fake->are_flows_plain = proto == IPPROTO_UDP;
-	world_load(w, make_config(sequence, proto, options->learn_s));
+	world_load(w, config);
 	world_resolve_all(w);
 	world_settle(w);
 	return w;

@@ -214,30 +214,13 @@ static void turn(struct life *l)
 	world_assert_sound(w, false);
 }
 
-static struct config *six_members(void)
-{
-	struct config *config = fake_config_new();
-	struct service_config *service =
-		fake_config_service(config, "web", "192.0.2.10", 80, SLUICE_MODE_IPIP);
-	struct pool_config *pool = fake_config_pool(service, "default", 100, CHECK_TCP);
-	char addr[32];
-	int i;
-
-	service->learn_s = LEARN_S;
-	for (i = 1; i <= 6; i++) {
-		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
-		fake_config_member(service, pool, addr, 100);
-	}
-	return config;
-}
-
 static struct life *life_new(unsigned int seed)
 {
 	struct life *l = util_alloc(sizeof(*l));
 
 	l->w = world_new(seed);
 	l->next_hash = (uint64_t)seed << 40;
-	world_load(l->w, six_members());
+	world_load(l->w, fake_config_web(6, LEARN_S));
 	world_resolve_all(l->w);
 	world_settle(l->w);
 	return l;

@@ -17,37 +17,15 @@
 #include "fake/fake_internal.h"
 #include "fake/sync_world.h"
 
-static struct config *members_config(int count)
-{
-	struct config *config = fake_config_new();
-	struct service_config *service =
-		fake_config_service(config, "web", "192.0.2.10", 80, SLUICE_MODE_IPIP);
-	struct pool_config *pool = fake_config_pool(service, "default", 100, CHECK_TCP);
-	char addr[32];
-	int i;
-
-	service->learn_s = 30;
-	for (i = 1; i <= count; i++) {
-		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
-		fake_config_member(service, pool, addr, 100);
-	}
-	return config;
-}
-
-static struct world *world_of(int members)
+static struct world *world_of(uint32_t members)
 {
 	struct dp_capacity capacity = fake_dataplane_capacity();
-	struct world *w = world_new(1);
+	struct world *w;
 
 	/* So large that a sweep takes several steps. */
 	capacity.flow_sets = 1U << 14;
-	sync_free(w->sync);
-	fake_dataplane_free(w->fake);
-	w->fake = fake_dataplane_new(&capacity);
-	w->fake->now_ms = 1000000;
-	w->port = fake_dataplane_port(w->fake);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
-	world_load(w, members_config(members));
+	w = world_new_sized(1, &capacity);
+	world_load(w, fake_config_web(members, 30));
 	world_resolve_all(w);
 	world_settle(w);
 	return w;
@@ -276,7 +254,7 @@ static struct world *world_adopting(const uint64_t *slot_word)
 	struct world *w = world_new(2);
 	uint32_t i;
 
-	world_load(w, members_config(3));
+	world_load(w, fake_config_web(3, 30));
 	world_resolve_all(w);
 	world_settle(w);
 	if (slot_word)

@@ -20,17 +20,10 @@
 static struct world *small_world(uint32_t slots, uint32_t limit_sets)
 {
 	struct dp_capacity capacity = fake_dataplane_capacity();
-	struct world *w = world_new(1);
 
 	capacity.slots = slots;
 	capacity.limit_sets = limit_sets;
-	sync_free(w->sync);
-	fake_dataplane_free(w->fake);
-	w->fake = fake_dataplane_new(&capacity);
-	w->fake->now_ms = 1000000;
-	w->port = fake_dataplane_port(w->fake);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
-	return w;
+	return world_new_sized(1, &capacity);
 }
 
 /* A service for each count of members that is not 0, with names that begin with that letter. */
