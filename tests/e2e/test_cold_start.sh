@@ -70,6 +70,9 @@ tap_fails "what is no sluiced" 6 'does not tell its ABI' edge_ctl upgrade-check 
 printf '#!/bin/sh\necho "sluiced 9.9.9 (abi %s)"\n' $(((1 << 32) + $(edge_ctl --json upgrade-check | jq .running.abi))) > "$LAB_DIR/huge"
 chmod +x "$LAB_DIR/huge"
 tap_fails "an ABI that no number holds is no ABI" 6 'does not tell its ABI' edge_ctl upgrade-check --sluiced "$LAB_DIR/huge"
+printf '#!/bin/sh\nexec sleep 60\n' > "$LAB_DIR/slow"
+chmod +x "$LAB_DIR/slow"
+tap_fails "what does not end" 6 'version has not ended after 10 s' edge_ctl upgrade-check --sluiced "$LAB_DIR/slow"
 tap_fails "what is nowhere" 6 'cannot be started' edge_ctl upgrade-check --sluiced /nowhere/sluiced
 
 # Refused: with the ABIs, the way back, and the price.

@@ -18,7 +18,6 @@
 
 #define READY_WAIT_MS 90000 /* as the service's: next hops, then tables */
 #define POLL_MS 100
-#define READ_WAIT_MS 20000
 #define READ_MAX (64U << 10)
 #define LOG_SHOWN_MAX (64U << 10)
 
@@ -65,6 +64,8 @@ char *spawn_keep_config(const struct cli *cli, const char *text, size_t length)
 	if (fd >= 0 && length == 0)
 		return TAKE_PTR(path);
 	cli_error("cannot write %s: %s", path, strerror(errno));
+	if (fd >= 0)
+		unlink(path);
 	return NULL;
 }
 
@@ -154,7 +155,7 @@ int spawn_daemon(const struct cli *cli, const char *file, const char *seconds)
 /* All that comes until the other end is closed, READ_MAX at most; false when that takes too long. */
 static bool collect(int fd, char **ret_text)
 {
-	uint64_t end_ms = clock_now_ms() + READ_WAIT_MS;
+	uint64_t end_ms = clock_now_ms() + SPAWN_READ_S * 1000;
 	char *text = util_alloc(READ_MAX + 1), *rest = util_alloc(READ_MAX);
 	size_t used = 0;
 	ssize_t got = 1;
@@ -196,7 +197,7 @@ int spawn_read(const char *const *argv, char **ret_text)
 	if (!collect(in, ret_text)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
-		return 124;
+		return SPAWN_TOO_SLOW;
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return 128;

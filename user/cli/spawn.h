@@ -16,7 +16,10 @@ int spawn_daemon(const struct cli *cli, const char *file, const char *seconds);
 
 /* The sluiced that was installed with us, else its name, for the path. The caller frees it. */
 char *spawn_find_daemon(void);
-/* Runs argv[0] and waits for its end, 20 seconds at most. What it printed, on both outputs, is in
+#define SPAWN_READ_S 10
+#define SPAWN_TOO_SLOW 124 /* as timeout(1) has it */
+
+/* Runs argv[0] and waits for its end, SPAWN_READ_S seconds at most. What it printed, on both outputs, is in
  * *ret_text, which the caller frees; never NULL. Returns its exit status, 127 when it cannot be
- * started, 124 when it took too long. */
+ * started, SPAWN_TOO_SLOW when it took too long. */
 int spawn_read(const char *const *argv, char **ret_text);

@@ -49,13 +49,26 @@ static void refuse(struct upgrade *upgrade, const char *next, const char *fmt, .
 
 /* ---- the other build ------------------------------------------------------------------------ */
 
+/* Its answer to one option; false: none, which is said. */
+static bool ask(struct upgrade *upgrade, const char *const *argv, char **ret_text, int *ret_status)
+{
+	*ret_status = spawn_read(argv, ret_text);
+	if (*ret_status != SPAWN_TOO_SLOW)
+		return true;
+	refuse(upgrade, "name another one with --sluiced PATH", "%s %s has not ended after %d s",
+	       argv[0], argv[1], SPAWN_READ_S);
+	return false;
+}
+
 static void ask_version(struct upgrade *upgrade)
 {
 	const char *const argv[] = {upgrade->path, "--version", NULL};
 	AUTO_FREE char *text = NULL;
-	int status = spawn_read(argv, &text);
 	char end = '\0';
+	int status;
 
+	if (!ask(upgrade, argv, &text, &status))
+		return;
 	/* More digits would wrap, perhaps to the ABI of what runs. */
 	if (status == 0 &&
 	    sscanf(text, "sluiced %63s (abi %9" SCNu32 "%c", upgrade->version, &upgrade->abi,
@@ -73,8 +86,9 @@ static void ask_check(struct upgrade *upgrade, const char *file)
 {
 	const char *const argv[] = {upgrade->path, "--check", file, NULL};
 	AUTO_FREE char *text = NULL;
+	int status;
 
-	if (spawn_read(argv, &text) == 0)
+	if (!ask(upgrade, argv, &text, &status) || status == 0)
 		return;
 	text[strcspn(text, "\n")] = '\0';
 	refuse(upgrade, "mend the file first: it would serve the last good one and say FAULT",
