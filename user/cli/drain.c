@@ -48,8 +48,7 @@ static int run(struct cli *cli, struct wait *wait)
 			util_copy(said, sizeof(said), wait->now);
 		}
 		if (text && clock_now_ms() - start_ms >= seconds * 1000) {
-			fprintf(stderr, "sluicectl: not %s within %s: %s\n", wait->until, text,
-				wait->now);
+			cli_error("not %s within %s: %s", wait->until, text, wait->now);
 			return CLI_TIMEOUT;
 		}
 	}
@@ -61,15 +60,13 @@ static int run(struct cli *cli, struct wait *wait)
 static int check_leaves(const struct cli *cli, const json_t *member)
 {
 	const char *state = field_text(member, "state", "");
-	AUTO_FREE char *option = trial_option_text(cli);
 
 	if (strcmp(field_text(member, "admin", ""), "ready") != 0 ||
 	    field_count(member, "weight") == 0)
 		return NOT_YET;
-	fprintf(stderr,
-		"sluicectl: %s of %s is %s and gets new connections: it cannot run dry\n"
-		"  sluicectl %smember drain %s %s first\n",
-		cli_arg(cli, 1), cli_arg(cli, 0), state, option, cli_arg(cli, 0), cli_arg(cli, 1));
+	cli_error("%s of %s is %s and gets new connections: it cannot run dry", cli_arg(cli, 1),
+		  cli_arg(cli, 0), state);
+	cli_hint("sluicectl member drain %s %s first", cli_arg(cli, 0), cli_arg(cli, 1));
 	return CLI_FALSE;
 }
 
@@ -183,7 +180,6 @@ int run_node_drain(struct cli *cli)
 	struct wait wait = {
 		.name = "this node", .until = "drained", .look = look_at_node, .quiet_s = QUIET_S};
 	json_t *body = json_pack("{s:s}", "role", "standby");
-	AUTO_FREE char *option = trial_option_text(cli);
 	AUTO_ANSWER struct answer answer;
 	enum client_result result = client_request(cli, "PUT", "/v1/node/role", body, &answer);
 	int r;
@@ -202,6 +198,6 @@ int run_node_drain(struct cli *cli)
 		r = run(cli, &wait);
 	}
 	if (r == CLI_TIMEOUT)
-		cli_hint("it stays on standby: sluicectl %snode active takes it back", option);
+		cli_hint("it stays on standby: sluicectl node active takes it back");
 	return r;
 }
