@@ -74,6 +74,15 @@ void world_load(struct world *w, struct config *config)
 	config_free(config);
 }
 
+void world_load_text(struct world *w, const char *text)
+{
+	struct errs errors = {0};
+	struct config *config;
+
+	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
+	world_load(w, config);
+}
+
 void world_run(struct world *w)
 {
 	struct errs errors = {0};

@@ -27,6 +27,7 @@ void world_free(struct world *w);
 unsigned int world_pick(struct world *w, unsigned int n); /* 0..n-1 */
 void world_apply(struct world *w, const struct change *change);
 void world_load(struct world *w, struct config *config); /* forced; frees the config */
+void world_load_text(struct world *w, const char *text); /* YAML */
 void world_run(struct world *w);			 /* one turn of sync */
 void world_finish_jobs(struct world *w);		 /* hands back those that are out */
 /* One turn of the daemon's loop, with tables that take no time. Returns what sync_step() does. */

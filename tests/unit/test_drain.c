@@ -26,11 +26,8 @@ static void load(struct world *w, const char *first, const char *second)
 			    "  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp, members:"
 			    " [{address: 10.0.0.1%s}, {address: 10.0.0.2%s}]}\n",
 			    first, second);
-	struct errs errors = {0};
-	struct config *config;
 
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	world_load(w, config);
+	world_load_text(w, text);
 }
 
 static struct world *world(void)

@@ -141,11 +141,8 @@ static void load(struct world *w, const char *members, const char *slow_start)
 		"services:\n"
 		"  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp, members: [%s]%s}\n",
 		members, slow_start);
-	struct errs errors = {0};
-	struct config *config;
 
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	world_load(w, config);
+	world_load_text(w, text);
 }
 
 static struct model_member *member(const struct world *w, size_t i)
