@@ -80,6 +80,7 @@ static void check_seed(const struct daemon *daemon, const struct config *config,
 {
 	const struct model_service *worst = NULL;
 	struct sluice_hash_key key;
+	double worst_share = 0;
 	struct err *e;
 	size_t s;
 
@@ -91,15 +92,17 @@ static void check_seed(const struct daemon *daemon, const struct config *config,
 		return;
 	for (s = 0; s < model_service_count(daemon->model); s++) {
 		const struct model_service *service = model_service_at(daemon->model, s);
+		double share = moving_share(daemon, service);
 
-		if (!worst || moving_share(daemon, service) > moving_share(daemon, worst))
-			worst = service;
+		if (worst && share <= worst_share)
+			continue;
+		worst = service;
+		worst_share = share;
 	}
 	e = errs_add(
 		errors, ERR_CONFLICT, "hash_seed",
 		"a new hash_seed gives %.0f %% of the connections%s%s another member: they break",
-		worst ? 100 * moving_share(daemon, worst) : 0, worst ? " to service " : "",
-		worst ? worst->name : "");
+		100 * worst_share, worst ? " to service " : "", worst ? worst->name : "");
 	err_hint(e, "keep the old one, or accept that: restart sluiced with --cold-start");
 }
 

@@ -189,8 +189,7 @@ static int open_doors(struct daemon *daemon)
 }
 
 static bool are_all_members(const struct daemon *daemon,
-			    bool (*is_so)(const struct model_pool *pool,
-					  const struct model_member *member))
+			    bool (*is_so)(const struct model_member *member))
 {
 	size_t s, p, m;
 
@@ -201,15 +200,14 @@ static bool are_all_members(const struct daemon *daemon,
 
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
-				if (!is_so(&service->pools[p], &service->pools[p].members[m]))
+				if (!is_so(&service->pools[p].members[m]))
 					return false;
 	}
 	return true;
 }
 
-static bool has_nexthop_answer(const struct model_pool *pool, const struct model_member *member)
+static bool has_nexthop_answer(const struct model_member *member)
 {
-	(void)pool;
 	return member->nexthop_state != NEXTHOP_PENDING;
 }
 
@@ -218,11 +216,10 @@ static bool are_nexthops_known(const struct daemon *daemon)
 	return are_all_members(daemon, has_nexthop_answer);
 }
 
-static bool has_verdict(const struct model_pool *pool, const struct model_member *member)
+static bool has_verdict(const struct model_member *member)
 {
-	return has_nexthop_answer(pool, member) &&
-	       (pool->check.type == CHECK_NONE || member->admin == ADMIN_MAINT ||
-		member->health != HEALTH_UNKNOWN);
+	return has_nexthop_answer(member) &&
+	       (member->admin == ADMIN_MAINT || member->health != HEALTH_UNKNOWN);
 }
 
 static bool are_members_known(const struct daemon *daemon)
