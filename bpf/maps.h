@@ -10,9 +10,11 @@
 
 #include <sluice/access_types.h>
 #include <sluice/capture_types.h>
+#include <sluice/ceiling_types.h>
 #include <sluice/event.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
+#include <sluice/source_types.h>
 #include <sluice/verdict.h>
 
 #define MAP_ARRAY(name_, type_, entries_, value_, flags_)                                          \
@@ -41,6 +43,11 @@ MAP_SHARED(pending, SLUICE_PENDING_SETS_DEFAULT, struct sluice_flow_set);
 MAP_SHARED(tracked, SLUICE_TRACKED_SETS_DEFAULT, struct sluice_flow_set);
 MAP_PERCPU(member_stats, SLUICE_MEMBERS_DEFAULT, struct sluice_member_stats);
 MAP_PERCPU(limit_stats, SLUICE_LIMITS_DEFAULT, struct sluice_limit_stats);
+MAP_SHARED(ceilings, SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_MEMBER_CEILINGS_DEFAULT,
+	   struct sluice_ceiling);
+MAP_PERCPU(ceiling_stats, SLUICE_SERVICE_CELLS_DEFAULT + SLUICE_MEMBER_CEILINGS_DEFAULT,
+	   struct sluice_ceiling_stats);
+MAP_SHARED(refusals, SLUICE_REFUSALS_PER_CPU, struct sluice_refusal);
 
 /* Sized by the configuration, too; of what it could hold the kernel allocates what is there. */
 struct {
@@ -50,6 +57,14 @@ struct {
 	__type(key, struct sluice_name_key);
 	__type(value, struct sluice_name);
 } names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SLUICE_BANS_DEFAULT);
+	__type(key, struct sluice_ban_key);
+	__type(value, struct sluice_ban);
+} bans SEC(".maps");
 
 /* Of one size. */
 MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
@@ -62,6 +77,9 @@ MAP_PERCPU(flow_stats, 1, struct sluice_flow_stats);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(control, 1, struct sluice_control);
 MAP_SHARED(notes, 1, struct sluice_notes);
+MAP_PERCPU(refusal_gate, 1, struct sluice_refusal_gate);
+MAP_SHARED(measure_filter, 1, struct sluice_measure_filter);
+MAP_SHARED(measures, SLUICE_MEASURES, struct sluice_measure);
 MAP_SHARED(capture_filter, 1, struct sluice_capture_filter);
 MAP_PERCPU(capture_scratch, 1, struct sluice_capture_cpu);
 MAP_SHARED(explain, 1, struct sluice_explain);

@@ -5,7 +5,7 @@
 /* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's.
  * Tests of the change from one to another build it with another number. */
 #ifndef SLUICE_ABI
-#define SLUICE_ABI 3
+#define SLUICE_ABI 4
 #endif
 
 #define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
@@ -22,6 +22,7 @@
 #define SLUICE_MEMBER_NONE 0  /* member index that means "no owner" */
 #define SLUICE_NEXTHOP_NONE 0 /* next hop index that means "unresolved" */
 #define SLUICE_LIMIT_NONE 0   /* limit index that means "no limit" */
+#define SLUICE_CEILING_NONE 0 /* ceiling index that means "no ceiling" */
 
 #define SLUICE_SERVICE_LIMITS_MAX 4 /* limits stacked on one service */
 #define SLUICE_SERVICE_ALLOW_MAX 4  /* allow lists of one service */
@@ -41,6 +42,8 @@
 #define SLUICE_NEXTHOPS_DEFAULT (1U << 16)
 #define SLUICE_LIMITS_DEFAULT 1024U
 #define SLUICE_LIMIT_SETS_DEFAULT (1U << 19)
+#define SLUICE_BANS_DEFAULT (1U << 16)
+#define SLUICE_MEMBER_CEILINGS_DEFAULT (1U << 12)
 /* Sets of SLUICE_FLOW_WAYS entries. */
 #define SLUICE_FLOW_SETS_DEFAULT (1U << 16)
 #define SLUICE_PENDING_SETS_DEFAULT (1U << 14)
@@ -55,6 +58,13 @@
 /* ARP requests and neighbour solicitations that one CPU answers in a second of 2^30 ns. */
 #define SLUICE_NEIGHBOR_PER_S 1000
 
+/* Refused packets that one CPU keeps for user space, and how many of them it takes in one tick of
+ * `seen`: so they are there for a second at least. Powers of two. */
+#define SLUICE_REFUSALS_PER_CPU 2048U
+#define SLUICE_REFUSALS_PER_TICK 32U
+/* Sources that are measured at once, a power of two. */
+#define SLUICE_MEASURES (1U << 13)
+
 /* A cell, a region or an index that user space frees may be used again after this time: every
  * packet that could have read the old word has left the program long before. */
 #define SLUICE_REUSE_AFTER_MS 1000
@@ -68,6 +78,8 @@
 #define SLUICE_MAP_NEXTHOPS "nexthops"
 #define SLUICE_MAP_LIMITS "limits"
 #define SLUICE_MAP_LIMIT_SETS "limit_sets"
+#define SLUICE_MAP_BANS "bans"
+#define SLUICE_MAP_CEILINGS "ceilings"
 #define SLUICE_MAP_FLOWS "flows"
 #define SLUICE_MAP_PENDING "pending"
 #define SLUICE_MAP_TRACKED "tracked"

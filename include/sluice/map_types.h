@@ -39,6 +39,7 @@ enum sluice_mode {
 #define SLUICE_SVC_F_ARP (1ULL << 52)	       /* address cell: an active node answers ARP and ND */
 #define SLUICE_SVC_F_SOURCE (1ULL << 53)       /* the slot follows from the source alone */
 #define SLUICE_SVC_F_TRACK (1ULL << 54)	       /* every flow has an entry in `tracked` */
+#define SLUICE_SVC_F_CEILING (1ULL << 55)      /* `ceilings` has an entry for its id */
 
 struct sluice_service {
 	__u64 word;
@@ -102,9 +103,10 @@ struct sluice_member {
 	struct sluice_addr addr; /* the member's own address: outer destination of a tunnel */
 	__u32 service;		 /* service id */
 	__be16 port_be;
-	__u8 family; /* enum sluice_family of addr */
-	__u8 pool;   /* position of the pool in its service, for adoption */
-	__u8 pad[32];
+	__u8 family;   /* enum sluice_family of addr */
+	__u8 pool;     /* position of the pool in its service, for adoption */
+	__u32 ceiling; /* index in `ceilings`, may change at any time; SLUICE_CEILING_NONE */
+	__u8 pad[28];
 };
 
 _Static_assert(sizeof(struct sluice_member) == 64, "member");
@@ -165,6 +167,8 @@ struct sluice_limit_stats {
 	__u64 refused;	     /* mode enforce: dropped */
 	__u64 would_refuse;  /* mode shadow */
 	__u64 replaced_debt; /* a source with debt lost its word to another one */
+	__u64 banned;	     /* dropped because the source is banned */
+	__u64 pad[3];
 };
 
 /* ---- the rest ------------------------------------------------------------------------------ */

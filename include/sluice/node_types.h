@@ -17,7 +17,9 @@ struct sluice_control {
 	__u64 deadline_ns;	      /* "try": from then on everything is passed; 0: none */
 	__u64 capture;		      /* packets are captured until then; 0: none */
 	__u64 flags;		      /* SLUICE_CONTROL_F_* */
-	__u64 pad[3];
+	__u64 host_limits;	/* limits of all packets to this host, as sluice_service.limits */
+	__u64 measure_until_ns; /* until then sources are measured; 0: none are */
+	__u64 pad;
 };
 
 /* How long a bypass lasts unless said, and at most. */
@@ -26,6 +28,7 @@ struct sluice_control {
 
 #define SLUICE_CONTROL_F_ACTIVE (1ULL << 0) /* this node answers ARP and ND */
 #define SLUICE_CONTROL_F_LISTS (1ULL << 1)  /* some access list has entries */
+#define SLUICE_CONTROL_F_BANS (1ULL << 2)   /* `bans` may have entries */
 
 _Static_assert(sizeof(struct sluice_control) == 64, "control");
 

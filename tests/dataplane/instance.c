@@ -20,6 +20,8 @@ const struct dp_capacity instance_capacity = {
 	.flow_sets = 64,
 	.pending_sets = 64,
 	.tracked_sets = 64,
+	.bans = 64,
+	.member_ceilings = 16,
 };
 
 struct dp_bpf *instance_open(const char *name)

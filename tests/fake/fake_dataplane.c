@@ -396,6 +396,8 @@ struct dp_capacity fake_dataplane_capacity(void)
 				    .nexthops = 1024,
 				    .limits = 64,
 				    .limit_sets = 1U << 13,
+				    .bans = 1U << 10,
+				    .member_ceilings = 1U << 8,
 				    .flow_sets = 1U << 8,
 				    .pending_sets = 1U << 6,
 				    .tracked_sets = 1U << 8};

@@ -24,6 +24,8 @@ struct dp_capacity {
 	uint32_t nexthops;
 	uint32_t limits;
 	uint32_t limit_sets;
+	uint32_t bans;
+	uint32_t member_ceilings;
 	uint32_t flow_sets; /* of SLUICE_FLOW_WAYS entries, as the next two */
 	uint32_t pending_sets;
 	uint32_t tracked_sets;

@@ -20,6 +20,8 @@ void dp_bpf_capacity(const struct config *config, struct dp_capacity *ret_capaci
 		.nexthops = SLUICE_NEXTHOPS_DEFAULT,
 		.limits = SLUICE_LIMITS_DEFAULT,
 		.limit_sets = capacity->limit_sources / SLUICE_LIMIT_WAYS,
+		.bans = SLUICE_BANS_DEFAULT,
+		.member_ceilings = SLUICE_MEMBER_CEILINGS_DEFAULT,
 		.flow_sets = capacity->flows / SLUICE_FLOW_WAYS,
 		.pending_sets = capacity->pending_flows / SLUICE_FLOW_WAYS,
 		.tracked_sets = capacity->tracked_flows / SLUICE_FLOW_WAYS,

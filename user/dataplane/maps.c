@@ -85,6 +85,9 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		.nexthops = bpf_map__max_entries(dp->skel->maps.nexthops),
 		.limits = bpf_map__max_entries(dp->skel->maps.limits),
 		.limit_sets = bpf_map__max_entries(dp->skel->maps.limit_sets),
+		.bans = bpf_map__max_entries(dp->skel->maps.bans),
+		.member_ceilings = bpf_map__max_entries(dp->skel->maps.ceilings) -
+				   bpf_map__max_entries(dp->skel->maps.services),
 		.flow_sets = bpf_map__max_entries(dp->skel->maps.flows),
 		.pending_sets = bpf_map__max_entries(dp->skel->maps.pending),
 		.tracked_sets = bpf_map__max_entries(dp->skel->maps.tracked),

@@ -54,6 +54,8 @@ static int check_capacity(const struct dp_capacity *capacity, struct err *e)
 		{"nexthops", capacity->nexthops, false},
 		{"limits", capacity->limits, false},
 		{"limit_sets", capacity->limit_sets, true},
+		{"bans", capacity->bans, false},
+		{"member_ceilings", capacity->member_ceilings, false},
 		{"flow_sets", capacity->flow_sets, true},
 		{"pending_sets", capacity->pending_sets, true},
 		{"tracked_sets", capacity->tracked_sets, true},
@@ -74,6 +76,8 @@ static int check_capacity(const struct dp_capacity *capacity, struct err *e)
 
 void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
 {
+	int cpus = libbpf_num_possible_cpus();
+
 	bpf_map__set_max_entries(skel->maps.services, capacity->service_cells);
 	bpf_map__set_max_entries(skel->maps.slots, capacity->slots);
 	bpf_map__set_max_entries(skel->maps.runners, capacity->slots / 2);
@@ -83,6 +87,14 @@ void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
 	bpf_map__set_max_entries(skel->maps.limits, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_stats, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_sets, capacity->limit_sets);
+	bpf_map__set_max_entries(skel->maps.bans, capacity->bans);
+	bpf_map__set_max_entries(skel->maps.ceilings,
+				 capacity->service_cells + capacity->member_ceilings);
+	bpf_map__set_max_entries(skel->maps.ceiling_stats,
+				 capacity->service_cells + capacity->member_ceilings);
+	if (cpus > 0)
+		bpf_map__set_max_entries(skel->maps.refusals,
+					 (uint32_t)cpus * SLUICE_REFUSALS_PER_CPU);
 	bpf_map__set_max_entries(skel->maps.flows, capacity->flow_sets);
 	bpf_map__set_max_entries(skel->maps.pending, capacity->pending_sets);
 	bpf_map__set_max_entries(skel->maps.tracked, capacity->tracked_sets);
