@@ -18,6 +18,7 @@ cat > "$E2E_CONFIG" <<-END
 END
 e2e_start
 tap_run "members are reached" wait_for 10 edge_is_settled
+tap_run "upgrade-check finds nothing" edge_ctl_offline upgrade-check --config "$E2E_CONFIG"
 table() {
 	edge_ctl --json service show web | jq -r .table
 }
@@ -56,6 +57,8 @@ damage() {
 	lab_stop sluiced KILL
 	program=$(lab_xdp_id lb eth0)
 	tap_run "$name" "${@:3}"
+	tap_fails "$name: upgrade-check knows that it would be" 1 "^why *.*($pattern)" \
+		edge_ctl_offline upgrade-check --config "$E2E_CONFIG"
 	tap_fails "$name: the start is refused, and says why and what to do" 1 "$pattern.*--cold-start" \
 		edge_daemon "$E2E_CONFIG"
 	tap_is "$name: the program stays" "$(lab_xdp_id lb eth0)" "$program"

@@ -327,7 +327,7 @@ static void test_adoption_of_damaged_maps(void **state)
 	int what;
 
 	(void)state;
-	for (what = 0; what < 3; what++) {
+	for (what = 0; what < 5; what++) {
 		struct world *w = world_of_three();
 		struct err e = {0};
 
@@ -341,6 +341,10 @@ static void test_adoption_of_damaged_maps(void **state)
 			w->fake->services[5].service.port = 81;
 		} else if (what == 1) {
 			w->fake->services[0].service.slots_base = 77;
+		} else if (what == 2) { /* its slots are of another service then, or of none */
+			w->fake->members[1].service = w->fake->members[2].service + 1;
+		} else if (what == 3) {
+			w->fake->services[0].service.id = 0;
 		} else {
 			w->fake->limits[9] = w->fake->limits[1];
 		}

@@ -17,6 +17,8 @@
 
 #include "base/prefix.h"
 
+#define DP_LIMIT_SETS_MIN_LOG2 7 /* the smallest region of a limit: 1024 sources */
+
 struct dp_capacity {
 	uint32_t service_cells;
 	uint32_t slots;

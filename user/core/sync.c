@@ -8,8 +8,6 @@
 #include "base/util.h"
 #include "core/sync_internal.h"
 
-#define LIMIT_SETS_MIN_LOG2 7 /* 1024 sources */
-
 static const struct flows_config FLOWS_DEFAULT = {.pre_ms = 3000,
 						  .pending_life_s = 10,
 						  .closing_life_s = 60,
@@ -29,7 +27,7 @@ struct sync *sync_new(struct model *model, const struct dataplane *dataplane, ui
 	index_pool_init(&sync->member_indices, sync->capacity.members);
 	index_pool_init(&sync->nexthop_indices, sync->capacity.nexthops);
 	region_pool_init(&sync->slot_regions, sync->capacity.slots, SLUICE_SLOTS_LOG2_MIN);
-	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, LIMIT_SETS_MIN_LOG2);
+	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, DP_LIMIT_SETS_MIN_LOG2);
 	sync->limits = util_alloc_array(sync->capacity.limits + 1, sizeof(*sync->limits));
 	sync->by_index = util_alloc_array(sync->capacity.members + 1, sizeof(struct sync_member *));
 	sync->epochs = util_alloc_array((size_t)sync->capacity.members + 1, 1);

@@ -7,6 +7,7 @@
 #include "core/sync_internal.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/util.h"
-
-#define HINT                                                                                       \
-	"start with --cold-start: new ones take over without a gap, remembered flows, states of "  \
-	"limits and counters are lost; or sluicectl detach removes them"
+#include "core/adopted.h"
 
 struct adopt {
 	struct sync *sync;
@@ -29,12 +27,21 @@ struct adopt {
 	struct err *e;
 };
 
-static int damaged(struct adopt *adopt, const char *what, uint32_t number, const char *rule)
+/* What adopted_read() lets through. */
+static void claim(struct index_pool *pool, uint32_t index)
 {
-	err_set(adopt->e, ERR_CONFLICT, "maps", "the pinned maps are inconsistent: %s %u %s", what,
-		number, rule);
-	err_hint(adopt->e, HINT);
-	return -EUCLEAN;
+	int ret = index_pool_claim(pool, index);
+
+	assert(ret == 0);
+	(void)ret;
+}
+
+static void claim_region(struct region_pool *pool, uint64_t base, uint64_t log2)
+{
+	int ret = region_pool_claim(pool, (uint32_t)base, (unsigned int)log2);
+
+	assert(ret == 0);
+	(void)ret;
 }
 
 static const struct dp_service *found_service(const struct adopt *adopt,
@@ -155,7 +162,7 @@ static int renumber_limits(struct adopt *adopt)
 	return 0;
 }
 
-static int adopt_limits(struct adopt *adopt)
+static void adopt_limits(struct adopt *adopt)
 {
 	struct sync *sync = adopt->sync;
 	size_t i;
@@ -164,18 +171,14 @@ static int adopt_limits(struct adopt *adopt)
 		uint32_t index = adopt->found.limits[i].index;
 		const struct sluice_limit *found = &adopt->found.limits[i].limit;
 
-		if (!index || index >= sync->capacity.limits || sync->limits[index].is_used)
-			return damaged(adopt, "limit", index, "is out of range or there twice");
-		if (region_pool_claim(&sync->limit_regions, SLUICE_LIMIT_BASE(found->word),
-				      SLUICE_LIMIT_LOG2(found->word)))
-			return damaged(adopt, "limit", index, "has an impossible or shared region");
+		claim_region(&sync->limit_regions, SLUICE_LIMIT_BASE(found->word),
+			     SLUICE_LIMIT_LOG2(found->word));
 		sync->limits[index].is_used = true;
 		sync->limits[index].written = *found;
 	}
-	return 0;
 }
 
-static int adopt_services(struct adopt *adopt)
+static void adopt_services(struct adopt *adopt)
 {
 	struct sync *sync = adopt->sync;
 	size_t i;
@@ -184,25 +187,20 @@ static int adopt_services(struct adopt *adopt)
 		const struct dp_service *found = &adopt->found.services[i];
 		struct sync_service *service;
 
-		if (!found->id || sync_service_find(sync, found->id))
-			return damaged(adopt, "service id", found->id, "is used twice");
 		service = sync_service_new(sync, found->id);
 		service->written = *found;
 		service->is_written = true;
 		if (found->is_local)
 			continue;
-		if (region_pool_claim(&sync->slot_regions, found->slots_base, found->slots_log2))
-			return damaged(adopt, "service id", found->id,
-				       "has an impossible or shared slot table");
+		claim_region(&sync->slot_regions, found->slots_base, found->slots_log2);
 		service->has_region = true;
 		service->base = found->slots_base;
 		service->log2 = found->slots_log2;
 	}
-	return 0;
 }
 
 /* Next hops that several entries describe alike stay one: the others are cleared. */
-static int adopt_nexthops(struct adopt *adopt, struct sync_nexthop **by_index)
+static void adopt_nexthops(struct adopt *adopt, struct sync_nexthop **by_index)
 {
 	struct sync *sync = adopt->sync;
 	AUTO_FREE uint8_t *is_named = util_alloc_array((size_t)sync->capacity.nexthops + 1, 1);
@@ -220,14 +218,12 @@ static int adopt_nexthops(struct adopt *adopt, struct sync_nexthop **by_index)
 		struct sync_nexthop *same;
 
 		HASH_FIND(hh, sync->nexthops, content, sizeof(*content), same);
-		if (index_pool_claim(&sync->nexthop_indices, index))
-			return damaged(adopt, "next hop", index, "is out of range or there twice");
+		claim(&sync->nexthop_indices, index);
 		if (is_named[index])
 			by_index[index] = same ? same : sync_nexthop_adopt(sync, index, content);
 		if (!is_named[index] || same)
 			index_pool_give(&sync->nexthop_indices, index, sync->now_ms);
 	}
-	return 0;
 }
 
 static struct change *change_add(struct adopt *adopt, enum change_type type, uint64_t id)
@@ -367,8 +363,7 @@ static int adopt_members(struct adopt *adopt, struct sync_nexthop **nexthops)
 		struct sync_service *service = sync_service_find(sync, found->service);
 		int ret;
 
-		if (index_pool_claim(&sync->member_indices, index))
-			return damaged(adopt, "member", index, "is out of range or there twice");
+		claim(&sync->member_indices, index);
 		if (!service) { /* its service was deleted, this entry not yet */
 			index_pool_give(&sync->member_indices, index, sync->now_ms);
 			continue;
@@ -389,7 +384,6 @@ static int adopt_slots(struct adopt *adopt)
 	struct sync *sync = adopt->sync;
 	const struct model_service *model;
 	struct sync_service *service;
-	uint32_t slot;
 	int ret;
 
 	if (adopt->found.service_count == 0)
@@ -400,10 +394,7 @@ static int adopt_slots(struct adopt *adopt)
 			sync_service_follow(service, model);
 		if (!service->has_region)
 			continue;
-		ret = sync_move_adopt(sync, service, &slot);
-		if (ret == -EUCLEAN)
-			return damaged(adopt, "slot", slot,
-				       "names a member of another service, or has unknown flags");
+		ret = sync_move_adopt(sync, service);
 		if (ret) {
 			err_set(adopt->e, ERR_SYSTEM, "maps", "the pinned slots cannot be read: %s",
 				strerror(-ret));
@@ -428,14 +419,12 @@ static int adopt_all(struct adopt *adopt)
 
 	renumber_services(adopt);
 	ret = renumber_limits(adopt);
-	if (ret == 0)
-		ret = adopt_limits(adopt);
-	if (ret == 0)
-		ret = adopt_services(adopt);
-	if (ret == 0)
-		ret = adopt_nexthops(adopt, nexthops);
-	if (ret == 0)
-		ret = adopt_members(adopt, nexthops);
+	if (ret)
+		return ret;
+	adopt_limits(adopt);
+	adopt_services(adopt);
+	adopt_nexthops(adopt, nexthops);
+	ret = adopt_members(adopt, nexthops);
 	if (ret == 0)
 		ret = adopt_slots(adopt);
 	if (ret == 0 && adopt->admin_count)
@@ -456,13 +445,9 @@ int sync_adopt(struct sync *sync, uint64_t now_ms, struct err *e)
 	int ret;
 
 	sync->now_ms = now_ms;
-	ret = sync_op(sync, adopt, &adopt.found);
-	if (ret) {
-		err_set(e, ERR_CONFLICT, "maps", "the pinned maps cannot be read: %s",
-			strerror(-ret));
-		err_hint(e, HINT);
+	ret = adopted_read(&sync->dp, &adopt.found, e);
+	if (ret)
 		return ret;
-	}
 	sync->is_adopting = true;
 	ret = adopt_all(&adopt);
 	sync->is_adopting = false;

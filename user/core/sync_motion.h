@@ -69,9 +69,9 @@ int sync_move_dead(struct sync *sync, struct sync_service *service);
 /* Gives a slot another word, and counts. *word: what it has. */
 int sync_move_swap(struct sync *sync, struct sync_service *service, uint32_t slot, uint64_t *word,
 		   uint64_t new);
-/* Takes over the words of a table that was there: counts them, and remembers the slots in motion.
- * -EUCLEAN: *ret_slot of the map has an impossible one. */
-int sync_move_adopt(struct sync *sync, struct sync_service *service, uint32_t *ret_slot);
+/* Takes over the words of a table that was there: counts them, and remembers the slots in motion. 0 or
+ * negative errno. */
+int sync_move_adopt(struct sync *sync, struct sync_service *service);
 void sync_move_forget(struct sync_motion *motion);
 uint32_t sync_move_clear_ms(const struct sync *sync);
 

@@ -132,19 +132,7 @@ int sync_move_target(struct sync *sync, struct sync_service *service, const uint
 	return sync_move_step(sync, service);
 }
 
-static bool is_word_possible(const struct sync *sync, const struct sync_service *service,
-			     uint64_t word)
-{
-	const uint64_t flags = SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN | SLUICE_SLOT_F_PRE |
-			       SLUICE_SLOT_F_DIRTY;
-	uint32_t cur = SLUICE_SLOT_CUR(word), def = SLUICE_SLOT_DEF(word);
-	const struct sync_member *owner = member_at(sync, cur), *old = member_at(sync, def);
-
-	return (word & ~flags) >> 48 == 0 && (!cur || (owner && owner->service == service)) &&
-	       (!def || (old && old->service == service));
-}
-
-int sync_move_adopt(struct sync *sync, struct sync_service *service, uint32_t *ret_slot)
+int sync_move_adopt(struct sync *sync, struct sync_service *service)
 {
 	struct sync_motion *motion = &service->motion;
 	uint32_t size = 1U << service->log2, chunk = MIN(size, CHUNK), slot, i;
@@ -163,9 +151,6 @@ int sync_move_adopt(struct sync *sync, struct sync_service *service, uint32_t *r
 			struct sync_slot record = {slot + i, SLUICE_SLOT_CUR(words[i]), runners[i],
 						   (uint32_t)sync->now_ms};
 
-			*ret_slot = service->base + slot + i;
-			if (!is_word_possible(sync, service, words[i]))
-				return -EUCLEAN;
 			count_word(sync, words[i], 1, false);
 			if (flow_plan_state(words[i]) != FLOW_STABLE)
 				append(&motion->slots, &motion->count, &capacity, &record);

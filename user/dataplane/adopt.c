@@ -20,6 +20,7 @@
 #include "dataplane/dp_internal.h"
 #include "dataplane/kernel.h"
 #include "dataplane/layout.h"
+#include "dataplane/pinned.h"
 #include "dataplane/pins.h"
 #include "sluice.skel.h"
 
@@ -311,6 +312,17 @@ int dp_pin(struct dp_bpf *dp, struct err *e)
 
 /* ---- beforehand ----------------------------------------------------------------------------- */
 
+static int check_contents(const char *instance, struct err *e)
+{
+	struct dp_pinned *pinned = NULL;
+	int ret = dp_pinned_open(instance, &pinned, e);
+
+	if (!ret)
+		ret = dp_pinned_check(pinned, e);
+	dp_pinned_close(pinned);
+	return ret;
+}
+
 static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_options *options,
 		 struct dp_judgement *judgement, struct err *e)
 {
@@ -326,6 +338,8 @@ static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_
 	dp_set_entries(skel, &options->capacity);
 	ret = check_layout(skel, abi, layout, options, &why);
 	sluice_bpf__destroy(skel);
+	if (!ret && layout->abi == SLUICE_ABI)
+		ret = check_contents(options->instance, &why);
 	if (ret && ret != -EUCLEAN) {
 		*e = why;
 		return ret;

@@ -48,8 +48,8 @@ uint64_t dp_bpf_map_bytes(const struct dp_capacity *capacity);
  * names the difference and the fix), and loads the program. Fails with a reason and fix when
  * bpffs is not mounted, capabilities are missing, or the kernel lacks a feature. */
 int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, struct err *e);
-/* What dp_bpf_open() of a build with this ABI would say of the maps in force, without opening or
- * changing anything. Sizes and shapes are judged only for our own ABI. */
+/* What dp_bpf_open() and adoption of a build with this ABI would say of the maps in force, without opening or
+ * changing anything. Sizes, shapes and contents are judged only for our own ABI. */
 struct dp_judgement {
 	bool is_pinned;		 /* else the rest says nothing */
 	bool is_adopted;	 /* else only a cold start will do */

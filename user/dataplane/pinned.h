@@ -55,6 +55,10 @@ struct sluice_member *dp_pinned_member(const struct dp_pinned *pinned, uint32_t 
 uint32_t dp_pinned_owned(const struct dp_pinned *pinned, const struct sluice_service *service,
 			 uint32_t **ret_owned);
 
+/* As a start reads them, which changes nothing here. -EUCLEAN with the reason: they contradict
+ * themselves, and it would refuse. */
+int dp_pinned_check(const struct dp_pinned *pinned, struct err *e);
+
 /* What new maps would not have. Entries are counted whether or not their time is over, which a daemon
  * would know: there are at most so many. */
 struct dp_pinned_loss {
