@@ -66,6 +66,18 @@ struct check_config {
 	uint32_t jitter_percent; /* 10; 0..50 */
 };
 
+/* When a member is out, and how it comes back (core/breaker.h). */
+struct circuit_config {
+	bool is_enabled;	/* else its check decides alone */
+	uint32_t open_ms;	/* 5 s: the pause of the first time out */
+	uint32_t open_max_ms;	/* 300 s; >= open */
+	uint32_t trial_ms;	/* 30 s */
+	uint32_t trial_percent; /* 2: of its weight, on trial */
+	uint32_t ratio_percent; /* 50: so many failing probes of the window eject; 0: none do */
+	uint32_t volume;	/* 10: of at least so many */
+	uint32_t window_ms;	/* 60 s */
+};
+
 struct member_config {
 	struct sluice_addr addr;
 	uint16_t port;		/* host byte order; always the service's port (0 for all ports) */

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The circuit: every state and event by table, then random events against what must always hold. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "base/util.h"
+#include "core/breaker.h"
+
+static const struct circuit_config circuit = {
+	.is_enabled = true,
+	.open_ms = 5000,
+	.open_max_ms = 300000,
+	.trial_ms = 30000,
+	.trial_percent = 2,
+	.ratio_percent = 50,
+	.volume = 10,
+	.window_ms = 60000,
+};
+
+#define NOW 1000000ULL
+#define LATER (NOW + 5000)
+#define MIDDLE 0x80000000U /* the dice: three quarters of a pause */
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+/* Situations: a state, and what else an answer depends on. */
+enum situation {
+	CLOSED_NEW,	  /* never out */
+	CLOSED_TWICE,	  /* n 2, sinks at LATER */
+	CLOSED_DUE,	  /* n 2, sinks now */
+	OPEN_EARLY,	  /* n 2, its check passes, until LATER */
+	OPEN_OVER,	  /* the pause is over, the check passes */
+	OPEN_FAILS,	  /* the pause is over, the check fails */
+	HALF_EARLY,	  /* n 2, until LATER, nothing seen */
+	HALF_OVER,	  /* nothing seen, decision now */
+	HALF_OVER_PASSED, /* probes passed, decision now */
+	HALF_FLOWS,	  /* 5 good flows */
+	SITUATION_MAX
+};
+
+static const struct breaker situations[SITUATION_MAX] = {
+	[CLOSED_NEW] = {.state = BREAKER_CLOSED},
+	[CLOSED_TWICE] = {.state = BREAKER_CLOSED, .attempts = 2, .until_ms = LATER},
+	[CLOSED_DUE] = {.state = BREAKER_CLOSED, .attempts = 2, .until_ms = NOW},
+	[OPEN_EARLY] = {.state = BREAKER_OPEN, .attempts = 2, .until_ms = LATER},
+	[OPEN_OVER] = {.state = BREAKER_OPEN, .attempts = 2, .until_ms = NOW},
+	[OPEN_FAILS] = {BREAKER_OPEN, .attempts = 2, .until_ms = NOW, .is_failing = true},
+	[HALF_EARLY] = {.state = BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER},
+	[HALF_OVER] = {.state = BREAKER_HALF_OPEN, .attempts = 2, .until_ms = NOW},
+	[HALF_OVER_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = NOW,
+			      .has_passed = true},
+	[HALF_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 5},
+};
+
+/* What comes of it: state, n, and when the next thing is due, from now. */
+struct answer {
+	enum breaker_state state;
+	uint32_t attempts;
+	uint64_t until_ms;
+};
+
+#define OUT(n, ms)                                                                                 \
+	{                                                                                          \
+		BREAKER_OPEN, n, NOW + (ms)                                                        \
+	}
+#define TRIAL                                                                                      \
+	{                                                                                          \
+		BREAKER_HALF_OPEN, 2, NOW + 30000                                                  \
+	}
+#define WELL                                                                                       \
+	{                                                                                          \
+		BREAKER_CLOSED, 2, NOW + 60000                                                     \
+	}
+#define RESET                                                                                      \
+	{                                                                                          \
+		BREAKER_CLOSED, 0, 0                                                               \
+	}
+#define SAME(s)                                                                                    \
+	{                                                                                          \
+		situations[s].state, situations[s].attempts, situations[s].until_ms                \
+	}
+
+/* Pauses with the dice in the middle: n 1: 3.75 s, n 2: 7.5 s, n 3: 15 s. */
+static const struct answer answers[SITUATION_MAX][BREAKER_EVENT_MAX] =
+	{
+		[CLOSED_NEW] =
+			{
+				[BREAKER_FELL] = OUT(1, 3750),
+				[BREAKER_ROSE] = {BREAKER_CLOSED, 0, 0},
+				[BREAKER_FAILED] = {BREAKER_CLOSED, 0, 0},
+				[BREAKER_PASSED] = {BREAKER_CLOSED, 0, 0},
+				[BREAKER_FLOWED] = {BREAKER_CLOSED, 0, 0},
+				[BREAKER_RATIO] = OUT(1, 3750),
+				[BREAKER_TIME] = {BREAKER_CLOSED, 0, 0},
+				[BREAKER_RESET] = RESET,
+			},
+		[CLOSED_TWICE] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_CLOSED, 2, LATER},
+				[BREAKER_FAILED] = {BREAKER_CLOSED, 2, NOW + 60000},
+				[BREAKER_PASSED] = {BREAKER_CLOSED, 2, LATER},
+				[BREAKER_FLOWED] = {BREAKER_CLOSED, 2, LATER},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_CLOSED, 2, LATER},
+				[BREAKER_RESET] = RESET,
+			},
+		[CLOSED_DUE] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_CLOSED, 2, NOW},
+				[BREAKER_FAILED] = {BREAKER_CLOSED, 2, NOW + 60000},
+				[BREAKER_PASSED] = {BREAKER_CLOSED, 2, NOW},
+				[BREAKER_FLOWED] = {BREAKER_CLOSED, 2, NOW},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_CLOSED, 1, NOW + 60000},
+				[BREAKER_RESET] = RESET,
+			},
+		[OPEN_EARLY] =
+			{
+				[BREAKER_FELL] = OUT(2, 7500),
+				[BREAKER_ROSE] = OUT(2, 5000),
+				[BREAKER_FAILED] = OUT(2, 5000),
+				[BREAKER_PASSED] = OUT(2, 5000),
+				[BREAKER_FLOWED] = OUT(2, 5000),
+				[BREAKER_RATIO] = OUT(2, 5000),
+				[BREAKER_TIME] = OUT(2, 5000),
+				[BREAKER_RESET] = RESET,
+			},
+		[OPEN_OVER] =
+			{
+				[BREAKER_FELL] = OUT(2, 7500),
+				[BREAKER_ROSE] = TRIAL,
+				[BREAKER_FAILED] = OUT(2, 0),
+				[BREAKER_PASSED] = OUT(2, 0),
+				[BREAKER_FLOWED] = OUT(2, 0),
+				[BREAKER_RATIO] = OUT(2, 0),
+				[BREAKER_TIME] = TRIAL,
+				[BREAKER_RESET] = RESET,
+			},
+		[OPEN_FAILS] =
+			{
+				[BREAKER_FELL] = OUT(2, 7500),
+				[BREAKER_ROSE] = TRIAL,
+				[BREAKER_FAILED] = OUT(2, 0),
+				[BREAKER_PASSED] = OUT(2, 0),
+				[BREAKER_FLOWED] = OUT(2, 0),
+				[BREAKER_RATIO] = OUT(2, 0),
+				[BREAKER_TIME] = OUT(2, 0),
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_EARLY] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FLOWED] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_OVER] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_FLOWED] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = OUT(2, 7500), /* no evidence either way */
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_OVER_PASSED] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_FLOWED] = {BREAKER_HALF_OPEN, 2, NOW},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = WELL,
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_FLOWS] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FLOWED] = WELL, /* 5 and 5 more */
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RESET] = RESET,
+			},
+};
+
+static void every_state_and_event(void **state)
+{
+	enum situation s;
+	enum breaker_event e;
+
+	(void)state;
+	for (s = 0; s < SITUATION_MAX; s++) {
+		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
+			const struct breaker_input input = {e, NOW, MIDDLE, 5};
+			const struct answer *want = &answers[s][e];
+			struct breaker breaker = situations[s];
+			bool has_changed = breaker_feed(&breaker, &circuit, &input);
+
+			print_message("# situation %d, event %d\n", s, e);
+			assert_int_equal(breaker.state, want->state);
+			assert_int_equal(breaker.attempts, want->attempts);
+			assert_int_equal(breaker.until_ms, want->until_ms);
+			assert_int_equal(has_changed, want->state != situations[s].state);
+			assert_int_equal(breaker.is_failing,
+					 e == BREAKER_FELL ||
+						 (e != BREAKER_ROSE && situations[s].is_failing));
+			if (has_changed || e == BREAKER_RESET)
+				assert_false(breaker.has_passed || breaker.good_flows);
+		}
+	}
+}
+
+/* What a disabled circuit is told changes nothing, and one that is switched off closes. */
+static void disabled(void **state)
+{
+	struct circuit_config off = circuit;
+	enum situation s;
+	enum breaker_event e;
+
+	(void)state;
+	off.is_enabled = false;
+	for (s = 0; s < SITUATION_MAX; s++) {
+		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
+			const struct breaker_input input = {e, NOW, MIDDLE, 5};
+			struct breaker breaker = situations[s];
+
+			assert_int_equal(breaker_feed(&breaker, &off, &input),
+					 situations[s].state != BREAKER_CLOSED);
+			assert_int_equal(breaker.state, BREAKER_CLOSED);
+			assert_int_equal(breaker.attempts, 0);
+			assert_false(breaker_is_due(&breaker, UINT64_MAX));
+			breaker_count(&breaker, &off, 0, 100, NOW);
+			assert_false(breaker_is_bad(&breaker, &off, NOW));
+		}
+	}
+}
+
+static void pauses(void **state)
+{
+	static const uint64_t longest[] = {5000,  10000,  20000,  40000,
+					   80000, 160000, 300000, 300000};
+	uint32_t n;
+
+	(void)state;
+	for (n = 1; n <= ARRAY_SIZE(longest); n++) {
+		uint64_t ms = longest[n - 1];
+
+		assert_int_equal(breaker_pause_ms(&circuit, n, 0), ms / 2);
+		assert_in_range(breaker_pause_ms(&circuit, n, UINT32_MAX), ms - 1, ms);
+		assert_int_equal(breaker_pause_ms(&circuit, n, MIDDLE), ms * 3 / 4);
+	}
+	assert_int_equal(breaker_pause_ms(&circuit, UINT32_MAX, 0), 150000);
+}
+
+static void window(void **state)
+{
+	struct breaker breaker = {0};
+	uint32_t good, bad;
+
+	(void)state;
+	breaker_count(&breaker, &circuit, 5, 4, NOW);
+	assert_false(breaker_is_bad(&breaker, &circuit, NOW)); /* too few, 44 % */
+	breaker_count(&breaker, &circuit, 0, 1, NOW + 1000);
+	assert_true(breaker_is_bad(&breaker, &circuit, NOW + 1000));
+	breaker_count(&breaker, &circuit, 1, 0, NOW + 2000);
+	assert_false(breaker_is_bad(&breaker, &circuit, NOW + 2000)); /* 45 % */
+	breaker_window(&breaker, &circuit, NOW + 2000, &good, &bad);
+	assert_int_equal(good, 6);
+	assert_int_equal(bad, 5);
+	/* What is older than the window is gone, whether somebody counts meanwhile or not. */
+	breaker_window(&breaker, &circuit, NOW + 49000, &good, &bad);
+	assert_int_equal(good + bad, 11);
+	breaker_window(&breaker, &circuit, NOW + 61000, &good, &bad);
+	assert_int_equal(good + bad, 0);
+	breaker_count(&breaker, &circuit, 1, 1, NOW + 40000);
+	breaker_count(&breaker, &circuit, 2, 0, NOW + 61000);
+	breaker_window(&breaker, &circuit, NOW + 61000, &good, &bad);
+	assert_int_equal(good, 3);
+	assert_int_equal(bad, 1);
+	breaker_count(&breaker, &circuit, 1, 0, NOW + 10000000);
+	breaker_window(&breaker, &circuit, NOW + 10000000, &good, &bad);
+	assert_int_equal(good, 1);
+	assert_int_equal(bad, 0);
+	breaker_count(&breaker, &circuit, 0, UINT32_MAX / 2, NOW + 10000000);
+	breaker_window(&breaker, &circuit, NOW + 10000000, &good, &bad);
+	assert_int_equal(bad, UINT16_MAX);
+}
+
+/* A member's life, as an operator would tell it. */
+static void story(void **state)
+{
+	struct breaker b = {0};
+	struct breaker_input in = {.now_ms = NOW, .random = UINT32_MAX};
+
+	(void)state;
+	in.event = BREAKER_FELL;
+	assert_true(breaker_feed(&b, &circuit, &in));
+	in.event = BREAKER_TIME;
+	in.now_ms += 60000;
+	assert_false(breaker_feed(&b, &circuit, &in)); /* still down */
+	assert_false(breaker_is_due(&b, in.now_ms));
+	in.event = BREAKER_ROSE;
+	assert_true(breaker_feed(&b, &circuit, &in));
+	assert_int_equal(b.state, BREAKER_HALF_OPEN);
+	assert_int_equal(breaker_left_ms(&b, in.now_ms + 18000), 12000);
+	in.event = BREAKER_PASSED;
+	in.now_ms += 29000;
+	breaker_feed(&b, &circuit, &in);
+	in.event = BREAKER_TIME;
+	assert_false(breaker_feed(&b, &circuit, &in));
+	in.now_ms += 1000;
+	assert_true(breaker_is_due(&b, in.now_ms));
+	assert_true(breaker_feed(&b, &circuit, &in));
+	assert_int_equal(b.state, BREAKER_CLOSED);
+	assert_int_equal(b.attempts, 1);
+	in.now_ms += 60000;
+	breaker_feed(&b, &circuit, &in);
+	assert_int_equal(b.attempts, 0);
+	assert_int_equal(b.until_ms, 0);
+}
+
+/* ---- random events ------------------------------------------------------------------------- */
+
+static unsigned int seed;
+
+static uint32_t pick(uint32_t n)
+{
+	return (uint32_t)rand_r(&seed) % n;
+}
+
+static void check_change(const struct breaker *before, const struct breaker *after,
+			 const struct breaker_input *in)
+{
+	/* Back to serving all of its weight only through a trial with evidence, or by hand. */
+	if (before->state == BREAKER_OPEN && after->state == BREAKER_CLOSED)
+		assert_int_equal(in->event, BREAKER_RESET);
+	if (before->state == BREAKER_HALF_OPEN && after->state == BREAKER_CLOSED)
+		assert_true(in->event == BREAKER_RESET || before->has_passed ||
+			    before->good_flows || in->event == BREAKER_FLOWED);
+	if (before->state == BREAKER_OPEN && after->state == BREAKER_HALF_OPEN)
+		assert_true(in->now_ms >= before->until_ms && !after->is_failing);
+	/* Out for at most the longest pause, and at least half of the shortest. */
+	if (after->state == BREAKER_OPEN && before->state != BREAKER_OPEN) {
+		assert_in_range(after->until_ms - in->now_ms, circuit.open_ms / 2,
+				circuit.open_max_ms);
+		assert_true(after->attempts >= 1);
+	}
+	assert_true(after->attempts <= before->attempts + 1);
+}
+
+static void random_events(void **state)
+{
+	uint32_t run, step;
+
+	(void)state;
+	for (run = 1; run <= 300; run++) {
+		struct breaker b = {0};
+		uint64_t now_ms = NOW, half_open_ms = 0;
+
+		seed = run;
+		for (step = 0; step < 2000; step++) {
+			struct breaker_input in = {.event = pick(BREAKER_EVENT_MAX),
+						   .random = (uint32_t)rand_r(&seed) * 2,
+						   .flows = pick(12)};
+			struct breaker before = b;
+
+			now_ms += pick(2000);
+			in.now_ms = now_ms;
+			breaker_count(&b, &circuit, pick(3), pick(3), now_ms);
+			breaker_feed(&b, &circuit, &in);
+			check_change(&before, &b, &in);
+			in.event = BREAKER_TIME; /* as the daemon does each second */
+			before = b;
+			breaker_feed(&b, &circuit, &in);
+			check_change(&before, &b, &in);
+			if (b.state != BREAKER_HALF_OPEN)
+				half_open_ms = 0;
+			else if (!half_open_ms || b.since_ms == now_ms)
+				half_open_ms = now_ms;
+			/* Never stuck: a trial has an end. */
+			if (half_open_ms)
+				assert_true(now_ms - half_open_ms < circuit.trial_ms);
+			assert_false(breaker_is_due(&b, now_ms));
+		}
+		/* And when nothing but time goes by, out of it all as well. */
+		for (step = 0; step < 5; step++) {
+			struct breaker_input in = {.event = BREAKER_ROSE,
+						   .now_ms = now_ms += 300000};
+
+			breaker_feed(&b, &circuit, &in);
+			in.event = BREAKER_PASSED;
+			breaker_feed(&b, &circuit, &in);
+			in.event = BREAKER_TIME;
+			breaker_feed(&b, &circuit, &in);
+		}
+		assert_int_equal(b.state, BREAKER_CLOSED);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_state_and_event),
+		cmocka_unit_test(disabled),
+		cmocka_unit_test(pauses),
+		cmocka_unit_test(window),
+		cmocka_unit_test(story),
+		cmocka_unit_test(random_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
