@@ -62,18 +62,9 @@ static __always_inline __u64 limit_hash(__u64 word, __u64 hi, __u64 lo, __u32 fl
 	return sluice_hash_addr(&addr, config_key());
 }
 
-/* Debt of a source's word. sluice_gcra_debt() alone would misread a TAT that has wrapped while
- * nobody swept; but no debt outlives the time it was seen at by more than tau + inc. Of the ticks
- * of `seen` the first may have just begun. */
 static __always_inline __u32 limit_debt(__u64 word, const struct limit_now *now)
 {
-	__u64 ticks = (__u16)(now->seen - SLUICE_SRC_SEEN(word));
-
-	if (!word)
-		return 0;
-	if (ticks > 1 && (ticks - 1) << SLUICE_SEEN_NS_LOG2 >> now->k > (__u64)now->tau + now->inc)
-		return 0;
-	return sluice_gcra_debt(word, now->units, now->inc, now->tau);
+	return sluice_gcra_owed(word, now->units, now->seen, now->k, now->inc, now->tau);
 }
 
 /*

@@ -3,14 +3,18 @@
  * The generic cell rate algorithm (ATM Forum Traffic Management 4.0, virtual scheduling), equal
  * to a token bucket: a source holds one theoretical arrival time (TAT). A packet conforms when
  * the debt it would leave, TAT + increment - now, is at most tau (= burst x increment). Times are
- * 32-bit and wrap; user space chooses the unit 2^k ns so that tau + increment < 2^30 units, and
- * an increment is at least 100 units (so rounding errs by at most 0.5 %).
+ * 32-bit and wrap; user space chooses the unit 2^k/16 ns, k <= SLUICE_GCRA_K_MAX, so that tau +
+ * increment < 2^30 units, and what the smallest packet adds is at least 50 units (so rounding errs
+ * by at most 1 %; where packets are counted, 0.5 %).
  */
 #pragma once
 
 #include <linux/types.h>
 
 #define SLUICE_GCRA_INLINE static inline __attribute__((always_inline))
+
+#define SLUICE_GCRA_NS_LOG2 4 /* a nanosecond has 2^4 of the finest units */
+#define SLUICE_GCRA_K_MAX 32  /* so that a unit's 2^32 come after all that 64 bits of ns hold */
 
 #define SLUICE_SEEN_NS_LOG2 24 /* one tick of `seen`: 2^24 ns, about 16.8 ms */
 
@@ -23,12 +27,20 @@
 /* Now in a limit's units. */
 SLUICE_GCRA_INLINE __u32 sluice_gcra_now(__u64 now_ns, __u32 k)
 {
-	return (__u32)(now_ns >> (k & 63));
+	return (__u32)(now_ns << SLUICE_GCRA_NS_LOG2 >> (k & 63));
 }
 
 SLUICE_GCRA_INLINE __u16 sluice_gcra_seen(__u64 now_ns)
 {
 	return (__u16)(now_ns >> SLUICE_SEEN_NS_LOG2);
+}
+
+/* What a packet of so many bytes adds, where 2^16 bytes add inc. A larger one is paid as that. */
+SLUICE_GCRA_INLINE __u32 sluice_gcra_bytes(__u32 bytes, __u32 inc)
+{
+	if (bytes > 1U << 16)
+		bytes = 1U << 16;
+	return (__u32)(((__u64)bytes * inc + (1U << 15)) >> 16);
 }
 
 /* Debt of a word, in units: 0 when its TAT is past. A debt above tau + inc cannot have been
@@ -38,6 +50,23 @@ SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u32 inc, __u3
 	__u32 debt = SLUICE_SRC_TAT(word) - now;
 
 	return debt <= tau + inc ? debt : 0;
+}
+
+/*
+ * The same, also where the TAT may have wrapped while nobody swept: no debt outlives the time it was
+ * seen at by more than tau + inc. Of the ticks of `seen` the first may have just begun.
+ */
+SLUICE_GCRA_INLINE __u32 sluice_gcra_owed(__u64 word, __u32 now, __u16 seen, __u32 k, __u32 inc,
+					  __u32 tau)
+{
+	__u64 ticks = (__u16)(seen - SLUICE_SRC_SEEN(word));
+
+	if (!word)
+		return 0;
+	if (ticks > 1 && (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >
+				 (__u64)tau + inc)
+		return 0;
+	return sluice_gcra_debt(word, now, inc, tau);
 }
 
 /* May a packet pass that finds this debt? burst packets pass at once from an idle start. */

@@ -35,7 +35,7 @@
 
 /* One packet an hour and source: after its first one a source is refused. */
 static const struct fixture_limit limit = {
-	.index = 1, .k = 30, .inc = 3353, .tau = 3353, .sets_log2 = 19};
+	.index = 1, .k = 32, .inc = 13411, .tau = 13411, .sets_log2 = 19};
 
 struct target {
 	const char *name;

@@ -46,7 +46,7 @@
  * five million are tolerated. Idle sources, whose words are free, would be cheaper to look up.
  */
 static const struct fixture_limit limit = {
-	.index = 1, .k = 20, .inc = 100, .tau = 1U << 29, .sets_log2 = 17};
+	.index = 1, .k = 24, .inc = 100, .tau = 1U << 29, .sets_log2 = 17};
 
 struct frame {
 	uint8_t bytes[PACKET_BYTES_V6];

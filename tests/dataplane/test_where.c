@@ -18,7 +18,7 @@
 #define INSTANCE "sld-where"
 #define BASE 4096
 #define LOG2 12
-#define K 20 /* a limit's unit: 2^20 ns */
+#define K 24 /* a limit's unit: 2^20 ns */
 
 static struct dp_bpf *dp;
 static uint32_t ifindex;

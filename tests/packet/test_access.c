@@ -32,7 +32,7 @@ static void set_up(void)
 	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
 	world_slots(world, 0, 1, 0);
 	world->limits[1].rate = SLUICE_LIMIT_RATE(1000, 0);
-	world->limits[1].word = SLUICE_LIMIT_F_USED | 4ULL << 32 | 30ULL << 38 |
+	world->limits[1].word = SLUICE_LIMIT_F_USED | 4ULL << 32 | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);

@@ -111,7 +111,7 @@ static int set_up(void **state)
 	world_service(world, 6, "192.0.2.6", 80, IPPROTO_TCP, 2);
 	/* Nothing passes: not even the first packet fits. */
 	world->limits[3].rate = SLUICE_LIMIT_RATE(1000, 999);
-	world->limits[3].word = SLUICE_LIMIT_F_USED | 30ULL << 38 |
+	world->limits[3].word = SLUICE_LIMIT_F_USED | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	read_packets();

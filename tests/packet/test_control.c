@@ -11,6 +11,8 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+#include <sluice/gcra.h>
+
 #include "packet/world.h"
 
 #define MS 1000000ULL
@@ -28,7 +30,7 @@ static void set_limit(uint32_t index, uint32_t burst, enum sluice_limit_mode mod
 	world->limits[index].word = 0;
 	world->limits[index].rate = SLUICE_LIMIT_RATE(inc, inc * burst);
 	world->limits[index].id = index;
-	world->limits[index].word = (uint64_t)index * 64 | k << 38 |
+	world->limits[index].word = (uint64_t)index * 64 | (k + SLUICE_GCRA_NS_LOG2) << 38 |
 				    (uint64_t)SLUICE_COUNT_PACKETS << 44 | (uint64_t)mode << 48 |
 				    SLUICE_LIMIT_F_USED | 31ULL << 51 | 63ULL << 56;
 }

@@ -127,7 +127,7 @@ static void test_limit_is_named(void **state)
 	(void)state;
 	world_service(world, 7, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 3;
 	world->limits[3].rate = SLUICE_LIMIT_RATE(1000, 1000);
-	world->limits[3].word = SLUICE_LIMIT_F_USED | 30ULL << 38 |
+	world->limits[3].word = SLUICE_LIMIT_F_USED | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	world_run_packet(world, &tcp, &run);

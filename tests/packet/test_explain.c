@@ -60,7 +60,7 @@ static void make_limits(void)
 
 		/* 2^4 sets each; units of 2^20 ns, a packet is 1000, so a burst takes seconds. */
 		world->limits[i].rate = SLUICE_LIMIT_RATE(1000, 1000 * (1 + below(6)));
-		world->limits[i].word = (uint64_t)i << 4 | 4ULL << 32 | 20ULL << 38 | count << 44 |
+		world->limits[i].word = (uint64_t)i << 4 | 4ULL << 32 | 24ULL << 38 | count << 44 |
 					mode << 48 | SLUICE_LIMIT_F_USED |
 					(uint64_t)(23 + below(9)) << 51 |
 					(uint64_t)(47 + below(80)) << 56;

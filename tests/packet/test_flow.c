@@ -289,7 +289,7 @@ static void test_refused_is_not_remembered(void **state)
 	set_up();
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 1;
 	world->limits[1].rate = SLUICE_LIMIT_RATE(1000, 0); /* nobody conforms */
-	world->limits[1].word = SLUICE_LIMIT_F_USED | 20ULL << 38 |
+	world->limits[1].word = SLUICE_LIMIT_F_USED | 24ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	for (uint32_t i = 0; i < 1U << 12; i++)

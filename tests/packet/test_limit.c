@@ -53,8 +53,8 @@ static void set_limit(uint32_t index, const struct rule *rule)
 	world->limits[index].rate = SLUICE_LIMIT_RATE(inc_ns >> k, (inc_ns >> k) * rule->burst);
 	world->limits[index].id = index;
 	world->limits[index].word = (uint64_t)index * 64 | (uint64_t)rule->sets_log2 << 32 |
-				    k << 38 | count << 44 | mode << 48 | SLUICE_LIMIT_F_USED |
-				    (len4 - 1) << 51 | (len6 - 1) << 56;
+				    (k + SLUICE_GCRA_NS_LOG2) << 38 | count << 44 | mode << 48 |
+				    SLUICE_LIMIT_F_USED | (len4 - 1) << 51 | (len6 - 1) << 56;
 }
 
 static void set_up(uint64_t limits)

@@ -76,7 +76,7 @@ static void set_up_limit(void)
 	struct world_run run;
 
 	world->limits[1].rate = SLUICE_LIMIT_RATE(1000, 1000);
-	world->limits[1].word = SLUICE_LIMIT_F_USED | 4ULL << 32 | 30ULL << 38 |
+	world->limits[1].word = SLUICE_LIMIT_F_USED | 4ULL << 32 | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	cell->limits = 1;

@@ -68,7 +68,7 @@ static void test_real_clock(void **state)
 	cell->limits = 1;
 	/* Three in a thousand seconds: jiffies go on, but not that far. */
 	world->limits[1].rate = SLUICE_LIMIT_RATE(1000, 3000);
-	world->limits[1].word = SLUICE_LIMIT_F_USED | 30ULL << 38 |
+	world->limits[1].word = SLUICE_LIMIT_F_USED | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |
 				(uint64_t)SLUICE_LIMIT_ENFORCE << 48 | 31ULL << 51 | 63ULL << 56;
 	for (int i = 0; i < 10; i++) {

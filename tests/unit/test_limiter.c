@@ -32,8 +32,8 @@ static bool admit(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 {
 	uint64_t tick = now_ns / rule->tick_ns * rule->tick_ns;
 	uint32_t now = sluice_gcra_now(tick, rule->p.k);
-	/* A free word has no TAT. */
-	uint32_t debt = *word ? sluice_gcra_debt(*word, now, rule->p.inc, rule->p.tau) : 0;
+	uint32_t debt = sluice_gcra_owed(*word, now, sluice_gcra_seen(tick), rule->p.k, rule->p.inc,
+					 rule->p.tau);
 
 	if (!sluice_gcra_conforms(debt, rule->p.inc, rule->p.tau))
 		return false;
@@ -50,6 +50,11 @@ static void sweep(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 		*word = 0;
 }
 
+static double unit_ns(const struct rule *rule)
+{
+	return ldexp(1, (int)rule->p.k - SLUICE_GCRA_NS_LOG2);
+}
+
 static double rate_of(const struct rule *rule)
 {
 	return (double)rule->rate_n / rule->rate_s;
@@ -59,7 +64,9 @@ static void rule_make(struct rule *rule, uint64_t rate_n, uint32_t rate_s, uint6
 		      uint32_t tick_ns)
 {
 	*rule = (struct rule){rate_n, rate_s, burst, tick_ns, {0, 0, 0}};
-	assert_int_equal(gcra_params_make(rate_n, rate_s, burst, tick_ns, &rule->p, NULL), 0);
+	assert_int_equal(gcra_params_make(SLUICE_COUNT_PACKETS, rate_n, rate_s, burst, tick_ns,
+					  &rule->p, NULL),
+			 0);
 }
 
 static double unit_random(unsigned int *seed)
@@ -81,8 +88,8 @@ static void test_long_run_rate(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		for (t = 0; t < ARRAY_SIZE(ticks_ns); t++) {
 			uint64_t word = 0, now = 12345678, start = now, swept = now, passed = 0;
-			uint64_t burst =
-				gcra_burst_min(rows[i].rate_n, rows[i].rate_s, ticks_ns[t]);
+			uint64_t burst = gcra_burst_min(SLUICE_COUNT_PACKETS, rows[i].rate_n,
+							rows[i].rate_s, ticks_ns[t]);
 			unsigned int seed = 3;
 			double want = 0, tokens = (double)burst, gap;
 			struct rule rule;
@@ -121,7 +128,7 @@ static void test_against_token_bucket(void **state)
 	for (round = 0; round < 150; round++) {
 		uint64_t rate_n = 1 + (uint64_t)rand_r(&seed) % (1U << rand_r(&seed) % 17);
 		uint32_t tick = ticks_ns[rand_r(&seed) % 3];
-		uint64_t least = gcra_burst_min(rate_n, 1, tick);
+		uint64_t least = gcra_burst_min(SLUICE_COUNT_PACKETS, rate_n, 1, tick);
 		uint64_t burst = least + (uint64_t)rand_r(&seed) % (4 * least);
 		uint64_t word = 0, now = (uint64_t)rand_r(&seed) << 10, last = now, swept = now;
 		double upper, lower, slack, gap, rate;
@@ -131,8 +138,8 @@ static void test_against_token_bucket(void **state)
 		rule_make(&rule, rate_n, 1, burst, tick);
 		/* inc is rounded: the limiter's own rate, at most 0.5 % off, is what both buckets
 		 * fill with; test_gcra_config checks the rounding. */
-		rate = 1e9 / ldexp(rule.p.inc, (int)rule.p.k);
-		slack = rate * (tick + ldexp(1, (int)rule.p.k)) / 1e9;
+		rate = 1e9 / (rule.p.inc * unit_ns(&rule));
+		slack = rate * (tick + unit_ns(&rule)) / 1e9;
 		upper = (double)burst + slack;
 		lower = (double)burst - slack;
 		gap = 1e9 / rate;
@@ -195,7 +202,7 @@ static void test_wrap(void **state)
 
 	(void)state;
 	rule_make(&rule, 100, 1, 100, 4000000);
-	wrap = 1ULL << (32 + rule.p.k);
+	wrap = 1ULL << (32 - SLUICE_GCRA_NS_LOG2 + rule.p.k);
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 100; i++)
 			assert_true(admit(&rule, &word, now));

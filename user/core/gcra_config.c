@@ -6,58 +6,127 @@
 #include <sluice/gcra.h>
 
 #define NS_PER_S 1000000000ULL
-#define RATE_MAX 10000000ULL  /* events a second */
-#define SECONDS_MAX 3600      /* the slowest rate is one event in so many */
-#define UNITS_MIN 100	      /* an increment has at least so many, so rounding errs by 0.5 % */
+#define SECONDS_MAX 3600      /* the slowest rate is the least of a unit in so many */
 #define SPAN_MAX (1ULL << 30) /* tau + inc stay below, in units */
-#define K_MAX 63
 
 typedef unsigned __int128 u128;
 
-uint64_t gcra_burst_min(uint64_t rate_n, uint32_t rate_s, uint32_t tick_ns)
+/* How things are counted. */
+struct counting {
+	uint64_t rate_max; /* a second */
+	uint64_t rate_min; /* in SECONDS_MAX */
+	uint64_t packet;   /* of a burst, what one packet needs at most */
+	uint32_t inc_min;  /* units; rounding errs by half of one */
+	uint32_t log2;	   /* inc is that of 2^log2 */
+	const char *unit;  /* behind a number */
+	const char *highest;
+	const char *slowest;
+};
+
+static const struct counting ONES = {
+	.rate_max = 10000000,
+	.rate_min = 1,
+	.packet = 1,
+	.inc_min = 100,
+	.unit = "",
+	.highest = "10000000/s",
+	.slowest = "1/h",
+};
+
+static const struct counting BYTES = {
+	.rate_max = 12500000000,
+	.rate_min = 1000,
+	.packet = GCRA_BYTES_FRAME,
+	.inc_min = (50 << SLUICE_LIMIT_BYTES_LOG2) / GCRA_BYTES_LEAST + 1,
+	.log2 = SLUICE_LIMIT_BYTES_LOG2,
+	.unit = " bytes",
+	.highest = "12500000000 bytes/s (100 Gbit/s)",
+	.slowest = "1000 bytes/h",
+};
+
+static const struct counting *counting_of(enum sluice_limit_count count)
+{
+	return count == SLUICE_COUNT_BYTES ? &BYTES : &ONES;
+}
+
+static uint64_t burst_min(const struct counting *c, uint64_t rate_n, uint32_t rate_s,
+			  uint32_t tick_ns)
 {
 	u128 per = (u128)rate_s * NS_PER_S;
 
-	return (uint64_t)((2 * (u128)rate_n * tick_ns + per - 1) / per) + 1;
+	return (uint64_t)((2 * (u128)rate_n * tick_ns + per - 1) / per) + c->packet;
 }
 
-uint64_t gcra_burst_default(uint64_t rate_n, uint32_t rate_s, uint32_t tick_ns)
-{
-	uint64_t least = gcra_burst_min(rate_n, rate_s, tick_ns);
-	uint64_t second = (rate_n + rate_s - 1) / rate_s;
-
-	return second > least ? second : least;
-}
-
-/* round(rate_s / rate_n, in units of 2^k ns) */
-static uint64_t increment(uint64_t rate_n, uint32_t rate_s, uint32_t k)
+/* round(2^log2 * rate_s / rate_n, in units of 2^k/16 ns) */
+static uint64_t increment(const struct counting *c, uint64_t rate_n, uint32_t rate_s, uint32_t k)
 {
 	u128 unit = (u128)rate_n << k;
 
-	return (uint64_t)(((u128)rate_s * NS_PER_S + unit / 2) / unit);
+	return (uint64_t)((((u128)rate_s * NS_PER_S << (c->log2 + SLUICE_GCRA_NS_LOG2)) +
+			   unit / 2) /
+			  unit);
 }
 
-static int check_rate(uint64_t rate_n, uint32_t rate_s, struct err *e)
+/* The largest burst for which tau + inc stay below SPAN_MAX; 0: none. */
+static uint64_t burst_within(const struct counting *c, uint64_t inc)
+{
+	return inc < SPAN_MAX ? (((SPAN_MAX - inc) << c->log2) - 1) / inc : 0;
+}
+
+/* The largest burst for this rate, whatever the unit. */
+static uint64_t burst_max(const struct counting *c, uint64_t rate_n, uint32_t rate_s)
+{
+	uint64_t most = 0, inc;
+	uint32_t k;
+
+	for (k = 0; k <= SLUICE_GCRA_K_MAX; k++) {
+		inc = increment(c, rate_n, rate_s, k);
+		if (inc < c->inc_min)
+			break;
+		most = burst_within(c, inc);
+	}
+	return most;
+}
+
+uint64_t gcra_burst_min(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
+			uint32_t tick_ns)
+{
+	return burst_min(counting_of(count), rate_n, rate_s, tick_ns);
+}
+
+uint64_t gcra_burst_default(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
+			    uint32_t tick_ns)
+{
+	const struct counting *c = counting_of(count);
+	uint64_t least = burst_min(c, rate_n, rate_s, tick_ns);
+	uint64_t second = rate_n / rate_s + (rate_n % rate_s != 0);
+	uint64_t most = rate_n ? burst_max(c, rate_n, rate_s) : 0;
+
+	if (second > most)
+		second = most;
+	return second > least ? second : least;
+}
+
+static int check_rate(const struct counting *c, uint64_t rate_n, uint32_t rate_s, struct err *e)
 {
 	int ret;
 
 	if (rate_n == 0 || rate_s == 0) {
 		ret = err_set(e, ERR_INVALID, "", "rate is 0; a limit admits something");
-		err_hint(e, "the slowest rate is 1/h; to refuse everybody remove the service");
+		err_hint(e, "the slowest rate is %s; to refuse everybody remove the service",
+			 c->slowest);
 		return ret;
 	}
-	if ((u128)rate_n > (u128)RATE_MAX * rate_s) {
-		ret = err_set(e, ERR_INVALID, "",
-			      "rate %" PRIu64 " in %" PRIu32 " s is above %llu/s", rate_n, rate_s,
-			      RATE_MAX);
-		err_hint(e, "the highest rate is %llu/s", RATE_MAX);
+	if ((u128)rate_n > (u128)c->rate_max * rate_s) {
+		ret = err_set(e, ERR_INVALID, "", "rate %" PRIu64 "%s in %" PRIu32 " s is above %s",
+			      rate_n, c->unit, rate_s, c->highest);
+		err_hint(e, "the highest rate is %s", c->highest);
 		return ret;
 	}
-	if ((u128)rate_n * SECONDS_MAX < rate_s) {
-		ret = err_set(e, ERR_INVALID, "",
-			      "rate %" PRIu64 " in %" PRIu32 " s is below one an hour", rate_n,
-			      rate_s);
-		err_hint(e, "the slowest rate is 1/h");
+	if ((u128)rate_n * SECONDS_MAX < (u128)c->rate_min * rate_s) {
+		ret = err_set(e, ERR_INVALID, "", "rate %" PRIu64 "%s in %" PRIu32 " s is below %s",
+			      rate_n, c->unit, rate_s, c->slowest);
+		err_hint(e, "the slowest rate is %s", c->slowest);
 		return ret;
 	}
 	return 0;
@@ -67,15 +136,11 @@ uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *
 		      const struct gcra_params *to)
 {
 	uint16_t seen = sluice_gcra_seen(now_ns);
-	uint64_t silent_ns = (uint64_t)(uint16_t)(seen - SLUICE_SRC_SEEN(word))
-			     << SLUICE_SEEN_NS_LOG2;
-	uint64_t span = (uint64_t)from->tau + from->inc, one_tick = 1ULL << SLUICE_SEEN_NS_LOG2;
-	uint32_t units =
-		sluice_gcra_debt(word, sluice_gcra_now(now_ns, from->k), from->inc, from->tau);
+	uint32_t units = sluice_gcra_owed(word, sluice_gcra_now(now_ns, from->k), seen, from->k,
+					  from->inc, from->tau);
 	u128 debt;
 
-	/* As the packet path has it: a time that has wrapped is no debt. */
-	if (!word || !units || (silent_ns > one_tick && (silent_ns - one_tick) >> from->k > span))
+	if (!units)
 		return 0;
 	debt = (((u128)units << from->k) + ((u128)1 << to->k) - 1) >> to->k;
 	if (debt > to->tau)
@@ -84,38 +149,69 @@ uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *
 			  sluice_gcra_now(now_ns, to->k) + (uint32_t)debt);
 }
 
-int gcra_params_make(uint64_t rate_n, uint32_t rate_s, uint64_t burst, uint32_t tick_ns,
-		     struct gcra_params *ret_params, struct err *e)
+static int check_burst(const struct counting *c, uint64_t rate_n, uint32_t rate_s, uint64_t burst,
+		       uint32_t tick_ns, struct err *e)
 {
-	uint64_t least, inc, most = 0;
-	uint32_t k;
-	int ret = check_rate(rate_n, rate_s, e);
+	uint64_t least = burst_min(c, rate_n, rate_s, tick_ns);
+	int ret;
 
+	if (burst >= least)
+		return 0;
+	if (burst < c->packet && c == &BYTES)
+		ret = err_set(e, ERR_INVALID, "",
+			      "burst %" PRIu64
+			      " bytes is too small: a frame of %d would never pass",
+			      burst, GCRA_BYTES_FRAME);
+	else
+		ret = err_set(e, ERR_INVALID, "",
+			      "burst %" PRIu64 "%s is too small for %" PRIu64 "%s in %" PRIu32
+			      " s: a clock of %" PRIu32 " us would lose rate",
+			      burst, c->unit, rate_n, c->unit, rate_s, tick_ns / 1000);
+	err_hint(e, "the smallest burst for this rate is %" PRIu64 "%s", least, c->unit);
+	return ret;
+}
+
+int gcra_params_make_from(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
+			  uint64_t burst, uint32_t tick_ns, uint32_t k,
+			  struct gcra_params *ret_params, struct err *e)
+{
+	const struct counting *c = counting_of(count);
+	uint64_t inc, most = 0;
+	int ret = check_rate(c, rate_n, rate_s, e);
+
+	if (ret == 0)
+		ret = check_burst(c, rate_n, rate_s, burst, tick_ns, e);
 	if (ret)
 		return ret;
-	least = gcra_burst_min(rate_n, rate_s, tick_ns);
-	if (burst < least) {
-		ret = err_set(e, ERR_INVALID, "",
-			      "burst %" PRIu64 " is too small for %" PRIu64 " in %" PRIu32
-			      " s: a clock of %" PRIu32 " us would lose rate",
-			      burst, rate_n, rate_s, tick_ns / 1000);
-		err_hint(e, "the smallest burst for this rate is %" PRIu64, least);
-		return ret;
-	}
 	/* The finest unit in which the whole burst fits; coarser ones only lose precision. */
-	for (k = 0; k <= K_MAX; k++) {
-		inc = increment(rate_n, rate_s, k);
-		if (inc < UNITS_MIN)
+	for (; k <= SLUICE_GCRA_K_MAX; k++) {
+		inc = increment(c, rate_n, rate_s, k);
+		if (inc < c->inc_min)
 			break;
-		if ((u128)inc * burst + inc < SPAN_MAX) {
-			*ret_params =
-				(struct gcra_params){k, (uint32_t)inc, (uint32_t)(inc * burst)};
+		most = burst_within(c, inc);
+		if (burst <= most) {
+			*ret_params = (struct gcra_params){k, (uint32_t)inc,
+							   (uint32_t)(inc * burst >> c->log2)};
 			return 0;
 		}
-		most = (SPAN_MAX - 1) / inc - 1;
 	}
-	ret = err_set(e, ERR_INVALID, "", "burst %" PRIu64 " is longer than the time field holds",
-		      burst);
-	err_hint(e, "the largest burst for this rate is %" PRIu64, most);
+	if (!most) {
+		ret = err_set(e, ERR_INVALID, "",
+			      "rate %" PRIu64 "%s in %" PRIu32
+			      " s is too high beside the slowest rate of the same limit",
+			      rate_n, c->unit, rate_s);
+		err_hint(e, "a smaller burst of the slow one leaves room for it");
+		return ret;
+	}
+	ret = err_set(e, ERR_INVALID, "", "burst %" PRIu64 "%s is longer than the time field holds",
+		      burst, c->unit);
+	err_hint(e, "the largest burst for this rate is %" PRIu64 "%s", most, c->unit);
 	return ret;
+}
+
+int gcra_params_make(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
+		     uint64_t burst, uint32_t tick_ns, struct gcra_params *ret_params,
+		     struct err *e)
+{
+	return gcra_params_make_from(count, rate_n, rate_s, burst, tick_ns, 0, ret_params, e);
 }

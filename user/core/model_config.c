@@ -45,8 +45,8 @@ static void limit_check(struct apply *apply, const struct limit_config *config)
 	char path[100];
 
 	snprintf(path, sizeof(path), "limits.%s", config->name);
-	if (gcra_params_make(config->rate_n, config->rate_s, config->burst, apply->tick_ns, &params,
-			     &e)) {
+	if (gcra_params_make(config->count, config->rate_n, config->rate_s, config->burst,
+			     apply->tick_ns, &params, &e)) {
 		e.line = config->line;
 		util_copy(e.path, sizeof(e.path), path);
 		errs_add_err(apply->errors, &e);
@@ -71,8 +71,8 @@ static void limit_merge(struct apply *apply, struct model_state *fresh,
 	while (limit.config.sources < config->sources && limit.config.sources < SOURCES_MAX)
 		limit.config.sources *= 2;
 	if (!limit.config.burst && config->rate_s)
-		limit.config.burst =
-			gcra_burst_default(config->rate_n, config->rate_s, apply->tick_ns);
+		limit.config.burst = gcra_burst_default(config->count, config->rate_n,
+							config->rate_s, apply->tick_ns);
 	limit_check(apply, &limit.config);
 	if (old && old->mode_file == config->mode)
 		limit.config.mode = old->config.mode;

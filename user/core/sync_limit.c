@@ -52,8 +52,8 @@ static int make_entry(const struct sync *sync, const struct model_limit *model,
 {
 	const struct limit_config *config = &model->config;
 	struct gcra_params params;
-	int ret = gcra_params_make(config->rate_n, config->rate_s, config->burst, sync->tick_ns,
-				   &params, NULL);
+	int ret = gcra_params_make(config->count, config->rate_n, config->rate_s, config->burst,
+				   sync->tick_ns, &params, NULL);
 
 	if (ret)
 		return ret;

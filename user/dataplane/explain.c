@@ -136,7 +136,7 @@ int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *
 		  struct where_tokens *ret_tokens)
 {
 	uint64_t now_ns, word, rate, source;
-	uint32_t inc, tau, debt;
+	uint32_t inc, tau, debt, k, log2;
 	int ret;
 
 	if (!limit || limit >= dp->maps.capacity.limits)
@@ -151,10 +151,11 @@ int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *
 	if (ret)
 		return ret;
 	source = find_source(dp, word, &tuple->saddr, tuple->family);
-	debt = source ? sluice_gcra_debt(source, sluice_gcra_now(now_ns, SLUICE_LIMIT_K(word)), inc,
-					 tau)
-		      : 0;
-	ret_tokens->burst = tau / inc;
-	ret_tokens->left = debt < tau ? (tau - debt) / inc : 0;
+	k = SLUICE_LIMIT_K(word);
+	debt = sluice_gcra_owed(source, sluice_gcra_now(now_ns, k), sluice_gcra_seen(now_ns), k,
+				inc, tau);
+	log2 = SLUICE_LIMIT_COUNT(word) == SLUICE_COUNT_BYTES ? SLUICE_LIMIT_BYTES_LOG2 : 0;
+	ret_tokens->burst = ((uint64_t)tau << log2) / inc;
+	ret_tokens->left = debt < tau ? ((uint64_t)(tau - debt) << log2) / inc : 0;
 	return 0;
 }

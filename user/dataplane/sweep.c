@@ -7,8 +7,21 @@
 
 #include "dataplane/dp_internal.h"
 
-/* The comparison is signed: a packet that was admitted while we walk has a TAT ahead of our now. */
-static void sweep_set(struct sluice_limit_set *set, uint32_t now)
+#define FRESH_TICKS 256 /* of `seen`, longer than a sweep takes */
+
+/* Idle for a while: what packets write while we walk is later than our now. */
+static bool is_over(uint64_t word, uint64_t now_ns, const struct sluice_limit *limit)
+{
+	uint32_t k = SLUICE_LIMIT_K(limit->word);
+	uint16_t seen = sluice_gcra_seen(now_ns);
+
+	return (uint16_t)(SLUICE_SRC_SEEN(word) - seen + 1) > FRESH_TICKS &&
+	       sluice_gcra_owed(word, sluice_gcra_now(now_ns, k), seen, k,
+				SLUICE_LIMIT_INC(limit->rate), SLUICE_LIMIT_TAU(limit->rate)) == 0;
+}
+
+static void sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
+		      const struct sluice_limit *limit)
 {
 	__u64 word;
 	int way;
@@ -17,7 +30,7 @@ static void sweep_set(struct sluice_limit_set *set, uint32_t now)
 		__u64 *cell = &set->source[way];
 
 		word = __atomic_load_n(cell, __ATOMIC_RELAXED);
-		if (word && (int32_t)(SLUICE_SRC_TAT(word) - now) <= 0)
+		if (word && is_over(word, now_ns, limit))
 			__atomic_compare_exchange_n(cell, &word, 0, false, __ATOMIC_RELAXED,
 						    __ATOMIC_RELAXED);
 	}
@@ -26,20 +39,20 @@ static void sweep_set(struct sluice_limit_set *set, uint32_t now)
 void dp_bpf_sweep_limits(struct dp_bpf *dp)
 {
 	const struct dp_maps *maps = &dp->maps;
-	uint32_t index, now, set;
-	uint64_t now_ns, word, end;
+	struct sluice_limit limit;
+	uint64_t now_ns, end;
+	uint32_t index, set;
 
 	if (dp_clock_now(dp->clock, maps->meta->tick_ns, &now_ns))
 		return; /* a second later is early enough */
 	for (index = 1; index < maps->capacity.limits; index++) {
-		word = maps->limits[index].word;
-		if (!(word & SLUICE_LIMIT_F_USED))
+		limit = maps->limits[index];
+		if (!(limit.word & SLUICE_LIMIT_F_USED))
 			continue;
-		now = sluice_gcra_now(now_ns, SLUICE_LIMIT_K(word));
-		end = SLUICE_LIMIT_BASE(word) + (1ULL << SLUICE_LIMIT_LOG2(word));
+		end = SLUICE_LIMIT_BASE(limit.word) + (1ULL << SLUICE_LIMIT_LOG2(limit.word));
 		if (end > maps->capacity.limit_sets)
 			continue;
-		for (set = SLUICE_LIMIT_BASE(word); set < end; set++)
-			sweep_set(&maps->limit_sets[set], now);
+		for (set = SLUICE_LIMIT_BASE(limit.word); set < end; set++)
+			sweep_set(&maps->limit_sets[set], now_ns, &limit);
 	}
 }
