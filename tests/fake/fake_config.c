@@ -89,8 +89,8 @@ struct limit_config *fake_config_limit(struct config *config, const char *name, 
 	util_copy(limit->name, sizeof(limit->name), name);
 	limit->count = SLUICE_COUNT_NEW_CONNECTIONS;
 	limit->mode = mode;
-	limit->rate_n = rate_n;
-	limit->rate_s = 1;
+	limit->rate.n = rate_n;
+	limit->rate.s = 1;
 	limit->prefix4 = prefix4;
 	limit->prefix6 = 64;
 	limit->sources = 1024;

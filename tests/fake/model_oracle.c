@@ -295,7 +295,7 @@ static bool config_apply(struct oracle *oracle, const struct config *config, boo
 
 		util_copy(row->name, NAME, config->limits[l].name);
 		row->mode = row->mode_file = config->limits[l].mode;
-		row->rate_n = config->limits[l].rate_n;
+		row->rate_n = config->limits[l].rate.n;
 		for (o = 0; o < old->limit_count; o++) {
 			if (strcmp(old->limits[o].name, row->name) == 0 &&
 			    old->limits[o].mode_file == row->mode_file)
@@ -477,7 +477,7 @@ void oracle_assert_equal(const struct oracle *oracle, const struct model *model)
 		assert_ptr_equal(limit, model_limit_by_id(model, limit->id));
 		assert_int_equal(limit->config.mode, t->limits[i].mode);
 		assert_int_equal(limit->mode_file, t->limits[i].mode_file);
-		assert_int_equal(limit->config.rate_n, t->limits[i].rate_n);
+		assert_int_equal(limit->config.rate.n, t->limits[i].rate_n);
 	}
 	for (i = 0; i < t->service_count; i++) {
 		const struct model_service *service =

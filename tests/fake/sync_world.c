@@ -304,7 +304,7 @@ static void assert_limit(struct world *w, const struct model_limit *limit)
 	struct gcra_params p;
 
 	assert_int_equal(
-		gcra_params_make(c->count, c->rate_n, c->rate_s, c->burst, TICK_NS, &p, NULL), 0);
+		gcra_params_make(c->count, c->rate.n, c->rate.s, c->burst.n, TICK_NS, &p, NULL), 0);
 	assert_true(entry->word & SLUICE_LIMIT_F_USED);
 	assert_int_equal(entry->id, limit->id);
 	assert_int_equal(SLUICE_LIMIT_K(entry->word), p.k);

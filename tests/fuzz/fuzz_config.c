@@ -62,7 +62,7 @@ static void check_config(const struct config *config)
 		const struct limit_config *limit = &config->limits[i];
 
 		must(util_name_is_valid(limit->name));
-		must(limit->rate_n > 0 && limit->rate_s > 0);
+		must(limit->rate.n > 0 && limit->rate.s > 0);
 		must(limit->count != SLUICE_COUNT_NONE);
 		must(limit->prefix4 >= 1 && limit->prefix4 <= 32);
 		must(limit->prefix6 >= 1 && limit->prefix6 <= 128);

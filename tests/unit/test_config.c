@@ -292,25 +292,55 @@ static void test_local_and_limits(void **state)
 	assert_string_equal(limit[0].name, "a");
 	assert_int_equal(limit[0].count, SLUICE_COUNT_NEW_CONNECTIONS);
 	assert_int_equal(limit[0].mode, SLUICE_LIMIT_ENFORCE);
-	assert_int_equal(limit[0].rate_n, 20);
-	assert_int_equal(limit[0].rate_s, 1);
-	assert_int_equal(limit[0].burst, 100);
+	assert_int_equal(limit[0].rate.n, 20);
+	assert_int_equal(limit[0].rate.s, 1);
+	assert_int_equal(limit[0].burst.n, 100);
 	assert_int_equal(limit[0].prefix4, 32);
 	assert_int_equal(limit[0].prefix6, 64);
 	assert_int_equal(limit[0].sources, 262144);
 	assert_int_equal(limit[0].line, 6);
 	assert_int_equal(limit[1].count, SLUICE_COUNT_PACKETS);
 	assert_int_equal(limit[1].mode, SLUICE_LIMIT_SHADOW);
-	assert_int_equal(limit[1].rate_n, 10000);
-	assert_int_equal(limit[1].rate_s, 60);
-	assert_int_equal(limit[1].burst, 0); /* absent */
+	assert_int_equal(limit[1].rate.n, 10000);
+	assert_int_equal(limit[1].rate.s, 60);
+	assert_int_equal(limit[1].burst.n, 0); /* absent */
 	assert_int_equal(limit[1].prefix4, 24);
 	assert_int_equal(limit[1].prefix6, 48);
 	assert_int_equal(limit[1].sources, 8192);
 	assert_int_equal(limit[2].mode, SLUICE_LIMIT_DISABLED);
-	assert_int_equal(limit[2].rate_s, 3600);
+	assert_int_equal(limit[2].rate.s, 3600);
 	assert_int_equal(limit[2].prefix4, 32);
 	assert_int_equal(limit[2].prefix6, 128);
+	config_free(config);
+}
+
+static void test_bans(void **state)
+{
+	struct config *config = parsed(
+		HEAD
+		"services: {}\nlimits:\n"
+		"  a: {count: packets, rate: 50 pkt/s, mode: enforce, ban: {after: 100}}\n"
+		"  b: {count: packets, rate: 50/s, mode: enforce, ban: {after: 1k, within: 1m,\n"
+		"      for: 1h, max: 2h, packets: all, max_per_second: 5}}\n"
+		"  c: {count: packets, rate: 50/s, mode: enforce}\n");
+	const struct limit_ban *ban = &config->limits[0].ban;
+
+	(void)state;
+	assert_int_equal(config->limits[0].rate.unit, RATE_PACKETS);
+	assert_int_equal(ban->after, 100);
+	assert_int_equal(ban->within_s, 10);
+	assert_int_equal(ban->for_s, 600);
+	assert_int_equal(ban->max_s, 600);
+	assert_int_equal(ban->max_per_s, 100);
+	assert_false(ban->is_all);
+	ban = &config->limits[1].ban;
+	assert_int_equal(ban->after, 1000);
+	assert_int_equal(ban->within_s, 60);
+	assert_int_equal(ban->for_s, 3600);
+	assert_int_equal(ban->max_s, 7200);
+	assert_int_equal(ban->max_per_s, 5);
+	assert_true(ban->is_all);
+	assert_int_equal(config->limits[2].ban.after, 0);
 	config_free(config);
 }
 
@@ -418,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_service_with_members),
 		cmocka_unit_test(test_pools_inherit),
 		cmocka_unit_test(test_local_and_limits),
+		cmocka_unit_test(test_bans),
 		cmocka_unit_test(test_affinity),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_byte_order_mark_and_comments),

@@ -317,6 +317,20 @@ static void test_limits(void **state)
 		       "    per: {ipv4: 33, ipv6: 0, ipv5: 1}\n",
 		 "9 invalid limits.a.per.ipv4\n9 invalid limits.a.per.ipv6\n"
 		 "9 unknown_key limits.a.per.ipv5\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5 conn/s\n    burst: 4MB\n",
+		 "5 conflict limits.a.rate\n5 conflict limits.a.burst\n"},
+		{LIMIT "    count: new-connections\n    mode: shadow\n    rate: 25MB/s\n",
+		 "5 conflict limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5Mbps\n    burst: 4Mbit\n",
+		 "8 invalid limits.a.rate\n9 invalid limits.a.burst\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
+		       "    ban: {within: 1ms, for: 2d, packets: some, max_per_second: 0}\n",
+		 "9 invalid limits.a.ban.after\n9 invalid limits.a.ban.within\n"
+		 "9 invalid limits.a.ban.for\n9 invalid limits.a.ban.packets\n"
+		 "9 invalid limits.a.ban.max_per_second\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
+		       "    ban: {after: 100, for: 11m}\n",
+		 "5 invalid limits.a.ban.for\n"},
 		{FULL "    limits: per-client\n", "8 invalid services.web.limits\n"},
 		{FULL "    limits: [a, a, 'x y']\n",
 		 "4 not_found services.web.limits\n8 duplicate services.web.limits[1]\n"

@@ -20,7 +20,8 @@ static const char *const HEADINGS[CONFIG_SECTION_MAX] = {
 	[CONFIG_SECTION_CHECK] = "CHECK",	[CONFIG_SECTION_LIMIT] = "LIMIT",
 	[CONFIG_SECTION_PER] = "PER",		[CONFIG_SECTION_NODE] = "NODE",
 	[CONFIG_SECTION_ROUTES] = "ROUTES",	[CONFIG_SECTION_MANAGEMENT] = "MANAGEMENT",
-	[CONFIG_SECTION_LIST] = "LIST",		[CONFIG_SECTION_FLOWS] = "FLOWS",
+	[CONFIG_SECTION_BAN] = "BAN",		[CONFIG_SECTION_LIST] = "LIST",
+	[CONFIG_SECTION_FLOWS] = "FLOWS",
 };
 
 /* All lines "*key* (rule; default)" of the page, as "HEADING: *key* (…)\n". */
@@ -109,6 +110,7 @@ static void test_every_word(void **state)
 		struct service_config service;
 		struct pool_config pool;
 		struct limit_config limit;
+		struct limit_ban ban;
 		struct check_config check;
 		struct list_config list;
 		struct config config;

@@ -83,7 +83,7 @@ static void test_sections_values_and_lists(void **state)
 	assert_string_equal(config->interfaces[1], "eth2");
 	assert_int_equal(config->limit_count, 2);
 	assert_int_equal(config->limits[0].mode, SLUICE_LIMIT_SHADOW);
-	assert_int_equal(config->limits[0].rate_n, 1000);
+	assert_int_equal(config->limits[0].rate.n, 1000);
 	assert_int_equal(config->service_count, 3);
 	assert_string_equal(config->services[2].name, "extra");
 	assert_string_equal(config->services[0].limits[0], "more");

@@ -258,7 +258,7 @@ static void test_limits_are_narrowest_first(void **state)
 	assert_int_equal(service->limits[0], model_find_limit(w.model, "per-client")->id);
 	assert_int_equal(service->limits[1], model_find_limit(w.model, "per-network")->id);
 	assert_int_equal(service->limits[2], 0);
-	assert_int_equal(model_find_limit(w.model, "per-client")->config.burst, 50);
+	assert_int_equal(model_find_limit(w.model, "per-client")->config.burst.n, 50);
 	world_done(&w);
 }
 
@@ -285,8 +285,8 @@ static void test_all_errors_at_once(void **state)
 
 	(void)state;
 	util_copy(config->services[0].limits[1], 64, "per-clint");
-	config->limits[0].burst = 1;
-	config->limits[1].rate_n = 1ULL << 40;
+	config->limits[0].burst.n = 1;
+	config->limits[1].rate.n = 1ULL << 40;
 	assert_int_equal(load(&w, config, false), -EINVAL);
 	assert_int_equal(w.errors.count, ARRAY_SIZE(wanted));
 	for (i = 0; i < ARRAY_SIZE(wanted); i++) {

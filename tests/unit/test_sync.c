@@ -120,8 +120,8 @@ static void set_limit(struct world *w, uint64_t rate_n, uint32_t sources)
 {
 	struct config *config = three_members();
 
-	config->limits[0].rate_n = rate_n;
-	config->limits[0].burst = 100;
+	config->limits[0].rate.n = rate_n;
+	config->limits[0].burst.n = 100;
 	config->limits[0].sources = sources;
 	world_load(w, config);
 	world_settle(w);
@@ -217,7 +217,7 @@ static void test_failing_writes(void **state)
 		world_set_nexthop(w, member_at(w, 0), NEXTHOP_RESOLVED, 3);
 		world_set_health(w, member_at(w, 1), HEALTH_DOWN);
 		config->services[0].pools[0].members[2].addr.b[15] = 9;
-		config->limits[0].rate_n = 7;
+		config->limits[0].rate.n = 7;
 		fake_config_service(config, "local", "192.0.2.11", 53, SLUICE_MODE_LOCAL);
 		world_load(w, config);
 		w->fake->fail_in = nth;

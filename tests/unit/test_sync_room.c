@@ -171,7 +171,7 @@ static struct config *limited(const char *name, uint64_t rate_n)
 		fake_config_limit(config, name, rate_n, 32, SLUICE_LIMIT_ENFORCE);
 
 	limit->sources = 1024;
-	limit->burst = 100;
+	limit->burst.n = 100;
 	fake_config_use_limit(&config->services[0], name);
 	return config;
 }

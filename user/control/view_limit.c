@@ -9,14 +9,6 @@
 static const char *const count_names[SLUICE_COUNT_MAX] = {"none", "packets", "new-connections"};
 static const char *const mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce", "shadow"};
 
-static const char *rate_text(const struct limit_config *config, char text[32])
-{
-	const char *unit = config->rate_s == 60 ? "min" : config->rate_s == 3600 ? "h" : "s";
-
-	snprintf(text, 32, "%llu/%s", (unsigned long long)config->rate_n, unit);
-	return text;
-}
-
 /* Up to this many packets a second from ever new sources no word is lost before it is idle. */
 static uint64_t exact_up_to(const struct limit_config *config)
 {
@@ -24,7 +16,7 @@ static uint64_t exact_up_to(const struct limit_config *config)
 
 	while (words < config->sources)
 		words *= 2;
-	return (uint64_t)((double)words * (double)config->rate_n / config->rate_s);
+	return (uint64_t)((double)words * (double)config->rate.n / config->rate.s);
 }
 
 static json_t *services_of(const struct control_host *host, uint32_t limit)
@@ -49,15 +41,15 @@ json_t *view_limit(const struct control_host *host, const struct model_limit *li
 	uint64_t total[STATS_COUNTERS];
 	double rate[STATS_COUNTERS];
 	json_t *object;
-	char text[32];
+	char text[RATE_TEXT_MAX];
 
 	stats_total(host->stats, key, total);
 	stats_rate(host->stats, key, rate);
 	object = json_pack("{s:s, s:s, s:s, s:I, s:i, s:I, s:i, s:i, s:s, s:s, s:I, s:I}", "name",
 			   config->name, "count", count_names[config->count], "rate",
-			   rate_text(config, text), "rate_n", (json_int_t)config->rate_n, "rate_s",
-			   config->rate_s, "burst", (json_int_t)config->burst, "prefix4",
-			   config->prefix4, "prefix6", config->prefix6, "mode",
+			   rate_format(&config->rate, text), "rate_n", (json_int_t)config->rate.n,
+			   "rate_s", config->rate.s, "burst", (json_int_t)config->burst.n,
+			   "prefix4", config->prefix4, "prefix6", config->prefix6, "mode",
 			   mode_names[config->mode], "mode_file", mode_names[limit->mode_file],
 			   "sources", (json_int_t)config->sources, "exact_up_to_pps",
 			   (json_int_t)exact_up_to(config));

@@ -10,19 +10,6 @@
 #include "core/config_read.h"
 #include "core/config_yaml.h"
 
-static void read_limit(struct config_reader *r, const char *name, yaml_node_t *key,
-		       yaml_node_t *value, void *user)
-{
-	struct limit_config *limit = &r->config->limits[r->config->limit_count++];
-
-	(void)user;
-	config_schema_defaults(CONFIG_SECTION_LIMIT, limit);
-	config_schema_defaults(CONFIG_SECTION_PER, limit);
-	util_copy(limit->name, sizeof(limit->name), name);
-	limit->line = config_line(key);
-	config_read_section(r, CONFIG_SECTION_LIMIT, value, key, limit);
-}
-
 static void read_root(struct config_reader *r)
 {
 	yaml_node_t *root = yaml_document_get_root_node(r->document), *node;
@@ -51,7 +38,7 @@ static void read_root(struct config_reader *r)
 		mark = config_enter(r, "limits");
 		config->limits = util_alloc_array(config_count_named(node, CONFIG_LIMITS_MAX),
 						  sizeof(*config->limits));
-		config_read_named(r, node, CONFIG_LIMITS_MAX, read_limit, NULL);
+		config_read_named(r, node, CONFIG_LIMITS_MAX, config_read_limit, NULL);
 		config_leave(r, mark);
 	}
 	node = config_find(r, root, "lists", NULL);
@@ -62,6 +49,7 @@ static void read_root(struct config_reader *r)
 		config_read_named(r, node, CONFIG_LISTS_MAX, config_read_list, NULL);
 		config_leave(r, mark);
 	}
+	config_check_limits(r);
 	config_check_services(r);
 	config_check_lists(r);
 }

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "core/prefix_set.h"
+#include "core/rate.h"
 
 #define NAME_MAX_LENGTH 63
 #define CONFIG_INTERFACES_MAX 16
@@ -135,16 +136,26 @@ struct service_config {
 	int line;
 };
 
+/* Sources that are kept away after too many refusals. */
+struct limit_ban {
+	uint32_t after;	    /* refused packets; 0: nobody is */
+	uint32_t within_s;  /* 10 */
+	uint32_t for_s;	    /* 600; <= max_s */
+	uint32_t max_s;	    /* 600 */
+	uint32_t max_per_s; /* 100; bans made */
+	bool is_all;	    /* all packets, not only those that open connections */
+};
+
 struct limit_config {
 	char name[NAME_MAX_LENGTH + 1];
 	enum sluice_limit_count count; /* no default */
 	enum sluice_limit_mode mode;   /* no default */
-	uint64_t rate_n;	       /* rate_n events per rate_s seconds */
-	uint32_t rate_s;	       /* 1, 60, 3600 */
-	uint64_t burst;	 /* packets; 0 in YAML is an error, absent: default rule of gcra_config.h */
-	uint8_t prefix4; /* 32; 1..32 */
-	uint8_t prefix6; /* 64; 1..128 */
-	uint32_t sources; /* words; rounded up to a power of two; 262144; 1024..16M */
+	struct rate rate;
+	struct amount burst; /* 0 in YAML is an error, absent: default rule of gcra_config.h */
+	uint8_t prefix4;     /* 32; 1..32 */
+	uint8_t prefix6;     /* 64; 1..128 */
+	uint32_t sources;    /* words; rounded up to a power of two; 262144; 1024..16M */
+	struct limit_ban ban;
 	int line;
 };
 

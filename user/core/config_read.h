@@ -72,6 +72,10 @@ void config_read_named(struct config_reader *r, yaml_node_t *node, size_t max,
 /* config_service.c: one service. */
 void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
 			 yaml_node_t *value, void *user);
+/* config_limit.c: one limit, and what no single key of it can know. */
+void config_read_limit(struct config_reader *r, const char *name, yaml_node_t *key,
+		       yaml_node_t *value, void *user);
+void config_check_limits(struct config_reader *r);
 /* config_list.c: one list, a sequence of prefixes into a set, and what no single list can know. */
 void config_read_list(struct config_reader *r, const char *name, yaml_node_t *key,
 		      yaml_node_t *value, void *user);

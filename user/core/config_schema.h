@@ -26,6 +26,7 @@ enum config_section {
 	CONFIG_SECTION_CHECK,
 	CONFIG_SECTION_LIMIT,
 	CONFIG_SECTION_PER,
+	CONFIG_SECTION_BAN,
 	CONFIG_SECTION_MANAGEMENT,
 	CONFIG_SECTION_LIST,
 	CONFIG_SECTION_MAX
@@ -44,7 +45,8 @@ enum config_type {
 	CONFIG_TYPE_ADDRESS_TEXT, /* a member's address: kept for the reader of members */
 	CONFIG_TYPE_LISTEN,	  /* into struct service_config */
 	CONFIG_TYPE_METRICS_LISTEN,
-	CONFIG_TYPE_RATE, /* into struct limit_config */
+	CONFIG_TYPE_RATE,   /* a struct rate */
+	CONFIG_TYPE_AMOUNT, /* a struct amount */
 	CONFIG_TYPE_PATH,
 	/* read by the generic reader */
 	CONFIG_TYPE_SECTION,

@@ -11,21 +11,8 @@
 
 static const struct {
 	const char *text;
-	uint64_t factor;
-} SUFFIXES[] = {
-	{"", 1},	  {"k", 1000},	    {"M", 1000000},   {"G", 1000000000},
-	{"Ki", 1U << 10}, {"Mi", 1U << 20}, {"Gi", 1U << 30},
-};
-
-static const struct {
-	const char *text;
 	uint64_t ms;
 } DURATIONS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}};
-
-static const struct {
-	const char *text;
-	uint32_t s;
-} PERIODS[] = {{"s", 1}, {"min", 60}, {"m", 60}, {"h", 3600}};
 
 static int fail(const struct config_field *field, const char *text, struct err *e)
 {
@@ -33,47 +20,6 @@ static int fail(const struct config_field *field, const char *text, struct err *
 
 	return err_set(e, ERR_INVALID, NULL, "\"%.64s\" must be %s", text,
 		       config_schema_rule(field, rule, sizeof(rule)));
-}
-
-/* Digits without sign, space or leading zero (which YAML 1.1 reads as octal). */
-static int parse_digits(const char *text, uint64_t *ret_value, const char **ret_rest)
-{
-	uint64_t value = 0;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	if (*text == '0' && isdigit((unsigned char)text[1]))
-		return -EDOM;
-	for (; isdigit((unsigned char)*text); text++) {
-		if (__builtin_mul_overflow(value, 10ULL, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-			return -ERANGE;
-	}
-	*ret_value = value;
-	*ret_rest = text;
-	return 0;
-}
-
-/* Digits and a suffix of SI (k, M, G) or IEC (Ki, Mi, Gi), up to the length given. */
-static int parse_count(const char *text, size_t length, uint64_t *ret_value)
-{
-	const char *rest;
-	uint64_t value;
-	int r = parse_digits(text, &value, &rest);
-
-	if (r < 0)
-		return r;
-	length -= (size_t)(rest - text);
-	for (size_t i = 0; i < ARRAY_SIZE(SUFFIXES); i++) {
-		if (strlen(SUFFIXES[i].text) != length ||
-		    strncmp(rest, SUFFIXES[i].text, length) != 0)
-			continue;
-		if (__builtin_mul_overflow(value, SUFFIXES[i].factor, &value))
-			return -ERANGE;
-		*ret_value = value;
-		return 0;
-	}
-	return -EINVAL;
 }
 
 static void store(const struct config_field *field, void *base, uint64_t value)
@@ -109,7 +55,7 @@ static int parse_number(const struct config_field *field, const char *text, void
 			struct err *e)
 {
 	uint64_t value, above;
-	int r = parse_count(text, strlen(text), &value);
+	int r = rate_parse_number(text, &value);
 
 	if (r == 0 && (value < field->min || value > field->max))
 		r = -ERANGE;
@@ -138,7 +84,7 @@ static int parse_duration(const struct config_field *field, const char *text, vo
 	const char *rest = text;
 	uint64_t value = 0;
 
-	if (parse_digits(text, &value, &rest) == 0) {
+	if (rate_parse_digits(text, &value, &rest) == 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(DURATIONS); i++) {
 			if (strcmp(rest, DURATIONS[i].text) != 0)
 				continue;
@@ -302,25 +248,35 @@ static int parse_metrics_listen(const struct config_field *field, const char *te
 
 static int parse_rate(const struct config_field *field, const char *text, void *base, struct err *e)
 {
-	struct limit_config *limit = base;
-	const char *slash = strchr(text, '/');
-	uint64_t n;
+	struct rate rate;
 
-	if (!slash || parse_count(text, (size_t)(slash - text), &n) < 0)
-		return fail(field, text, e);
-	if (n == 0) {
+	if (rate_parse(text, &rate) < 0) {
+		fail(field, text, e);
+		err_hint(e, "a whole number, k, M or G, a unit (conn, pkt, B, bit), and /s, /min "
+			    "or /h");
+		return -EINVAL;
+	}
+	if (rate.n == 0) {
 		fail(field, text, e);
 		err_hint(e, "a rate above 0; a limit that should do nothing has mode: disabled");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(PERIODS); i++) {
-		if (strcmp(slash + 1, PERIODS[i].text) != 0)
-			continue;
-		limit->rate_n = n;
-		limit->rate_s = PERIODS[i].s;
-		return 0;
-	}
-	return fail(field, text, e);
+	memcpy((char *)base + field->offset, &rate, sizeof(rate));
+	return 0;
+}
+
+static int parse_amount(const struct config_field *field, const char *text, void *base,
+			struct err *e)
+{
+	struct amount amount;
+	int r = amount_parse(text, &amount);
+
+	if (r == 0 && (amount.n < field->min || amount.n > field->max))
+		r = -ERANGE;
+	if (r < 0)
+		return fail(field, text, e);
+	memcpy((char *)base + field->offset, &amount, sizeof(amount));
+	return 0;
 }
 
 static int parse_path(const struct config_field *field, const char *text, void *base, struct err *e)
@@ -356,6 +312,7 @@ int config_value_parse(const struct config_field *field, const char *text, void 
 		[CONFIG_TYPE_LISTEN] = parse_listen,
 		[CONFIG_TYPE_METRICS_LISTEN] = parse_metrics_listen,
 		[CONFIG_TYPE_RATE] = parse_rate,
+		[CONFIG_TYPE_AMOUNT] = parse_amount,
 		[CONFIG_TYPE_PATH] = parse_path,
 	};
 

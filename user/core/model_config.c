@@ -33,8 +33,8 @@ static uint32_t limit_id_new(struct apply *apply, const struct model_state *fres
 
 static bool is_same_limit(const struct limit_config *a, const struct limit_config *b)
 {
-	return a->count == b->count && a->mode == b->mode && a->rate_n == b->rate_n &&
-	       a->rate_s == b->rate_s && a->burst == b->burst && a->prefix4 == b->prefix4 &&
+	return a->count == b->count && a->mode == b->mode && a->rate.n == b->rate.n &&
+	       a->rate.s == b->rate.s && a->burst.n == b->burst.n && a->prefix4 == b->prefix4 &&
 	       a->prefix6 == b->prefix6 && a->sources == b->sources;
 }
 
@@ -45,11 +45,17 @@ static void limit_check(struct apply *apply, const struct limit_config *config)
 	char path[100];
 
 	snprintf(path, sizeof(path), "limits.%s", config->name);
-	if (gcra_params_make(config->count, config->rate_n, config->rate_s, config->burst,
+	if (gcra_params_make(config->count, config->rate.n, config->rate.s, config->burst.n,
 			     apply->tick_ns, &params, &e)) {
 		e.line = config->line;
 		util_copy(e.path, sizeof(e.path), path);
 		errs_add_err(apply->errors, &e);
+	}
+	if (config->ban.after) {
+		snprintf(path, sizeof(path), "limits.%s.ban", config->name);
+		errs_add(apply->errors, ERR_UNSUPPORTED, path,
+			 "limit %s: bans come with a later version", config->name)
+			->line = config->line;
 	}
 	if (config->count <= SLUICE_COUNT_NONE || config->count >= SLUICE_COUNT_MAX ||
 	    (unsigned int)config->mode >= SLUICE_LIMIT_MODE_MAX || config->prefix4 < 1 ||
@@ -70,9 +76,9 @@ static void limit_merge(struct apply *apply, struct model_state *fresh,
 	limit.config.sources = SOURCES_MIN;
 	while (limit.config.sources < config->sources && limit.config.sources < SOURCES_MAX)
 		limit.config.sources *= 2;
-	if (!limit.config.burst && config->rate_s)
-		limit.config.burst = gcra_burst_default(config->count, config->rate_n,
-							config->rate_s, apply->tick_ns);
+	if (!limit.config.burst.n && config->rate.s)
+		limit.config.burst.n = gcra_burst_default(config->count, config->rate.n,
+							  config->rate.s, apply->tick_ns);
 	limit_check(apply, &limit.config);
 	if (old && old->mode_file == config->mode)
 		limit.config.mode = old->config.mode;

@@ -52,7 +52,7 @@ static int make_entry(const struct sync *sync, const struct model_limit *model,
 {
 	const struct limit_config *config = &model->config;
 	struct gcra_params params;
-	int ret = gcra_params_make(config->count, config->rate_n, config->rate_s, config->burst,
+	int ret = gcra_params_make(config->count, config->rate.n, config->rate.s, config->burst.n,
 				   sync->tick_ns, &params, NULL);
 
 	if (ret)

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table itself: a row a key. */
+#include "core/config_schema.h"
+
+#include "core/config.h"
+#include "core/ramp.h"
+
+#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define LATER "comes with a later version"
+
+static const struct config_word XDP_WORDS[] = {
+	{"native", XDP_ATTACH_NATIVE, NULL},
+	{"generic", XDP_ATTACH_GENERIC, NULL},
+	{"auto", XDP_ATTACH_AUTO, NULL},
+	{},
+};
+
+static const struct config_word SHARED_WORDS[] = {
+	{"never", XDP_SHARED_NEVER, NULL},
+	{"join", XDP_SHARED_JOIN, NULL},
+	{"always", XDP_SHARED_ALWAYS, NULL},
+	{},
+};
+
+static const struct config_word ANNOUNCE_WORDS[] = {
+	{"arp", ANNOUNCE_ARP, NULL},
+	{"route", ANNOUNCE_ROUTE, NULL},
+	{"none", ANNOUNCE_NONE, NULL},
+	{},
+};
+
+static const struct config_word START_WORDS[] = {
+	{"active", false, NULL},
+	{"standby", true, NULL},
+	{},
+};
+
+static const struct config_word STOP_WORDS[] = {
+	{"withdraw", false, NULL},
+	{"keep", true, NULL},
+	{},
+};
+
+static const struct config_word MODE_WORDS[] = {
+	{"l2", SLUICE_MODE_L2, NULL},
+	{"dr", SLUICE_MODE_L2, NULL},
+	{"ipip", SLUICE_MODE_IPIP, NULL},
+	{"local", SLUICE_MODE_LOCAL, NULL},
+	{"gue", 0, LATER ": use ipip"},
+	{"nat", 0, LATER ": use l2 or ipip"},
+	{},
+};
+
+static const struct config_word POOL_MODE_WORDS[] = {
+	{"l2", SLUICE_MODE_L2, NULL},
+	{"dr", SLUICE_MODE_L2, NULL},
+	{"ipip", SLUICE_MODE_IPIP, NULL},
+	{"local", 0, "is for a whole service, which then has no pools"},
+	{"gue", 0, LATER ": use ipip"},
+	{"nat", 0, LATER ": use l2 or ipip"},
+	{},
+};
+
+static const struct config_word UNKNOWN_PORT_WORDS[] = {
+	{"drop", false, NULL},
+	{"pass", true, NULL},
+	{},
+};
+
+static const struct config_word ADMIN_WORDS[] = {
+	{"ready", ADMIN_READY, NULL},
+	{"drain", ADMIN_DRAIN, NULL},
+	{"maint", ADMIN_MAINT, NULL},
+	{"absent", CONFIG_ADMIN_ABSENT, NULL},
+	{},
+};
+
+static const struct config_word CHECK_WORDS[] = {
+	{"tcp", CHECK_TCP, NULL},
+	{"none", CHECK_NONE, NULL},
+	{"http", 0, LATER ": use tcp"},
+	{"https", 0, LATER ": use tcp"},
+	{"udp", 0, LATER ": use none, or tcp with a port"},
+	{"dns", 0, LATER ": use none, or tcp with a port"},
+	{"icmp", 0, LATER ": use none, or tcp with a port"},
+	{"exec", 0, LATER ": use none, or tcp with a port"},
+	{},
+};
+
+static const struct config_word VIA_WORDS[] = {
+	{"member", 0, NULL},
+	{"path", 0,
+	 "(probing through the path that traffic takes) " LATER
+	 ": leave the key out or write member"},
+	{},
+};
+
+static const struct config_word COUNT_WORDS[] = {
+	{"packets", SLUICE_COUNT_PACKETS, NULL},
+	{"new-connections", SLUICE_COUNT_NEW_CONNECTIONS, NULL},
+	{"bytes", 0, LATER ": count packets or new-connections"},
+	{},
+};
+
+static const struct config_word LIMIT_MODE_WORDS[] = {
+	{"enforce", SLUICE_LIMIT_ENFORCE, NULL},
+	{"shadow", SLUICE_LIMIT_SHADOW, NULL},
+	{"disabled", SLUICE_LIMIT_DISABLED, NULL},
+	{},
+};
+
+static const struct config_word BAN_WORDS[] = {
+	{"new", false, NULL},
+	{"all", true, NULL},
+	{},
+};
+
+static const struct config_word LIST_WORDS[] = {
+	{"deny", LIST_DENY, NULL},
+	{"exempt", LIST_EXEMPT, NULL},
+	{"allow", LIST_ALLOW, NULL},
+	{},
+};
+
+static const struct config_word AFFINITY_WORDS[] = {
+	{"hash", AFFINITY_HASH, NULL},
+	{"source", AFFINITY_SOURCE, NULL},
+	{"track", AFFINITY_TRACK, NULL},
+	{"window", AFFINITY_WINDOW, NULL},
+	{"quic", 0, LATER ": use source, or track"},
+	{},
+};
+
+static const struct config_word GUARD_WORDS[] = {
+	{"enabled", false, NULL},
+	{"disabled", true, NULL},
+	{},
+};
+
+const struct config_field CONFIG_FIELDS[] = {
+	/* the file itself */
+	{CONFIG_SECTION_ROOT, "version", CONFIG_TYPE_NUMBER, .min = 1, .max = 1,
+	 .flags = CONFIG_REQUIRED, .help = "version of this language"},
+	{CONFIG_SECTION_ROOT, "instance", CONFIG_TYPE_NAME, AT(config, instance),
+	 .fallback = "default", .help = "separates pins, sockets and state of daemons on one host"},
+	{CONFIG_SECTION_ROOT, "interfaces", CONFIG_TYPE_INTERFACES, .min = 1,
+	 .max = CONFIG_INTERFACES_MAX, .flags = CONFIG_REQUIRED,
+	 .help = "interfaces that receive the traffic of the services"},
+	{CONFIG_SECTION_ROOT, "xdp", CONFIG_TYPE_WORD, AT(config, xdp_mode), .fallback = "native",
+	 .words = XDP_WORDS, .help = "how the program attaches"},
+	{CONFIG_SECTION_ROOT, "xdp_shared", CONFIG_TYPE_WORD, AT(config, sharing),
+	 .fallback = "never", .words = SHARED_WORDS,
+	 .help = "whether it runs beside other programs, under libxdp's dispatcher"},
+	{CONFIG_SECTION_ROOT, "announce", CONFIG_TYPE_WORD, AT(config, announce),
+	 .fallback = "none", .words = ANNOUNCE_WORDS,
+	 .help = "who makes service addresses reachable"},
+	{CONFIG_SECTION_ROOT, "node", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_NODE,
+	 .help = "this node's role among others"},
+	{CONFIG_SECTION_ROOT, "routes", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_ROUTES,
+	 .help = "where announce: route puts its routes"},
+	{CONFIG_SECTION_ROOT, "hash_seed", CONFIG_TYPE_SEED, AT(config, hash_seed),
+	 .help = "secret of the hashes; equal on balancers that must agree"},
+	{CONFIG_SECTION_ROOT, "metrics", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_METRICS,
+	 .help = "Prometheus metrics"},
+	{CONFIG_SECTION_ROOT, "access", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_ACCESS,
+	 .help = "groups that may use the control socket"},
+	{CONFIG_SECTION_ROOT, "outer_source", CONFIG_TYPE_SECTION,
+	 .child = CONFIG_SECTION_OUTER_SOURCE, .help = "source address of tunnel packets"},
+	{CONFIG_SECTION_ROOT, "events_per_second", CONFIG_TYPE_NUMBER, AT(config, events_per_s),
+	 .max = 100000, .fallback = "100", .help = "sampled drop events a CPU; 0: none"},
+	{CONFIG_SECTION_ROOT, "capacity", CONFIG_TYPE_SECTION, offsetof(struct config, capacity),
+	 .child = CONFIG_SECTION_CAPACITY, .help = "sizes of the tables in the kernel"},
+	{CONFIG_SECTION_ROOT, "flows", CONFIG_TYPE_SECTION, offsetof(struct config, flows),
+	 .child = CONFIG_SECTION_FLOWS, .help = "how connections are kept through changes"},
+	{CONFIG_SECTION_ROOT, "services", CONFIG_TYPE_NAMED, .flags = CONFIG_REQUIRED,
+	 .child = CONFIG_SECTION_SERVICE, .help = "services by name; {} for none"},
+	{CONFIG_SECTION_ROOT, "limits", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_LIMIT,
+	 .help = "limits by name"},
+	{CONFIG_SECTION_ROOT, "management", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_MANAGEMENT,
+	 .help = "sources that are never denied or limited"},
+	{CONFIG_SECTION_ROOT, "lists", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_LIST,
+	 .help = "access lists by name"},
+
+	{CONFIG_SECTION_NODE, "start", CONFIG_TYPE_WORD, AT(config, is_standby_first),
+	 .fallback = "active", .words = START_WORDS, .help = "its role when it starts cold"},
+
+	{CONFIG_SECTION_ROUTES, "table", CONFIG_TYPE_NUMBER, AT(config, route_table), .min = 1,
+	 .max = UINT32_MAX, .fallback = "201", .help = "routing table; no rule may point at it"},
+	{CONFIG_SECTION_ROUTES, "protocol", CONFIG_TYPE_NUMBER, AT(config, route_protocol),
+	 .min = 5, .max = 255, .fallback = "201", .help = "marks the routes as this instance's"},
+	{CONFIG_SECTION_ROUTES, "stop", CONFIG_TYPE_WORD, AT(config, is_route_kept),
+	 .fallback = "withdraw", .words = STOP_WORDS, .help = "routes when the daemon stops"},
+
+	{CONFIG_SECTION_METRICS, "listen", CONFIG_TYPE_METRICS_LISTEN, AT(config, metrics_listen),
+	 .fallback = "127.0.0.1:9464", .help = "where the metrics are served over HTTP"},
+
+	{CONFIG_SECTION_ACCESS, "admin", CONFIG_TYPE_GROUP, AT(config, admin_group),
+	 .help = "may do everything; root always may"},
+	{CONFIG_SECTION_ACCESS, "operator", CONFIG_TYPE_GROUP, AT(config, operator_group),
+	 .help = "may change members and limits"},
+	{CONFIG_SECTION_ACCESS, "viewer", CONFIG_TYPE_GROUP, AT(config, viewer_group),
+	 .help = "may read; without it everybody who can connect may"},
+
+	{CONFIG_SECTION_OUTER_SOURCE, "ipv4", CONFIG_TYPE_ADDRESS4, AT(config, outer_source4),
+	 .help = "for IPv4 tunnels; without it chosen by route"},
+	{CONFIG_SECTION_OUTER_SOURCE, "ipv6", CONFIG_TYPE_ADDRESS6, AT(config, outer_source6),
+	 .help = "for IPv6 tunnels; without it chosen by route"},
+
+	{CONFIG_SECTION_CAPACITY, "service_cells", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, service_cells), .min = 64, .max = 1U << 20, .fallback = "16384",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "a service takes one, and each of its addresses"},
+	{CONFIG_SECTION_CAPACITY, "slots", CONFIG_TYPE_NUMBER, AT(capacity_config, slots),
+	 .min = 1U << SLUICE_SLOTS_LOG2_MIN, .max = 1U << 26, .fallback = "4194304",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "slots of all services; 12 bytes each"},
+	{CONFIG_SECTION_CAPACITY, "members", CONFIG_TYPE_NUMBER, AT(capacity_config, members),
+	 .min = 16, .max = 1U << 20, .fallback = "65536", .help = "members of all services"},
+	{CONFIG_SECTION_CAPACITY, "limit_sources", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, limit_sources), .min = 1024, .max = 1U << 28, .fallback = "4194304",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "sources of all limits; 8 bytes each"},
+
+	{CONFIG_SECTION_CAPACITY, "flows", CONFIG_TYPE_NUMBER, AT(capacity_config, flows),
+	 .min = 1024, .max = 1U << 26, .fallback = "262144", .flags = CONFIG_POWER_OF_TWO,
+	 .help = "connections kept where they are during changes; 16 bytes each"},
+	{CONFIG_SECTION_CAPACITY, "pending_flows", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, pending_flows), .min = 1024, .max = 1U << 26, .fallback = "65536",
+	 .flags = CONFIG_POWER_OF_TWO, .help = "connections that open during changes; 16 bytes"},
+	{CONFIG_SECTION_CAPACITY, "tracked_flows", CONFIG_TYPE_NUMBER,
+	 AT(capacity_config, tracked_flows), .min = 1024, .max = 1U << 26, .fallback = "262144",
+	 .flags = CONFIG_POWER_OF_TWO,
+	 .help = "flows of all services with affinity track; 16 bytes each"},
+
+	{CONFIG_SECTION_FLOWS, "pre", CONFIG_TYPE_DURATION, AT(flows_config, pre_ms), .max = 60000,
+	 .fallback = "3s", .help = "from the announcement of a change to the change"},
+	{CONFIG_SECTION_FLOWS, "pending_life", CONFIG_TYPE_DURATION,
+	 AT(flows_config, pending_life_s), .min = 2000, .max = 60000, .fallback = "10s",
+	 .flags = CONFIG_SECONDS, .help = "from a connection's SYN to its next packet"},
+	{CONFIG_SECTION_FLOWS, "closing_life", CONFIG_TYPE_DURATION,
+	 AT(flows_config, closing_life_s), .min = 1000, .max = 600000, .fallback = "60s",
+	 .flags = CONFIG_SECONDS, .help = "of a connection after its FIN or RST"},
+	{CONFIG_SECTION_FLOWS, "refresh", CONFIG_TYPE_DURATION, AT(flows_config, refresh_s),
+	 .min = 1000, .max = 60000, .fallback = "4s", .flags = CONFIG_SECONDS,
+	 .help = "how often a connection's time is written"},
+	{CONFIG_SECTION_FLOWS, "overwrite", CONFIG_TYPE_DURATION, AT(flows_config, overwrite_s),
+	 .min = 1000, .max = 3600000, .fallback = "120s", .flags = CONFIG_SECONDS,
+	 .help = "silence after which a SYN is a new connection"},
+
+	{CONFIG_SECTION_SERVICE, "listen", CONFIG_TYPE_LISTEN, .flags = CONFIG_REQUIRED,
+	 .help = "what it receives: protocol, address, port"},
+	{CONFIG_SECTION_SERVICE, "mode", CONFIG_TYPE_WORD, AT(service_config, mode),
+	 .flags = CONFIG_REQUIRED, .words = MODE_WORDS, .help = "how packets reach the members"},
+	{CONFIG_SECTION_SERVICE, "unknown_port", CONFIG_TYPE_WORD,
+	 AT(service_config, is_unknown_port_passed), .fallback = "drop",
+	 .words = UNKNOWN_PORT_WORDS, .help = "packets to this address that no service wants"},
+	{CONFIG_SECTION_SERVICE, "announce", CONFIG_TYPE_WORD, AT(service_config, announce),
+	 .words = ANNOUNCE_WORDS, .help = "instead of the node's"},
+	{CONFIG_SECTION_SERVICE, "slots", CONFIG_TYPE_NUMBER, AT(service_config, slots),
+	 .min = 1U << SLUICE_SLOTS_LOG2_MIN, .max = 1U << SLUICE_SLOTS_LOG2_MAX,
+	 .flags = CONFIG_POWER_OF_TWO, .help = "size of its table; chosen by member count without"},
+	{CONFIG_SECTION_SERVICE, "affinity", CONFIG_TYPE_WORD, AT(service_config, affinity),
+	 .words = AFFINITY_WORDS, .help = "what keeps a flow at its member"},
+	{CONFIG_SECTION_SERVICE, "learn", CONFIG_TYPE_DURATION, AT(service_config, learn_s),
+	 .min = 1000, .max = 43200000, .fallback = "600s", .flags = CONFIG_SECONDS,
+	 .help = "longest silence of a connection that survives changes"},
+	{CONFIG_SECTION_SERVICE, "idle", CONFIG_TYPE_DURATION, AT(service_config, idle_s),
+	 .min = 1000, .max = 43200000, .fallback = "120s", .flags = CONFIG_SECONDS,
+	 .help = "with affinity track, silence after which a flow is forgotten"},
+	{CONFIG_SECTION_SERVICE, "window", CONFIG_TYPE_DURATION, AT(service_config, window_s),
+	 .min = 1000, .max = 3600000, .fallback = "45s", .flags = CONFIG_SECONDS,
+	 .help = "with affinity window, how long before a change flows are learned"},
+	{CONFIG_SECTION_SERVICE, "slow_start", CONFIG_TYPE_DURATION,
+	 AT(service_config, slow_start_s), .min = RAMP_DURATION_MIN_S * 1000,
+	 .max = RAMP_DURATION_MAX_S * 1000, .flags = CONFIG_SECONDS,
+	 .help = "until a member that comes up gets all of its weight; at once without"},
+	{CONFIG_SECTION_SERVICE, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
+	 .help = "how members are probed; default tcp for tcp, none for udp"},
+	{CONFIG_SECTION_SERVICE, "members", CONFIG_TYPE_MEMBERS, .child = CONFIG_SECTION_MEMBER,
+	 .help = "its members, when it has one pool"},
+	{CONFIG_SECTION_SERVICE, "pools", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_POOL,
+	 .help = "its pools by name, instead of members"},
+	{CONFIG_SECTION_SERVICE, "limits", CONFIG_TYPE_LIMIT_NAMES,
+	 .max = SLUICE_SERVICE_LIMITS_MAX, .help = "limits that apply to its sources"},
+	{CONFIG_SECTION_SERVICE, "allow", CONFIG_TYPE_LIST_NAMES, .min = 1,
+	 .max = SLUICE_SERVICE_ALLOW_MAX, .help = "lists whose sources alone may reach it"},
+
+	{CONFIG_SECTION_POOL, "share", CONFIG_TYPE_NUMBER, AT(pool_config, share), .max = 65535,
+	 .fallback = "100", .help = "of the service, relative to its other pools"},
+	{CONFIG_SECTION_POOL, "mode", CONFIG_TYPE_WORD, AT(pool_config, mode),
+	 .words = POOL_MODE_WORDS, .help = "instead of the service's"},
+	{CONFIG_SECTION_POOL, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
+	 .help = "instead of the service's"},
+	{CONFIG_SECTION_POOL, "members", CONFIG_TYPE_MEMBERS, .flags = CONFIG_REQUIRED,
+	 .child = CONFIG_SECTION_MEMBER, .help = "its members; [] for none"},
+
+	{CONFIG_SECTION_MEMBER, "address", CONFIG_TYPE_ADDRESS_TEXT, .flags = CONFIG_REQUIRED,
+	 .help = "of the machine that serves"},
+	{CONFIG_SECTION_MEMBER, "weight", CONFIG_TYPE_NUMBER, AT(member_config, weight),
+	 .max = 65535, .fallback = "100", .help = "relative to the pool's other members; 0: none"},
+	{CONFIG_SECTION_MEMBER, "admin", CONFIG_TYPE_WORD, AT(member_config, admin),
+	 .fallback = "ready", .words = ADMIN_WORDS,
+	 .help = "draining, in maintenance, or not there at all (for drop-ins)"},
+
+	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, AT(check_config, type), .fallback = "tcp",
+	 .words = CHECK_WORDS, .help = "what a probe is"},
+	{CONFIG_SECTION_CHECK, "port", CONFIG_TYPE_NUMBER, AT(check_config, port), .min = 1,
+	 .max = 65535, .help = "port probed; without it the service's"},
+	{CONFIG_SECTION_CHECK, "via", CONFIG_TYPE_WORD, .fallback = "member", .words = VIA_WORDS,
+	 .help = "which address is probed"},
+	{CONFIG_SECTION_CHECK, "interval", CONFIG_TYPE_DURATION, AT(check_config, interval_ms),
+	 .min = 100, .max = 3600000, .fallback = "2s", .help = "between probes"},
+	{CONFIG_SECTION_CHECK, "timeout", CONFIG_TYPE_DURATION, AT(check_config, timeout_ms),
+	 .min = 10, .max = 3600000, .fallback = "1s", .help = "of one probe; at most interval"},
+	{CONFIG_SECTION_CHECK, "fast", CONFIG_TYPE_DURATION, AT(check_config, fast_ms), .min = 100,
+	 .max = 3600000, .fallback = "500ms", .help = "between probes while in doubt"},
+	{CONFIG_SECTION_CHECK, "down", CONFIG_TYPE_DURATION, AT(check_config, down_ms), .min = 100,
+	 .max = 3600000, .fallback = "5s", .help = "between probes of a member that is down"},
+	{CONFIG_SECTION_CHECK, "fall", CONFIG_TYPE_NUMBER, AT(check_config, fall), .min = 1,
+	 .max = 100, .fallback = "3", .help = "failures in a row that take a member out"},
+	{CONFIG_SECTION_CHECK, "rise", CONFIG_TYPE_NUMBER, AT(check_config, rise), .min = 1,
+	 .max = 100, .fallback = "2", .help = "successes in a row that take it back"},
+	{CONFIG_SECTION_CHECK, "jitter", CONFIG_TYPE_NUMBER, AT(check_config, jitter_percent),
+	 .max = 50, .fallback = "10", .help = "per cent by which intervals vary"},
+
+	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
+	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},
+	{CONFIG_SECTION_LIMIT, "rate", CONFIG_TYPE_RATE, AT(limit_config, rate),
+	 .flags = CONFIG_REQUIRED, .help = "of one source, sustained"},
+	{CONFIG_SECTION_LIMIT, "burst", CONFIG_TYPE_AMOUNT, AT(limit_config, burst), .min = 1,
+	 .max = 1000000000000, .help = "at once; without it one second of rate"},
+	{CONFIG_SECTION_LIMIT, "ban", CONFIG_TYPE_SECTION, offsetof(struct limit_config, ban),
+	 .child = CONFIG_SECTION_BAN, .help = "keeps sources away that are refused too often"},
+	{CONFIG_SECTION_LIMIT, "per", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_PER,
+	 .help = "what one source is"},
+	{CONFIG_SECTION_LIMIT, "mode", CONFIG_TYPE_WORD, AT(limit_config, mode),
+	 .flags = CONFIG_REQUIRED, .words = LIMIT_MODE_WORDS, .help = "whether it refuses"},
+	{CONFIG_SECTION_LIMIT, "sources", CONFIG_TYPE_NUMBER, AT(limit_config, sources),
+	 .min = 1024, .max = 1U << 24, .fallback = "262144", .flags = CONFIG_ROUND_UP,
+	 .help = "remembered at once"},
+
+	{CONFIG_SECTION_PER, "ipv4", CONFIG_TYPE_NUMBER, AT(limit_config, prefix4), .min = 1,
+	 .max = 32, .fallback = "32", .help = "prefix length of an IPv4 source"},
+	{CONFIG_SECTION_PER, "ipv6", CONFIG_TYPE_NUMBER, AT(limit_config, prefix6), .min = 1,
+	 .max = 128, .fallback = "64", .help = "prefix length of an IPv6 source"},
+
+	{CONFIG_SECTION_BAN, "after", CONFIG_TYPE_NUMBER, AT(limit_ban, after), .min = 1,
+	 .max = 1000000000, .flags = CONFIG_REQUIRED, .help = "refused packets of one source"},
+	{CONFIG_SECTION_BAN, "within", CONFIG_TYPE_DURATION, AT(limit_ban, within_s), .min = 1000,
+	 .max = 3600000, .fallback = "10s", .flags = CONFIG_SECONDS, .help = "in so much time"},
+	{CONFIG_SECTION_BAN, "for", CONFIG_TYPE_DURATION, AT(limit_ban, for_s), .min = 1000,
+	 .max = 86400000, .fallback = "10m", .flags = CONFIG_SECONDS, .help = "how long"},
+	{CONFIG_SECTION_BAN, "max", CONFIG_TYPE_DURATION, AT(limit_ban, max_s), .min = 1000,
+	 .max = 86400000, .fallback = "10m", .flags = CONFIG_SECONDS,
+	 .help = "the longest that a ban may be"},
+	{CONFIG_SECTION_BAN, "packets", CONFIG_TYPE_WORD, AT(limit_ban, is_all), .fallback = "new",
+	 .words = BAN_WORDS, .help = "those that open connections, or all"},
+	{CONFIG_SECTION_BAN, "max_per_second", CONFIG_TYPE_NUMBER, AT(limit_ban, max_per_s),
+	 .min = 1, .max = 10000, .fallback = "100", .help = "bans made in a second"},
+
+	{CONFIG_SECTION_MANAGEMENT, "prefixes", CONFIG_TYPE_PREFIXES, AT(config, management),
+	 .min = 1, .max = 256, .flags = CONFIG_REQUIRED,
+	 .help = "where you administer and monitor this host from"},
+
+	{CONFIG_SECTION_LIST, "action", CONFIG_TYPE_WORD, AT(list_config, action),
+	 .flags = CONFIG_REQUIRED, .words = LIST_WORDS, .help = "what happens to its sources"},
+	{CONFIG_SECTION_LIST, "prefixes", CONFIG_TYPE_PREFIXES, AT(list_config, prefixes),
+	 .max = PREFIX_SET_MAX, .help = "its prefixes"},
+	{CONFIG_SECTION_LIST, "file", CONFIG_TYPE_PATH, AT(list_config, file),
+	 .help = "a file of more prefixes, one a line; read at start and reload"},
+	{CONFIG_SECTION_LIST, "guard", CONFIG_TYPE_WORD, AT(list_config, is_unguarded),
+	 .fallback = "enabled", .words = GUARD_WORDS,
+	 .help = "whether dangerous prefixes of a deny list are refused"},
+};
+
+const size_t CONFIG_FIELD_COUNT = ARRAY_SIZE(CONFIG_FIELDS);
