@@ -8,6 +8,10 @@
 #include "clock.h"
 #include "control.h"
 #include "limit_word.h"
+#include "refusal.h"
+
+#define LIMIT_REFUSAL(result)                                                                      \
+	((result) == LIMIT_REFUSE ? SLUICE_REFUSAL_LIMIT : SLUICE_REFUSAL_WOULD)
 
 /* One limit and one source (its address as two big-endian words). Returns enum limit_result. */
 __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 flags)
@@ -84,6 +88,8 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u32 f
 		result = limit_check(index, hi, lo, now_ns, flags);
 		if (result == LIMIT_BAD_TABLE)
 			return LIMIT_ANSWER(SLUICE_V_bad_table, 0, 0);
+		if (result != LIMIT_ADMIT && flags & LIMIT_F_EFFECTS)
+			refusal_take(index, LIMIT_REFUSAL(result), hi, lo, now_ns);
 		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT && !would)
 			named = index;
 		if (result == LIMIT_REFUSE || result == LIMIT_BYPASSED) {
@@ -221,6 +227,8 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 		if (limit_decide_one(one, index, now_ns, &result)) {
 			if (result == LIMIT_ADMIT)
 				return V_NEXT;
+			refusal_take(index, LIMIT_REFUSAL(result), p->tuple.saddr.d[0],
+				     p->tuple.saddr.d[1], now_ns);
 			p->limit_index = (__u16)index;
 			return result == LIMIT_BYPASSED ? V_NEXT : SLUICE_V_limit;
 		}

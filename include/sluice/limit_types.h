@@ -50,7 +50,8 @@ struct sluice_limit {
 #define SLUICE_LIMIT_F_EXCEPTIONS (1ULL << 0)
 /* A source that takes the word of one in debt takes the debt over (overload: closed). */
 #define SLUICE_LIMIT_F_CLOSED (1ULL << 1)
-#define SLUICE_LIMIT_F_BANS (1ULL << 2) /* `bans` may have sources of it */
+#define SLUICE_LIMIT_F_BANS (1ULL << 2)	    /* `bans` may have sources of it */
+#define SLUICE_LIMIT_F_BANS_ALL (1ULL << 4) /* some of them with SLUICE_BAN_F_ALL */
 /* Of a limit for everything: replies to connections that this host opened are counted, too. */
 #define SLUICE_LIMIT_F_REPLIES (1ULL << 3)
 #define SLUICE_LIMIT_BYTES_LOG2 16

@@ -256,6 +256,7 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 		fake_breach(fake, "limit %u reused too early", index);
 	if (!limit->word)
 		fake->limit_unused_ms[index] = fake->now_ms;
+	fake_bans_limit_set(fake, index, limit);
 	*entry = *limit;
 	return 0;
 }
@@ -383,6 +384,10 @@ static const struct dataplane_ops fake_ops = {
 	.member_stats_reset = fake_member_stats_reset,
 	.limit_stats = fake_limit_stats,
 	.access_replace = fake_access_replace,
+	.ban_set = fake_ban_set,
+	.ban_delete = fake_ban_delete,
+	.ban_each = fake_ban_each,
+	.refusals_read = fake_refusals_read,
 	.list_stats = fake_list_stats,
 	.verdict_stats = fake_verdict_stats,
 	.flow_stats = fake_flow_stats,
@@ -444,6 +449,8 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->nexthops);
 	free(fake->limits);
 	free(fake->access);
+	free(fake->bans);
+	free(fake->refusals);
 	free(fake->limit_cleared_ms);
 	free(fake->member_unused_ms);
 	free(fake->nexthop_unused_ms);

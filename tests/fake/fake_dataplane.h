@@ -28,6 +28,14 @@ struct fake_dataplane {
 	struct sluice_limit *limits;
 	struct dp_access_entry *access; /* the table of access lists */
 	size_t access_count;
+	struct fake_ban {
+		struct dp_ban ban;
+		uint64_t until_ms;
+	} * bans;
+	size_t ban_count, ban_room;
+	struct dp_refusal *refusals; /* not read yet */
+	size_t refusal_count, refusal_room;
+	uint64_t refusals_lost;	    /* not told yet: set by tests */
 	unsigned int limits_moved;  /* with what their sources owe */
 	uint64_t *limit_cleared_ms; /* by set: when it was last zeroed */
 	/* When an index stopped being in use; for the rule of SLUICE_REUSE_AFTER_MS. */
@@ -48,6 +56,11 @@ struct dataplane fake_dataplane_port(struct fake_dataplane *fake);
 const struct dp_service *fake_dataplane_service(const struct fake_dataplane *fake,
 						const struct sluice_addr *addr, uint16_t port,
 						uint8_t proto);
+/* Somebody refuses a packet, and the sample of it waits to be read. */
+void fake_dataplane_refuse(struct fake_dataplane *fake, const struct dp_refusal *refusal);
+/* The ban of a source, NULL if there is none. */
+const struct dp_ban *fake_dataplane_ban(const struct fake_dataplane *fake, uint32_t limit,
+					const struct prefix *source);
 /* The whole picture: every slot names a used member of its service with a way, regions are apart,
  * limits are there. Returns NULL, or what is wrong. is_strict: no slot names a dead member. */
 const char *fake_dataplane_check(struct fake_dataplane *fake, bool is_strict);

@@ -24,3 +24,11 @@ int fake_flow_scan(void *dp, enum dp_flow_table table, uint32_t first, uint32_t 
 int fake_flow_settings(void *dp, const struct sluice_flow_settings *settings);
 int fake_flow_stats(void *dp, struct sluice_flow_stats *ret_stats);
 int fake_packet_second(void *dp, uint32_t *ret_second);
+
+/* fake_sources.c */
+int fake_ban_set(void *dp, const struct dp_ban *ban);
+int fake_ban_delete(void *dp, uint32_t limit, const struct prefix *source);
+int fake_ban_each(void *dp, dp_ban_fn fn, void *arg);
+void fake_bans_limit_set(struct fake_dataplane *fake, uint32_t index,
+			 const struct sluice_limit *limit);
+int fake_refusals_read(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost);

@@ -79,6 +79,8 @@ static void set_sizes(struct sluice_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.flows, WORLD_FLOW_SETS);
 	bpf_map__set_max_entries(skel->maps.pending, WORLD_FLOW_SETS);
 	bpf_map__set_max_entries(skel->maps.tracked, WORLD_FLOW_SETS);
+	bpf_map__set_max_entries(skel->maps.refusals,
+				 (uint32_t)libbpf_num_possible_cpus() * SLUICE_REFUSALS_PER_CPU);
 }
 
 /* Gates and counters are a CPU's own: a test that wandered would meet those of several. */
@@ -143,6 +145,7 @@ struct world *world_new(const struct world_options *options)
 	world->interfaces = map_memory(world->skel->maps.interfaces);
 	world->control = map_memory(world->skel->maps.control);
 	world->access_bits = map_memory(world->skel->maps.access_bits);
+	world->refusals = map_memory(world->skel->maps.refusals);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
 	return world;
@@ -167,6 +170,7 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.control, world->control);
 	map_unmap(world->skel->maps.access_bits, world->access_bits);
 	map_unmap(world->skel->maps.explain, world->explain);
+	map_unmap(world->skel->maps.refusals, world->refusals);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
 	sluice_bpf__destroy(world->skel);
 	free(world);

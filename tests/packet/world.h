@@ -11,6 +11,7 @@
 #include <sluice/hash.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
+#include <sluice/source_types.h>
 #include <sluice/verdict.h>
 
 #include "packet/builder.h"
@@ -40,6 +41,7 @@ struct world {
 	struct sluice_interface *interfaces;
 	struct sluice_control *control;
 	uint64_t *access_bits;
+	struct sluice_refusal *refusals;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };

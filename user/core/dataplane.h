@@ -15,7 +15,7 @@
 #include <sluice/map_types.h>
 #include <sluice/verdict.h>
 
-#include "base/prefix.h"
+#include "core/dataplane_sources.h"
 
 #define DP_LIMIT_SETS_MIN_LOG2 7 /* the smallest region of a limit: 1024 sources */
 
@@ -47,13 +47,6 @@ struct dp_service {
 	uint32_t slots_log2;
 	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];
 	uint16_t allow[SLUICE_SERVICE_ALLOW_MAX];
-};
-
-/* One prefix of the table of access lists. */
-struct dp_access_entry {
-	struct prefix prefix;
-	uint16_t list; /* 0: for all packets; else of this allow list */
-	uint64_t word; /* SLUICE_ACCESS() */
 };
 
 /* What a pinned, adopted map holds already; arrays owned by the caller after dp->adopt(). */
@@ -123,6 +116,17 @@ struct dataplane_ops {
 	/* Replaces the whole table of access lists at once: each packet meets the old one or the
 	 * new one. entries by dp_access_compare(), no two of the same place. */
 	int (*access_replace)(void *dp, const struct dp_access_entry *entries, size_t count);
+	/* Bans a source, or changes its ban but for the hits. -ENOENT: there is no such limit; -EINVAL:
+	 * not the limit's prefix, or no time; -ENOSPC: no room. Packets ask for bans while there are
+	 * any: SLUICE_LIMIT_F_BANS is not the caller's. A limit that ends, or whose sources become
+	 * others, takes its bans along. */
+	int (*ban_set)(void *dp, const struct dp_ban *ban);
+	int (*ban_delete)(void *dp, uint32_t limit, const struct prefix *source); /* or -ENOENT */
+	/* Those that are over, too: to delete them is the caller's. fn may set and delete bans. */
+	int (*ban_each)(void *dp, dp_ban_fn fn, void *arg);
+	/* Calls fn for each sample since the last call, or the start. Cheap when there is none. *lost
+	 * grows by the samples that were overwritten before anybody read them. */
+	int (*refusals_read)(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost);
 	/* Counters, summed over CPUs. */
 	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
 	int (*member_stats_reset)(void *dp, uint32_t index);
@@ -138,5 +142,3 @@ struct dataplane {
 };
 
 void dp_adopted_done(struct dp_adopted *adopted);
-/* By list, then by prefix_compare(). */
-int dp_access_compare(const struct dp_access_entry *a, const struct dp_access_entry *b);

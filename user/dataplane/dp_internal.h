@@ -10,6 +10,8 @@
 struct sluice_bpf;
 struct clock_bpf;
 struct dp_access;
+struct dp_bans;
+struct dp_refusals;
 struct bpf_map;
 struct ring_buffer;
 
@@ -33,6 +35,7 @@ struct dp_maps {
 	__u64 *access_bits;
 	struct sluice_capture_filter *capture_filter;
 	struct sluice_explain *explain;
+	const struct sluice_refusal *refusals;
 	struct dp_capacity capacity;
 };
 
@@ -54,7 +57,9 @@ struct dp_bpf {
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
-	struct dp_access *access; /* the table of access lists; NULL: not written yet */
+	struct dp_access *access;     /* the table of access lists; NULL: not written yet */
+	struct dp_bans *bans;	      /* how many there are */
+	struct dp_refusals *refusals; /* what has been read of them */
 	uint32_t interfaces[CONFIG_INTERFACES_MAX]; /* attached: their MACs are kept fresh */
 	size_t interface_count;
 	int cpus;

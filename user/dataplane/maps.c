@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "core/gcra_config.h"
 #include "dataplane/dp_internal.h"
+#include "dataplane/sources.h"
 #include "sluice.skel.h"
 
 /* ---- mapping -------------------------------------------------------------------------------- */
@@ -68,6 +69,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.notes, &maps->notes},
 		{dp->skel->maps.capture_filter, &maps->capture_filter},
 		{dp->skel->maps.explain, &maps->explain},
+		{dp->skel->maps.refusals, &maps->refusals},
 		{dp->skel->maps.access_bits, &maps->access_bits},
 	};
 	size_t i;
@@ -118,6 +120,7 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.notes, maps->notes);
 	unmap_array(dp->skel->maps.capture_filter, maps->capture_filter);
 	unmap_array(dp->skel->maps.explain, maps->explain);
+	unmap_array(dp->skel->maps.refusals, (void *)maps->refusals);
 	unmap_array(dp->skel->maps.access_bits, maps->access_bits);
 }
 
@@ -208,9 +211,11 @@ static int limit_set(void *arg, uint32_t index, const struct sluice_limit *limit
 
 	if (index == SLUICE_LIMIT_NONE || index >= dp->maps.capacity.limits)
 		return -EINVAL;
+	dp_bans_limit_set(dp, index, limit);
 	if (cell->rate != limit->rate)
 		store(&cell->word, 0);
 	cell->id = limit->id;
+	store(&cell->flags, dp_bans_flags(dp, index, limit->flags));
 	store(&cell->rate, limit->rate);
 	store(&cell->word, limit->word);
 	return 0;
@@ -335,6 +340,8 @@ static void adopt_cells(const struct dp_maps *maps, const struct placement *plac
 			util_grow(adopted->limits, &limits, n + 1, sizeof(*adopted->limits));
 		adopted->limits[n].index = i;
 		adopted->limits[n].limit = maps->limits[i];
+		adopted->limits[n].limit.flags &=
+			~(SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL); /* not the caller's */
 	}
 }
 
@@ -375,6 +382,10 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_stats_reset = dp_member_stats_reset,
 		.limit_stats = dp_limit_stats,
 		.access_replace = dp_access_replace,
+		.ban_set = dp_ban_set,
+		.ban_delete = dp_ban_delete,
+		.ban_each = dp_ban_each,
+		.refusals_read = dp_refusals_read,
 		.list_stats = dp_list_stats,
 		.verdict_stats = dp_verdict_stats,
 		.flow_scan = dp_flow_scan,

@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "dataplane/dp_internal.h"
 #include "dataplane/kernel.h"
+#include "dataplane/sources.h"
 #include "dataplane/pins.h"
 #include "sluice.skel.h"
 
@@ -157,6 +158,9 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 				      &dp->maps.meta->key);
 	if (dp_stats_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot count the possible CPUs");
+	if (dp_bans_open(dp) || dp_refusals_open(dp))
+		return err_set(e, ERR_SYSTEM, "", "cannot read bans and refusals: %s",
+			       strerror(errno));
 	ret = dp_clock_open(&dp->clock, e);
 	if (!ret)
 		ret = dp_events_open(dp, e);
@@ -215,6 +219,8 @@ void dp_bpf_close(struct dp_bpf *dp)
 	dp_capture_close(dp);
 	placement_free(dp->placement);
 	dp_access_close(dp);
+	dp_bans_close(dp);
+	dp_refusals_close(dp);
 	dp_maps_close(dp);
 	free(dp->percpu);
 	free(dp->dispatched_ids);

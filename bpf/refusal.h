@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who is refused: samples of refused packets for user space, taken by each CPU's own gate into a ring
+ * of its own, so that no CPU waits for another one, or for a reader. A few refusals are all taken;
+ * of many, one in 2^weight, by chance: sources that take turns are seen in turn.
+ */
+#pragma once
+
+#include <sluice/gcra.h>
+#include <sluice/source_types.h>
+
+#include "maps.h"
+#include "pkt.h"
+
+/* Begins another tick. The weight is such that of as many refusals as in the last one at most
+ * SLUICE_REFUSALS_PER_TICK are taken, or a few more. */
+static __always_inline void refusal_tick(struct sluice_refusal_gate *gate, __u64 tick)
+{
+	__u32 last = gate->tick + 1 == tick ? gate->refused / SLUICE_REFUSALS_PER_TICK : 0;
+	__u32 weight = 0;
+	__u32 step;
+
+	PKT_UNROLL
+	for (step = 16; step; step /= 2) {
+		if (last >> weight >> step)
+			weight += step;
+	}
+	gate->weight = weight + !!last;
+	gate->refused = 0;
+	gate->tick = tick;
+}
+
+static __always_inline void refusal_write(__u64 word, __u64 now_ns, __u64 hi, __u64 lo)
+{
+	__u32 at = bpf_get_smp_processor_id() * SLUICE_REFUSALS_PER_CPU;
+	struct sluice_refusal *entry;
+
+	at += SLUICE_REFUSAL_NUMBER(word) & (SLUICE_REFUSALS_PER_CPU - 1);
+	entry = bpf_map_lookup_elem(&refusals, &at);
+	if (!entry)
+		return;
+	/* Exchanges order the stores on every machine. */
+	__sync_lock_test_and_set(&entry->word, 0);
+	entry->time_ns = now_ns;
+	entry->source.d[0] = hi;
+	entry->source.d[1] = lo;
+	__sync_lock_test_and_set(&entry->word, word);
+}
+
+/*
+ * A packet from this address (two big-endian words) is refused by the limit; kind: enum
+ * sluice_refusal_kind. Returns how many refused packets the sample stands for, 0 if none was taken.
+ */
+__noinline __u32 refusal_take(__u32 limit, __u32 kind, __u64 hi, __u64 lo, __u64 now_ns)
+{
+	__u64 tick = now_ns >> SLUICE_SEEN_NS_LOG2;
+	struct sluice_refusal_gate *gate;
+	__u32 zero = 0, weight, number;
+
+	gate = bpf_map_lookup_elem(&refusal_gate, &zero);
+	if (!gate)
+		return 0;
+	if (gate->tick != tick)
+		refusal_tick(gate, tick);
+	weight = gate->weight & 31;
+	/* More than expected, in a flood's first tick. */
+	if (gate->refused++ >> weight >= SLUICE_REFUSALS_PER_TICK && weight < 31)
+		gate->weight = weight + 1;
+	if (weight && bpf_get_prandom_u32() << (32 - weight))
+		return 0;
+	number = gate->number + 1;
+	number += !number;
+	gate->number = number;
+	refusal_write(SLUICE_REFUSAL(number, limit, weight, kind), now_ns, hi, lo);
+	return 1U << weight;
+}

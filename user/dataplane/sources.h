@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Single sources: operations of the port, and what belongs to them. */
+#pragma once
+
+#include "dataplane/dp_internal.h"
+
+/* bans.c */
+int dp_ban_set(void *arg, const struct dp_ban *ban);
+int dp_ban_delete(void *arg, uint32_t limit, const struct prefix *source);
+int dp_ban_each(void *arg, dp_ban_fn fn, void *fn_arg);
+/* Before a limit is changed. */
+void dp_bans_limit_set(struct dp_bpf *dp, uint32_t index, const struct sluice_limit *limit);
+/* The flags that are asked for, with those that follow from its bans. */
+uint64_t dp_bans_flags(const struct dp_bpf *dp, uint32_t index, uint64_t flags);
+int dp_bans_open(struct dp_bpf *dp);
+void dp_bans_close(struct dp_bpf *dp);
+
+/* refusals.c */
+int dp_refusals_read(void *arg, dp_refusal_fn fn, void *fn_arg, uint64_t *lost);
+int dp_refusals_open(struct dp_bpf *dp);
+void dp_refusals_close(struct dp_bpf *dp);
