@@ -76,6 +76,9 @@ static void set_sizes(struct sluice_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.limits, WORLD_LIMITS);
 	bpf_map__set_max_entries(skel->maps.limit_stats, WORLD_LIMITS);
 	bpf_map__set_max_entries(skel->maps.limit_sets, WORLD_LIMIT_SETS);
+	bpf_map__set_max_entries(skel->maps.bans, WORLD_BANS);
+	bpf_map__set_max_entries(skel->maps.ceilings, WORLD_CEILINGS);
+	bpf_map__set_max_entries(skel->maps.ceiling_stats, WORLD_CEILINGS);
 	bpf_map__set_max_entries(skel->maps.flows, WORLD_FLOW_SETS);
 	bpf_map__set_max_entries(skel->maps.pending, WORLD_FLOW_SETS);
 	bpf_map__set_max_entries(skel->maps.tracked, WORLD_FLOW_SETS);

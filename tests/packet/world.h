@@ -24,6 +24,8 @@
 #define WORLD_NEXTHOPS 64
 #define WORLD_LIMITS 16
 #define WORLD_LIMIT_SETS 1024
+#define WORLD_BANS 64
+#define WORLD_CEILINGS 64
 #define WORLD_FLOW_SETS 256 /* of each of the three tables */
 
 struct world {
