@@ -151,18 +151,23 @@ static __always_inline enum sluice_verdict access_allow(struct pkt *p, __u64 lis
 								     : V_NEXT;
 }
 
-/* What holds for the packets of a service: who may reach it, and what a denied source may not. */
+/* What follows for the packets of a service: an exempt source may do all, a denied one nothing. */
 static __always_inline enum sluice_verdict access_check_service(struct pkt *p, bool effects)
 {
-	__u64 allow = p->word;
-
-	if (!allow && !p->access)
+	if (!p->access)
 		return V_NEXT;
 	if (p->access & PKT_ACCESS_EXEMPT) {
 		p->svc_limits = 0;
+		p->word = 0;
 		return V_NEXT;
 	}
 	if (p->access & PKT_ACCESS_DENIED && access_settle(p->list_index, ACCESS_REFUSED, effects))
 		return SLUICE_V_list_deny;
-	return allow ? access_allow(p, allow, effects) : V_NEXT;
+	return V_NEXT;
+}
+
+/* Who may reach the service at all. */
+static __always_inline enum sluice_verdict access_check_allowed(struct pkt *p, bool effects)
+{
+	return p->word ? access_allow(p, p->word, effects) : V_NEXT;
 }

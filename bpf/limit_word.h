@@ -11,6 +11,7 @@
 #include "config.h"
 #include "maps.h"
 #include "pkt.h"
+#include "source.h"
 
 #define LIMIT_TRIES 3 /* compare-and-swap, then admit: a lost race is a neighbour's packet */
 
@@ -42,23 +43,10 @@ struct limit_now {
 /* Masks an address to the limit's prefix and hashes it. */
 static __always_inline __u64 limit_hash(__u64 word, __u64 hi, __u64 lo, __u32 flags)
 {
-	struct sluice_addr addr = {};
-	__u32 len;
+	bool is_v6 = flags & LIMIT_F_V6;
+	struct sluice_addr addr = source_of(
+		hi, lo, is_v6, is_v6 ? SLUICE_LIMIT_PLEN6(word) : SLUICE_LIMIT_PLEN4(word));
 
-	if (flags & LIMIT_F_V6) {
-		len = SLUICE_LIMIT_PLEN6(word);
-		if (len <= 64)
-			lo = 0;
-		else
-			lo &= bpf_cpu_to_be64(~0ULL << (128 - len));
-		if (len < 64)
-			hi &= bpf_cpu_to_be64(~0ULL << (64 - len));
-	} else {
-		len = SLUICE_LIMIT_PLEN4(word);
-		lo &= bpf_cpu_to_be64(~0ULL << (32 - len));
-	}
-	addr.d[0] = hi;
-	addr.d[1] = lo;
 	return sluice_hash_addr(&addr, config_key());
 }
 

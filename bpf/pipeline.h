@@ -3,6 +3,7 @@
 #pragma once
 
 #include "access.h"
+#include "ban.h"
 #include "capture.h"
 #include "control.h"
 #include "encap.h"
@@ -55,6 +56,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	STAGE(access_check(p, effects));
 	STAGE(service_find(p));
 	STAGE(access_check_service(p, effects));
+	STAGE(ban_check(p, effects));
+	STAGE(access_check_allowed(p, effects));
 	/* The slot is looked up while the limit's state is on its way from memory; what was found
 	 * counts only if the limit admits. */
 	limit_begin(p, &one);

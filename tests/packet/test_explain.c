@@ -17,6 +17,7 @@
 #include <sluice/event.h>
 #include <sluice/hash.h>
 
+#include "base/addr.h"
 #include "packet/lists.h"
 #include "packet/samples.h"
 #include "packet/world.h"
@@ -64,6 +65,32 @@ static void make_limits(void)
 					mode << 48 | SLUICE_LIMIT_F_USED |
 					(uint64_t)(23 + below(9)) << 51 |
 					(uint64_t)(47 + below(80)) << 56;
+	}
+}
+
+/* Of some sources, in the lengths that their limits happen to have. */
+static void make_bans(void)
+{
+	char source[48];
+	uint32_t count = below(16), i;
+
+	for (i = 0; i < count; i++) {
+		uint32_t limit = 1 + below(WORLD_LIMITS - 1);
+		uint64_t until_ns = *world->clock_ns + below(20000) * MS;
+		struct sluice_addr addr;
+
+		if (chance(50))
+			snprintf(source, sizeof(source), "198.51.%u.%u", 100 + below(2),
+				 1 + below(6));
+		else
+			snprintf(source, sizeof(source), "2001:db8:c:%x::%x", below(2),
+				 1 + below(6));
+		addr = world_addr(source);
+		addr_mask(&addr, strchr(source, ':')
+					 ? SLUICE_LIMIT_PLEN6(world->limits[limit].word)
+					 : SLUICE_LIMIT_PLEN4(world->limits[limit].word));
+		world_ban(world, limit, addr_format(&addr, source), until_ns,
+			  chance(50) ? SLUICE_BAN_F_ALL : 0);
 	}
 }
 
@@ -177,6 +204,8 @@ static void make_world(void)
 	world_clear(world);
 	make_lists();
 	make_limits();
+	if (chance(50))
+		make_bans();
 	make_members();
 	make_services();
 }
@@ -367,23 +396,12 @@ static void explained_as_it_happens(void **state)
 static void random_packets_reach_far(void **state)
 {
 	static const enum sluice_verdict wanted[] = {
-		SLUICE_V_forwarded,
-		SLUICE_V_not_ip,
-		SLUICE_V_not_service,
-		SLUICE_V_local,
-		SLUICE_V_unknown_port,
-		SLUICE_V_unknown_port_passed,
-		SLUICE_V_bad_ip_header,
-		SLUICE_V_bad_ip_length,
-		SLUICE_V_fragment,
-		SLUICE_V_truncated_l4,
-		SLUICE_V_limit,
-		SLUICE_V_no_member,
-		SLUICE_V_no_nexthop,
-		SLUICE_V_too_big,
-		SLUICE_V_bad_table,
-		SLUICE_V_list_deny,
-		SLUICE_V_list_not_allowed,
+		SLUICE_V_forwarded,	SLUICE_V_not_ip,	SLUICE_V_not_service,
+		SLUICE_V_local,		SLUICE_V_unknown_port,	SLUICE_V_unknown_port_passed,
+		SLUICE_V_bad_ip_header, SLUICE_V_bad_ip_length, SLUICE_V_fragment,
+		SLUICE_V_truncated_l4,	SLUICE_V_limit,		SLUICE_V_ban,
+		SLUICE_V_no_member,	SLUICE_V_no_nexthop,	SLUICE_V_too_big,
+		SLUICE_V_bad_table,	SLUICE_V_list_deny,	SLUICE_V_list_not_allowed,
 	};
 	size_t i;
 

@@ -120,6 +120,12 @@ static void set_up_denied(void)
 	lists_deny(world, 7, "198.51.100.0/24\n2001:db8:c::/48\n");
 }
 
+static void set_up_ban(void)
+{
+	set_up_limit();
+	world_ban(world, 1, CLIENT4, UINT64_MAX, SLUICE_BAN_F_ALL);
+}
+
 static void set_up_allow_only(void)
 {
 	world_service(world, 1, V4, 80, IPPROTO_TCP, 0)->allow = 9;
@@ -460,6 +466,7 @@ static const struct row rows[] = {
 	 set_up_trial_over,
 	 {.ethertype = 0x0806, .payload_len = 28},
 	 SLUICE_V_expired},
+	{"banned", set_up_ban, {TCP4}, SLUICE_V_ban},
 	{"denied", set_up_denied, {TCP4}, SLUICE_V_list_deny},
 	{"in no allow list", set_up_allow_only, {TCP4}, SLUICE_V_list_not_allowed},
 	{"no owner", set_up_nobody, {TCP4}, SLUICE_V_no_member},

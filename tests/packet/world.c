@@ -179,8 +179,18 @@ void world_free(struct world *world)
 	free(world);
 }
 
+static void clear_bans(struct world *world)
+{
+	int fd = bpf_map__fd(world->skel->maps.bans);
+	struct sluice_ban_key key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+}
+
 void world_clear(struct world *world)
 {
+	clear_bans(world);
 	memset(world->services, 0, WORLD_CELLS * sizeof(*world->services));
 	memset(world->slots, 0, WORLD_SLOTS * sizeof(*world->slots));
 	memset(world->runners, 0, WORLD_SLOTS / 2 * sizeof(*world->runners));
@@ -280,6 +290,38 @@ void world_nexthop(struct world *world, uint32_t index, const struct sluice_next
 {
 	world->nexthops[index] = *nexthop;
 	world->nexthops[index].flags |= SLUICE_NEXTHOP_F_USED;
+}
+
+static struct sluice_ban_key ban_key(uint32_t limit, const char *source)
+{
+	return (struct sluice_ban_key){.limit = limit,
+				       .family = strchr(source, ':') ? SLUICE_FAMILY_V6
+								     : SLUICE_FAMILY_V4,
+				       .addr = world_addr(source)};
+}
+
+void world_ban(struct world *world, uint32_t limit, const char *source, uint64_t until_ns,
+	       uint32_t flags)
+{
+	struct sluice_ban_key key = ban_key(limit, source);
+	struct sluice_ban ban = {.until_ns = until_ns, .flags = flags};
+
+	if (bpf_map_update_elem(bpf_map__fd(world->skel->maps.bans), &key, &ban, BPF_ANY))
+		die("cannot ban", source, errno);
+	world->limits[limit].flags |= SLUICE_LIMIT_F_BANS;
+	if (flags & SLUICE_BAN_F_ALL)
+		world->limits[limit].flags |= SLUICE_LIMIT_F_BANS_ALL;
+	world->control->flags |= SLUICE_CONTROL_F_BANS;
+}
+
+struct sluice_ban world_ban_of(struct world *world, uint32_t limit, const char *source)
+{
+	struct sluice_ban_key key = ban_key(limit, source);
+	struct sluice_ban ban;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(world->skel->maps.bans), &key, &ban))
+		die("no ban of", source, errno);
+	return ban;
 }
 
 /* Sums a per-CPU value, which consists of 64-bit counters. */

@@ -85,6 +85,11 @@ void world_member(struct world *world, uint32_t index, const char *addr, enum sl
 		  uint32_t nexthop, uint16_t mtu);
 void world_nexthop(struct world *world, uint32_t index, const struct sluice_nexthop *nexthop);
 
+/* Bans a source, which is the limit's prefix of it, and sets the flags that have packets ask. */
+void world_ban(struct world *world, uint32_t limit, const char *source, uint64_t until_ns,
+	       uint32_t flags);
+struct sluice_ban world_ban_of(struct world *world, uint32_t limit, const char *source);
+
 /* Runs a frame through entry `sluice` and finds the one verdict that it was counted under. */
 void world_run(struct world *world, const struct frame *frame, struct world_run *run);
 void world_run_packet(struct world *world, const struct packet *packet, struct world_run *run);

@@ -137,6 +137,8 @@ static void say_limit(const struct where_view *view, struct sentence *s)
 
 	if (view->answer->found.verdict == SLUICE_V_limit)
 		say(s, "dropped: limit %s refuses its source for now", name);
+	else if (view->answer->found.verdict == SLUICE_V_ban)
+		say(s, "dropped: its source is banned by limit %s", name);
 	else if (limit && limit->config.mode == SLUICE_LIMIT_SHADOW)
 		say(s, "; limit %s, in mode shadow, would refuse it", name);
 	else
@@ -219,6 +221,7 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 		say_too_big(view, &s);
 		break;
 	case SLUICE_V_limit:
+	case SLUICE_V_ban:
 		say_limit(view, &s);
 		return text;
 	case SLUICE_V_list_deny:
