@@ -97,6 +97,30 @@ struct limit_config *fake_config_limit(struct config *config, const char *name, 
 	return limit;
 }
 
+void fake_config_except(struct limit_config *limit, const char *prefix, uint64_t rate_n,
+			uint64_t burst)
+{
+	size_t count = limit_exceptions_count(limit->exceptions);
+	struct limit_exceptions *exceptions = limit_exceptions_new(count + 1);
+	struct prefix_entry entry = {0};
+
+	if (prefix_parse(prefix, strlen(prefix), &entry.prefix, NULL)) {
+		fprintf(stderr, "fake_config: %s is no prefix\n", prefix);
+		abort();
+	}
+	for (size_t i = 0; i < count; i++) {
+		exceptions->list[i] = limit->exceptions->list[i];
+		prefix_set_ref(exceptions->list[i].prefixes);
+	}
+	exceptions->list[count] = (struct limit_exception){
+		.prefixes = prefix_set_new(&entry, 1, NULL, 0),
+		.rate = {rate_n, 1, RATE_PLAIN},
+		.burst = {burst, RATE_PLAIN},
+	};
+	limit_exceptions_unref(limit->exceptions);
+	limit->exceptions = exceptions;
+}
+
 struct config *fake_config_web(uint32_t members, uint32_t learn_s)
 {
 	struct config *config = fake_config_new();
@@ -147,6 +171,10 @@ static void random_limits(struct config *config, unsigned int *seed)
 		limit = fake_config_limit(config, name, rates[pick(seed, 5)], (uint8_t)(32 - 4 * i),
 					  (enum sluice_limit_mode)pick(seed, 3));
 		limit->sources <<= pick(seed, 3);
+		limit->scope = (enum limit_scope)((*seed >> 7) % LIMIT_SCOPE_MAX);
+		limit->is_closed = *seed >> 9 & 1;
+		if (*seed >> 11 & 1)
+			fake_config_except(limit, "10.0.0.0/8", rates[(*seed >> 13) % 5], 0);
 	}
 }
 

@@ -15,6 +15,9 @@ struct member_config *fake_config_member(struct service_config *service, struct 
 					 const char *addr, uint32_t weight);
 struct limit_config *fake_config_limit(struct config *config, const char *name, uint64_t rate_n,
 				       uint8_t prefix4, enum sluice_limit_mode mode);
+/* Adds an exception, of one prefix in text. */
+void fake_config_except(struct limit_config *limit, const char *prefix, uint64_t rate_n,
+			uint64_t burst);
 /* One service, "web" at TCP port 80 of 192.0.2.10, mode ipip, with so many members at 10.0.0.1 and on. */
 struct config *fake_config_web(uint32_t members, uint32_t learn_s);
 void fake_config_use_limit(struct service_config *service, const char *limit);

@@ -68,6 +68,7 @@ static int fake_adopt(void *dp, struct dp_adopted *ret_adopted)
 		a.limits[a.limit_count].index = i;
 		a.limits[a.limit_count++].limit = fake->limits[i];
 	}
+	memcpy(a.host_limits, fake->host_limits, sizeof(a.host_limits));
 	*ret_adopted = a;
 	return 0;
 }
@@ -245,7 +246,7 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 {
 	struct fake_dataplane *fake = dp;
 	struct sluice_limit *entry = &fake->limits[index];
-	int ret = fake_writing(fake);
+	int ret = fake_writing(fake), i;
 
 	if (ret)
 		return ret;
@@ -254,6 +255,10 @@ static int fake_limit_set(void *dp, uint32_t index, const struct sluice_limit *l
 	if (limit->word && !entry->word && fake->limit_unused_ms[index] &&
 	    fake->now_ms < fake->limit_unused_ms[index] + SLUICE_REUSE_AFTER_MS)
 		fake_breach(fake, "limit %u reused too early", index);
+	for (i = 0; !limit->word && i < SLUICE_SERVICE_LIMITS_MAX; i++) {
+		if (fake->host_limits[i] == index)
+			fake_breach(fake, "limit %u cleared while all packets ask it", index);
+	}
 	if (!limit->word)
 		fake->limit_unused_ms[index] = fake->now_ms;
 	fake_bans_limit_set(fake, index, limit);
@@ -295,6 +300,21 @@ static int fake_limit_move_region(void *dp, const struct sluice_limit *from,
 	for (i = 0; i < sets; i++)
 		fake->limit_cleared_ms[new + i] = fake->now_ms;
 	fake->limits_moved++;
+	return 0;
+}
+
+static int fake_host_limits_set(void *dp, const uint16_t limits[SLUICE_SERVICE_LIMITS_MAX])
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake), i;
+
+	if (ret)
+		return ret;
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++) {
+		if (limits[i] && !fake->limits[limits[i]].word)
+			fake_breach(fake, "limit %u of all packets is not there", limits[i]);
+	}
+	memcpy(fake->host_limits, limits, sizeof(fake->host_limits));
 	return 0;
 }
 
@@ -380,6 +400,7 @@ static const struct dataplane_ops fake_ops = {
 	.limit_set = fake_limit_set,
 	.limit_clear_region = fake_limit_clear_region,
 	.limit_move_region = fake_limit_move_region,
+	.host_limits_set = fake_host_limits_set,
 	.member_stats = fake_member_stats,
 	.member_stats_reset = fake_member_stats_reset,
 	.limit_stats = fake_limit_stats,

@@ -26,6 +26,7 @@ struct fake_dataplane {
 	struct sluice_member_stats *member_stats; /* what fake_path_send() counted */
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
+	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];
 	struct dp_access_entry *access; /* the table of access lists */
 	size_t access_count;
 	struct fake_ban {

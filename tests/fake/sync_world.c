@@ -10,7 +10,7 @@
 
 #include "base/addr.h"
 #include "base/util.h"
-#include "core/gcra_config.h"
+#include "core/limit_params.h"
 #include "core/slots.h"
 #include "core/weights.h"
 
@@ -297,14 +297,44 @@ static void assert_counter(struct world *w, const struct model_service *service,
 	assert_false(entry->word & SLUICE_MEMBER_F_DEAD);
 }
 
+/* Each prefix is in the table with its rate, in the limit's unit, and nothing else is. */
+static void assert_exceptions(struct world *w, const struct model_limit *limit, uint32_t k)
+{
+	const struct limit_exceptions *exceptions = limit->config.exceptions;
+	size_t found = 0, wanted = 0, i;
+	struct gcra_params p;
+
+	assert_int_equal(!!(w->fake->limits[limit->id].flags & SLUICE_LIMIT_F_EXCEPTIONS),
+			 exceptions != NULL);
+	for (i = 0; i < limit_exceptions_count(exceptions); i++)
+		wanted += prefix_set_count(exceptions->list[i].prefixes);
+	for (i = 0; i < w->fake->access_count; i++) {
+		const struct dp_access_entry *entry = &w->fake->access[i];
+		const struct limit_exception *exception;
+
+		if (entry->list != SLUICE_LIMIT_LIST(limit->id))
+			continue;
+		found++;
+		exception = limit_exceptions_find(exceptions, &entry->prefix.addr);
+		assert_non_null(exception);
+		assert_int_equal(limit_exception_params(limit->config.count, exception, TICK_NS, k,
+							&p, NULL),
+				 0);
+		assert_int_equal(p.k, k);
+		assert_int_equal(SLUICE_EXCEPTION_INC(entry->word), p.inc);
+		assert_int_equal(SLUICE_EXCEPTION_TAU(entry->word), p.tau);
+		assert_int_equal(SLUICE_EXCEPTION_K(entry->word), k & 0xf);
+	}
+	assert_int_equal(found, wanted);
+}
+
 static void assert_limit(struct world *w, const struct model_limit *limit)
 {
 	const struct sluice_limit *entry = &w->fake->limits[limit->id];
 	const struct limit_config *c = &limit->config;
 	struct gcra_params p;
 
-	assert_int_equal(
-		gcra_params_make(c->count, c->rate.n, c->rate.s, c->burst.n, TICK_NS, &p, NULL), 0);
+	assert_int_equal(limit_params_make(c, TICK_NS, &p, NULL), 0);
 	assert_true(entry->word & SLUICE_LIMIT_F_USED);
 	assert_int_equal(entry->id, limit->id);
 	assert_int_equal(SLUICE_LIMIT_K(entry->word), p.k);
@@ -315,6 +345,8 @@ static void assert_limit(struct world *w, const struct model_limit *limit)
 	assert_int_equal(SLUICE_LIMIT_PLEN4(entry->word), c->prefix4);
 	assert_int_equal(SLUICE_LIMIT_PLEN6(entry->word), c->prefix6);
 	assert_int_equal(8U << SLUICE_LIMIT_LOG2(entry->word), c->sources);
+	assert_int_equal(!!(entry->flags & SLUICE_LIMIT_F_CLOSED), c->is_closed);
+	assert_exceptions(w, limit, p.k);
 }
 
 void world_assert_as_model(struct world *w)
@@ -346,4 +378,6 @@ void world_assert_as_model(struct world *w)
 	for (i = 0; i < w->fake->capacity.limits; i++)
 		limits += w->fake->limits[i].word != 0;
 	assert_int_equal(limits, model_limit_count(w->model));
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+		assert_int_equal(w->fake->host_limits[i], model_host_limits(w->model)[i]);
 }

@@ -314,36 +314,6 @@ static void test_local_and_limits(void **state)
 	config_free(config);
 }
 
-static void test_bans(void **state)
-{
-	struct config *config = parsed(
-		HEAD
-		"services: {}\nlimits:\n"
-		"  a: {count: packets, rate: 50 pkt/s, mode: enforce, ban: {after: 100}}\n"
-		"  b: {count: packets, rate: 50/s, mode: enforce, ban: {after: 1k, within: 1m,\n"
-		"      for: 1h, max: 2h, packets: all, max_per_second: 5}}\n"
-		"  c: {count: packets, rate: 50/s, mode: enforce}\n");
-	const struct limit_ban *ban = &config->limits[0].ban;
-
-	(void)state;
-	assert_int_equal(config->limits[0].rate.unit, RATE_PACKETS);
-	assert_int_equal(ban->after, 100);
-	assert_int_equal(ban->within_s, 10);
-	assert_int_equal(ban->for_s, 600);
-	assert_int_equal(ban->max_s, 600);
-	assert_int_equal(ban->max_per_s, 100);
-	assert_false(ban->is_all);
-	ban = &config->limits[1].ban;
-	assert_int_equal(ban->after, 1000);
-	assert_int_equal(ban->within_s, 60);
-	assert_int_equal(ban->for_s, 3600);
-	assert_int_equal(ban->max_s, 7200);
-	assert_int_equal(ban->max_per_s, 5);
-	assert_true(ban->is_all);
-	assert_int_equal(config->limits[2].ban.after, 0);
-	config_free(config);
-}
-
 /* One list for several services is what anchors are for. */
 static void test_affinity(void **state)
 {
@@ -448,7 +418,6 @@ int main(void)
 		cmocka_unit_test(test_service_with_members),
 		cmocka_unit_test(test_pools_inherit),
 		cmocka_unit_test(test_local_and_limits),
-		cmocka_unit_test(test_bans),
 		cmocka_unit_test(test_affinity),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_byte_order_mark_and_comments),

@@ -293,65 +293,6 @@ static void test_checks(void **state)
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
 }
 
-static void test_limits(void **state)
-{
-	static const struct row ROWS[] = {
-		{LIMIT "    {}\n",
-		 "5 invalid limits.a.count\n5 invalid limits.a.rate\n5 invalid limits.a.mode\n"},
-		{LIMIT "    count: bytes\n    rate: 5/s\n    mode: off\n",
-		 "6 unsupported limits.a.count\n8 invalid limits.a.mode\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5\n",
-		 "8 invalid limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 0/s\n",
-		 "8 invalid limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/day\n",
-		 "8 invalid limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: /s\n",
-		 "8 invalid limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: -5/s\n",
-		 "8 invalid limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n    burst: 0\n"
-		       "    sources: 10\n",
-		 "9 invalid limits.a.burst\n10 invalid limits.a.sources\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
-		       "    per: {ipv4: 33, ipv6: 0, ipv5: 1}\n",
-		 "9 invalid limits.a.per.ipv4\n9 invalid limits.a.per.ipv6\n"
-		 "9 unknown_key limits.a.per.ipv5\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5 conn/s\n    burst: 4MB\n",
-		 "5 conflict limits.a.rate\n5 conflict limits.a.burst\n"},
-		{LIMIT "    count: new-connections\n    mode: shadow\n    rate: 25MB/s\n",
-		 "5 conflict limits.a.rate\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5Mbps\n    burst: 4Mbit\n",
-		 "8 invalid limits.a.rate\n9 invalid limits.a.burst\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
-		       "    ban: {within: 1ms, for: 2d, packets: some, max_per_second: 0}\n",
-		 "9 invalid limits.a.ban.after\n9 invalid limits.a.ban.within\n"
-		 "9 invalid limits.a.ban.for\n9 invalid limits.a.ban.packets\n"
-		 "9 invalid limits.a.ban.max_per_second\n"},
-		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
-		       "    ban: {after: 100, for: 11m}\n",
-		 "5 invalid limits.a.ban.for\n"},
-		{FULL "    limits: per-client\n", "8 invalid services.web.limits\n"},
-		{FULL "    limits: [a, a, 'x y']\n",
-		 "4 not_found services.web.limits\n8 duplicate services.web.limits[1]\n"
-		 "8 invalid services.web.limits[2]\n"},
-		{FULL
-		 "    limits: [a, b, c, d, e]\n"
-		 "limits:\n  a: &l {count: packets, rate: 1/s, mode: shadow}\n  b: *l\n  c: *l\n"
-		 "  d: *l\n  e: *l\n",
-		 "8 invalid services.web.limits\n"},
-		{FULL "    limits: [per-cleint]\n"
-		      "limits: {per-client: {count: packets, rate: 1/s, mode: shadow}}\n",
-		 "4 not_found services.web.limits\n"},
-		{LIMIT "    {count: packets, rate: 1/s, mode: shadow, sources: 16M}\n"
-		       "capacity: {limit_sources: 1Mi}\n",
-		 "0 capacity capacity\n"},
-	};
-
-	(void)state;
-	check_rows(ROWS, ARRAY_SIZE(ROWS));
-}
-
 static void test_flows(void **state)
 {
 	static const struct row ROWS[] = {
@@ -496,7 +437,6 @@ int main(void)
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_services_together),
 		cmocka_unit_test(test_texts),

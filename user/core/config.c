@@ -14,7 +14,7 @@ static void read_root(struct config_reader *r)
 {
 	yaml_node_t *root = yaml_document_get_root_node(r->document), *node;
 	struct config *config = r->config;
-	size_t mark;
+	size_t mark, before = r->errors->count;
 
 	config_schema_defaults(CONFIG_SECTION_ROOT, config);
 	config_schema_defaults(CONFIG_SECTION_NODE, config);
@@ -52,6 +52,8 @@ static void read_root(struct config_reader *r)
 	config_check_limits(r);
 	config_check_services(r);
 	config_check_lists(r);
+	if (r->errors->count == before && !r->unlisted)
+		config_check_supported(r);
 }
 
 void config_place(const struct config *config, struct err *e)
@@ -197,6 +199,8 @@ void config_free(struct config *config)
 		prefix_set_unref(config->lists[i].prefixes);
 		prefix_set_unref(config->lists[i].written);
 	}
+	for (size_t i = 0; i < config->limit_count; i++)
+		limit_exceptions_unref(config->limits[i].exceptions);
 	prefix_set_unref(config->management);
 	free(config->services);
 	free(config->limits);

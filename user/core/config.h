@@ -13,6 +13,7 @@
 #include <sluice/types.h>
 
 #include "base/err.h"
+#include "core/limit_exceptions.h"
 #include "core/prefix_set.h"
 #include "core/rate.h"
 
@@ -136,6 +137,14 @@ struct service_config {
 	int line;
 };
 
+/* Which packets a limit counts. */
+enum limit_scope {
+	LIMIT_SCOPE_SERVICE,	/* of the services that name it */
+	LIMIT_SCOPE_SERVICES,	/* of all services, one bucket for a source */
+	LIMIT_SCOPE_EVERYTHING, /* all that arrive */
+	LIMIT_SCOPE_MAX
+};
+
 /* Sources that are kept away after too many refusals. */
 struct limit_ban {
 	uint32_t after;	    /* refused packets; 0: nobody is */
@@ -148,6 +157,7 @@ struct limit_ban {
 
 struct limit_config {
 	char name[NAME_MAX_LENGTH + 1];
+	enum limit_scope scope;
 	enum sluice_limit_count count; /* no default */
 	enum sluice_limit_mode mode;   /* no default */
 	struct rate rate;
@@ -155,6 +165,9 @@ struct limit_config {
 	uint8_t prefix4;     /* 32; 1..32 */
 	uint8_t prefix6;     /* 64; 1..128 */
 	uint32_t sources;    /* words; rounded up to a power of two; 262144; 1024..16M */
+	bool is_closed;	     /* overload: who takes the place of a source in debt takes it over */
+	bool counts_replies; /* to connections that this host opened; with scope everything */
+	struct limit_exceptions *exceptions; /* NULL: none */
 	struct limit_ban ban;
 	int line;
 };

@@ -3,6 +3,7 @@
 #include "core/config_schema.h"
 
 #include "core/config.h"
+#include "core/limit_exceptions.h"
 #include "core/ramp.h"
 
 #define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
@@ -98,7 +99,7 @@ static const struct config_word VIA_WORDS[] = {
 static const struct config_word COUNT_WORDS[] = {
 	{"packets", SLUICE_COUNT_PACKETS, NULL},
 	{"new-connections", SLUICE_COUNT_NEW_CONNECTIONS, NULL},
-	{"bytes", 0, LATER ": count packets or new-connections"},
+	{"bytes", SLUICE_COUNT_BYTES, NULL},
 	{},
 };
 
@@ -106,6 +107,25 @@ static const struct config_word LIMIT_MODE_WORDS[] = {
 	{"enforce", SLUICE_LIMIT_ENFORCE, NULL},
 	{"shadow", SLUICE_LIMIT_SHADOW, NULL},
 	{"disabled", SLUICE_LIMIT_DISABLED, NULL},
+	{},
+};
+
+static const struct config_word SCOPE_WORDS[] = {
+	{"service", LIMIT_SCOPE_SERVICE, NULL},
+	{"services", LIMIT_SCOPE_SERVICES, NULL},
+	{"everything", LIMIT_SCOPE_EVERYTHING, NULL},
+	{},
+};
+
+static const struct config_word OVERLOAD_WORDS[] = {
+	{"open", false, NULL},
+	{"closed", true, NULL},
+	{},
+};
+
+static const struct config_word REPLY_WORDS[] = {
+	{"enabled", true, NULL},
+	{"disabled", false, NULL},
 	{},
 };
 
@@ -326,6 +346,16 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .flags = CONFIG_REQUIRED, .help = "of one source, sustained"},
 	{CONFIG_SECTION_LIMIT, "burst", CONFIG_TYPE_AMOUNT, AT(limit_config, burst), .min = 1,
 	 .max = 1000000000000, .help = "at once; without it one second of rate"},
+	{CONFIG_SECTION_LIMIT, "scope", CONFIG_TYPE_WORD, AT(limit_config, scope),
+	 .fallback = "service", .words = SCOPE_WORDS, .help = "which packets it counts"},
+	{CONFIG_SECTION_LIMIT, "overload", CONFIG_TYPE_WORD, AT(limit_config, is_closed),
+	 .fallback = "open", .words = OVERLOAD_WORDS,
+	 .help = "what a source gets that takes the place of one in debt"},
+	{CONFIG_SECTION_LIMIT, "count_replies", CONFIG_TYPE_WORD, AT(limit_config, counts_replies),
+	 .fallback = "disabled", .words = REPLY_WORDS,
+	 .help = "with scope everything, whether answers to this host's own connections count"},
+	{CONFIG_SECTION_LIMIT, "except", CONFIG_TYPE_EXCEPTIONS, .child = CONFIG_SECTION_EXCEPTION,
+	 .help = "sources with a rate of their own"},
 	{CONFIG_SECTION_LIMIT, "ban", CONFIG_TYPE_SECTION, offsetof(struct limit_config, ban),
 	 .child = CONFIG_SECTION_BAN, .help = "keeps sources away that are refused too often"},
 	{CONFIG_SECTION_LIMIT, "per", CONFIG_TYPE_SECTION, .child = CONFIG_SECTION_PER,
@@ -340,6 +370,14 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .max = 32, .fallback = "32", .help = "prefix length of an IPv4 source"},
 	{CONFIG_SECTION_PER, "ipv6", CONFIG_TYPE_NUMBER, AT(limit_config, prefix6), .min = 1,
 	 .max = 128, .fallback = "64", .help = "prefix length of an IPv6 source"},
+
+	{CONFIG_SECTION_EXCEPTION, "prefixes", CONFIG_TYPE_PREFIXES, AT(limit_exception, prefixes),
+	 .min = 1, .max = LIMIT_EXCEPTION_PREFIXES_MAX, .flags = CONFIG_REQUIRED,
+	 .help = "of the sources"},
+	{CONFIG_SECTION_EXCEPTION, "rate", CONFIG_TYPE_RATE, AT(limit_exception, rate),
+	 .flags = CONFIG_REQUIRED, .help = "of one source in them, instead of the limit's"},
+	{CONFIG_SECTION_EXCEPTION, "burst", CONFIG_TYPE_AMOUNT, AT(limit_exception, burst),
+	 .min = 1, .max = 1000000000000, .help = "at once; without it one second of rate"},
 
 	{CONFIG_SECTION_BAN, "after", CONFIG_TYPE_NUMBER, AT(limit_ban, after), .min = 1,
 	 .max = 1000000000, .flags = CONFIG_REQUIRED, .help = "refused packets of one source"},

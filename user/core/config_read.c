@@ -284,6 +284,7 @@ static void read_field(struct config_reader *r, const struct config_field *field
 	case CONFIG_TYPE_NAMED:
 	case CONFIG_TYPE_MEMBERS:
 	case CONFIG_TYPE_CHECK:
+	case CONFIG_TYPE_EXCEPTIONS:
 		break; /* their owner reads them */
 	default:
 		config_read_text(r, field, node, base);

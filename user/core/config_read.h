@@ -54,7 +54,7 @@ const char *config_text(struct config_reader *r, yaml_node_t *node, bool is_quie
 bool config_may_go_on(struct config_reader *r, yaml_node_t *node);
 
 /* Reads the keys of a section into base, except those that its owner reads (NAMED, MEMBERS,
- * CHECK). place: the node whose line a missing key gets. False if it is not a mapping. */
+ * CHECK, EXCEPTIONS). place: the node whose line a missing key gets. False if it is not a mapping. */
 bool config_read_section(struct config_reader *r, enum config_section section, yaml_node_t *node,
 			 yaml_node_t *place, void *base);
 /* A text by the rule of one field. */
@@ -76,6 +76,7 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 void config_read_limit(struct config_reader *r, const char *name, yaml_node_t *key,
 		       yaml_node_t *value, void *user);
 void config_check_limits(struct config_reader *r);
+void config_check_supported(struct config_reader *r); /* the last of all */
 /* config_list.c: one list, a sequence of prefixes into a set, and what no single list can know. */
 void config_read_list(struct config_reader *r, const char *name, yaml_node_t *key,
 		      yaml_node_t *value, void *user);

@@ -82,6 +82,7 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_NAMED] = "one section for each name",
 		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin}",
 		[CONFIG_TYPE_CHECK] = "tcp, none or a section",
+		[CONFIG_TYPE_EXCEPTIONS] = "a list of {prefixes, rate, burst}",
 		[CONFIG_TYPE_REFUSED] = "absent",
 	};
 	char min[24], max[24];

@@ -68,6 +68,7 @@ struct dp_adopted {
 		struct sluice_limit limit;
 	} * limits;
 	size_t limit_count;
+	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];
 };
 
 /* In the order of a sweep: an entry may move on to the next one meanwhile, never back. */
@@ -113,6 +114,8 @@ struct dataplane_ops {
 	 * the same but for rate, burst and unit. */
 	int (*limit_move_region)(void *dp, const struct sluice_limit *from,
 				 const struct sluice_limit *to);
+	/* Limits of all packets, as those of a service. */
+	int (*host_limits_set)(void *dp, const uint16_t limits[SLUICE_SERVICE_LIMITS_MAX]);
 	/* Replaces the whole table of access lists at once: each packet meets the old one or the
 	 * new one. entries by dp_access_compare(), no two of the same place. */
 	int (*access_replace)(void *dp, const struct dp_access_entry *entries, size_t count);

@@ -449,20 +449,26 @@ void model_renumber_services(struct model *model, const uint32_t *ids)
 	}
 }
 
+static void renumber(const struct model_state *state, uint32_t limits[SLUICE_SERVICE_LIMITS_MAX],
+		     const uint32_t *ids)
+{
+	size_t l, i;
+
+	for (l = 0; l < SLUICE_SERVICE_LIMITS_MAX && limits[l]; l++) {
+		for (i = 0; state->limits[i].id != limits[l]; i++)
+			assert(i + 1 < state->limit_count);
+		limits[l] = ids[i];
+	}
+}
+
 void model_renumber_limits(struct model *model, const uint32_t *ids)
 {
 	struct model_state *state = &model->state;
-	size_t s, l, i;
+	size_t i;
 
-	for (s = 0; s < state->service_count; s++) {
-		uint32_t *limits = state->services[s].limits;
-
-		for (l = 0; l < SLUICE_SERVICE_LIMITS_MAX && limits[l]; l++) {
-			for (i = 0; state->limits[i].id != limits[l]; i++)
-				assert(i + 1 < state->limit_count);
-			limits[l] = ids[i];
-		}
-	}
+	for (i = 0; i < state->service_count; i++)
+		renumber(state, state->services[i].limits, ids);
+	renumber(state, state->host_limits, ids);
 	for (i = 0; i < state->limit_count; i++)
 		state->limits[i].id = ids[i];
 }

@@ -54,6 +54,8 @@ size_t model_limit_count(const struct model *model);
 struct model_limit *model_limit_at(const struct model *model, size_t position);
 struct model_limit *model_find_limit(const struct model *model, const char *name);
 struct model_limit *model_limit_by_id(const struct model *model, uint32_t id);
+/* Ids of the limits that apply to all packets, narrowest first; 0 ends. */
+const uint32_t *model_host_limits(const struct model *model);
 const char *model_admin_name(enum admin_state admin);
 #define ADMIN_TEXT_MAX 48
 /* "drain", or "drain until 2026-11-26T12:30:05Z". */

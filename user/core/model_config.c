@@ -10,131 +10,6 @@
 #include <sluice/abi.h>
 
 #include "base/addr.h"
-#include "core/gcra_config.h"
-
-#define SOURCES_MIN 1024U
-#define SOURCES_MAX (16U << 20)
-
-static uint32_t limit_id_new(struct apply *apply, const struct model_state *fresh)
-{
-	struct model_state *state = apply->state;
-	uint32_t tries;
-
-	/* Round and round, so that a freed entry of the map rests. */
-	for (tries = 1; tries < SLUICE_LIMITS_DEFAULT; tries++) {
-		uint32_t id = state->last_limit_id % (SLUICE_LIMITS_DEFAULT - 1) + 1;
-
-		state->last_limit_id = id;
-		if (!model_state_limit_by_id(state, id) && !model_state_limit_by_id(fresh, id))
-			return id;
-	}
-	return 0;
-}
-
-static bool is_same_limit(const struct limit_config *a, const struct limit_config *b)
-{
-	return a->count == b->count && a->mode == b->mode && a->rate.n == b->rate.n &&
-	       a->rate.s == b->rate.s && a->burst.n == b->burst.n && a->prefix4 == b->prefix4 &&
-	       a->prefix6 == b->prefix6 && a->sources == b->sources;
-}
-
-static void limit_check(struct apply *apply, const struct limit_config *config)
-{
-	struct gcra_params params;
-	struct err e;
-	char path[100];
-
-	snprintf(path, sizeof(path), "limits.%s", config->name);
-	if (gcra_params_make(config->count, config->rate.n, config->rate.s, config->burst.n,
-			     apply->tick_ns, &params, &e)) {
-		e.line = config->line;
-		util_copy(e.path, sizeof(e.path), path);
-		errs_add_err(apply->errors, &e);
-	}
-	if (config->ban.after) {
-		snprintf(path, sizeof(path), "limits.%s.ban", config->name);
-		errs_add(apply->errors, ERR_UNSUPPORTED, path,
-			 "limit %s: bans come with a later version", config->name)
-			->line = config->line;
-	}
-	if (config->count <= SLUICE_COUNT_NONE || config->count >= SLUICE_COUNT_MAX ||
-	    (unsigned int)config->mode >= SLUICE_LIMIT_MODE_MAX || config->prefix4 < 1 ||
-	    config->prefix4 > 32 || config->prefix6 < 1 || config->prefix6 > 128 ||
-	    config->sources < SOURCES_MIN || config->sources > SOURCES_MAX)
-		errs_add(apply->errors, ERR_INVALID, path,
-			 "limit %s: count, mode, prefix length or sources out of range",
-			 config->name)
-			->line = config->line;
-}
-
-static void limit_merge(struct apply *apply, struct model_state *fresh,
-			const struct limit_config *config)
-{
-	const struct model_limit *old = model_state_limit(apply->state, config->name);
-	struct model_limit limit = {.config = *config, .mode_file = config->mode};
-
-	limit.config.sources = SOURCES_MIN;
-	while (limit.config.sources < config->sources && limit.config.sources < SOURCES_MAX)
-		limit.config.sources *= 2;
-	if (!limit.config.burst.n && config->rate.s)
-		limit.config.burst.n = gcra_burst_default(config->count, config->rate.n,
-							  config->rate.s, apply->tick_ns);
-	limit_check(apply, &limit.config);
-	if (old && old->mode_file == config->mode)
-		limit.config.mode = old->config.mode;
-	limit.is_dirty = !old || old->is_dirty || !is_same_limit(&old->config, &limit.config);
-	if (old && limit.is_dirty && !old->is_dirty)
-		model_event(apply, EVENT_limit_changed, NULL, NULL, NULL,
-			    "limit %s changed in the file", config->name);
-	limit.id = old ? old->id : limit_id_new(apply, fresh);
-	if (!limit.id)
-		errs_add(apply->errors, ERR_CAPACITY, "limits", "more than %u limits",
-			 SLUICE_LIMITS_DEFAULT - 1);
-	fresh->limits = util_grow(fresh->limits, &fresh->limit_capacity, fresh->limit_count + 1,
-				  sizeof(*fresh->limits));
-	fresh->limits[fresh->limit_count++] = limit;
-}
-
-static bool is_narrower(const struct model_limit *a, const struct model_limit *b)
-{
-	return a->config.prefix4 != b->config.prefix4 ? a->config.prefix4 > b->config.prefix4
-						      : a->config.prefix6 > b->config.prefix6;
-}
-
-/* Limit names to ids, narrowest first. */
-static void service_limits(struct apply *apply, const struct model_state *fresh,
-			   const struct service_config *config, struct model_service *service)
-{
-	const struct model_limit *limits[SLUICE_SERVICE_LIMITS_MAX];
-	const char *names[SLUICE_LIMITS_DEFAULT], *near;
-	size_t i, at, n = 0, known = 0;
-
-	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && config->limits[i][0]; i++) {
-		const struct model_limit *limit = model_state_limit(fresh, config->limits[i]);
-		char path[160];
-		struct err *e;
-
-		if (limit) {
-			for (at = n++; at > 0 && is_narrower(limit, limits[at - 1]); at--)
-				limits[at] = limits[at - 1];
-			limits[at] = limit;
-			continue;
-		}
-		snprintf(path, sizeof(path), "services.%s.limits[%zu]", config->name, i);
-		e = errs_add(apply->errors, ERR_INVALID, path, "service %s: no limit is named %s",
-			     config->name, config->limits[i]);
-		e->line = config->line;
-		for (known = 0; known < fresh->limit_count && known < ARRAY_SIZE(names); known++)
-			names[known] = fresh->limits[known].config.name;
-		near = util_nearest(config->limits[i], names, known);
-		if (near)
-			err_hint(e, "did you mean %s?", near);
-		else
-			err_hint(e, "define it under limits");
-	}
-	for (i = 0; i < n; i++)
-		service->limits[i] = limits[i]->id;
-}
 
 static bool is_same_listen(const struct model_service *service, const struct service_config *config)
 {
@@ -170,7 +45,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 	};
 
 	util_copy(service.name, sizeof(service.name), config->name);
-	service_limits(apply, fresh, config, &service);
+	model_config_service_limits(apply, fresh, config, &service);
 	model_config_allow(apply, fresh, config, &service);
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
@@ -267,8 +142,7 @@ void model_change_config(struct apply *apply, const struct change *change)
 	size_t i, members = 0, errors = apply->errors->count;
 
 	apply->config = change->config;
-	for (i = 0; i < change->config->limit_count; i++)
-		limit_merge(apply, &fresh, &change->config->limits[i]);
+	model_config_limits(apply, &fresh, change->config);
 	model_config_lists(apply, &fresh, change);
 	for (i = 0; i < change->config->service_count; i++)
 		service_merge(apply, &fresh, &change->config->services[i]);

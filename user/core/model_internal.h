@@ -13,6 +13,8 @@ struct model_state {
 	struct model_limit *limits;
 	size_t limit_count;
 	size_t limit_capacity;
+	uint32_t
+		host_limits[SLUICE_SERVICE_LIMITS_MAX]; /* as those of a service, for all packets */
 	struct model_list *lists;
 	size_t list_count;
 	size_t list_capacity;
@@ -85,6 +87,13 @@ void model_change_config(struct apply *apply, const struct change *change);
 void model_config_pools(struct apply *apply, struct model_state *fresh,
 			const struct service_config *config, const struct model_service *old,
 			struct model_service *service);
+
+/* model_limit.c */
+void model_config_limits(struct apply *apply, struct model_state *fresh,
+			 const struct config *config);
+void model_config_service_limits(struct apply *apply, const struct model_state *fresh,
+				 const struct service_config *config,
+				 struct model_service *service);
 
 /* model_list.c */
 struct model_list *model_state_list(const struct model_state *state, const char *name);

@@ -27,6 +27,8 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 	to->service_capacity = from->service_count + 1;
 	to->limits = copy_array(from->limits, from->limit_count, sizeof(*to->limits));
 	to->limit_capacity = from->limit_count + 1;
+	for (s = 0; s < to->limit_count; s++)
+		limit_exceptions_ref(to->limits[s].config.exceptions);
 	to->removed = copy_array(from->removed, from->removed_count, sizeof(*to->removed));
 	to->removed_capacity = from->removed_count + 1;
 	to->lists = copy_array(from->lists, from->list_count, sizeof(*to->lists));
@@ -64,6 +66,8 @@ void model_state_done(struct model_state *state)
 
 	for (s = 0; s < state->service_count; s++)
 		model_service_done(&state->services[s]);
+	for (s = 0; s < state->limit_count; s++)
+		limit_exceptions_unref(state->limits[s].config.exceptions);
 	model_state_unref_lists(state);
 	free(state->services);
 	free(state->limits);

@@ -54,7 +54,7 @@ void sync_free(struct sync *sync)
 	region_pool_done(&sync->slot_regions);
 	region_pool_done(&sync->limit_regions);
 	sync_lists_free(sync);
-	free(sync->limits);
+	sync_limits_free(sync);
 	free(sync->by_index);
 	free(sync->epochs);
 	free(sync->resting);
@@ -129,6 +129,11 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 	/* One that finds no room must not keep others from making it. */
 	others_before = errors->count;
 	sync_lists_update(sync, errors);
+	ret = sync_host_limits_update(sync);
+	if (ret)
+		errs_add(errors, ERR_SYSTEM, "limits",
+			 "the limits of all packets cannot be written: %s (tried again)",
+			 strerror(-ret));
 	if (is_changed)
 		services_remove(sync, errors);
 	for (i = 0; i < model_service_count(sync->model); i++) {
@@ -183,7 +188,10 @@ static bool is_done(const struct sync *sync, bool is_patient)
 		      sync_trouble_is_room(sync, &sync->limits[model->id].trouble)))
 			return false;
 	}
-	return !model_is_access_dirty(sync->model) && !sync->is_allow_leaving;
+	if (sync->is_host_limit_missing && !is_patient)
+		return false;
+	return !model_is_access_dirty(sync->model) && !sync->is_access_stale &&
+	       !sync->is_allow_leaving;
 }
 
 bool sync_is_idle(const struct sync *sync)

@@ -107,23 +107,22 @@ static bool is_listed(const uint32_t *ids, size_t count, uint32_t id)
 	return false;
 }
 
-/* Maps hold no names of limits: the i-th limit of a service is the one that was its i-th. */
-static void match_limits(struct adopt *adopt, const struct model_service *service,
-			 const struct dp_service *found, uint32_t *ids)
+/* Maps hold no names of limits: the i-th limit of a service is the one that was its i-th; else one
+ * that is like it. */
+static void match_limits(struct adopt *adopt, const uint32_t wanted[SLUICE_SERVICE_LIMITS_MAX],
+			 const uint16_t found[SLUICE_SERVICE_LIMITS_MAX], uint32_t *ids)
 {
 	struct model *model = adopt->sync->model;
-	size_t i, l, count = model_limit_count(model);
+	size_t i, j, l, count = model_limit_count(model);
 
-	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && service->limits[i]; i++) {
-		uint32_t index = found->limits[i];
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && wanted[i]; i++) {
+		for (l = 0; model_limit_at(model, l)->id != wanted[i]; l++)
+			;
+		for (j = 0; j < SLUICE_SERVICE_LIMITS_MAX && !ids[l]; j++) {
+			uint32_t index = found[(i + j) % SLUICE_SERVICE_LIMITS_MAX];
 
-		if (!index || is_listed(ids, count, index))
-			continue;
-		for (l = 0; l < count; l++) {
-			const struct model_limit *limit = model_limit_at(model, l);
-
-			if (limit->id == service->limits[i] && !ids[l] &&
-			    is_same_limit(found_limit(adopt, index), limit))
+			if (index && !is_listed(ids, count, index) &&
+			    is_same_limit(found_limit(adopt, index), model_limit_at(model, l)))
 				ids[l] = index;
 		}
 	}
@@ -141,8 +140,9 @@ static int renumber_limits(struct adopt *adopt)
 		const struct dp_service *found = found_service(adopt, service);
 
 		if (found)
-			match_limits(adopt, service, found, ids);
+			match_limits(adopt, service->limits, found->limits, ids);
 	}
+	match_limits(adopt, model_host_limits(model), adopt->found.host_limits, ids);
 	for (i = 0; i < count; i++) {
 		if (ids[i])
 			continue;
@@ -175,7 +175,9 @@ static void adopt_limits(struct adopt *adopt)
 			     SLUICE_LIMIT_LOG2(found->word));
 		sync->limits[index].is_used = true;
 		sync->limits[index].written = *found;
+		sync->limits[index].owed_max = SLUICE_LIMIT_TAU(found->rate);
 	}
+	memcpy(sync->host_limits, adopt->found.host_limits, sizeof(sync->host_limits));
 }
 
 static void adopt_services(struct adopt *adopt)

@@ -79,6 +79,8 @@ struct sync_service {
 struct sync_limit { /* by index */
 	bool is_used;
 	struct sluice_limit written;
+	uint32_t owed_max;		     /* units, by one of its sources */
+	struct limit_exceptions *exceptions; /* in the unit that is written */
 	uint64_t rest_until_ms;
 	struct sync_trouble trouble;
 };
@@ -106,6 +108,9 @@ struct sync {
 	struct sync_member *members;
 	struct sync_service *services;
 	struct sync_limit *limits;
+	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX]; /* as written */
+	bool is_host_limit_missing;			 /* one that the model names */
+	bool is_access_stale; /* the table of access lists does not know all that was written */
 	/* Allow lists in the packet path; those that the model no longer has stay there until no
 	 * service names them. */
 	struct sync_list *allow_lists;
@@ -176,6 +181,10 @@ void sync_limits_update(struct sync *sync, struct errs *errors);
 /* Clears limits that the model no longer has. 0 or negative errno. */
 int sync_limits_remove(struct sync *sync);
 
+/* Those of all packets. 0 or negative errno. */
+int sync_host_limits_update(struct sync *sync);
+void sync_limits_free(struct sync *sync);
+
 /* Whether the limit, as the model would have it, needs another region than the one it has. */
 bool sync_limit_needs_region(const struct sync *sync, const struct model_limit *model,
 			     unsigned int *ret_log2, unsigned int *ret_held_log2);
@@ -193,3 +202,7 @@ void sync_lists_update(struct sync *sync, struct errs *errors);
 /* Takes allow lists out that no service names any more. */
 void sync_lists_remove(struct sync *sync, struct errs *errors);
 void sync_lists_free(struct sync *sync);
+
+/* sync_exception.c: adds the sources that have another rate. */
+struct access_table;
+void sync_exceptions_add(const struct sync *sync, struct access_table *table);

@@ -3,10 +3,11 @@
 #include "core/sync_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
-#include "core/gcra_config.h"
+#include "core/limit_params.h"
 
 #define REGION_BITS (0x3fULL << 32 | 0xffffffffULL)
 #define MODE_BITS (3ULL << 48)
@@ -41,10 +42,28 @@ static bool is_region_kept(const struct sync_limit *limit, uint64_t word, unsign
 	       SLUICE_LIMIT_K(limit->written.word) == SLUICE_LIMIT_K(word);
 }
 
-/* What a source may owe, in units; what is more is read as nothing. */
-static uint64_t debt_max(uint64_t rate)
+/* The most that one of the limit's sources may owe, in units. */
+static uint32_t owed_max(const struct sync *sync, const struct limit_config *config,
+			 const struct sluice_limit *entry)
 {
-	return (uint64_t)SLUICE_LIMIT_INC(rate) + SLUICE_LIMIT_TAU(rate);
+	uint32_t tau = SLUICE_LIMIT_TAU(entry->rate);
+	struct gcra_params params;
+	size_t i;
+
+	for (i = 0; i < limit_exceptions_count(config->exceptions); i++) {
+		if (!limit_exception_params(config->count, &config->exceptions->list[i],
+					    sync->tick_ns, SLUICE_LIMIT_K(entry->word), &params,
+					    NULL))
+			tau = MAX(tau, params.tau);
+	}
+	return tau;
+}
+
+static uint64_t limit_flags(const struct limit_config *config)
+{
+	return (limit_exceptions_count(config->exceptions) ? SLUICE_LIMIT_F_EXCEPTIONS : 0) |
+	       (config->is_closed ? SLUICE_LIMIT_F_CLOSED : 0) |
+	       (config->counts_replies ? SLUICE_LIMIT_F_REPLIES : 0);
 }
 
 static int make_entry(const struct sync *sync, const struct model_limit *model,
@@ -52,14 +71,14 @@ static int make_entry(const struct sync *sync, const struct model_limit *model,
 {
 	const struct limit_config *config = &model->config;
 	struct gcra_params params;
-	int ret = gcra_params_make(config->count, config->rate.n, config->rate.s, config->burst.n,
-				   sync->tick_ns, &params, NULL);
+	int ret = limit_params_make(config, sync->tick_ns, &params, NULL);
 
 	if (ret)
 		return ret;
 	*ret_entry = (struct sluice_limit){.id = model->id,
 					   .word = limit_word(config, params.k),
-					   .rate = SLUICE_LIMIT_RATE(params.inc, params.tau)};
+					   .rate = SLUICE_LIMIT_RATE(params.inc, params.tau),
+					   .flags = limit_flags(config)};
 	return 0;
 }
 
@@ -83,7 +102,7 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 	int ret;
 
 	if (limit->is_used && limit->written.word == entry->word &&
-	    limit->written.rate == entry->rate)
+	    limit->written.rate == entry->rate && limit->written.flags == entry->flags)
 		return 0;
 	ret = sync_op(sync, limit_set, index, entry);
 	if (ret)
@@ -95,9 +114,9 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 
 /* Into a new region: with what the sources owe, where they are the same sources. */
 static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t index,
-		      struct sluice_limit *entry, unsigned int log2)
+		      struct sluice_limit *entry, unsigned int log2, uint32_t owed)
 {
-	struct sluice_limit old = limit->written;
+	struct sluice_limit old = limit->written, to;
 	bool was_used = limit->is_used;
 	uint32_t base;
 	int ret = region_pool_take(&sync->limit_regions, log2, &base);
@@ -105,8 +124,10 @@ static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t inde
 	if (ret)
 		return ret;
 	entry->word |= (uint64_t)log2 << 32 | base;
+	to = *entry;
+	to.rate = SLUICE_LIMIT_RATE(SLUICE_LIMIT_INC(entry->rate), owed);
 	if (is_place_kept(limit, entry->word, log2))
-		ret = sync_op(sync, limit_move_region, &old, entry);
+		ret = sync_op(sync, limit_move_region, &old, &to);
 	else
 		ret = sync_op(sync, limit_clear_region, base, log2);
 	if (ret == 0)
@@ -119,28 +140,44 @@ static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t inde
 	return ret;
 }
 
+/* What the packet path has now of the limit besides its entry. */
+static void remember(struct sync *sync, struct sync_limit *limit, const struct model_limit *model,
+		     uint32_t owed)
+{
+	sync->is_access_stale |= limit->exceptions || model->config.exceptions;
+	limit->owed_max = owed;
+	limit_exceptions_ref(model->config.exceptions);
+	limit_exceptions_unref(limit->exceptions);
+	limit->exceptions = model->config.exceptions;
+}
+
 static int limit_update(struct sync *sync, const struct model_limit *model)
 {
 	struct sync_limit *limit = &sync->limits[model->id];
 	unsigned int log2 = sets_log2(&model->config);
 	struct sluice_limit entry;
+	uint32_t owed;
 	bool is_kept;
 	int ret;
 
 	ret = make_entry(sync, model, &entry);
 	if (ret)
 		return ret;
+	owed = owed_max(sync, &model->config, &entry);
 	is_kept = is_region_kept(limit, entry.word, log2);
 	if (!is_kept && !limit->is_used && limit->rest_until_ms > sync->now_ms)
 		return -EAGAIN;
-	if (!is_kept || debt_max(entry.rate) < debt_max(limit->written.rate)) {
-		ret = limit_move(sync, limit, model->id, &entry, log2);
-		/* Without room it stays where it is: who owes too much for it owes nothing then. */
-		if (ret != -ENOSPC || !is_kept)
-			return ret;
+	ret = -ENOSPC;
+	if (!is_kept || owed < limit->owed_max)
+		ret = limit_move(sync, limit, model->id, &entry, log2, owed);
+	/* Without room it stays where it is: who owes more than it allows waits for longer. */
+	if (is_kept && ret == -ENOSPC) {
+		entry.word |= limit->written.word & REGION_BITS;
+		ret = limit_write(sync, limit, model->id, &entry);
 	}
-	entry.word |= limit->written.word & REGION_BITS;
-	return limit_write(sync, limit, model->id, &entry);
+	if (ret == 0)
+		remember(sync, limit, model, owed);
+	return ret;
 }
 
 void sync_limits_update(struct sync *sync, struct errs *errors)
@@ -192,7 +229,48 @@ int sync_limits_remove(struct sync *sync)
 		}
 		region_pool_give(&sync->limit_regions, SLUICE_LIMIT_BASE(limit->written.word),
 				 SLUICE_LIMIT_LOG2(limit->written.word), sync->now_ms);
+		sync->is_access_stale |= limit->exceptions != NULL;
+		limit_exceptions_unref(limit->exceptions);
 		*limit = (struct sync_limit){.rest_until_ms = sync->now_ms + SLUICE_REUSE_AFTER_MS};
 	}
 	return worst;
+}
+
+void sync_limits_free(struct sync *sync)
+{
+	uint32_t index;
+
+	for (index = 0; index < sync->capacity.limits; index++)
+		limit_exceptions_unref(sync->limits[index].exceptions);
+	free(sync->limits);
+}
+
+/* ---- for all packets ------------------------------------------------------------------------ */
+
+int sync_host_limits_update(struct sync *sync)
+{
+	const uint32_t *wanted = model_host_limits(sync->model);
+	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX] = {0};
+	size_t i, n = 0;
+	int ret;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && wanted[i]; i++) {
+		if (wanted[i] < sync->capacity.limits && sync->limits[wanted[i]].is_used)
+			limits[n++] = (uint16_t)wanted[i];
+	}
+	/* Until all are there, and members are kept from them, those of before stay. */
+	sync->is_host_limit_missing =
+		n < i || (n && (model_is_access_dirty(sync->model) || sync->is_access_stale));
+	if (sync->is_host_limit_missing) {
+		sync->is_limit_waiting = true;
+		return 0;
+	}
+	if (memcmp(limits, sync->host_limits, sizeof(limits)) == 0)
+		return 0;
+	ret = sync_op(sync, host_limits_set, limits);
+	if (ret)
+		return ret;
+	sync->is_access_stale |= !limits[0]; /* members may be counted again */
+	memcpy(sync->host_limits, limits, sizeof(limits));
+	return 0;
 }

@@ -70,6 +70,7 @@ static int write_table(struct sync *sync, bool is_kept)
 		.list = util_alloc_array(2 * (lists + sync->allow_count) + 3,
 					 sizeof(*sources.list)),
 	};
+	bool is_host_limited = model_host_limits(model)[0] || sync->host_limits[0];
 	struct prefix_set *members = NULL;
 	struct access_table table;
 	int ret;
@@ -90,12 +91,17 @@ static int write_table(struct sync *sync, bool is_kept)
 		add_source(&sources, list->runtime, ACCESS_KIND_ALLOW, list->id);
 	}
 	add_source(&sources, model_management(model), ACCESS_KIND_MANAGEMENT, 0);
-	if (sources.has_deny) { /* nothing else is kept from them */
+	/* Nothing else is kept from them. Limits of all packets are not for them at all. */
+	if (sources.has_deny || is_host_limited) {
+		enum access_kind kind = is_host_limited ? ACCESS_KIND_MANAGEMENT
+							: ACCESS_KIND_INFRA;
+
 		members = collect_members(model);
-		add_source(&sources, members, ACCESS_KIND_INFRA, 0);
-		add_source(&sources, model_gateways(model), ACCESS_KIND_INFRA, 0);
+		add_source(&sources, members, kind, 0);
+		add_source(&sources, model_gateways(model), kind, 0);
 	}
 	access_build(sources.list, sources.count, &table);
+	sync_exceptions_add(sync, &table);
 	ret = sync_op(sync, access_replace, table.entries, table.count);
 	access_table_done(&table);
 	prefix_set_unref(members);
@@ -155,7 +161,7 @@ void sync_lists_update(struct sync *sync, struct errs *errors)
 {
 	int ret;
 
-	if (!model_is_access_dirty(sync->model))
+	if (!model_is_access_dirty(sync->model) && !sync->is_access_stale)
 		return;
 	ret = write_table(sync, true);
 	if (ret) {
@@ -163,6 +169,7 @@ void sync_lists_update(struct sync *sync, struct errs *errors)
 		return;
 	}
 	remember_allow(sync);
+	sync->is_access_stale = false;
 	model_set_access_clean(sync->model);
 }
 

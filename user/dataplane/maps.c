@@ -343,6 +343,8 @@ static void adopt_cells(const struct dp_maps *maps, const struct placement *plac
 		adopted->limits[n].limit.flags &=
 			~(SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL); /* not the caller's */
 	}
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+		adopted->host_limits[i] = (uint16_t)SLUICE_SVC_LIMIT(maps->control->host_limits, i);
 }
 
 static int adopt(void *arg, struct dp_adopted *ret_adopted)
@@ -357,6 +359,18 @@ static int adopt(void *arg, struct dp_adopted *ret_adopted)
 	if (!ret)
 		adopt_cells(&dp->maps, dp->placement, ret_adopted);
 	return ret;
+}
+
+static int host_limits_set(void *arg, const uint16_t limits[SLUICE_SERVICE_LIMITS_MAX])
+{
+	const struct dp_bpf *dp = arg;
+	uint64_t word = 0;
+	int i;
+
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
+		word |= (uint64_t)limits[i] << (16 * i);
+	store(&dp->maps.control->host_limits, word);
+	return 0;
 }
 
 struct dataplane dp_bpf_port(struct dp_bpf *dp)
@@ -378,6 +392,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.limit_set = limit_set,
 		.limit_clear_region = limit_clear_region,
 		.limit_move_region = limit_move_region,
+		.host_limits_set = host_limits_set,
 		.member_stats = dp_member_stats,
 		.member_stats_reset = dp_member_stats_reset,
 		.limit_stats = dp_limit_stats,

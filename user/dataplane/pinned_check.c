@@ -24,6 +24,7 @@ static int read_arrays(const struct dp_pinned *pinned, const struct dp_pinned_ar
 			{
 				.slots = pinned->slots.data,
 				.members = pinned->members.data,
+				.control = pinned->control.data,
 				.nexthops = nexthops->data,
 				.limits = limits->data,
 				.capacity =

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Limits in the configuration: what is read, every mistake, and what cannot be represented. */
+#include "base/addr.h"
+#include "core/model.h"
+#include "unit/config_errors.h"
+
+#define TICK_NS 4000000U
+
+#define MANAGED "management: {prefixes: [10.0.0.0/24]}\n"
+#define WIDE(name) "  " name ": {count: packets, rate: 5/s, mode: shadow, scope: services}\n"
+#define HOST(name) "  " name ": {count: packets, rate: 5/s, mode: shadow, scope: everything}\n"
+
+static struct config *parsed(const char *yaml)
+{
+	struct config *config = NULL;
+	struct errs errors = {};
+
+	if (config_parse(yaml, strlen(yaml), &config, &errors) < 0)
+		fail_msg("%s: %s", errors.list[0].path, errors.list[0].text);
+	return config;
+}
+
+static void test_bans(void **state)
+{
+	struct config *config = parsed(
+		HEAD
+		"services: {}\nlimits:\n"
+		"  a: {count: packets, rate: 50 pkt/s, mode: enforce, ban: {after: 100}}\n"
+		"  b: {count: packets, rate: 50/s, mode: enforce, ban: {after: 1k, within: 1m,\n"
+		"      for: 1h, max: 2h, packets: all, max_per_second: 5}}\n"
+		"  c: {count: packets, rate: 50/s, mode: enforce}\n");
+	const struct limit_ban *ban = &config->limits[0].ban;
+
+	(void)state;
+	assert_int_equal(config->limits[0].rate.unit, RATE_PACKETS);
+	assert_int_equal(ban->after, 100);
+	assert_int_equal(ban->within_s, 10);
+	assert_int_equal(ban->for_s, 600);
+	assert_int_equal(ban->max_s, 600);
+	assert_int_equal(ban->max_per_s, 100);
+	assert_false(ban->is_all);
+	ban = &config->limits[1].ban;
+	assert_int_equal(ban->after, 1000);
+	assert_int_equal(ban->within_s, 60);
+	assert_int_equal(ban->for_s, 3600);
+	assert_int_equal(ban->max_s, 7200);
+	assert_int_equal(ban->max_per_s, 5);
+	assert_true(ban->is_all);
+	assert_int_equal(config->limits[2].ban.after, 0);
+	config_free(config);
+}
+
+/* What a limit is for, and who is excepted. */
+static void test_limit_relations(void **state)
+{
+	static const struct row ROWS[] = {
+		{LIMIT "    {count: packets, rate: 5/s, mode: shadow, scope: all,\n"
+		       "     overload: ajar, count_replies: true}\n",
+		 "6 invalid limits.a.scope\n7 invalid limits.a.overload\n"
+		 "7 invalid limits.a.count_replies\n"},
+		{NONE "limits:\n" HOST("a"), "5 invalid limits.a.scope\n"},
+		{NONE MANAGED "limits:\n" HOST("a") HOST("b") HOST("c") HOST("d") HOST("e"),
+		 "0 capacity limits\n"},
+		{LIMIT "    {count: packets, rate: 5/s, mode: shadow, count_replies: enabled}\n",
+		 "5 conflict limits.a.count_replies\n"},
+		{FULL "    limits: [own]\nlimits:\n"
+		      "  own: {count: packets, rate: 5/s, mode: shadow}\n" WIDE("b") WIDE("c")
+			      WIDE("d") WIDE("e"),
+		 "4 capacity services.web.limits\n"},
+		{FULL "    limits: [b, h]\n" MANAGED "limits:\n" WIDE("b") HOST("h"),
+		 "4 conflict services.web.limits\n4 conflict services.web.limits\n"},
+		{LIMIT "    {count: packets, rate: 5/s, mode: shadow, except: 5}\n",
+		 "6 invalid limits.a.except\n"},
+		{LIMIT "    {count: packets, rate: 5/s, mode: shadow, except: [192.0.2.1]}\n",
+		 "6 invalid limits.a.except[0]\n"},
+		{LIMIT "    {count: packets, rate: 5/s, mode: shadow, except: [{}, {rate: 0/s,\n"
+		       "     prefixes: [192.0.2.1/24, x]}, {rate: 5/s, prefixes: []}]}\n",
+		 "6 invalid limits.a.except[0].prefixes\n6 invalid limits.a.except[0].rate\n"
+		 "6 invalid limits.a.except[1].rate\n7 invalid limits.a.except[1].prefixes[0]\n"
+		 "7 invalid limits.a.except[1].prefixes[1]\n"
+		 "7 invalid limits.a.except[2].prefixes\n"},
+		{LIMIT "    count: packets\n    rate: 5/s\n    mode: shadow\n"
+		       "    per: {ipv4: 24, ipv6: 48}\n    except:\n"
+		       "      - prefixes: [192.0.2.1, '2001:db8::/48', 198.51.100.0/24]\n"
+		       "        rate: 50MB/s\n"
+		       "      - {rate: 7/s, prefixes: [198.51.0.0/16,\n"
+		       "         198.51.100.0/24, '2001:db8:7::/64']}\n",
+		 "11 conflict limits.a.except[0].rate\n11 invalid limits.a.except[0].prefixes\n"
+		 "14 duplicate limits.a.except[1].prefixes\n"
+		 "14 invalid limits.a.except[1].prefixes\n"},
+	};
+
+	(void)state;
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
+static void test_limits(void **state)
+{
+	static const struct row ROWS[] = {
+		{LIMIT "    {}\n",
+		 "5 invalid limits.a.count\n5 invalid limits.a.rate\n5 invalid limits.a.mode\n"},
+		{LIMIT "    count: bytes\n    rate: 5/s\n    mode: off\n",
+		 "5 conflict limits.a.rate\n8 invalid limits.a.mode\n"},
+		{LIMIT "    count: bytes\n    rate: 5MB/s\n    mode: shadow\n    burst: 5M\n",
+		 "5 conflict limits.a.burst\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5\n",
+		 "8 invalid limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 0/s\n",
+		 "8 invalid limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/day\n",
+		 "8 invalid limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: /s\n",
+		 "8 invalid limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: -5/s\n",
+		 "8 invalid limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n    burst: 0\n"
+		       "    sources: 10\n",
+		 "9 invalid limits.a.burst\n10 invalid limits.a.sources\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
+		       "    per: {ipv4: 33, ipv6: 0, ipv5: 1}\n",
+		 "9 invalid limits.a.per.ipv4\n9 invalid limits.a.per.ipv6\n"
+		 "9 unknown_key limits.a.per.ipv5\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5 conn/s\n    burst: 4MB\n",
+		 "5 conflict limits.a.rate\n5 conflict limits.a.burst\n"},
+		{LIMIT "    count: new-connections\n    mode: shadow\n    rate: 25MB/s\n",
+		 "5 conflict limits.a.rate\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5Mbps\n    burst: 4Mbit\n",
+		 "8 invalid limits.a.rate\n9 invalid limits.a.burst\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
+		       "    ban: {within: 1ms, for: 2d, packets: some, max_per_second: 0}\n",
+		 "9 invalid limits.a.ban.after\n9 invalid limits.a.ban.within\n"
+		 "9 invalid limits.a.ban.for\n9 invalid limits.a.ban.packets\n"
+		 "9 invalid limits.a.ban.max_per_second\n"},
+		{LIMIT "    count: packets\n    mode: shadow\n    rate: 5/s\n"
+		       "    ban: {after: 100, for: 11m}\n",
+		 "5 invalid limits.a.ban.for\n"},
+		{FULL "    limits: per-client\n", "8 invalid services.web.limits\n"},
+		{FULL "    limits: [a, a, 'x y']\n",
+		 "4 not_found services.web.limits\n8 duplicate services.web.limits[1]\n"
+		 "8 invalid services.web.limits[2]\n"},
+		{FULL
+		 "    limits: [a, b, c, d, e]\n"
+		 "limits:\n  a: &l {count: packets, rate: 1/s, mode: shadow}\n  b: *l\n  c: *l\n"
+		 "  d: *l\n  e: *l\n",
+		 "8 invalid services.web.limits\n"},
+		{FULL "    limits: [per-cleint]\n"
+		      "limits: {per-client: {count: packets, rate: 1/s, mode: shadow}}\n",
+		 "4 not_found services.web.limits\n"},
+		{LIMIT "    {count: packets, rate: 1/s, mode: shadow, sources: 16M}\n"
+		       "capacity: {limit_sources: 1Mi}\n",
+		 "0 capacity capacity\n"},
+	};
+
+	(void)state;
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
+/* What model_check_config() says, as errors_of() does. */
+static char *model_errors_of(const char *yaml)
+{
+	struct config *config = parsed(yaml);
+	struct errs errors = {};
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	model_check_config(config, TICK_NS, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(f, "%d %s: %s (%s)\n", errors.list[i].line, errors.list[i].path,
+			errors.list[i].text, errors.list[i].hint);
+	fclose(f);
+	errs_done(&errors);
+	config_free(config);
+	return text;
+}
+
+/* All at once, each with its place and the nearest that can be. */
+static void test_not_representable(void **state)
+{
+	AUTO_FREE char *errors = model_errors_of(
+		NONE "limits:\n"
+		     "  fast: {count: packets, rate: 11M/s, mode: shadow}\n"
+		     "  small: {count: packets, rate: 10k/s, mode: shadow, burst: 5}\n"
+		     "  long:\n    {count: packets, rate: 1/h, mode: shadow, "
+		     "burst: 1G}\n");
+
+	(void)state;
+	assert_non_null(strstr(errors, "5 limits.fast: rate 11000000 in 1 s is above 10000000/s"));
+	assert_non_null(strstr(errors, "6 limits.small: burst 5 is too small"));
+	assert_non_null(strstr(errors, "the smallest burst for this rate is 81"));
+	assert_non_null(strstr(errors, "7 limits.long: burst 1000000000 is longer"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bans),
+		cmocka_unit_test(test_limit_relations),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_not_representable),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Limits of all services and of all packets, and exceptions, in the maps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "core/limit_params.h"
+#include "fake/sync_world.h"
+
+static void add_management(struct config *config)
+{
+	struct prefix_entry entry = {0};
+
+	assert_int_equal(prefix_parse("10.9.0.0/16", 11, &entry.prefix, NULL), 0);
+	config->management = prefix_set_new(&entry, 1, NULL, 0);
+}
+
+/* Two services, the first with a limit of its own. */
+static struct config *two_services(void)
+{
+	struct config *config = fake_config_web(3, 600);
+	struct service_config *dns =
+		fake_config_service(config, "dns", "192.0.2.11", 53, SLUICE_MODE_IPIP);
+
+	fake_config_pool(dns, "default", 100, CHECK_NONE);
+	fake_config_member(dns, &dns->pools[0], "10.0.1.1", 100);
+	fake_config_limit(config, "own", 50, 32, SLUICE_LIMIT_ENFORCE);
+	fake_config_use_limit(&config->services[0], "own");
+	add_management(config);
+	return config;
+}
+
+static struct world *world_of(struct config *config)
+{
+	struct world *w = world_new(1);
+
+	world_load(w, config);
+	world_resolve_all(w);
+	world_settle(w);
+	world_assert_as_model(w);
+	return w;
+}
+
+static void reload(struct world *w, struct config *config)
+{
+	world_load(w, config);
+	world_resolve_all(w);
+	world_settle(w);
+	world_assert_as_model(w);
+}
+
+static struct sluice_limit *entry_of(struct world *w, const char *name)
+{
+	return &w->fake->limits[model_find_limit(w->model, name)->id];
+}
+
+static void test_scope_services(void **state)
+{
+	struct config *config = two_services();
+	const struct model_service *web, *dns;
+	struct world *w;
+
+	(void)state;
+	fake_config_limit(config, "wide", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
+		LIMIT_SCOPE_SERVICES;
+	w = world_of(config);
+	web = model_find_service(w->model, "web");
+	dns = model_find_service(w->model, "dns");
+	assert_int_equal(web->limits[0], model_find_limit(w->model, "own")->id);
+	assert_int_equal(web->limits[1], model_find_limit(w->model, "wide")->id);
+	assert_int_equal(dns->limits[0], model_find_limit(w->model, "wide")->id);
+	assert_int_equal(dns->limits[1], 0);
+	reload(w, two_services());
+	assert_int_equal(model_find_service(w->model, "dns")->limits[0], 0);
+	world_free(w);
+}
+
+static const struct dp_access_entry *find_access(const struct world *w, const char *text,
+						 uint16_t list)
+{
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(text, strlen(text), &prefix, NULL), 0);
+	for (size_t i = 0; i < w->fake->access_count; i++) {
+		if (w->fake->access[i].list == list &&
+		    !prefix_compare(&w->fake->access[i].prefix, &prefix))
+			return &w->fake->access[i];
+	}
+	return NULL;
+}
+
+/* What serves is not counted by limits of all packets; without them it is not in the table. */
+static void test_scope_everything(void **state)
+{
+	struct config *config = two_services();
+	struct limit_config *limit;
+	struct world *w;
+	struct change add = {
+		.type = CHANGE_MEMBER_ADD, .owner = OWNER_API, .service = "dns", .weight = 100};
+
+	(void)state;
+	limit = fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE);
+	limit->scope = LIMIT_SCOPE_EVERYTHING;
+	limit->counts_replies = true;
+	w = world_of(config);
+	assert_int_equal(w->fake->host_limits[0], model_find_limit(w->model, "host")->id);
+	assert_int_equal(entry_of(w, "host")->flags, SLUICE_LIMIT_F_REPLIES);
+	assert_int_equal(find_access(w, "10.0.0.1", 0)->word,
+			 SLUICE_ACCESS(SLUICE_ACCESS_MANAGEMENT, 0));
+	assert_int_equal(find_access(w, "10.9.0.0/16", 0)->word,
+			 SLUICE_ACCESS(SLUICE_ACCESS_MANAGEMENT, 0));
+	add.addr = model_find_service(w->model, "dns")->pools[0].members[0].addr;
+	add.addr.b[15] = 77;
+	world_apply(w, &add);
+	world_settle(w);
+	assert_non_null(find_access(w, "10.0.1.77", 0));
+	reload(w, two_services());
+	assert_int_equal(w->fake->host_limits[0], 0);
+	assert_null(find_access(w, "10.0.0.1", 0));
+	assert_non_null(find_access(w, "10.9.0.0/16", 0));
+	world_free(w);
+}
+
+/* A limit is there before packets ask it, and goes after; so are members before it. */
+static void test_order_with_failures(void **state)
+{
+	int nth;
+
+	(void)state;
+	for (nth = 1; nth < 12; nth++) {
+		struct world *w = world_of(two_services());
+		struct config *config = two_services();
+		struct errs errors = {0};
+		int turn;
+
+		fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
+			LIMIT_SCOPE_EVERYTHING;
+		fake_config_except(&config->limits[0], "198.51.100.0/24", 500, 0);
+		world_load(w, config);
+		w->fake->fail_in = nth;
+		for (turn = 0; turn < 4; turn++) {
+			sync_run(w->sync, w->fake->now_ms, &errors);
+			assert_string_equal(w->fake->breach, "");
+			if (w->fake->host_limits[0])
+				assert_non_null(find_access(w, "10.0.0.1", 0));
+		}
+		errs_done(&errors);
+		world_settle(w);
+		world_assert_as_model(w);
+		world_load(w, two_services());
+		w->fake->fail_in = nth;
+		for (turn = 0; turn < 4; turn++) {
+			sync_run(w->sync, w->fake->now_ms, &errors);
+			assert_string_equal(w->fake->breach, "");
+			if (w->fake->host_limits[0])
+				assert_non_null(find_access(w, "10.0.0.1", 0));
+		}
+		errs_done(&errors);
+		w->fake->fail_in = 0;
+		world_settle(w);
+		world_assert_as_model(w);
+		world_free(w);
+	}
+}
+
+static struct config *with_exception(uint64_t rate_n, uint64_t excepted_n)
+{
+	struct config *config = two_services();
+
+	config->limits[0].rate.n = rate_n;
+	config->limits[0].burst.n = 100;
+	if (excepted_n) {
+		fake_config_except(&config->limits[0], "198.51.100.0/24", excepted_n, 1000);
+		fake_config_except(&config->limits[0], "198.51.0.0/16", 5 * excepted_n, 1000);
+	}
+	return config;
+}
+
+/* world_assert_as_model() holds each entry of the table against the configuration. */
+static void test_exceptions(void **state)
+{
+	struct world *w = world_of(with_exception(50, 500));
+	uint32_t id = model_find_limit(w->model, "own")->id;
+	uint16_t list = (uint16_t)SLUICE_LIMIT_LIST(id);
+	unsigned int moved = w->fake->limits_moved;
+	uint32_t k = SLUICE_LIMIT_K(entry_of(w, "own")->word);
+
+	(void)state;
+	assert_non_null(find_access(w, "198.51.100.0/24", list));
+	assert_non_null(find_access(w, "198.51.0.0/16", list));
+	/* Another rate, same unit: what sources owe stays where it is. */
+	reload(w, with_exception(50, 510));
+	assert_int_equal(SLUICE_LIMIT_K(entry_of(w, "own")->word), k);
+	/* A coarser unit for all. */
+	reload(w, with_exception(1, 510));
+	assert_int_not_equal(SLUICE_LIMIT_K(entry_of(w, "own")->word), k);
+	assert_true(w->fake->limits_moved > moved);
+	reload(w, with_exception(50, 0));
+	assert_null(find_access(w, "198.51.100.0/24", list));
+	assert_int_equal(entry_of(w, "own")->flags, 0);
+	world_free(w);
+}
+
+/* Without a change of the file: no region moves, nothing is cleared, nothing is lost. */
+static void test_restart(void **state)
+{
+	struct config *config = with_exception(50, 500);
+	struct sluice_limit before[2];
+	unsigned int moved;
+	struct world *w;
+
+	(void)state;
+	fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
+		LIMIT_SCOPE_EVERYTHING;
+	w = world_of(config);
+	before[0] = *entry_of(w, "own");
+	before[1] = *entry_of(w, "host");
+	moved = w->fake->limits_moved;
+	memset(w->fake->limit_cleared_ms, 0, w->fake->capacity.limit_sets * sizeof(uint64_t));
+	w->fake->now_ms += 5000;
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	config = two_services();
+	/* In another place of the file. */
+	config->limits = NULL;
+	config->limit_count = 0;
+	fake_config_limit(config, "new", 7, 16, SLUICE_LIMIT_SHADOW);
+	fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
+		LIMIT_SCOPE_EVERYTHING;
+	fake_config_limit(config, "own", 50, 32, SLUICE_LIMIT_ENFORCE)->burst.n = 100;
+	fake_config_except(&config->limits[2], "198.51.100.0/24", 500, 1000);
+	fake_config_except(&config->limits[2], "198.51.0.0/16", 2500, 1000);
+	world_load(w, config);
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(entry_of(w, "own")->word, before[0].word);
+	assert_int_equal(entry_of(w, "host")->word, before[1].word);
+	assert_int_equal(w->fake->limits_moved, moved);
+	for (int i = 0; i < 2; i++) {
+		uint32_t base = SLUICE_LIMIT_BASE(before[i].word);
+
+		for (uint32_t set = 0; set < 1U << SLUICE_LIMIT_LOG2(before[i].word); set++)
+			assert_int_equal(w->fake->limit_cleared_ms[base + set], 0);
+	}
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scope_services),
+		cmocka_unit_test(test_scope_everything),
+		cmocka_unit_test(test_order_with_failures),
+		cmocka_unit_test(test_exceptions),
+		cmocka_unit_test(test_restart),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
