@@ -33,7 +33,7 @@ endif
 LAYERS := base core dataplane health state control metrics
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKELETONS := $(patsubst bpf/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
-PROGRAMS := $(addprefix $(OUT)/bin/,sluiced sluicectl sluice-decap)
+PROGRAMS := $(addprefix $(OUT)/bin/,sluiced sluicectl sluice-decap sluice-check)
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard user/$(1)/*.c))
 archive = $(OUT)/lib/lib$(1).a
 ARCHIVES := $(foreach layer,$(LAYERS),$(call archive,$(layer)))
@@ -101,6 +101,7 @@ $(foreach layer,$(LAYERS),$(eval $(call archive_rule,$(layer))))
 $(OUT)/bin/sluiced: $(call objects,daemon) $(ARCHIVES)
 $(OUT)/bin/sluicectl: $(call objects,cli) $(ARCHIVES)
 $(OUT)/bin/sluice-decap: $(call objects,decap) $(ARCHIVES)
+$(OUT)/bin/sluice-check: $(call objects,check) $(ARCHIVES)
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)

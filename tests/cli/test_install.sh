@@ -18,7 +18,7 @@ tree() { # FOLDER: everything below it
 }
 
 tap_run "install" deploy/install "$BUILD" "$DEST"
-for file in sbin/sluiced bin/sluicectl sbin/sluice-decap; do
+for file in sbin/sluiced bin/sluicectl sbin/sluice-check sbin/sluice-decap; do
 	tap_run "the same program: $file" cmp "$BUILD/bin/$(basename $file)" "$DEST/$file"
 done
 tap_run "the same script: sbin/sluice-backend" cmp deploy/backend/sluice-backend "$DEST/sbin/sluice-backend"

@@ -270,12 +270,12 @@ static void test_members(void **state)
 static void test_checks(void **state)
 {
 	static const struct row ROWS[] = {
-		{FULL "    check: http\n", "8 unsupported services.web.check\n"},
+		{FULL "    check: http\n", "none\n"},
 		{FULL "    check: icmpp\n", "8 invalid services.web.check\n"},
 		{FULL "    check: [tcp]\n", "8 invalid services.web.check\n"},
 		{FULL "    check: {via: path}\n", "8 unsupported services.web.check.via\n"},
-		{FULL "    check: {type: https, path: /x, port: 0, port: 70000}\n",
-		 "8 unsupported services.web.check.type\n8 unknown_key services.web.check.path\n"
+		{FULL "    check: {type: tcp, path: /x, port: 0, port: 70000}\n",
+		 "8 invalid services.web.check.path\n"
 		 "8 invalid services.web.check.port\n8 duplicate services.web.check.port\n"},
 		{FULL "    check: {interval: 1s, timeout: 2s}\n", "8 invalid services.web.check\n"},
 		{FULL "    check: {interval: 900ms}\n", "8 invalid services.web.check\n"},
@@ -287,6 +287,8 @@ static void test_checks(void **state)
 		 "4 invalid services.all\n"},
 		{WEB "    pools:\n      a:\n        check: {timeout: 1h}\n        members: []\n",
 		 "9 invalid services.web.pools.a.check\n"},
+		{WEB "    members: [{address: 192.0.2.21, check: {interval: 100ms}}]\n",
+		 "7 invalid services.web.members[0].check\n"},
 	};
 
 	(void)state;

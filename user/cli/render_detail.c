@@ -26,6 +26,48 @@ static void render_health(const struct view *view, const json_t *member)
 		     latency > 0 ? text_latency(latency, took) : "");
 }
 
+/* What came of its probes, and how long the parts of the last good one took. */
+static void render_check(const struct view *view, const json_t *check)
+{
+	static const struct {
+		const char *key, *name;
+	} parts[] = {{"connect_us", "connect"}, {"tls_us", "TLS"}, {"first_byte_us", "first byte"}};
+	const json_t *times = json_object_get(check, "times");
+	const char *type = field_text(check, "type", "none");
+	char text[200], took[TEXT_MAX], a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
+	size_t length, i;
+
+	if (!json_is_object(check) || !strcmp(type, "none"))
+		return;
+	length = (size_t)snprintf(text, sizeof(text), "%s, %s passed, %s failed, %s undecided",
+				  type, text_count(field_count(check, "pass"), a),
+				  text_count(field_count(check, "fail"), b),
+				  text_count(field_count(check, "undecided"), c));
+	for (i = 0; i < ARRAY_SIZE(parts) && length < sizeof(text); i++) {
+		uint64_t us = field_count(times, parts[i].key);
+
+		if (us)
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s",
+						   strchr(text, ';') ? ", " : "; ", parts[i].name,
+						   text_latency(us, took));
+	}
+	render_field(view, "check", "%s", text);
+}
+
+static void render_certificate(const struct view *view, const json_t *check)
+{
+	uint64_t ends_s = field_count(check, "certificate_ends_s");
+	bool is_over = ends_s <= view->now_s;
+	char at[TEXT_MAX], left[TEXT_MAX];
+
+	if (!ends_s)
+		return;
+	text_duration(is_over ? view->now_s - ends_s : ends_s - view->now_s, left);
+	render_field(view, "certificate", "%s %s, %s%s%s", is_over ? "ended" : "ends",
+		     text_time(ends_s, view->now_s, at), is_over ? "" : "in ", left,
+		     is_over ? " ago" : "");
+}
+
 static void render_nexthop(const struct view *view, const json_t *nexthop)
 {
 	const char *text = field_text(nexthop, "text", "");
@@ -108,6 +150,8 @@ void render_member(const struct view *view, const json_t *member)
 	render_field(view, "admin", "%s", text);
 	render_leaving(view, member);
 	render_health(view, member);
+	render_check(view, json_object_get(member, "check"));
+	render_certificate(view, json_object_get(member, "check"));
 	render_nexthop(view, json_object_get(member, "nexthop"));
 	render_field(view, "owner", "%s%s", owner,
 		     strcmp(owner, "api") == 0 ? ": added while running, not in the file" : "");

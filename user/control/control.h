@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/capture.h"
+#include "core/check_report.h"
 #include "core/event_log.h"
 #include "core/model.h"
 #include "core/stats.h"
@@ -155,6 +156,10 @@ struct control_host {
 	/* id 0: the last one. NULL: none (any more). Valid until the next call. */
 	const struct capture *(*capture_get)(void *arg, uint32_t id);
 	bool (*capture_stop)(void *arg, uint32_t id); /* whether it was running */
+	/* What is known of a member's check, and of all of them. */
+	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
+		       struct check_report *ret_report);
+	void (*check_totals)(void *arg, struct check_totals *ret_totals);
 	/* Allocated text, owned by the caller. */
 	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
 };

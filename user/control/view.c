@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "control/view_check.h"
 
 static const char *const announce_names[ANNOUNCE_MAX] = {"none", "arp", "route"};
 static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
@@ -158,19 +159,11 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "health_since_s",
 			    json_integer((json_int_t)member->health_since_s));
 	json_object_set_new(object, "latency_us", json_integer(member->latency_us));
+	json_object_set_new(object, "check", view_member_check(host, pool, member));
 	json_object_set_new(object, "nexthop", view_nexthop(member));
 	json_object_set_new(object, "flows", view_member_flows(host, member));
 	add_traffic(host, object, STATS_KEY(STATS_MEMBER, member->id));
 	return object;
-}
-
-static json_t *view_check(const struct check_config *check)
-{
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "type",
-			 check->type == CHECK_TCP ? "tcp" : "none", "port", check->port,
-			 "interval_ms", check->interval_ms, "timeout_ms", check->timeout_ms,
-			 "fast_ms", check->fast_ms, "down_ms", check->down_ms, "fall", check->fall,
-			 "rise", check->rise);
 }
 
 json_t *view_pool(const struct control_host *host, const struct model_service *service,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/check_spec.h"
 #include "core/config_merge.h"
 #include "core/config_read.h"
 #include "core/config_yaml.h"
@@ -191,8 +192,10 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->service_count; i++) {
 		struct service_config *service = &config->services[i];
 
-		for (size_t j = 0; j < service->pool_count; j++)
+		for (size_t j = 0; j < service->pool_count; j++) {
+			check_set_unref(service->pools[j].checks);
 			free(service->pools[j].members);
+		}
 		free(service->pools);
 	}
 	for (size_t i = 0; i < config->list_count; i++) {

@@ -45,7 +45,17 @@ enum announce {
 	ANNOUNCE_MAX
 };
 enum admin_state { ADMIN_READY, ADMIN_DRAIN, ADMIN_MAINT, ADMIN_STATE_MAX };
-enum check_type { CHECK_NONE, CHECK_TCP, CHECK_TYPE_MAX };
+enum check_type {
+	CHECK_NONE,
+	CHECK_TCP,
+	CHECK_ICMP,
+	CHECK_HTTP,
+	CHECK_HTTPS,
+	CHECK_UDP,
+	CHECK_DNS,
+	CHECK_EXEC,
+	CHECK_TYPE_MAX
+};
 
 /* One of the files that make a configuration. */
 struct config_file {
@@ -56,16 +66,20 @@ struct config_file {
 
 /* Every `line` below tells the file, too: read it by config_place() or config_where(). */
 
+struct check_spec; /* core/check_spec.h */
+struct check_set;
+
 struct check_config {
 	enum check_type type;
-	uint16_t port;		 /* 0: the member's */
-	uint32_t interval_ms;	 /* 2000; 100 ms .. 1 h */
-	uint32_t timeout_ms;	 /* 1000; <= interval */
-	uint32_t fast_ms;	 /* 500: interval while in doubt */
-	uint32_t down_ms;	 /* 5000: interval while down */
-	uint32_t fall;		 /* 3; 1..100 */
-	uint32_t rise;		 /* 2; 1..100 */
-	uint32_t jitter_percent; /* 10; 0..50 */
+	const struct check_spec *spec; /* what else a probe needs; NULL: nothing */
+	uint16_t port;		       /* 0: the member's */
+	uint32_t interval_ms;	       /* 2000; 100 ms .. 1 h */
+	uint32_t timeout_ms;	       /* 1000; <= interval */
+	uint32_t fast_ms;	       /* 500: interval while in doubt */
+	uint32_t down_ms;	       /* 5000: interval while down */
+	uint32_t fall;		       /* 3; 1..100 */
+	uint32_t rise;		       /* 2; 1..100 */
+	uint32_t jitter_percent;       /* 10; 0..50 */
 };
 
 /* When a member is out, and how it comes back (core/breaker.h). */
@@ -85,6 +99,7 @@ struct member_config {
 	uint16_t port;		/* host byte order; always the service's port (0 for all ports) */
 	uint32_t weight;	/* 100; 0..65535 */
 	enum admin_state admin; /* ready */
+	uint32_t check;		/* position in its pool's checks; 0: the pool's own */
 	int line;
 };
 
@@ -92,7 +107,8 @@ struct pool_config {
 	char name[NAME_MAX_LENGTH + 1]; /* "default" when the service lists members directly */
 	uint32_t share;			/* of the service, relative to the other pools; 100 */
 	enum sluice_mode mode;		/* the service's, or the pool's own */
-	struct check_config check;
+	struct check_config check;	/* the first of checks */
+	struct check_set *checks;
 	struct member_config *members;
 	size_t member_count;
 	int line;

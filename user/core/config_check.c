@@ -4,6 +4,7 @@
  * not readable have an error already and are left out (address zero, mode none). Everything that
  * may be numerous is compared after sorting.
  */
+#include "core/check_spec.h"
 #include "core/config_read.h"
 
 #include <netinet/in.h>
@@ -267,6 +268,18 @@ static void check_members(struct config_reader *r, const struct service_config *
 	}
 }
 
+static const struct check_config *find_portless(const struct pool_config *pool)
+{
+	for (uint32_t i = 0; pool->checks && i < pool->checks->count; i++) {
+		const struct check_config *check = &pool->checks->list[i];
+
+		if (!check->port && check->type != CHECK_NONE && check->type != CHECK_ICMP &&
+		    check->type != CHECK_EXEC)
+			return check;
+	}
+	return NULL;
+}
+
 static void check_one_service(struct config_reader *r, const struct service_config *service)
 {
 	size_t mark = enter_service(r, service);
@@ -276,15 +289,16 @@ static void check_one_service(struct config_reader *r, const struct service_conf
 					  "mode local with all ports would limit everything that "
 					  "this host receives there, SSH too"),
 			 "write the port of the server");
-	for (size_t i = 0; i < service->pool_count; i++) {
-		const struct pool_config *pool = &service->pools[i];
+	for (size_t i = 0; service->proto && !service->port && i < service->pool_count; i++) {
+		const struct check_config *check = find_portless(&service->pools[i]);
 
-		if (pool->check.type != CHECK_TCP || pool->check.port || service->port ||
-		    !service->proto)
+		if (!check)
 			continue;
-		err_hint(config_fail_line(r, pool->line, ERR_INVALID,
-					  "a tcp check of a service with all ports needs a port"),
-			 "write check: {type: tcp, port: N}, or check: none");
+		err_hint(config_fail_line(r, service->pools[i].line, ERR_INVALID,
+					  "a check by %s of a service with all ports needs a port",
+					  check_type_name(check->type)),
+			 "write check: {type: %s, port: N}, or check: none",
+			 check_type_name(check->type));
 		break;
 	}
 	config_leave(r, mark);

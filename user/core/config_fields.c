@@ -3,10 +3,13 @@
 #include "core/config_schema.h"
 
 #include "core/config.h"
+#include "core/config_probe.h"
 #include "core/limit_exceptions.h"
 #include "core/ramp.h"
 
 #define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define CHECK_AT(member) AT(check_reading, member)
+#define DETAIL_AT(member) AT(check_reading, details.member)
 #define LATER "comes with a later version"
 
 static const struct config_word XDP_WORDS[] = {
@@ -78,13 +81,26 @@ static const struct config_word ADMIN_WORDS[] = {
 
 static const struct config_word CHECK_WORDS[] = {
 	{"tcp", CHECK_TCP, NULL},
-	{"none", CHECK_NONE, NULL},
-	{"http", 0, LATER ": use tcp"},
-	{"https", 0, LATER ": use tcp"},
+	{"http", CHECK_HTTP, NULL},
+	{"https", CHECK_HTTPS, NULL},
 	{"udp", 0, LATER ": use none, or tcp with a port"},
 	{"dns", 0, LATER ": use none, or tcp with a port"},
 	{"icmp", 0, LATER ": use none, or tcp with a port"},
 	{"exec", 0, LATER ": use none, or tcp with a port"},
+	{"none", CHECK_NONE, NULL},
+	{},
+};
+
+static const struct config_word METHOD_WORDS[] = {
+	{"GET", CHECK_GET, NULL},
+	{"HEAD", CHECK_HEAD, NULL},
+	{"OPTIONS", CHECK_OPTIONS, NULL},
+	{},
+};
+
+static const struct config_word VERIFY_WORDS[] = {
+	{"enabled", false, NULL},
+	{"disabled", true, NULL},
 	{},
 };
 
@@ -318,27 +334,50 @@ const struct config_field CONFIG_FIELDS[] = {
 	{CONFIG_SECTION_MEMBER, "admin", CONFIG_TYPE_WORD, AT(member_config, admin),
 	 .fallback = "ready", .words = ADMIN_WORDS,
 	 .help = "draining, in maintenance, or not there at all (for drop-ins)"},
+	{CONFIG_SECTION_MEMBER, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
+	 .help = "instead of its pool's"},
 
-	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, AT(check_config, type), .fallback = "tcp",
+	{CONFIG_SECTION_CHECK, "type", CONFIG_TYPE_WORD, CHECK_AT(check.type), .fallback = "tcp",
 	 .words = CHECK_WORDS, .help = "what a probe is"},
-	{CONFIG_SECTION_CHECK, "port", CONFIG_TYPE_NUMBER, AT(check_config, port), .min = 1,
+	{CONFIG_SECTION_CHECK, "port", CONFIG_TYPE_NUMBER, CHECK_AT(check.port), .min = 1,
 	 .max = 65535, .help = "port probed; without it the service's"},
 	{CONFIG_SECTION_CHECK, "via", CONFIG_TYPE_WORD, .fallback = "member", .words = VIA_WORDS,
 	 .help = "which address is probed"},
-	{CONFIG_SECTION_CHECK, "interval", CONFIG_TYPE_DURATION, AT(check_config, interval_ms),
+	{CONFIG_SECTION_CHECK, "interval", CONFIG_TYPE_DURATION, CHECK_AT(check.interval_ms),
 	 .min = 100, .max = 3600000, .fallback = "2s", .help = "between probes"},
-	{CONFIG_SECTION_CHECK, "timeout", CONFIG_TYPE_DURATION, AT(check_config, timeout_ms),
+	{CONFIG_SECTION_CHECK, "timeout", CONFIG_TYPE_DURATION, CHECK_AT(check.timeout_ms),
 	 .min = 10, .max = 3600000, .fallback = "1s", .help = "of one probe; at most interval"},
-	{CONFIG_SECTION_CHECK, "fast", CONFIG_TYPE_DURATION, AT(check_config, fast_ms), .min = 100,
+	{CONFIG_SECTION_CHECK, "fast", CONFIG_TYPE_DURATION, CHECK_AT(check.fast_ms), .min = 100,
 	 .max = 3600000, .fallback = "500ms", .help = "between probes while in doubt"},
-	{CONFIG_SECTION_CHECK, "down", CONFIG_TYPE_DURATION, AT(check_config, down_ms), .min = 100,
+	{CONFIG_SECTION_CHECK, "down", CONFIG_TYPE_DURATION, CHECK_AT(check.down_ms), .min = 100,
 	 .max = 3600000, .fallback = "5s", .help = "between probes of a member that is down"},
-	{CONFIG_SECTION_CHECK, "fall", CONFIG_TYPE_NUMBER, AT(check_config, fall), .min = 1,
+	{CONFIG_SECTION_CHECK, "fall", CONFIG_TYPE_NUMBER, CHECK_AT(check.fall), .min = 1,
 	 .max = 100, .fallback = "3", .help = "failures in a row that take a member out"},
-	{CONFIG_SECTION_CHECK, "rise", CONFIG_TYPE_NUMBER, AT(check_config, rise), .min = 1,
+	{CONFIG_SECTION_CHECK, "rise", CONFIG_TYPE_NUMBER, CHECK_AT(check.rise), .min = 1,
 	 .max = 100, .fallback = "2", .help = "successes in a row that take it back"},
-	{CONFIG_SECTION_CHECK, "jitter", CONFIG_TYPE_NUMBER, AT(check_config, jitter_percent),
+	{CONFIG_SECTION_CHECK, "jitter", CONFIG_TYPE_NUMBER, CHECK_AT(check.jitter_percent),
 	 .max = 50, .fallback = "10", .help = "per cent by which intervals vary"},
+	{CONFIG_SECTION_CHECK, "method", CONFIG_TYPE_WORD, DETAIL_AT(method), .fallback = "GET",
+	 .words = METHOD_WORDS, .help = "of the HTTP request"},
+	{CONFIG_SECTION_CHECK, "path", CONFIG_TYPE_URL_PATH, DETAIL_AT(path), .fallback = "/",
+	 .help = "what the HTTP request asks for"},
+	{CONFIG_SECTION_CHECK, "host", CONFIG_TYPE_HOST_NAME, DETAIL_AT(host),
+	 .help = "the HTTP request's Host; without it the member's address"},
+	{CONFIG_SECTION_CHECK, "expect", CONFIG_TYPE_STATUSES, .min = 1, .max = CHECK_STATUSES_MAX,
+	 .help = "status codes that pass; without it 200-299"},
+	{CONFIG_SECTION_CHECK, "body", CONFIG_TYPE_TEXT, DETAIL_AT(body),
+	 .help = "what the body of the answer must contain"},
+	{CONFIG_SECTION_CHECK, "read", CONFIG_TYPE_NUMBER, DETAIL_AT(read_max), .min = 1,
+	 .max = 1U << 20, .fallback = "65536", .help = "bytes of the body that are read"},
+	{CONFIG_SECTION_CHECK, "sni", CONFIG_TYPE_HOST_NAME, DETAIL_AT(sni),
+	 .help = "the name that TLS asks for and verifies; without it host"},
+	{CONFIG_SECTION_CHECK, "verify", CONFIG_TYPE_WORD, DETAIL_AT(is_unverified),
+	 .fallback = "enabled", .words = VERIFY_WORDS, .help = "whether a bad certificate fails"},
+	{CONFIG_SECTION_CHECK, "ca", CONFIG_TYPE_PATH, DETAIL_AT(ca),
+	 .help = "certificates of those who sign; without it the system's"},
+	{CONFIG_SECTION_CHECK, "expiry", CONFIG_TYPE_DURATION, DETAIL_AT(expiry_s),
+	 .max = 8760ULL * 3600 * 1000, .fallback = "336h", .flags = CONFIG_SECONDS,
+	 .help = "before its end a certificate is remarked on; 0s: never"},
 
 	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
 	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},

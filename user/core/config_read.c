@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/config_merge.h"
+#include "core/config_probe.h"
 
 size_t config_enter(struct config_reader *r, const char *key)
 {
@@ -203,6 +204,14 @@ static void read_item(struct config_reader *r, const struct config_field *field,
 
 	if (!text || position >= field->max)
 		return;
+	if (field->type == CONFIG_TYPE_STATUSES) {
+		config_read_text(r, field, node, base);
+		return;
+	}
+	if (field->type == CONFIG_TYPE_COMMAND) {
+		config_read_word(r, node, position, text, base);
+		return;
+	}
 	if (field->type == CONFIG_TYPE_INTERFACES) {
 		if (!is_interface_name(text)) {
 			config_fail(r, node, ERR_INVALID,
@@ -276,7 +285,14 @@ static void read_field(struct config_reader *r, const struct config_field *field
 	case CONFIG_TYPE_LIMIT_NAMES:
 	case CONFIG_TYPE_LIST_NAMES:
 	case CONFIG_TYPE_PREFIXES:
+	case CONFIG_TYPE_COMMAND:
 		read_sequence(r, field, node, base);
+		break;
+	case CONFIG_TYPE_STATUSES:
+		if (node->type == YAML_SEQUENCE_NODE)
+			read_sequence(r, field, node, base);
+		else
+			config_read_text(r, field, node, base);
 		break;
 	case CONFIG_TYPE_REFUSED:
 		config_fail(r, key, ERR_UNSUPPORTED, "%s %s", field->key, field->help);

@@ -76,12 +76,17 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_SECTION] = "a section",
 		[CONFIG_TYPE_INTERFACES] = "a list of 1 to 16 interface names",
 		[CONFIG_TYPE_PATH] = "the absolute path of a file",
+		[CONFIG_TYPE_URL_PATH] = "a path that begins with /, without spaces",
+		[CONFIG_TYPE_HOST_NAME] = "a host name or an address",
+		[CONFIG_TYPE_BYTES] = "a text, or hex: and digits; at most 512 bytes",
+		[CONFIG_TYPE_STATUSES] = "codes and ranges, such as 200, 204, 300-399",
+		[CONFIG_TYPE_COMMAND] = "a list of a program's absolute path and its arguments",
 		[CONFIG_TYPE_LIMIT_NAMES] = "a list of at most 4 names of limits",
 		[CONFIG_TYPE_LIST_NAMES] = "a list of 1 to 4 names of allow lists",
 		[CONFIG_TYPE_PREFIXES] = "a list of prefixes",
 		[CONFIG_TYPE_NAMED] = "one section for each name",
-		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin}",
-		[CONFIG_TYPE_CHECK] = "tcp, none or a section",
+		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin, check}",
+		[CONFIG_TYPE_CHECK] = "a type or a section",
 		[CONFIG_TYPE_EXCEPTIONS] = "a list of {prefixes, rate, burst}",
 		[CONFIG_TYPE_REFUSED] = "absent",
 	};
@@ -99,6 +104,9 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 	case CONFIG_TYPE_DURATION:
 		snprintf(buffer, size, "a duration, %s to %s", format_ms(field->min, min),
 			 format_ms(field->max, max));
+		break;
+	case CONFIG_TYPE_TEXT:
+		snprintf(buffer, size, "a text of at most %zu bytes", field->size - 1);
 		break;
 	case CONFIG_TYPE_WORD:
 		rule_of_words(field->words, buffer, size);

@@ -49,11 +49,17 @@ enum config_type {
 	CONFIG_TYPE_RATE,   /* a struct rate */
 	CONFIG_TYPE_AMOUNT, /* a struct amount */
 	CONFIG_TYPE_PATH,
+	CONFIG_TYPE_TEXT,     /* of size - 1 bytes at most */
+	CONFIG_TYPE_URL_PATH, /* so are these two */
+	CONFIG_TYPE_HOST_NAME,
+	CONFIG_TYPE_BYTES,    /* into a struct check_bytes */
+	CONFIG_TYPE_STATUSES, /* into a struct check_details, added to what it has */
 	/* read by the generic reader */
 	CONFIG_TYPE_SECTION,
 	CONFIG_TYPE_INTERFACES,
 	CONFIG_TYPE_LIMIT_NAMES,
 	CONFIG_TYPE_LIST_NAMES,
+	CONFIG_TYPE_COMMAND,  /* into a struct check_details */
 	CONFIG_TYPE_PREFIXES, /* into a struct prefix_set * */
 	/* read by the owner of the section, after its other keys */
 	CONFIG_TYPE_NAMED,

@@ -3,35 +3,11 @@
 #include "core/config_read.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
-
-static void read_check(struct config_reader *r, yaml_node_t *mapping, struct check_config *check)
-{
-	const struct config_field *type = config_schema_find(CONFIG_SECTION_CHECK, "type");
-	yaml_node_t *key = NULL, *node = config_find(r, mapping, "check", &key);
-	struct check_config own = {};
-	size_t mark;
-
-	if (!node)
-		return;
-	mark = config_enter(r, "check");
-	config_schema_defaults(CONFIG_SECTION_CHECK, &own);
-	if (node->type == YAML_MAPPING_NODE) {
-		config_read_section(r, CONFIG_SECTION_CHECK, node, key, &own);
-		if (own.timeout_ms > own.interval_ms)
-			err_hint(config_fail(r, key, ERR_INVALID,
-					     "timeout of %u ms is longer than interval of %u ms",
-					     own.timeout_ms, own.interval_ms),
-				 "a probe must end before the next one: lower timeout or raise "
-				 "interval");
-	} else {
-		config_read_text(r, type, node, &own);
-	}
-	*check = own;
-	config_leave(r, mark);
-}
+#include "core/config_probe.h"
 
 /* The address as the member's; its port can only be the service's. */
 static void read_member_address(struct config_reader *r, const struct service_config *service,
@@ -74,8 +50,9 @@ static void read_member_address(struct config_reader *r, const struct service_co
 }
 
 static void read_member(struct config_reader *r, const struct service_config *service,
-			yaml_node_t *node, struct member_config *member)
+			struct pool_config *pool, yaml_node_t *node, struct member_config *member)
 {
+	struct check_config check;
 	yaml_node_t *address;
 	size_t mark;
 
@@ -88,6 +65,8 @@ static void read_member(struct config_reader *r, const struct service_config *se
 	}
 	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
 		return;
+	if (config_read_check(r, node, &check))
+		member->check = check_set_add(pool->checks, &check);
 	address = config_find(r, node, "address", NULL);
 	if (!address || !config_text(r, address, true))
 		return; /* has its error already */
@@ -129,7 +108,7 @@ static void read_members(struct config_reader *r, const struct service_config *s
 		if (config_may_go_on(r, item)) {
 			struct member_config *member = &pool->members[pool->member_count];
 
-			read_member(r, service, item, member);
+			read_member(r, service, pool, item, member);
 			if (member->admin == (enum admin_state)CONFIG_ADMIN_ABSENT)
 				memset(member, 0, sizeof(*member));
 			else
@@ -152,9 +131,16 @@ static struct pool_config *add_pool(struct pool_context *context, const char *na
 	config_schema_defaults(CONFIG_SECTION_POOL, pool);
 	util_copy(pool->name, sizeof(pool->name), name);
 	pool->mode = context->service->mode;
-	pool->check = context->check;
 	pool->line = line;
 	return pool;
+}
+
+/* Its own, or a copy of the service's. */
+static void set_check(struct pool_config *pool, const struct check_config *check)
+{
+	pool->check = *check;
+	pool->checks = check_set_new();
+	check_set_add(pool->checks, check);
 }
 
 static void read_pool(struct config_reader *r, const char *name, yaml_node_t *key,
@@ -162,10 +148,13 @@ static void read_pool(struct config_reader *r, const char *name, yaml_node_t *ke
 {
 	struct pool_context *context = user;
 	struct pool_config *pool = add_pool(context, name, config_line(key));
+	struct check_config check;
 
 	if (!config_read_section(r, CONFIG_SECTION_POOL, value, key, pool))
 		return;
-	read_check(r, value, &pool->check);
+	if (!config_read_check(r, value, &check))
+		check = config_copy_check(&context->check);
+	set_check(pool, &check);
 	read_members(r, context->service, value, pool);
 }
 
@@ -216,8 +205,13 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 		service->has_pools = true;
 		read_pools(r, keys[1], pools, context);
 	} else if (keys[0]) {
+		struct check_config check = config_copy_check(&context->check);
+		struct pool_config *pool;
+
 		service->pools = util_alloc_array(1, sizeof(*service->pools));
-		read_members(r, service, value, add_pool(context, "default", service->line));
+		pool = add_pool(context, "default", service->line);
+		set_check(pool, &check);
+		read_members(r, service, value, pool);
 	}
 }
 
@@ -314,11 +308,9 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 		return;
 	check_unknown_port(r, value, service);
 	read_announce(r, value, service);
-	config_schema_defaults(CONFIG_SECTION_CHECK, &context.check);
-	if (service->proto == IPPROTO_UDP)
-		context.check.type = CHECK_NONE;
-	if (service->mode != SLUICE_MODE_LOCAL)
-		read_check(r, value, &context.check);
+	if (service->mode == SLUICE_MODE_LOCAL || !config_read_check(r, value, &context.check))
+		context.check = config_default_check(service->proto);
 	read_targets(r, key, value, &context);
+	free((void *)context.check.spec);
 	read_affinity(r, value, service);
 }

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "core/config.h"
+#include "core/config_probe.h"
 #include "core/config_schema.h"
 
 static const struct {
@@ -144,10 +145,17 @@ static int parse_name(const struct config_field *field, const char *text, void *
 	return 0;
 }
 
+static int hex_value(char digit)
+{
+	static const char DIGITS[] = "0123456789abcdef";
+	const char *at = digit ? strchr(DIGITS, tolower((unsigned char)digit)) : NULL;
+
+	return at ? (int)(at - DIGITS) : -1;
+}
+
 static int parse_seed(const struct config_field *field, const char *text, void *base, struct err *e)
 {
 	uint8_t *seed = (uint8_t *)base + field->offset;
-	static const char DIGITS[] = "0123456789abcdef";
 	size_t length = strlen(text), digits = strspn(text, "0123456789abcdefABCDEF");
 
 	if (length != 2 * field->size || digits != length) {
@@ -161,14 +169,8 @@ static int parse_seed(const struct config_field *field, const char *text, void *
 		err_hint(e, "make one with: openssl rand -hex 32");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < field->size; i++) {
-		size_t high =
-			(size_t)(strchr(DIGITS, tolower((unsigned char)text[2 * i])) - DIGITS);
-		size_t low =
-			(size_t)(strchr(DIGITS, tolower((unsigned char)text[2 * i + 1])) - DIGITS);
-
-		seed[i] = (uint8_t)(high << 4 | low);
-	}
+	for (size_t i = 0; i < field->size; i++)
+		seed[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
 	return 0;
 }
 
@@ -287,6 +289,89 @@ static int parse_path(const struct config_field *field, const char *text, void *
 	return 0;
 }
 
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			return true;
+	return false;
+}
+
+/* What goes into the lines of a request must not make new ones. */
+static int parse_text(const struct config_field *field, const char *text, void *base, struct err *e)
+{
+	bool is_bad = strlen(text) >= field->size || !*text || has_control(text);
+
+	if (field->type == CONFIG_TYPE_URL_PATH)
+		is_bad |= *text != '/' || strpbrk(text, " #");
+	if (field->type == CONFIG_TYPE_HOST_NAME)
+		is_bad |= strpbrk(text, " /#?@\\\"'") != NULL;
+	if (is_bad) {
+		fail(field, text, e);
+		if (strlen(text) >= field->size)
+			err_hint(e, "it has %zu bytes, and %zu fit", strlen(text), field->size - 1);
+		return -EINVAL;
+	}
+	util_copy((char *)base + field->offset, field->size, text);
+	return 0;
+}
+
+/* "200", "200-299", several with commas. */
+static int parse_statuses(const struct config_field *field, const char *text, void *base,
+			  struct err *e)
+{
+	struct check_details *details = &((struct check_reading *)base)->details;
+	const char *rest = text;
+	uint64_t low, high;
+
+	for (;;) {
+		rest += strspn(rest, " ");
+		if (rate_parse_digits(rest, &low, &rest))
+			break;
+		high = low;
+		if (*rest == '-' && rate_parse_digits(rest + 1, &high, &rest))
+			break;
+		if (low < 100 || high > 599 || low > high ||
+		    details->expect.count >= CHECK_STATUSES_MAX)
+			break;
+		details->expect.list[details->expect.count].low = (uint16_t)low;
+		details->expect.list[details->expect.count++].high = (uint16_t)high;
+		rest += strspn(rest, " ");
+		if (!*rest)
+			return 0;
+		if (*rest++ != ',')
+			break;
+	}
+	fail(field, text, e);
+	err_hint(e, "from 100 to 599, at most %d of them", CHECK_STATUSES_MAX);
+	return -EINVAL;
+}
+
+static int parse_bytes(const struct config_field *field, const char *text, void *base,
+		       struct err *e)
+{
+	struct check_bytes *bytes = (void *)((char *)base + field->offset);
+	size_t length = strlen(text);
+	const char *digits = text + 4;
+
+	if (strncmp(text, "hex:", 4) != 0) {
+		if (!length || length > sizeof(bytes->bytes))
+			return fail(field, text, e);
+		bytes->length = (uint16_t)length;
+		memcpy(bytes->bytes, text, length);
+		return 0;
+	}
+	length -= 4;
+	if (!length || length % 2 || length / 2 > sizeof(bytes->bytes) ||
+	    strspn(digits, "0123456789abcdefABCDEF") != length)
+		return fail(field, text, e);
+	bytes->length = (uint16_t)(length / 2);
+	for (size_t i = 0; i < bytes->length; i++)
+		bytes->bytes[i] =
+			(uint8_t)(hex_value(digits[2 * i]) << 4 | hex_value(digits[2 * i + 1]));
+	return 0;
+}
+
 /* Which address a member may have depends on its service: the reader of members parses it. */
 static int parse_nothing(const struct config_field *field, const char *text, void *base,
 			 struct err *e)
@@ -314,6 +399,11 @@ int config_value_parse(const struct config_field *field, const char *text, void 
 		[CONFIG_TYPE_RATE] = parse_rate,
 		[CONFIG_TYPE_AMOUNT] = parse_amount,
 		[CONFIG_TYPE_PATH] = parse_path,
+		[CONFIG_TYPE_TEXT] = parse_text,
+		[CONFIG_TYPE_URL_PATH] = parse_text,
+		[CONFIG_TYPE_HOST_NAME] = parse_text,
+		[CONFIG_TYPE_BYTES] = parse_bytes,
+		[CONFIG_TYPE_STATUSES] = parse_statuses,
 	};
 
 	return PARSERS[field->type](field, text, base, e);

@@ -22,6 +22,7 @@
 	X(member_up)                                                                               \
 	X(member_down)                                                                             \
 	X(member_nexthop)                                                                          \
+	X(member_certificate)                                                                      \
 	X(limit_changed)                                                                           \
 	X(bypass)                                                                                  \
 	X(trial)                                                                                   \

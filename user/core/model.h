@@ -46,6 +46,9 @@ struct model_service *model_service_at(const struct model *model, size_t positio
 struct model_service *model_find_service(const struct model *model, const char *name);
 struct model_pool *model_find_pool(struct model_service *service, const char *name);
 struct model_member *model_find_member(struct model_pool *pool, const struct sluice_addr *addr);
+/* The member's own check, or its pool's. */
+const struct check_config *model_check_of(const struct model_pool *pool,
+					  const struct model_member *member);
 /* By id, whatever the service; also its pool and service when asked (may be NULL). */
 struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 					struct model_service **ret_service,

@@ -165,10 +165,12 @@ static void member_add(struct apply *apply, struct model_service *service,
 		member.owner = OWNER_FILE;
 		member.weight_file = removed->weight_file;
 		member.admin_file = removed->admin_file;
+		member.check = removed->check;
 		*removed = apply->state->removed[--apply->state->removed_count];
 	}
 	member.id = apply->state->next_member_id++;
-	member.health = pool->check.type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
+	member.health = model_check_of(pool, &member)->type == CHECK_NONE ? HEALTH_UP
+									  : HEALTH_UNKNOWN;
 	member.health_since_s = clock_wall_s();
 	member.ramp.is_due = apply->state->has_ramps;
 	model_pool_add(pool, &member);
@@ -185,7 +187,8 @@ static void member_remove(struct apply *apply, struct model_service *service,
 		struct model_removed removed = {.addr = member->addr,
 						.port = member->port,
 						.weight_file = member->weight_file,
-						.admin_file = member->admin_file};
+						.admin_file = member->admin_file,
+						.check = member->check};
 
 		util_copy(removed.service, sizeof(removed.service), service->name);
 		util_copy(removed.pool, sizeof(removed.pool), pool->name);
@@ -312,7 +315,7 @@ void model_change_health(struct apply *apply, struct model_service *service,
 			    *text ? text : "its check fails");
 	else if (change->health == HEALTH_UP)
 		model_event(apply, EVENT_member_up, service, pool, member, "%s",
-			    pool->check.type == CHECK_NONE  ? "it is not checked"
+			    model_check_of(pool, member)->type == CHECK_NONE ? "it is not checked"
 			    : member->health == HEALTH_DOWN ? "its check passes again"
 							    : "its first check passed");
 	member->health = change->health;

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "core/check_spec.h"
 
 static const struct model_pool *pool_named(const struct model_service *service, const char *name)
 {
@@ -40,12 +41,14 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 				      .weight = config->weight,
 				      .weight_file = config->weight,
 				      .admin = config->admin,
-				      .admin_file = config->admin};
+				      .admin_file = config->admin,
+				      .check = config->check};
+	const struct check_config *check = model_check_of(pool, &member);
 
 	if (!old) {
 		member.id = apply->state->next_member_id++;
 		member.ramp.is_due = apply->state->has_ramps;
-		health_init(&member, &pool->check);
+		health_init(&member, check);
 		if (apply->state->has_config)
 			model_event(apply, EVENT_member_added, service, pool, &member,
 				    "added with weight %" PRIu32, member.weight);
@@ -54,6 +57,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		member.owner = OWNER_FILE;
 		member.weight_file = config->weight;
 		member.admin_file = config->admin;
+		member.check = config->check;
 		if (old->admin_file != config->admin)
 			member.admin = config->admin;
 		if (member.admin != ADMIN_DRAIN) {
@@ -70,8 +74,8 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 			model_event(apply, EVENT_member_weight, service, pool, &member,
 				    "weight %" PRIu32 " -> %" PRIu32 " in the file", old->weight,
 				    member.weight);
-		if (old_pool->check.type != pool->check.type)
-			health_init(&member, &pool->check);
+		if (model_check_of(old_pool, old)->type != check->type)
+			health_init(&member, check);
 	}
 	model_pool_add(pool, &member);
 }
@@ -87,7 +91,7 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 		if (model_find_member(pool, &old->addr))
 			continue;
 		if (old->owner != OWNER_FILE) {
-			model_pool_add(pool, old);
+			model_pool_add(pool, old)->check = 0;
 			continue;
 		}
 		model_event(apply, EVENT_member_removed, service, pool, old,
@@ -110,6 +114,7 @@ static bool stays_removed(const struct apply *apply, struct model_state *fresh,
 	next = *mark;
 	next.weight_file = config->weight;
 	next.admin_file = config->admin;
+	next.check = config->check;
 	model_state_add_removed(fresh, &next);
 	return true;
 }
@@ -145,6 +150,7 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		pool->share = from->share;
 		pool->mode = from->mode;
 		pool->check = from->check;
+		pool->checks = check_set_ref(from->checks);
 		/* Most pools never get more than these. */
 		pool->member_capacity = from->member_count + 1;
 		pool->members = util_alloc_array(pool->member_capacity, sizeof(*pool->members));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "core/check_spec.h"
 #include "core/slots.h"
 #include "core/weights.h"
 
@@ -45,6 +46,7 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 			pool->members = copy_array(pool->members, pool->member_count,
 						   sizeof(*pool->members));
 			pool->member_capacity = pool->member_count + 1;
+			check_set_ref(pool->checks);
 		}
 	}
 }
@@ -53,8 +55,10 @@ void model_service_done(struct model_service *service)
 {
 	size_t p;
 
-	for (p = 0; p < service->pool_count; p++)
+	for (p = 0; p < service->pool_count; p++) {
+		check_set_unref(service->pools[p].checks);
 		free(service->pools[p].members);
+	}
 	free(service->pools);
 	service->pools = NULL;
 	service->pool_count = 0;
@@ -160,6 +164,12 @@ static bool is_only_health_at_fault(const struct model_pool *pool,
 {
 	return member->weight && pool->share && member->admin == ADMIN_READY &&
 	       member->nexthop_state == NEXTHOP_RESOLVED && member->health == HEALTH_DOWN;
+}
+
+const struct check_config *model_check_of(const struct model_pool *pool,
+					  const struct model_member *member)
+{
+	return member->check ? &pool->checks->list[member->check] : &pool->check;
 }
 
 /* Panic: nobody may serve, but somebody could if it were not for the checks. Then a wrong check

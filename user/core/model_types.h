@@ -47,6 +47,7 @@ struct model_member {
 	enum admin_state admin_file; /* as in the file */
 	uint64_t drain_until_s;	     /* wall clock: then its flows are cut; 0: no deadline */
 	bool is_cut;		     /* the deadline has passed */
+	uint32_t check;		     /* position in the pool's checks; 0: the pool's own */
 	enum health_state health;
 	enum health_cause health_cause; /* with health down */
 	char health_text[96];		/* last failure in words, "" when fine */
@@ -65,7 +66,8 @@ struct model_pool {
 	char name[NAME_MAX_LENGTH + 1];
 	uint32_t share;
 	enum sluice_mode mode;
-	struct check_config check;
+	struct check_config check; /* the first of checks */
+	struct check_set *checks;
 	struct model_member *members;
 	size_t member_count;
 	size_t member_capacity;
@@ -104,6 +106,7 @@ struct model_removed {
 	uint16_t port;
 	uint32_t weight_file;
 	enum admin_state admin_file;
+	uint32_t check;
 };
 
 struct model_limit {

@@ -287,13 +287,14 @@ static void tell_model(struct adopt *adopt, const struct model_service *service,
 		change->text = "set while sluiced was not running";
 	}
 
-	if ((is_dead || word & SLUICE_MEMBER_F_DOWN) && pool->check.type != CHECK_NONE) {
+	if ((is_dead || word & SLUICE_MEMBER_F_DOWN) &&
+	    model_check_of(pool, member)->type != CHECK_NONE) {
 		change = change_add(adopt, CHANGE_MEMBER_HEALTH, id);
 		change->health = HEALTH_DOWN;
 		change->health_cause = is_dead ? HEALTH_SILENT : HEALTH_ANSWERED;
 		change->text = "was out before the restart";
 	}
-	if (record->nexthop && !(is_dead && pool->check.type == CHECK_NONE)) {
+	if (record->nexthop && !(is_dead && model_check_of(pool, member)->type == CHECK_NONE)) {
 		change = change_add(adopt, CHANGE_MEMBER_NEXTHOP, id);
 		change->nexthop_state = NEXTHOP_RESOLVED;
 		nexthop_to_model(&record->nexthop->content, record->written.word, &change->nexthop);

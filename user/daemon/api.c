@@ -209,14 +209,18 @@ static int detach(void *arg, char *names, size_t size, struct err *e)
 }
 
 static void checks(void *arg, const struct model_pool *pool, const struct model_member *member,
-		   uint64_t ret_results[PROBE_RESULT_MAX], uint64_t *ret_latency_us_sum)
+		   struct check_report *ret_report)
 {
 	const struct daemon *daemon = arg;
-	struct health_counts counts;
 
-	health_member_counts(daemon->health, pool, member, &counts);
-	memcpy(ret_results, counts.results, sizeof(counts.results));
-	*ret_latency_us_sum = counts.latency_us_sum;
+	health_member_report(daemon->health, pool, member, ret_report);
+}
+
+static void check_totals(void *arg, struct check_totals *ret_totals)
+{
+	const struct daemon *daemon = arg;
+
+	health_totals(daemon->health, ret_totals);
 }
 
 static int where(void *arg, const struct where_packet *packet, uint32_t ifindex,
@@ -286,6 +290,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 	struct announce_state announced;
 	size_t i;
 
+	health_totals(daemon->health, &source.check_totals);
 	switches_get(daemon, &switches);
 	source.bypass_limits_left_s = switches.bypass[CONTROL_BYPASS_LIMITS].left_s;
 	source.trial_left_s = switches.trial.left_s;
@@ -334,6 +339,8 @@ struct control_host api_host(struct daemon *daemon)
 		.capture_start = capture_start,
 		.capture_get = capture_get,
 		.capture_stop = capture_stop,
+		.checks = checks,
+		.check_totals = check_totals,
 		.metrics = api_metrics,
 	};
 }

@@ -11,6 +11,7 @@
 #include "core/sync.h"
 #include "daemon/announce.h"
 #include "daemon/captures.h"
+#include "daemon/checks.h"
 #include "daemon/http_poll.h"
 #include "daemon/lacking.h"
 #include "daemon/locals.h"
@@ -97,6 +98,7 @@ struct daemon {
 	} attached[2 * CONFIG_INTERFACES_MAX]; /* by this daemon; a ring */
 	size_t attached_next;
 	struct trial trial;
+	char checker[300]; /* sluice-check, beside this program */
 	struct lacking lacking;
 	char trial_note[200]; /* what became of a trial that the predecessor left, "" nothing */
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */

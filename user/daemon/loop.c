@@ -161,8 +161,9 @@ static void forget_unchecked(struct daemon *daemon)
 		for (p = 0; p < service->pool_count; p++) {
 			const struct model_pool *pool = &service->pools[p];
 
-			for (m = 0; pool->check.type == CHECK_NONE && m < pool->member_count; m++)
-				if (pool->members[m].health != HEALTH_UP)
+			for (m = 0; m < pool->member_count; m++)
+				if (model_check_of(pool, &pool->members[m])->type == CHECK_NONE &&
+				    pool->members[m].health != HEALTH_UP)
 					loop_observe_health(daemon, pool->members[m].id, HEALTH_UP,
 							    HEALTH_SILENT, "it is not checked", 0);
 		}

@@ -55,6 +55,7 @@ int reload_check_host(struct daemon *daemon, const struct config *config, struct
 	check_source(nexthops_resolver(daemon->nexthops), &config->outer_source6,
 		     "outer_source.ipv6", errors);
 	announce_check(daemon->announcer, config, errors);
+	checks_check(daemon, config, errors);
 	config_place_all(config, errors, before);
 	return errors->count > before ? -EINVAL : 0;
 }

@@ -135,6 +135,18 @@ static int take_rights(struct daemon *daemon)
 	return 0;
 }
 
+/* A program that is installed where this one is. */
+static void find_beside(const char *name, char *path, size_t size)
+{
+	ssize_t length = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	path[MAX(length, 0)] = '\0';
+	slash = strrchr(path, '/');
+	length = slash ? slash + 1 - path : 0;
+	util_copy(path + length, size - (size_t)length, name);
+}
+
 static int check_host(struct daemon *daemon)
 {
 	struct errs errors = {0};
@@ -146,6 +158,7 @@ static int check_host(struct daemon *daemon)
 		return fail(daemon, &e);
 	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
 			     &daemon->config->outer_source6);
+	find_beside("sluice-check", daemon->checker, sizeof(daemon->checker));
 	if (reload_check_host(daemon, daemon->config, &errors))
 		return fail_config(daemon, &errors);
 	return 0;
@@ -168,6 +181,11 @@ static int check_interfaces(struct daemon *daemon)
 
 static int open_doors(struct daemon *daemon)
 {
+	const struct health_listener listener = {
+		.report = loop_observe_health,
+		.certificate = checks_certificate,
+		.arg = daemon,
+	};
 	struct control_host host = api_host(daemon);
 	struct err e = {0};
 	char path[300];
@@ -179,10 +197,10 @@ static int open_doors(struct daemon *daemon)
 	    listener_new(daemon->config->metrics_listen, api_metrics, daemon, &daemon->listener,
 			 &e))
 		return fail(daemon, &e);
+	daemon->health = health_new(&daemon->loop, daemon->checker, &listener);
 	/* Sockets, groups and directories are made: from here on only the three. */
 	if (privileges_drop(daemon->config->sharing != XDP_SHARED_NEVER, &e))
 		return fail(daemon, &e);
-	daemon->health = health_new(&daemon->loop, loop_observe_health, daemon);
 	loop_watch(daemon);
 	loop_watch_listener(daemon);
 	return 0;

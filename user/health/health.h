@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "core/health_state.h"
+#include "core/check_report.h"
 #include "core/model.h"
 
 struct health;
@@ -21,7 +21,19 @@ struct health;
 typedef void (*health_report_fn)(void *arg, uint64_t member_id, enum health_state state,
 				 enum health_cause cause, const char *text, uint32_t latency_us);
 
-struct health *health_new(uv_loop_t *loop, health_report_fn fn, void *arg);
+/* The certificate of the member's target ends soon, as its check has it, or has ended: told once of
+ * each. Under the same conditions. */
+typedef void (*health_certificate_fn)(void *arg, uint64_t member_id, int64_t expires_s);
+
+struct health_listener {
+	health_report_fn report;
+	health_certificate_fn certificate;
+	void *arg;
+};
+
+/* program: sluice-check, started at once, while there are rights to make it another user's. */
+struct health *health_new(uv_loop_t *loop, const char *program,
+			  const struct health_listener *listener);
 /* Stops every probe; memory goes when the loop has run the close callbacks. Accepts NULL. */
 void health_free(struct health *health);
 
@@ -30,11 +42,7 @@ void health_free(struct health *health);
  * a report at the next turn. */
 void health_follow(struct health *health, const struct model *model);
 
-struct health_counts {
-	uint64_t results[PROBE_RESULT_MAX];
-	uint64_t latency_us_sum; /* of passes */
-};
-
-/* Probes of the member's target so far; zeros when it has none. */
-void health_member_counts(const struct health *health, const struct model_pool *pool,
-			  const struct model_member *member, struct health_counts *ret_counts);
+/* Of the member's target so far; zeros when it has none. */
+void health_member_report(const struct health *health, const struct model_pool *pool,
+			  const struct model_member *member, struct check_report *ret_report);
+void health_totals(const struct health *health, struct check_totals *ret_totals);

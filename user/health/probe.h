@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One TCP connect: started, then exactly one answer, unless it is cancelled. */
+/* One probe of any kind: started, then exactly one answer, unless it is cancelled. */
 #pragma once
-
-#include <stdint.h>
 
 #include <uv.h>
 
 #include <sluice/types.h>
 
-#include "core/health_state.h"
+#include "core/check_message.h"
 
-struct probe;
+/* First in what each kind has of its own. */
+struct probe {
+	void (*cancel)(struct probe *probe);
+};
 
-/* cause: of a failure. text is valid during the call. latency_us: of a pass, else 0. */
-typedef void (*probe_fn)(void *arg, enum probe_result result, enum health_cause cause,
-			 const char *text, uint32_t latency_us);
+/* The answer is valid during the call; its id means nothing. */
+typedef void (*probe_fn)(void *arg, const struct check_answer *answer);
 
-/* Never answers from within the call. */
-struct probe *probe_start(uv_loop_t *loop, const struct sluice_addr *addr, uint16_t port,
-			  uint32_t timeout_ms, probe_fn fn, void *arg);
-void probe_cancel(struct probe *probe); /* accepts NULL; no answer follows */
+/* No answer follows. Accepts NULL. */
+static inline void probe_cancel(struct probe *probe)
+{
+	if (probe)
+		probe->cancel(probe);
+}
 
-/* What an errno of connect() says about the member: a failure of its own, or of this host. */
-enum probe_result probe_classify(int error, const char **ret_text);
-/* Of a failure: did anything come back from the member? */
-enum health_cause probe_cause(int error);
+/* A TCP connection. Never answers from within the call. */
+struct probe *tcp_probe(uv_loop_t *loop, const struct sluice_addr *addr, uint16_t port,
+			uint32_t timeout_ms, probe_fn fn, void *arg);

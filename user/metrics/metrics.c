@@ -202,23 +202,33 @@ static void write_state(struct metric_text *text, const struct metrics_source *s
 static void write_checks(struct metric_text *text, const struct metrics_source *source,
 			 struct member_view *view)
 {
-	uint64_t results[PROBE_RESULT_MAX], latency_us_sum;
+	struct check_report report;
 	enum probe_result result;
 
-	source->checks(source->arg, view->pool, view->member, results, &latency_us_sum);
+	source->checks(source->arg, view->pool, view->member, &report);
 	for (result = 0; result < PROBE_RESULT_MAX; result++) {
 		view->labels[3] = (struct metric_label){"result", probe_result_name(result)};
-		metric_count(text, view->labels, results[result]);
+		metric_count(text, view->labels, report.results[result]);
 	}
 }
 
 static void write_check_time(struct metric_text *text, const struct metrics_source *source,
 			     struct member_view *view)
 {
-	uint64_t results[PROBE_RESULT_MAX], latency_us_sum;
+	struct check_report report;
 
-	source->checks(source->arg, view->pool, view->member, results, &latency_us_sum);
-	metric_value(text, view->labels, (double)latency_us_sum / 1e6);
+	source->checks(source->arg, view->pool, view->member, &report);
+	metric_value(text, view->labels, (double)report.latency_us_sum / 1e6);
+}
+
+static void write_expiry(struct metric_text *text, const struct metrics_source *source,
+			 struct member_view *view)
+{
+	struct check_report report;
+
+	source->checks(source->arg, view->pool, view->member, &report);
+	if (report.expires_s)
+		metric_count(text, view->labels, (uint64_t)report.expires_s);
 }
 
 static const struct {
@@ -243,6 +253,9 @@ static const struct {
 	 write_checks},
 	{{"sluice_member_check_seconds", METRIC_COUNTER, "Time that passing probes took, summed."},
 	 write_check_time},
+	{{"sluice_member_certificate_expiry_timestamp_seconds", METRIC_GAUGE,
+	  "End of the certificate that the member's https check saw."},
+	 write_expiry},
 };
 
 static void write_members(struct metric_text *text, const struct metrics_source *source)
@@ -439,6 +452,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_daemon(&text, source);
 	write_verdicts(&text, source);
 	write_services(&text, source);
+	metrics_write_checks(&text, source);
 	metrics_write_flows(&text, source);
 	write_members(&text, source);
 	write_limits(&text, source);

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "core/check_report.h"
 #include "core/health_state.h"
 #include "core/model.h"
 #include "core/stats.h"
@@ -36,13 +37,15 @@ struct metrics_source {
 	bool is_ready;
 	bool is_active; /* the node's role */
 	uint64_t arp_addresses, route_addresses, routes_installed, gratuitous_sent;
-	/* Probes of a member's target: results and the sum of the latencies of passes. */
+	struct check_totals check_totals;
 	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
-		       uint64_t ret_results[PROBE_RESULT_MAX], uint64_t *ret_latency_us_sum);
+		       struct check_report *ret_report);
 	void *arg;
 };
 
 struct metric_text;
+/* Health checks as a whole; part of metrics_render(), as what follows. */
+void metrics_write_checks(struct metric_text *text, const struct metrics_source *source);
 /* Slots in motion and the tables of flows; part of metrics_render(). */
 void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
 

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* http and https, by libcurl on the worker's loop. No name is ever looked up. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "check/worker.h"
+
+#define HEADERS_MAX 65536 /* bytes of an answer's headers */
+
+struct http {
+	uv_loop_t *loop;
+	CURLM *multi;
+	uv_timer_t timer;
+};
+
+struct fetch {
+	struct job *job;
+	CURL *easy;
+	struct curl_slist *headers, *to;
+	size_t header_bytes, body_bytes;
+	bool is_connected, is_header_long, is_body_cut, is_found;
+	char tail[2 * sizeof(((struct check_details *)0)->body)]; /* what a match may begin in */
+	size_t tail_length;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* ---- what comes in --------------------------------------------------------------------------- */
+
+/* Looks for the wanted text in what was kept and what comes, and keeps what it may begin in. */
+static void search(struct fetch *fetch, const char *data, size_t length)
+{
+	const char *wanted = fetch->job->request.details.body;
+	size_t want = strlen(wanted), head = MIN(length, want - 1);
+
+	if (fetch->is_found)
+		return;
+	memcpy(fetch->tail + fetch->tail_length, data, head);
+	fetch->is_found = memmem(fetch->tail, fetch->tail_length + head, wanted, want) ||
+			  memmem(data, length, wanted, want);
+	if (length >= want - 1) {
+		memcpy(fetch->tail, data + length - (want - 1), want - 1);
+		fetch->tail_length = want - 1;
+		return;
+	}
+	fetch->tail_length += length;
+	if (fetch->tail_length > want - 1) {
+		size_t extra = fetch->tail_length - (want - 1);
+
+		memmove(fetch->tail, fetch->tail + extra, want - 1);
+		fetch->tail_length = want - 1;
+	}
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch *fetch = arg;
+	const struct check_details *details = &fetch->job->request.details;
+	size_t length = size * count, left = details->read_max - fetch->body_bytes;
+	size_t taken = MIN(length, left);
+
+	if (details->body[0])
+		search(fetch, data, taken);
+	fetch->body_bytes += taken;
+	if (taken == length)
+		return length;
+	fetch->is_body_cut = true; /* the rest is not asked for */
+	return 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	(void)data;
+	fetch->header_bytes += size * count;
+	fetch->is_header_long = fetch->header_bytes > HEADERS_MAX;
+	return fetch->is_header_long ? 0 : size * count;
+}
+
+/* ---- the verdict ----------------------------------------------------------------------------- */
+
+static uint32_t time_of(CURL *easy, CURLINFO which)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(easy, which, &us);
+	return (uint32_t)MIN(MAX(us, 0), UINT32_MAX);
+}
+
+static void get_times(const struct fetch *fetch, struct check_times *times)
+{
+	times->connect_us = time_of(fetch->easy, CURLINFO_CONNECT_TIME_T);
+	times->tls_us = time_of(fetch->easy, CURLINFO_APPCONNECT_TIME_T);
+	times->first_byte_us = time_of(fetch->easy, CURLINFO_STARTTRANSFER_TIME_T);
+	times->total_us = job_us(fetch->job);
+}
+
+/* As libcurl's two TLS libraries write it. */
+static int64_t parse_date(const char *text)
+{
+	static const char *const formats[] = {"%b %d %H:%M:%S %Y GMT", "%Y-%m-%d %H:%M:%S GMT"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct tm tm = {0};
+		const char *end = strptime(text, formats[i], &tm);
+
+		if (end && !*end)
+			return (int64_t)timegm(&tm);
+	}
+	return 0;
+}
+
+/* Of the first certificate, which is the member's own. */
+static int64_t get_expiry(const struct fetch *fetch)
+{
+	static const char key[] = "Expire date:";
+	struct curl_certinfo *info = NULL;
+	const struct curl_slist *line;
+
+	if (curl_easy_getinfo(fetch->easy, CURLINFO_CERTINFO, &info) || !info ||
+	    info->num_of_certs < 1)
+		return 0;
+	for (line = info->certinfo[0]; line; line = line->next)
+		if (!strncmp(line->data, key, sizeof(key) - 1))
+			return MAX(parse_date(line->data + sizeof(key) - 1), 0);
+	return 0;
+}
+
+static bool is_expected(const struct check_details *details, long status)
+{
+	uint16_t i;
+
+	for (i = 0; i < details->expect.count; i++)
+		if (status >= details->expect.list[i].low && status <= details->expect.list[i].high)
+			return true;
+	return false;
+}
+
+/* A whole answer, or as much of it as is wanted. */
+static void judge(const struct fetch *fetch, struct check_answer *answer)
+{
+	const struct check_details *details = &fetch->job->request.details;
+	long status = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->result = PROBE_FAIL;
+	if (!is_expected(details, status))
+		snprintf(answer->text, sizeof(answer->text), "status %ld", status);
+	else if (details->body[0] && !fetch->is_found)
+		snprintf(answer->text, sizeof(answer->text),
+			 "status %ld, but its body lacks \"%.40s\"%s", status, details->body,
+			 fetch->is_body_cut ? " in what was read" : "");
+	else
+		answer->result = PROBE_PASS;
+}
+
+static void judge_timeout(const struct fetch *fetch, struct check_answer *answer)
+{
+	uint32_t ms = fetch->job->request.timeout_ms;
+	const struct check_times *times = &answer->times;
+	const char *what = "whole answer";
+
+	answer->result = PROBE_FAIL;
+	if (!fetch->is_connected) {
+		answer->cause = HEALTH_SILENT;
+		snprintf(answer->text, sizeof(answer->text), "connect timeout");
+		return;
+	}
+	if (fetch->job->request.type == CHECK_HTTPS && !times->tls_us)
+		what = "TLS handshake";
+	else if (!times->first_byte_us)
+		what = "answer";
+	snprintf(answer->text, sizeof(answer->text), "no %s within %u ms", what, ms);
+}
+
+static void judge_connect(const struct fetch *fetch, struct check_answer *answer)
+{
+	const char *text;
+	long error = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
+	if (!error)
+		error = ECONNREFUSED;
+	answer->result = check_errno_result((int)error, &text);
+	answer->cause = check_errno_cause((int)error);
+	util_copy(answer->text, sizeof(answer->text), text);
+}
+
+static void judge_error(const struct fetch *fetch, CURLcode code, struct check_answer *answer)
+{
+	const char *text = fetch->error[0] ? fetch->error : curl_easy_strerror(code);
+
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		judge_timeout(fetch, answer);
+		return;
+	case CURLE_COULDNT_CONNECT:
+		judge_connect(fetch, answer);
+		return;
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_FAILED_INIT:
+	case CURLE_URL_MALFORMAT:
+		answer->result = PROBE_UNDECIDED;
+		break;
+	default:
+		answer->result = PROBE_FAIL;
+	}
+	check_text_clean(answer->text, text);
+}
+
+static void finish(struct fetch *fetch, CURLcode code)
+{
+	struct check_answer answer = {.cause = HEALTH_ANSWERED};
+	struct job *job = fetch->job;
+
+	get_times(fetch, &answer.times);
+	answer.expires_s = get_expiry(fetch);
+	if (fetch->is_header_long) {
+		answer.result = PROBE_FAIL;
+		snprintf(answer.text, sizeof(answer.text), "headers of more than %d bytes",
+			 HEADERS_MAX);
+	} else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && fetch->is_body_cut)) {
+		judge(fetch, &answer);
+	} else {
+		judge_error(fetch, code, &answer);
+	}
+	curl_multi_remove_handle(job->worker->http->multi, fetch->easy);
+	curl_easy_cleanup(fetch->easy);
+	curl_slist_free_all(fetch->headers);
+	curl_slist_free_all(fetch->to);
+	free(fetch);
+	job_answer(job, &answer);
+}
+
+/* ---- the request ----------------------------------------------------------------------------- */
+
+/* With brackets around an IPv6 address. */
+static void format_host(const struct job *job, char text[ADDR_TEXT_MAX + 2])
+{
+	char bare[ADDR_TEXT_MAX];
+
+	addr_format(&job->request.addr, bare);
+	snprintf(text, ADDR_TEXT_MAX + 2,
+		 addr_family(&job->request.addr) == SLUICE_FAMILY_V6 ? "[%s]" : "%s", bare);
+}
+
+/* The URL names whom TLS asks for; the connection goes to the member whatever it names. */
+static void set_target(struct fetch *fetch)
+{
+	const struct check_request *request = &fetch->job->request;
+	const struct check_details *details = &request->details;
+	bool is_tls = request->type == CHECK_HTTPS;
+	const char *host = details->host;
+	char address[ADDR_TEXT_MAX + 2], text[1024];
+
+	format_host(fetch->job, address);
+	if (is_tls && details->sni[0])
+		host = details->sni;
+	snprintf(text, sizeof(text), "%s://%s:%u%s", is_tls ? "https" : "http",
+		 host[0] ? host : address, request->port, details->path);
+	curl_easy_setopt(fetch->easy, CURLOPT_URL, text);
+	snprintf(text, sizeof(text), "::%s:%u", address, request->port);
+	fetch->to = curl_slist_append(NULL, text);
+	curl_easy_setopt(fetch->easy, CURLOPT_CONNECT_TO, fetch->to);
+	snprintf(text, sizeof(text), "Host: %s", details->host[0] ? details->host : address);
+	fetch->headers = curl_slist_append(NULL, text);
+	fetch->headers = curl_slist_append(fetch->headers, "Connection: close");
+	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
+}
+
+static void set_tls(struct fetch *fetch)
+{
+	const struct check_details *details = &fetch->job->request.details;
+
+	curl_easy_setopt(fetch->easy, CURLOPT_CERTINFO, 1L);
+	curl_easy_setopt(fetch->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	if (details->is_unverified) {
+		curl_easy_setopt(fetch->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(fetch->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (details->ca[0]) {
+		curl_easy_setopt(fetch->easy, CURLOPT_CAINFO, details->ca);
+		curl_easy_setopt(fetch->easy, CURLOPT_CAPATH, NULL);
+	}
+}
+
+static void set_request(struct fetch *fetch)
+{
+	const struct check_request *request = &fetch->job->request;
+	CURL *easy = fetch->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice-check/" SLUICE_VERSION);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+	if (request->details.method == CHECK_HEAD)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	else
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+				 check_method_name(request->details.method));
+	set_target(fetch);
+	if (request->type == CHECK_HTTPS)
+		set_tls(fetch);
+}
+
+void http_begin(struct job *job)
+{
+	struct fetch *fetch = util_alloc(sizeof(*fetch));
+
+	fetch->job = job;
+	fetch->easy = curl_easy_init();
+	if (!fetch->easy) {
+		free(fetch);
+		job_fail(job, PROBE_UNDECIDED, 0, "out of memory");
+		return;
+	}
+	set_request(fetch);
+	if (curl_multi_add_handle(job->worker->http->multi, fetch->easy))
+		finish(fetch, CURLE_FAILED_INIT);
+}
+
+/* ---- libcurl on this loop -------------------------------------------------------------------- */
+
+struct watch {
+	uv_poll_t poll;
+	struct http *http;
+	curl_socket_t socket;
+};
+
+static void take_done(struct http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left))) {
+		CURLcode code = message->data.result;
+		struct fetch *fetch = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
+		finish(fetch, code);
+	}
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events)
+{
+	struct watch *watch = poll->data;
+	struct http *http = watch->http;
+	int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
+
+	if (events & UV_READABLE)
+		flags |= CURL_CSELECT_IN;
+	if (events & UV_WRITABLE)
+		flags |= CURL_CSELECT_OUT;
+	curl_multi_socket_action(http->multi, watch->socket, flags, &running);
+	take_done(http);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct http *http = timer->data;
+	int running;
+
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	take_done(http);
+}
+
+static int set_timer(CURLM *multi, long ms, void *arg)
+{
+	struct http *http = arg;
+
+	(void)multi;
+	if (ms < 0)
+		uv_timer_stop(&http->timer);
+	else
+		uv_timer_start(&http->timer, on_timer, (uint64_t)ms, 0);
+	return 0;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *known)
+{
+	struct http *http = arg;
+	struct watch *watch = known;
+	struct fetch *fetch = NULL;
+	int events = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&fetch);
+	/* Until it is connected it waits to be writable only; its own times tell no sooner than
+	 * after the handshake of TLS. */
+	if (fetch && what & CURL_POLL_IN && what != CURL_POLL_REMOVE)
+		fetch->is_connected = true;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch) {
+			uv_poll_stop(&watch->poll);
+			uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+			curl_multi_assign(http->multi, socket, NULL);
+		}
+		return 0;
+	}
+	if (!watch) {
+		watch = util_alloc(sizeof(*watch));
+		watch->http = http;
+		watch->socket = socket;
+		watch->poll.data = watch;
+		if (uv_poll_init(http->loop, &watch->poll, socket)) {
+			free(watch);
+			return -1;
+		}
+		curl_multi_assign(http->multi, socket, watch);
+	}
+	if (what & CURL_POLL_IN)
+		events |= UV_READABLE;
+	if (what & CURL_POLL_OUT)
+		events |= UV_WRITABLE;
+	uv_poll_start(&watch->poll, events, on_socket);
+	return 0;
+}
+
+struct http *http_new(uv_loop_t *loop)
+{
+	struct http *http = util_alloc(sizeof(*http));
+
+	http->loop = loop;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(http->multi = curl_multi_init())) {
+		log_error("sluice-check", "libcurl does not work");
+		free(http);
+		return NULL;
+	}
+	uv_timer_init(loop, &http->timer);
+	http->timer.data = http;
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	return http;
+}

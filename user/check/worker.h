@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The process that makes probes: one loop, any number of them at once, none waits for another. */
+#pragma once
+
+#include <uv.h>
+
+#include "base/util.h"
+#include "core/check_message.h"
+
+struct http;
+
+struct worker {
+	uv_loop_t loop;
+	uv_poll_t requests;
+	int fd;
+	size_t running;
+	size_t programs; /* of exec that run */
+	struct http *http;
+};
+
+struct job {
+	struct worker *worker;
+	struct check_request request;
+	uint64_t start_ns;
+};
+
+/* Until the other end of fd is closed. */
+int worker_run(int fd);
+
+/* Since the probe began; at least 1. */
+uint32_t job_us(const struct job *job);
+/* The end of a job: sends the answer with its id and frees it. */
+void job_answer(struct job *job, struct check_answer *answer);
+/* The same of a failure, or an error of this side's. */
+void job_fail(struct job *job, enum probe_result result, enum health_cause cause, const char *fmt,
+	      ...) PRINTF(4, 5);
+
+/* Each answers the job once, before it takes much longer than its timeout. */
+void http_begin(struct job *job);
+
+struct http *http_new(uv_loop_t *loop);

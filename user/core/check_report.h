@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is known of checks, for those who show it. */
+#pragma once
+
+#include "core/check_message.h"
+
+/* Of one member's target. */
+struct check_report {
+	uint64_t results[PROBE_RESULT_MAX];
+	uint64_t latency_us_sum;  /* of passes */
+	struct check_times times; /* of the last pass */
+	int64_t expires_s;	  /* the certificate's end, wall clock; 0: none was seen */
+	bool is_expiry_near;	  /* or over */
+};
+
+/* Of all of them. */
+struct check_totals {
+	size_t targets, running, waiting; /* waiting: for others of the same host */
+	uint64_t lag_us;		  /* worst of the last 10 to 20 s: how late probes began */
+	struct {
+		bool is_wanted; /* some target is probed by sluice-check */
+		bool is_up;
+		uint64_t starts, deaths, unanswered, refused; /* refused: answers not believed */
+		char problem[CHECK_CONTROL_MAX];	      /* "" */
+	} apart;
+};

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/config_probe.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(type) (1U << (type))
+#define HTTP_TYPES (BIT(CHECK_HTTP) | BIT(CHECK_HTTPS))
+
+/* Keys that not every type has. */
+static const struct {
+	const char *key;
+	uint32_t types;
+	const char *text;
+} KEYS[] = {
+	{"port", ~(BIT(CHECK_NONE) | BIT(CHECK_ICMP)), "checks of a port"},
+	{"method", HTTP_TYPES, "http and https"},
+	{"path", HTTP_TYPES, "http and https"},
+	{"host", HTTP_TYPES, "http and https"},
+	{"expect", HTTP_TYPES, "http and https"},
+	{"body", HTTP_TYPES, "http and https"},
+	{"read", HTTP_TYPES, "http and https"},
+	{"sni", BIT(CHECK_HTTPS), "https"},
+	{"verify", BIT(CHECK_HTTPS), "https"},
+	{"ca", BIT(CHECK_HTTPS), "https"},
+	{"expiry", BIT(CHECK_HTTPS), "https"},
+};
+
+/* An error at a key of the check. */
+static struct err *fail_key(struct config_reader *r, yaml_node_t *check, const char *name,
+			    const char *text)
+{
+	yaml_node_t *key = check;
+	size_t mark;
+	struct err *e;
+
+	config_find(r, check, name, &key);
+	mark = config_enter(r, name);
+	e = config_fail(r, key, ERR_INVALID, "%s", text);
+	config_leave(r, mark);
+	return e;
+}
+
+static void check_keys(struct config_reader *r, yaml_node_t *node, enum check_type type)
+{
+	char text[96];
+
+	for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
+		if (KEYS[i].types & BIT(type) || !config_find(r, node, KEYS[i].key, NULL))
+			continue;
+		snprintf(text, sizeof(text), "is for %s, and this is a check of type %s",
+			 KEYS[i].text, check_type_name(type));
+		err_hint(fail_key(r, node, KEYS[i].key, text),
+			 "remove the key, or write another type");
+	}
+}
+
+static void check_http(struct config_reader *r, yaml_node_t *node,
+		       const struct check_details *details)
+{
+	size_t length = strlen(details->body);
+	char text[96];
+
+	if (length && details->method == CHECK_HEAD)
+		err_hint(
+			fail_key(r, node, "body", "an answer to HEAD has no body: it cannot match"),
+			"write method: GET, or leave body out");
+	if (length > details->read_max) {
+		snprintf(text, sizeof(text),
+			 "has %zu bytes, and %u of a body are read: it cannot match", length,
+			 details->read_max);
+		err_hint(fail_key(r, node, "body", text), "raise read, or look for less");
+	}
+}
+
+static void check_https(struct config_reader *r, yaml_node_t *node,
+			const struct check_details *details)
+{
+	if (details->is_unverified && details->ca[0])
+		err_hint(fail_key(r, node, "ca", "is of no use with verify: disabled"),
+			 "leave one of them out");
+}
+
+/* What no key can know alone. */
+static void check_whole(struct config_reader *r, yaml_node_t *key, yaml_node_t *node,
+			const struct check_reading *reading)
+{
+	const struct check_config *check = &reading->check;
+
+	if (check->timeout_ms > check->interval_ms)
+		err_hint(config_fail(r, key, ERR_INVALID,
+				     "timeout of %u ms is longer than interval of %u ms",
+				     check->timeout_ms, check->interval_ms),
+			 "a probe must end before the next one: lower timeout or raise interval");
+	check_keys(r, node, check->type);
+	if (BIT(check->type) & HTTP_TYPES)
+		check_http(r, node, &reading->details);
+	if (check->type == CHECK_HTTPS)
+		check_https(r, node, &reading->details);
+}
+
+void config_read_word(struct config_reader *r, yaml_node_t *node, size_t position, const char *text,
+		      struct check_reading *reading)
+{
+	struct check_details *details = &reading->details;
+	size_t bytes = strlen(text) + 1;
+
+	if (!position && *text != '/') {
+		err_hint(config_fail(r, node, ERR_INVALID,
+				     "\"%.64s\" must be the absolute path of a program", text),
+			 "programs are run as they are, without a shell or a search path");
+		return;
+	}
+	if (bytes > sizeof(details->command.words) - details->command.length) {
+		config_fail(r, node, ERR_TOO_LARGE, "makes the command longer than %zu bytes",
+			    sizeof(details->command.words));
+		return;
+	}
+	memcpy(details->command.words + details->command.length, text, bytes);
+	details->command.length += (uint16_t)bytes;
+	details->command.count++;
+}
+
+static void set_defaults(struct check_reading *reading)
+{
+	memset(reading, 0, sizeof(*reading));
+	config_schema_defaults(CONFIG_SECTION_CHECK, reading);
+}
+
+/* Not of the schema, for they are added to. */
+static void fill_statuses(struct check_details *details)
+{
+	if (details->expect.count)
+		return;
+	details->expect.count = 1;
+	details->expect.list[0].low = 200;
+	details->expect.list[0].high = 299;
+}
+
+bool config_read_check(struct config_reader *r, yaml_node_t *mapping,
+		       struct check_config *ret_check)
+{
+	const struct config_field *type = config_schema_find(CONFIG_SECTION_CHECK, "type");
+	yaml_node_t *key = NULL, *node = config_find(r, mapping, "check", &key);
+	AUTO_FREE struct check_reading *reading = NULL;
+	size_t mark;
+
+	if (!node)
+		return false;
+	reading = util_alloc(sizeof(*reading));
+	set_defaults(reading);
+	mark = config_enter(r, "check");
+	if (node->type == YAML_MAPPING_NODE) {
+		if (config_read_section(r, CONFIG_SECTION_CHECK, node, key, reading))
+			check_whole(r, key, node, reading);
+	} else if (config_read_text(r, type, node, reading)) {
+		check_whole(r, key, node, reading);
+	}
+	config_leave(r, mark);
+	fill_statuses(&reading->details);
+	*ret_check = reading->check;
+	ret_check->spec = check_spec_encode(reading->check.type, &reading->details);
+	return true;
+}
+
+struct check_config config_default_check(uint8_t proto)
+{
+	struct check_reading reading;
+
+	set_defaults(&reading);
+	if (proto == IPPROTO_UDP)
+		reading.check.type = CHECK_NONE;
+	return reading.check;
+}
+
+struct check_config config_copy_check(const struct check_config *check)
+{
+	struct check_config copy = *check;
+
+	if (check->spec) {
+		size_t bytes = sizeof(*check->spec) + check->spec->length;
+		struct check_spec *spec = util_alloc(bytes);
+
+		memcpy(spec, check->spec, bytes);
+		copy.spec = spec;
+	}
+	return copy;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "core/check_spec.h"
+
+#define CERTIFICATES_SHOWN 4
+
+/* "ends in 5 d", "ended 3 h ago". */
+static const char *end_text(int64_t expires_s, char *text, size_t size)
+{
+	int64_t left_s = expires_s - (int64_t)clock_wall_s();
+	uint64_t s = (uint64_t)(left_s < 0 ? -left_s : left_s), n = s / 60;
+	const char *unit = "min";
+
+	if (s >= 2 * 86400) {
+		n = s / 86400;
+		unit = "d";
+	} else if (s >= 2 * 3600) {
+		n = s / 3600;
+		unit = "h";
+	}
+	snprintf(text, size, left_s < 0 ? "ended %" PRIu64 " %s ago" : "ends in %" PRIu64 " %s", n,
+		 unit);
+	return text;
+}
+
+void checks_certificate(void *arg, uint64_t member_id, int64_t expires_s)
+{
+	struct event event = {.type = EVENT_member_certificate};
+	const struct model_member *member;
+	struct model_service *service;
+	struct daemon *daemon = arg;
+	struct model_pool *pool;
+	char text[64];
+
+	member = model_member_by_id(daemon->model, member_id, &service, &pool);
+	if (!member)
+		return;
+	util_copy(event.service, sizeof(event.service), service->name);
+	util_copy(event.pool, sizeof(event.pool), pool->name);
+	addr_format_endpoint(&member->addr, member->port, event.member);
+	snprintf(event.text, sizeof(event.text), "its certificate %s",
+		 end_text(expires_s, text, sizeof(text)));
+	event_log_add(daemon->events, &event);
+	log_warning("check", "member %s/%s/%s: %s", event.service, event.pool, event.member,
+		    event.text);
+}
+
+static bool is_due(const struct daemon *daemon, const struct model_pool *pool,
+		   const struct model_member *member, int64_t *ret_expires_s)
+{
+	const struct check_config *check = model_check_of(pool, member);
+	struct check_report report;
+
+	if (check->type != CHECK_HTTPS)
+		return false;
+	health_member_report(daemon->health, pool, member, &report);
+	*ret_expires_s = report.expires_s;
+	return report.is_expiry_near;
+}
+
+static size_t find_certificates(const struct daemon *daemon, struct control_finding *list,
+				size_t max)
+{
+	char endpoint[ENDPOINT_TEXT_MAX], text[64];
+	size_t count = 0, s, p, m;
+	int64_t expires_s;
+
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		for (p = 0; p < service->pool_count; p++) {
+			const struct model_pool *pool = &service->pools[p];
+
+			for (m = 0; m < pool->member_count && count < max; m++) {
+				const struct model_member *member = &pool->members[m];
+
+				if (!is_due(daemon, pool, member, &expires_s))
+					continue;
+				addr_format_endpoint(&member->addr, member->port, endpoint);
+				list[count].severity = CONTROL_NOTE;
+				snprintf(list[count].text, sizeof(list[count].text),
+					 "%s %s: its certificate %s", service->name, endpoint,
+					 end_text(expires_s, text, sizeof(text)));
+				snprintf(list[count].fix, sizeof(list[count].fix),
+					 "renew it on the member");
+				count++;
+			}
+		}
+	}
+	return count;
+}
+
+static size_t find_apart(const struct daemon *daemon, struct control_finding *list, size_t max)
+{
+	struct check_totals totals;
+
+	health_totals(daemon->health, &totals);
+	if (!max || !totals.apart.is_wanted || !totals.apart.problem[0])
+		return 0;
+	list->severity = totals.apart.is_up ? CONTROL_NOTE : CONTROL_DEGRADED;
+	snprintf(list->text, sizeof(list->text), "%s%s", totals.apart.problem,
+		 totals.apart.is_up
+			 ? ""
+			 : ": checks that read answers are blind until it runs again; if "
+			   "it does not by itself, restart sluiced: packets keep flowing");
+	util_copy(list->fix, sizeof(list->fix), totals.apart.is_up ? "" : "sluicectl events");
+	return 1;
+}
+
+size_t checks_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
+{
+	size_t count;
+
+	if (!daemon->health)
+		return 0;
+	count = find_apart(daemon, list, max);
+	return count + find_certificates(daemon, list + count,
+					 MIN(max - count, (size_t)CERTIFICATES_SHOWN));
+}
+
+/* ---- what a configuration asks of this host -------------------------------------------------- */
+
+static void check_set_on_host(const struct daemon *daemon, const struct pool_config *pool,
+			      const char *path, struct errs *errors)
+{
+	uint32_t i;
+
+	for (i = 0; pool->checks && i < pool->checks->count; i++) {
+		const struct check_config *check = &pool->checks->list[i];
+		struct err *e;
+
+		if (!check_type_is_apart(check->type) || !access(daemon->checker, X_OK))
+			continue;
+		e = errs_add(errors, ERR_UNSUPPORTED, path,
+			     "checks of type %s take %s, which cannot be run",
+			     check_type_name(check->type), daemon->checker);
+		err_hint(e, "install all of Sluice's programs into the same folder (make install)");
+		e->line = pool->line;
+		return;
+	}
+}
+
+void checks_check(const struct daemon *daemon, const struct config *config, struct errs *errors)
+{
+	char path[2 * NAME_MAX_LENGTH + 32];
+	size_t s, p;
+
+	for (s = 0; s < config->service_count; s++)
+		for (p = 0; p < config->services[s].pool_count; p++) {
+			const struct service_config *service = &config->services[s];
+			const struct pool_config *pool = &service->pools[p];
+
+			snprintf(path, sizeof(path), "services.%s.%s%s%scheck", service->name,
+				 service->has_pools ? "pools." : "",
+				 service->has_pools ? pool->name : "",
+				 service->has_pools ? "." : "");
+			check_set_on_host(daemon, pool, path, errors);
+		}
+}
