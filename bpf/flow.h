@@ -79,6 +79,13 @@ static __always_inline void flow_owner(struct pkt *p, bool effects)
 	p->held = (__u8)FLOW_ANSWER_HELD(answer);
 }
 
+/* The flow that flow_owner() may have just remembered does not come about after all. */
+static __always_inline void flow_refused(const struct pkt *p, bool effects)
+{
+	if (effects && p->svc_word & SLUICE_SVC_F_TRACK && p->held == SLUICE_HELD_NONE)
+		flow_forget(FLOW_TABLE_TRACKED, p->flow_hash);
+}
+
 /* Sets member and next hop; p->word: the member's, read once. */
 static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effects)
 {

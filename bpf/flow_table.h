@@ -228,3 +228,22 @@ __noinline int flow_store(__u32 table, __u64 fingerprint, __u64 value, __u32 nee
 	set = flow_set(table, fingerprint, choice);
 	return set ? flow_store_in(table, set, fingerprint, value, need == FLOW_ROOM_EVICT) : 0;
 }
+
+/* Takes an entry back that was just stored. 1: done. */
+__noinline int flow_forget(__u32 table, __u64 fingerprint)
+{
+	__u64 value = 0;
+	int choice;
+
+	for (choice = 0; choice < 2; choice++) {
+		struct sluice_flow_set *set = flow_set(table, fingerprint, choice);
+		struct sluice_flow_entry *entry = NULL;
+
+		if (set)
+			entry = flow_way(set, fingerprint, &value);
+		if (entry)
+			return __sync_val_compare_and_swap(&entry->fingerprint, fingerprint,
+							   SLUICE_FLOW_FREE) == fingerprint;
+	}
+	return 0;
+}

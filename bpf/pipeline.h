@@ -5,6 +5,7 @@
 #include "access.h"
 #include "ban.h"
 #include "capture.h"
+#include "ceiling.h"
 #include "control.h"
 #include "encap.h"
 #include "finish.h"
@@ -68,6 +69,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		found = flow_find(p);
 	}
 	verdict = limit_source(p, &one, effects);
+	if (verdict == V_NEXT)
+		verdict = ceiling_service(p, effects);
 	if (verdict != V_NEXT) {
 		p->slot = PKT_NO_SLOT;
 		p->member_index = SLUICE_MEMBER_NONE;
@@ -75,6 +78,11 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	}
 	STAGE(found);
 	STAGE(flow_member(p, effects));
+	verdict = ceiling_member(p, effects);
+	if (verdict != V_NEXT) {
+		flow_refused(p, effects);
+		return verdict;
+	}
 	room = pipeline_room(p);
 	if (p->ip_len > room) {
 		if (!effects || icmp_may_answer())

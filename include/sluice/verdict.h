@@ -29,6 +29,8 @@
 	X(ban, DROP, "the source is banned by a per-source limit")                                 \
 	X(list_deny, DROP, "the source is in a deny list")                                         \
 	X(list_not_allowed, DROP, "to a service: the source is in none of its allow lists")        \
+	X(service_ceiling, DROP, "opens a connection that the service's ceiling has no room for")  \
+	X(member_ceiling, DROP, "opens a connection that the member's ceiling has no room for")    \
 	X(no_member, DROP, "no member may serve: all weights are 0, or owner and runner-up dead")  \
 	X(no_nexthop, DROP, "the member's next hop is not resolved")                               \
 	X(too_big, DROP, "exceeds the path MTU to the member; its sender is told")                 \

@@ -48,6 +48,7 @@ static struct dp_service web(void)
 				   .slots_log2 = LOG2,
 				   .limits = {5},
 				   .is_unknown_port_passed = true,
+				   .has_ceiling = true,
 				   .is_arp_answered = true};
 }
 
@@ -119,6 +120,7 @@ static void test_state_survives(void **state)
 	assert_int_equal(adopted.services[0].limits[0], 5);
 	assert_true(adopted.services[0].is_unknown_port_passed);
 	assert_true(adopted.services[0].is_arp_answered);
+	assert_true(adopted.services[0].has_ceiling);
 	assert_int_equal(adopted.member_count, 2);
 	assert_int_equal(adopted.members[1].index, 8);
 	assert_int_equal(adopted.members[1].member.service, 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bans and samples of refusals through the port, on real maps. */
+/* Bans, ceilings and samples of refusals through the port, on real maps. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +13,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cmocka.h>
+
+#include <sluice/gcra.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -294,6 +296,61 @@ static void test_bans_survive(void **state)
 	assert_false(has_bans());
 }
 
+/* ---- ceilings ------------------------------------------------------------------------------- */
+
+static void test_ceilings(void **state)
+{
+	const uint32_t count = instance_capacity.service_cells + instance_capacity.member_ceilings;
+	const size_t bytes = count * sizeof(struct sluice_ceiling);
+	struct sluice_ceiling *ceilings = map_pinned("ceilings", bytes);
+	struct sluice_ceiling_stats stats;
+	struct sluice_member member = {.word = SLUICE_MEMBER(1, SLUICE_MODE_L2, 0, 1500)};
+	struct sluice_member *members =
+		map_pinned("members", instance_capacity.members * sizeof(*members));
+	struct dp_node node;
+	uint32_t now, debt;
+
+	(void)state;
+	assert_int_equal(port.ops->ceiling_set(port.dp, 0, 1, 1), -EINVAL);
+	assert_int_equal(port.ops->ceiling_set(port.dp, count, 1, 1), -EINVAL);
+	assert_int_equal(port.ops->ceiling_stats(port.dp, count, &stats), -EINVAL);
+	/* Units of 1024 ns. */
+	assert_int_equal(port.ops->ceiling_set(port.dp, 3, SLUICE_LIMIT_RATE(1U << 20, 1U << 29),
+					       20 + SLUICE_GCRA_NS_LOG2),
+			 0);
+	assert_int_equal(dp_bpf_node(dp, &node), 0);
+	now = sluice_gcra_now(node.now_ns, 20 + SLUICE_GCRA_NS_LOG2);
+	ceilings[3].state = SLUICE_SRC(0, sluice_gcra_seen(node.now_ns), now + (1U << 20));
+	/* Another rate leaves it, another unit keeps what is owed as time. */
+	assert_int_equal(port.ops->ceiling_set(port.dp, 3, SLUICE_LIMIT_RATE(1U << 19, 1U << 29),
+					       20 + SLUICE_GCRA_NS_LOG2),
+			 0);
+	assert_true(SLUICE_SRC_TAT(ceilings[3].state) == now + (1U << 20));
+	assert_true(ceilings[3].rate == SLUICE_LIMIT_RATE(1U << 19, 1U << 29));
+	assert_int_equal(port.ops->ceiling_set(port.dp, 3, SLUICE_LIMIT_RATE(1U << 15, 1U << 29),
+					       24 + SLUICE_GCRA_NS_LOG2),
+			 0);
+	assert_true(ceilings[3].k == 24 + SLUICE_GCRA_NS_LOG2);
+	assert_true(ceilings[3].rate == SLUICE_LIMIT_RATE(1U << 15, 1U << 29));
+	debt = SLUICE_SRC_TAT(ceilings[3].state) -
+	       sluice_gcra_now(node.now_ns, 24 + SLUICE_GCRA_NS_LOG2);
+	assert_in_range(debt, (1U << 16) - 1, (1U << 16) + 1);
+	assert_int_equal(port.ops->ceiling_set(port.dp, 3, 0, 0), 0);
+	assert_true(ceilings[3].rate == 0);
+
+	assert_int_equal(port.ops->member_set(port.dp, 5, &member), 0);
+	assert_int_equal(port.ops->member_set_ceiling(port.dp, 5, count - 1), 0);
+	assert_true(members[5].ceiling == count - 1 && members[5].word == member.word);
+	assert_int_equal(port.ops->member_set_ceiling(port.dp, 5, count), -EINVAL);
+	assert_int_equal(port.ops->member_set_ceiling(port.dp, 0, 1), -EINVAL);
+	assert_int_equal(port.ops->member_set_ceiling(port.dp, instance_capacity.members, 1),
+			 -EINVAL);
+	assert_int_equal(port.ops->ceiling_stats(port.dp, 3, &stats), 0);
+	assert_true(stats.passed == 0 && stats.refused == 0);
+	munmap(ceilings, bytes);
+	munmap(members, instance_capacity.members * sizeof(*members));
+}
+
 /* ---- samples of refusals -------------------------------------------------------------------- */
 
 static struct sluice_refusal *rings;
@@ -433,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ban_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_survive, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ceilings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusals_lost, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusal_being_written, set_up_rings,

@@ -387,6 +387,7 @@ static const struct dataplane_ops fake_ops = {
 	.service_delete = fake_service_delete,
 	.member_set = fake_member_set,
 	.member_set_word = fake_member_set_word,
+	.member_set_ceiling = fake_member_set_ceiling,
 	.nexthop_set = fake_nexthop_set,
 	.nexthop_clear = fake_nexthop_clear,
 	.slots_write = fake_slots_write,
@@ -404,6 +405,8 @@ static const struct dataplane_ops fake_ops = {
 	.member_stats = fake_member_stats,
 	.member_stats_reset = fake_member_stats_reset,
 	.limit_stats = fake_limit_stats,
+	.ceiling_set = fake_ceiling_set,
+	.ceiling_stats = fake_ceiling_stats,
 	.access_replace = fake_access_replace,
 	.ban_set = fake_ban_set,
 	.ban_delete = fake_ban_delete,
@@ -446,6 +449,8 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 	fake->member_stats = util_alloc_array(c.members, sizeof(*fake->member_stats));
 	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
 	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
+	fake->ceilings = util_alloc_array((size_t)c.service_cells + c.member_ceilings,
+					  sizeof(*fake->ceilings));
 	fake->limit_cleared_ms = util_alloc_array(c.limit_sets, sizeof(uint64_t));
 	fake->member_unused_ms = util_alloc_array(c.members, sizeof(uint64_t));
 	fake->nexthop_unused_ms = util_alloc_array(c.nexthops, sizeof(uint64_t));
@@ -470,6 +475,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->nexthops);
 	free(fake->limits);
 	free(fake->access);
+	free(fake->ceilings);
 	free(fake->bans);
 	free(fake->refusals);
 	free(fake->limit_cleared_ms);

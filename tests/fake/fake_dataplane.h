@@ -27,7 +27,8 @@ struct fake_dataplane {
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];
-	struct dp_access_entry *access; /* the table of access lists */
+	struct sluice_ceiling *ceilings; /* services, then those of members; rate and k */
+	struct dp_access_entry *access;	 /* the table of access lists */
 	size_t access_count;
 	struct fake_ban {
 		struct dp_ban ban;

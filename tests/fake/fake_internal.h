@@ -31,4 +31,7 @@ int fake_ban_delete(void *dp, uint32_t limit, const struct prefix *source);
 int fake_ban_each(void *dp, dp_ban_fn fn, void *arg);
 void fake_bans_limit_set(struct fake_dataplane *fake, uint32_t index,
 			 const struct sluice_limit *limit);
+int fake_ceiling_set(void *dp, uint32_t index, uint64_t rate, uint32_t k);
+int fake_ceiling_stats(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats);
+int fake_member_set_ceiling(void *dp, uint32_t index, uint32_t ceiling);
 int fake_refusals_read(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost);

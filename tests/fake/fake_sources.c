@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bans and samples of refusals in memory. */
+/* Bans, ceilings and samples of refusals in memory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +112,44 @@ void fake_bans_limit_set(struct fake_dataplane *fake, uint32_t index,
 		else
 			i++;
 	}
+}
+
+int fake_ceiling_set(void *dp, uint32_t index, uint64_t rate, uint32_t k)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == SLUICE_CEILING_NONE ||
+	    index >= fake->capacity.service_cells + fake->capacity.member_ceilings)
+		return -EINVAL;
+	fake->ceilings[index].rate = rate;
+	fake->ceilings[index].k = k;
+	return 0;
+}
+
+int fake_ceiling_stats(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats)
+{
+	(void)dp;
+	*ret_stats = (struct sluice_ceiling_stats){.passed = index};
+	return 0;
+}
+
+int fake_member_set_ceiling(void *dp, uint32_t index, uint32_t ceiling)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == SLUICE_MEMBER_NONE || index >= fake->capacity.members)
+		return -EINVAL;
+	if (ceiling && !fake->ceilings[ceiling].rate)
+		fake_breach(fake, "member %u names ceiling %u, which admits everything", index,
+			    ceiling);
+	fake->members[index].ceiling = ceiling;
+	return 0;
 }
 
 void fake_dataplane_refuse(struct fake_dataplane *fake, const struct dp_refusal *refusal)

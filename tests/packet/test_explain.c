@@ -94,6 +94,12 @@ static void make_bans(void)
 	}
 }
 
+static void make_ceiling(uint32_t index)
+{
+	world->ceilings[index].k = 24;
+	world->ceilings[index].rate = SLUICE_LIMIT_RATE(1000, 1000 * below(6));
+}
+
 static void make_members(void)
 {
 	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_IPIP,
@@ -117,6 +123,8 @@ static void make_members(void)
 			     modes[below(chance(95) ? 3 : 4)],
 			     chance(92) ? 1 + below(7) : SLUICE_NEXTHOP_NONE,
 			     chance(85) ? 1500 : 80);
+		if (chance(20))
+			make_ceiling(world->members[i].ceiling = 32 + i);
 		if (chance(20))
 			world->members[i].word |= SLUICE_MEMBER_F_DEAD;
 		else if (chance(5))
@@ -165,6 +173,10 @@ static void make_services(void)
 					     proto, below(4));
 			if (chance(10))
 				cell->word |= SLUICE_SVC_F_LOCAL;
+			if (chance(20)) {
+				cell->word |= SLUICE_SVC_F_CEILING;
+				make_ceiling(cell->id);
+			}
 			cell->limits = some_limits();
 			if (chance(30))
 				cell->allow = ALLOW_LIST;
@@ -261,6 +273,7 @@ static struct trace {
 	struct sluice_nexthop nexthops[WORLD_NEXTHOPS];
 	struct sluice_limit limits[WORLD_LIMITS];
 	struct sluice_limit_set sets[WORLD_LIMIT_SETS];
+	struct sluice_ceiling ceilings[WORLD_CEILINGS];
 	struct sluice_interface interfaces[SLUICE_INTERFACES];
 	uint64_t counters[1 << 16];
 	size_t counted;
@@ -299,6 +312,7 @@ static void take_trace(struct trace *trace)
 	memcpy(trace->nexthops, world->nexthops, sizeof(trace->nexthops));
 	memcpy(trace->limits, world->limits, sizeof(trace->limits));
 	memcpy(trace->sets, world->limit_sets, sizeof(trace->sets));
+	memcpy(trace->ceilings, world->ceilings, sizeof(trace->ceilings));
 	memcpy(trace->interfaces, world->interfaces, sizeof(trace->interfaces));
 	take_counters(trace);
 }
@@ -396,12 +410,16 @@ static void explained_as_it_happens(void **state)
 static void random_packets_reach_far(void **state)
 {
 	static const enum sluice_verdict wanted[] = {
-		SLUICE_V_forwarded,	SLUICE_V_not_ip,	SLUICE_V_not_service,
-		SLUICE_V_local,		SLUICE_V_unknown_port,	SLUICE_V_unknown_port_passed,
-		SLUICE_V_bad_ip_header, SLUICE_V_bad_ip_length, SLUICE_V_fragment,
-		SLUICE_V_truncated_l4,	SLUICE_V_limit,		SLUICE_V_ban,
-		SLUICE_V_no_member,	SLUICE_V_no_nexthop,	SLUICE_V_too_big,
-		SLUICE_V_bad_table,	SLUICE_V_list_deny,	SLUICE_V_list_not_allowed,
+		SLUICE_V_forwarded,	  SLUICE_V_not_ip,
+		SLUICE_V_not_service,	  SLUICE_V_local,
+		SLUICE_V_unknown_port,	  SLUICE_V_unknown_port_passed,
+		SLUICE_V_bad_ip_header,	  SLUICE_V_bad_ip_length,
+		SLUICE_V_fragment,	  SLUICE_V_truncated_l4,
+		SLUICE_V_limit,		  SLUICE_V_ban,
+		SLUICE_V_service_ceiling, SLUICE_V_member_ceiling,
+		SLUICE_V_no_member,	  SLUICE_V_no_nexthop,
+		SLUICE_V_too_big,	  SLUICE_V_bad_table,
+		SLUICE_V_list_deny,	  SLUICE_V_list_not_allowed,
 	};
 	size_t i;
 

@@ -131,6 +131,18 @@ static void set_up_allow_only(void)
 	world_service(world, 1, V4, 80, IPPROTO_TCP, 0)->allow = 9;
 }
 
+static void set_up_service_ceiling(void)
+{
+	world_service(world, 1, V4, 80, IPPROTO_TCP, 0)->word |= SLUICE_SVC_F_CEILING;
+	world->ceilings[1].rate = SLUICE_LIMIT_RATE(1000, 0);
+}
+
+static void set_up_member_ceiling(void)
+{
+	world->members[1].ceiling = WORLD_CEILINGS - 1;
+	world->ceilings[WORLD_CEILINGS - 1].rate = SLUICE_LIMIT_RATE(1000, 0);
+}
+
 static void set_up_nobody(void)
 {
 	world_slots(world, 0, SLUICE_MEMBER_NONE, SLUICE_MEMBER_NONE);
@@ -469,6 +481,16 @@ static const struct row rows[] = {
 	{"banned", set_up_ban, {TCP4}, SLUICE_V_ban},
 	{"denied", set_up_denied, {TCP4}, SLUICE_V_list_deny},
 	{"in no allow list", set_up_allow_only, {TCP4}, SLUICE_V_list_not_allowed},
+	{"service full, SYN",
+	 set_up_service_ceiling,
+	 {TCP4, .tcp_flags = TCP_SYN},
+	 SLUICE_V_service_ceiling},
+	{"service full, not a SYN", set_up_service_ceiling, {TCP4}, SLUICE_V_forwarded},
+	{"member full, SYN",
+	 set_up_member_ceiling,
+	 {TCP4, .tcp_flags = TCP_SYN},
+	 SLUICE_V_member_ceiling},
+	{"member full, not a SYN", set_up_member_ceiling, {TCP4}, SLUICE_V_forwarded},
 	{"no owner", set_up_nobody, {TCP4}, SLUICE_V_no_member},
 	{"owner and runner-up dead", set_up_dead_both, {TCP4}, SLUICE_V_no_member},
 	{"owner dead, no runner-up", set_up_dead_alone, {TCP4}, SLUICE_V_no_member},

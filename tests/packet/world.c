@@ -148,6 +148,7 @@ struct world *world_new(const struct world_options *options)
 	world->interfaces = map_memory(world->skel->maps.interfaces);
 	world->control = map_memory(world->skel->maps.control);
 	world->access_bits = map_memory(world->skel->maps.access_bits);
+	world->ceilings = map_memory(world->skel->maps.ceilings);
 	world->refusals = map_memory(world->skel->maps.refusals);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
@@ -173,6 +174,7 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.control, world->control);
 	map_unmap(world->skel->maps.access_bits, world->access_bits);
 	map_unmap(world->skel->maps.explain, world->explain);
+	map_unmap(world->skel->maps.ceilings, world->ceilings);
 	map_unmap(world->skel->maps.refusals, world->refusals);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
 	sluice_bpf__destroy(world->skel);
@@ -191,6 +193,7 @@ static void clear_bans(struct world *world)
 void world_clear(struct world *world)
 {
 	clear_bans(world);
+	memset(world->ceilings, 0, WORLD_CEILINGS * sizeof(*world->ceilings));
 	memset(world->services, 0, WORLD_CELLS * sizeof(*world->services));
 	memset(world->slots, 0, WORLD_SLOTS * sizeof(*world->slots));
 	memset(world->runners, 0, WORLD_SLOTS / 2 * sizeof(*world->runners));
@@ -360,6 +363,14 @@ struct sluice_limit_stats world_limit_stats(struct world *world, uint32_t index)
 	struct sluice_limit_stats stats;
 
 	sum_counters(world->skel->maps.limit_stats, index, (uint64_t *)&stats);
+	return stats;
+}
+
+struct sluice_ceiling_stats world_ceiling_stats(struct world *world, uint32_t index)
+{
+	struct sluice_ceiling_stats stats;
+
+	sum_counters(world->skel->maps.ceiling_stats, index, (uint64_t *)&stats);
 	return stats;
 }
 

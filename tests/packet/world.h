@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sluice/ceiling_types.h>
 #include <sluice/hash.h>
 #include <sluice/map_types.h>
 #include <sluice/node_types.h>
@@ -44,6 +45,7 @@ struct world {
 	struct sluice_control *control;
 	uint64_t *access_bits;
 	struct sluice_refusal *refusals;
+	struct sluice_ceiling *ceilings;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };
@@ -102,6 +104,7 @@ void world_run_explain(struct world *world, const struct frame *frame, struct wo
 struct sluice_verdict_stats world_verdict_stats(struct world *world, enum sluice_verdict verdict);
 struct sluice_member_stats world_member_stats(struct world *world, uint32_t index);
 struct sluice_limit_stats world_limit_stats(struct world *world, uint32_t index);
+struct sluice_ceiling_stats world_ceiling_stats(struct world *world, uint32_t index);
 
 /* How often world_run() saw each verdict, over the whole test program. */
 extern uint64_t world_verdicts_seen[SLUICE_V_MAX];

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <sluice/access_types.h>
+#include <sluice/ceiling_types.h>
 #include <sluice/map_types.h>
 #include <sluice/verdict.h>
 
@@ -43,6 +44,7 @@ struct dp_service {
 	bool is_arp_answered;
 	bool is_by_source; /* SLUICE_SVC_F_SOURCE */
 	bool is_tracked;   /* SLUICE_SVC_F_TRACK */
+	bool has_ceiling;  /* SLUICE_SVC_F_CEILING */
 	uint32_t slots_base;
 	uint32_t slots_log2;
 	uint16_t limits[SLUICE_SERVICE_LIMITS_MAX];
@@ -87,7 +89,8 @@ struct dataplane_ops {
 	int (*service_delete)(void *dp, const struct dp_service *service);
 	/* Writes all but the word, then the word. */
 	int (*member_set)(void *dp, uint32_t index, const struct sluice_member *member);
-	int (*member_set_word)(void *dp, uint32_t index, uint64_t word); /* 0 frees */
+	int (*member_set_word)(void *dp, uint32_t index, uint64_t word);       /* 0 frees */
+	int (*member_set_ceiling)(void *dp, uint32_t index, uint32_t ceiling); /* and no more */
 	int (*nexthop_set)(void *dp, uint32_t index, const struct sluice_nexthop *nexthop);
 	int (*nexthop_clear)(void *dp, uint32_t index);
 	/* A whole table, into a region that no service names. */
@@ -116,6 +119,9 @@ struct dataplane_ops {
 				 const struct sluice_limit *to);
 	/* Limits of all packets, as those of a service. */
 	int (*host_limits_set)(void *dp, const uint16_t limits[SLUICE_SERVICE_LIMITS_MAX]);
+	/* What a ceiling admits; rate 0: everything. What it owes stays, as time. index: a service's
+	 * id, or from capacity.service_cells on what members name. */
+	int (*ceiling_set)(void *dp, uint32_t index, uint64_t rate, uint32_t k);
 	/* Replaces the whole table of access lists at once: each packet meets the old one or the
 	 * new one. entries by dp_access_compare(), no two of the same place. */
 	int (*access_replace)(void *dp, const struct dp_access_entry *entries, size_t count);
@@ -134,6 +140,7 @@ struct dataplane_ops {
 	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
 	int (*member_stats_reset)(void *dp, uint32_t index);
 	int (*limit_stats)(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats);
+	int (*ceiling_stats)(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 	int (*list_stats)(void *dp, uint32_t list, struct sluice_list_stats *ret_stats);
 	int (*verdict_stats)(void *dp, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 	int (*flow_stats)(void *dp, struct sluice_flow_stats *ret_stats);

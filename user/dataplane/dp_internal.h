@@ -36,6 +36,7 @@ struct dp_maps {
 	struct sluice_capture_filter *capture_filter;
 	struct sluice_explain *explain;
 	const struct sluice_refusal *refusals;
+	struct sluice_ceiling *ceilings;
 	struct dp_capacity capacity;
 };
 

@@ -70,6 +70,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.capture_filter, &maps->capture_filter},
 		{dp->skel->maps.explain, &maps->explain},
 		{dp->skel->maps.refusals, &maps->refusals},
+		{dp->skel->maps.ceilings, &maps->ceilings},
 		{dp->skel->maps.access_bits, &maps->access_bits},
 	};
 	size_t i;
@@ -120,6 +121,7 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.notes, maps->notes);
 	unmap_array(dp->skel->maps.capture_filter, maps->capture_filter);
 	unmap_array(dp->skel->maps.explain, maps->explain);
+	unmap_array(dp->skel->maps.ceilings, maps->ceilings);
 	unmap_array(dp->skel->maps.refusals, (void *)maps->refusals);
 	unmap_array(dp->skel->maps.access_bits, maps->access_bits);
 }
@@ -296,6 +298,7 @@ static void adopt_service(const struct sluice_service *cell, struct dp_adopted *
 	service->is_unknown_port_passed = address && address->word & SLUICE_SVC_F_PASS_UNKNOWN;
 	service->is_by_source = cell->word & SLUICE_SVC_F_SOURCE;
 	service->is_tracked = cell->word & SLUICE_SVC_F_TRACK;
+	service->has_ceiling = cell->word & SLUICE_SVC_F_CEILING;
 	service->is_arp_answered = address && address->word & SLUICE_SVC_F_ARP;
 	service->slots_base = (uint32_t)SLUICE_SVC_BASE(cell->word);
 	service->slots_log2 = (uint32_t)SLUICE_SVC_LOG2(cell->word);
@@ -382,6 +385,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.service_delete = service_delete,
 		.member_set = member_set,
 		.member_set_word = member_set_word,
+		.member_set_ceiling = dp_member_set_ceiling,
 		.nexthop_set = nexthop_set,
 		.nexthop_clear = nexthop_clear,
 		.slots_write = dp_slots_write,
@@ -396,6 +400,8 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_stats = dp_member_stats,
 		.member_stats_reset = dp_member_stats_reset,
 		.limit_stats = dp_limit_stats,
+		.ceiling_set = dp_ceiling_set,
+		.ceiling_stats = dp_ceiling_stats,
 		.access_replace = dp_access_replace,
 		.ban_set = dp_ban_set,
 		.ban_delete = dp_ban_delete,

@@ -63,6 +63,8 @@ static uint64_t service_word(const struct dp_service *service)
 		word |= SLUICE_SVC_F_SOURCE;
 	if (service->is_tracked)
 		word |= SLUICE_SVC_F_TRACK;
+	if (service->has_ceiling)
+		word |= SLUICE_SVC_F_CEILING;
 	return word;
 }
 

@@ -15,6 +15,11 @@ uint64_t dp_bans_flags(const struct dp_bpf *dp, uint32_t index, uint64_t flags);
 int dp_bans_open(struct dp_bpf *dp);
 void dp_bans_close(struct dp_bpf *dp);
 
+/* ceilings.c: of whatever source */
+int dp_ceiling_set(void *arg, uint32_t index, uint64_t rate, uint32_t k);
+int dp_ceiling_stats(void *arg, uint32_t index, struct sluice_ceiling_stats *ret_stats);
+int dp_member_set_ceiling(void *arg, uint32_t index, uint32_t ceiling);
+
 /* refusals.c */
 int dp_refusals_read(void *arg, dp_refusal_fn fn, void *fn_arg, uint64_t *lost);
 int dp_refusals_open(struct dp_bpf *dp);
