@@ -52,7 +52,11 @@ MEMBERS = [member("default", "10.1.0.11"), member("default", "10.2.0.11"),
 LIMITS = [{
     "name": "per-client", "count": "new-connections", "rate": "50/s", "rate_n": 50, "rate_s": 1,
     "burst": 200, "prefix4": 32, "prefix6": 64, "mode": "enforce", "mode_file": "shadow",
-    "sources": 262144, "exact_up_to_pps": 13107200, "services": ["web"], "passed": 1000,
+    "scope": "service", "overload": "open", "count_replies": False,
+    "except": [{"prefixes": ["198.51.100.0/24"], "rate": "500/s", "rate_n": 500, "rate_s": 1,
+                "burst": None}],
+    "sources": 262144, "sources_in_use": 1200, "shared_one_in": 1789569,
+    "exact_up_to_pps": 13107200, "services": ["web"], "passed": 1000,
     "refused": 38100, "would_refuse": 0, "replaced_debt": 0,
     "rates": {"refused": 0.0, "would_refuse": 0.0}}]
 

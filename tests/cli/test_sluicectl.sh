@@ -183,6 +183,10 @@ tap_fails "wait member: who gets new connections cannot run dry" 1 \
 	ctl ok --instance edge wait member web 10.2.0.11 drained
 tap_fails "wait member: no such member" 3 'did you mean' ctl ok wait member web 10.9.9.9 drained
 ctl ok member ready web 10.1.0.11 > /dev/null
+tap_match "limit show: exceptions" "$(ctl ok limit show per-client)" '^except +198.51.100.0/24: 500/s$'
+tap_match "limit show: what it remembers" "$(ctl ok limit show per-client)" \
+	'^remembers +1,200 of 262,144 sources; .*overload: open'
+tap_match "limit show: until when it is exact" "$(ctl ok limit show per-client)" '^exact +up to 13.1 Mpps'
 tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
 	"limit per-client: mode disabled (shadow in the file)"
 tap_is "node show" "$(ctl ok node show)" \
@@ -376,6 +380,11 @@ tap_fails "check: the other one, too" 1 'bad.yaml:5: services.dns.members\[0\].w
 sed 's/burst: 200/burst: 1/; s/rate: 50/rate: 50000/' "$TEMP/good.yaml" > "$TEMP/burst.yaml"
 tap_fails "check: a burst too small for the clock" 1 'burst.yaml:7: limits.all.*burst' \
 	"$CTL" check "$TEMP/burst.yaml"
+sed 's/rate: 50/rate: 1/' "$TEMP/good.yaml" > "$TEMP/bound.yaml"
+tap_match "check: a limit that a small flood gets around" "$("$CTL" check "$TEMP/bound.yaml")" \
+	'^warning: limit all remembers 262144 sources: '
+tap_is "check --json: the same" "$("$CTL" check --json "$TEMP/bound.yaml" | jq '.warnings | length')" 1
+tap_is "check --json: or none" "$("$CTL" check --json "$TEMP/good.yaml" | jq -c .warnings)" '[]'
 tap_fails "sluiced --check knows the same rules" 1 'burst.yaml:7: limits.all.*burst' \
 	"$BUILD/bin/sluiced" --check "$TEMP/burst.yaml"
 tap_fails "check: no such file" 3 '/none.yaml: cannot be read: No such file' "$CTL" check "$TEMP/none.yaml"

@@ -17,6 +17,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/config.h"
+#include "core/limit_bound.h"
 #include "core/model.h"
 #include "state/sources.h"
 #include "core/overhead.h"
@@ -112,6 +113,33 @@ static void print_uses(const struct cli *cli, const struct overhead_use *uses, s
 			  cli->view.width);
 }
 
+/* What is right, and yet may not be meant. */
+static json_t *warnings_of(const struct config *config)
+{
+	json_t *warnings = json_array();
+	char text[400];
+
+	for (size_t i = 0; i < config->limit_count; i++) {
+		if (limit_bound_warn(&config->limits[i], text, sizeof(text)))
+			json_array_append_new(warnings, json_string(text));
+	}
+	return warnings;
+}
+
+static void print_warnings(const struct cli *cli, const struct config *config)
+{
+	json_t *warnings = warnings_of(config), *warning;
+	size_t i;
+
+	json_array_foreach (warnings, i, warning) {
+		if (i == 0)
+			fputc('\n', cli->view.out);
+		text_wrap(cli->view.out, "warning: ", 2, json_string_value(warning),
+			  cli->view.width);
+	}
+	json_decref(warnings);
+}
+
 static void print_json(const struct cli *cli, const struct config *config,
 		       const struct overhead_use *uses, size_t count)
 {
@@ -130,10 +158,11 @@ static void print_json(const struct cli *cli, const struct config *config,
 						(int)use->bytes, "mtu", OVERHEAD_MTU, "advmss",
 						(int)overhead_mss(room, use->inner)));
 	}
-	document = json_pack("{s:b, s:I, s:I, s:I, s:o}", "ok", 1, "services",
+	document = json_pack("{s:b, s:I, s:I, s:I, s:o, s:o}", "ok", 1, "services",
 			     (json_int_t)config->service_count, "members",
 			     (json_int_t)config_member_count(config), "limits",
-			     (json_int_t)config->limit_count, "modes", modes);
+			     (json_int_t)config->limit_count, "modes", modes, "warnings",
+			     warnings_of(config));
 	json_dumpf(document, cli->view.out, JSON_COMPACT);
 	fputc('\n', cli->view.out);
 	json_decref(document);
@@ -159,6 +188,7 @@ static void print_good(const struct cli *cli, const char *file, const struct con
 		print_services(&cli->view, config);
 		print_uses(cli, uses, use_count);
 	}
+	print_warnings(cli, config);
 }
 
 static void print_errors(const struct cli *cli, const char *file, const struct errs *errors)

@@ -231,6 +231,41 @@ void render_limits(const struct view *view, const json_t *limits)
 	table_print(table, view);
 }
 
+static void render_scope(const struct view *view, const json_t *limit, const char *services)
+{
+	const char *scope = field_text(limit, "scope", "service");
+
+	if (strcmp(scope, "everything") == 0)
+		render_field(view, "scope", "all packets that arrive; replies are %scounted",
+			     json_is_true(json_object_get(limit, "count_replies")) ? "" : "not ");
+	else if (strcmp(scope, "services") == 0)
+		render_field(view, "scope", "all services, one bucket for a source");
+	else
+		render_field(view, "services", "%s", services[0] != '\0' ? services : "none");
+}
+
+static void render_exceptions(const struct view *view, const json_t *limit)
+{
+	const json_t *exception, *prefix;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(limit, "except"), i, exception) {
+		char text[400] = "", more[32] = "";
+
+		json_array_foreach (json_object_get(exception, "prefixes"), j, prefix) {
+			size_t used = strlen(text);
+
+			if (used < sizeof(text) - 60)
+				snprintf(text + used, sizeof(text) - used, "%s%s",
+					 used > 0 ? ", " : "", json_string_value(prefix));
+			else
+				snprintf(more, sizeof(more), " and others");
+		}
+		render_field(view, "except", "%s%s: %s", text, more,
+			     field_text(exception, "rate", "?"));
+	}
+}
+
 void render_limit(const struct view *view, const json_t *limit)
 {
 	const char *mode = field_text(limit, "mode", "");
@@ -254,10 +289,18 @@ void render_limit(const struct view *view, const json_t *limit)
 	render_field(view, "source", "an IPv4 /%u or IPv6 /%u; this node alone counts",
 		     (unsigned int)field_count(limit, "prefix4"),
 		     (unsigned int)field_count(limit, "prefix6"));
-	render_field(view, "services", "%s", services[0] != '\0' ? services : "none");
-	render_field(view, "remembers", "%s sources; exact up to %s from sources never seen before",
-		     text_count(field_count(limit, "sources"), a),
+	render_scope(view, limit, services);
+	render_exceptions(view, limit);
+	render_field(view, "remembers", "%s of %s sources; beyond, one in debt %s",
+		     text_count(field_count(limit, "sources_in_use"), a),
+		     text_count(field_count(limit, "sources"), b),
+		     strcmp(field_text(limit, "overload", "open"), "closed") == 0
+			     ? "leaves its debt to the next (overload: closed)"
+			     : "is forgotten (overload: open)");
+	render_field(view, "exact", "up to %s from sources never seen before",
 		     text_pps(field_number(limit, "exact_up_to_pps", 0), b));
+	render_field(view, "shared", "two sources have one bucket by a chance of 1 in %s",
+		     text_count(field_count(limit, "shared_one_in"), a));
 	render_field(view, "now", "refuses %s, would refuse %s",
 		     text_rate(field_rate(limit, "refused"), a),
 		     text_rate(field_rate(limit, "would_refuse"), b));

@@ -160,6 +160,8 @@ struct control_host {
 	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
 		       struct check_report *ret_report);
 	void (*check_totals)(void *arg, struct check_totals *ret_totals);
+	/* Words of a limit that are in use. */
+	uint32_t (*limit_sources)(void *arg, uint32_t limit);
 	/* Allocated text, owned by the caller. */
 	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
 };

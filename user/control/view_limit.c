@@ -4,20 +4,14 @@
 
 #include <string.h>
 
+#include "core/limit_bound.h"
 #include "core/verdicts.h"
 
-static const char *const count_names[SLUICE_COUNT_MAX] = {"none", "packets", "new-connections"};
+static const char *const count_names[SLUICE_COUNT_MAX] = {"none", "packets", "new-connections",
+							  "bytes"};
 static const char *const mode_names[SLUICE_LIMIT_MODE_MAX] = {"disabled", "enforce", "shadow"};
 
-/* Up to this many packets a second from ever new sources no word is lost before it is idle. */
-static uint64_t exact_up_to(const struct limit_config *config)
-{
-	uint64_t words = SLUICE_LIMIT_WAYS;
-
-	while (words < config->sources)
-		words *= 2;
-	return (uint64_t)((double)words * (double)config->rate.n / config->rate.s);
-}
+static const char *const scope_names[LIMIT_SCOPE_MAX] = {"service", "services", "everything"};
 
 static json_t *services_of(const struct control_host *host, uint32_t limit)
 {
@@ -32,6 +26,51 @@ static json_t *services_of(const struct control_host *host, uint32_t limit)
 				json_array_append_new(names, json_string(service->name));
 	}
 	return names;
+}
+
+static json_t *view_exceptions(const struct limit_exceptions *exceptions)
+{
+	char text[PREFIX_TEXT_MAX], rate[RATE_TEXT_MAX];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < limit_exceptions_count(exceptions); i++) {
+		const struct limit_exception *exception = &exceptions->list[i];
+		json_t *prefixes = json_array(), *object;
+
+		for (size_t j = 0; j < prefix_set_count(exception->prefixes); j++)
+			json_array_append_new(
+				prefixes, json_string(prefix_format(
+						  &exception->prefixes->entries[j].prefix, text)));
+		object = json_pack("{s:o, s:s, s:I, s:i}", "prefixes", prefixes, "rate",
+				   rate_format(&exception->rate, rate), "rate_n",
+				   (json_int_t)exception->rate.n, "rate_s", (int)exception->rate.s);
+		json_object_set_new(object, "burst",
+				    exception->burst.n
+					    ? json_integer((json_int_t)exception->burst.n)
+					    : json_null());
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+/* What it counts, and how. */
+static void view_shape(json_t *object, const struct limit_config *config)
+{
+	json_object_set_new(object, "scope", json_string(scope_names[config->scope]));
+	json_object_set_new(object, "overload", json_string(config->is_closed ? "closed" : "open"));
+	json_object_set_new(object, "count_replies", json_boolean(config->counts_replies));
+	json_object_set_new(object, "except", view_exceptions(config->exceptions));
+}
+
+static void view_memory(const struct control_host *host, const struct model_limit *limit,
+			json_t *object)
+{
+	uint64_t in_use = host->limit_sources(host->arg, limit->id);
+
+	json_object_set_new(object, "sources_in_use", json_integer((json_int_t)in_use));
+	json_object_set_new(
+		object, "shared_one_in",
+		json_integer((json_int_t)limit_bound_shared_one_in(&limit->config, in_use)));
 }
 
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit)
@@ -52,7 +91,9 @@ json_t *view_limit(const struct control_host *host, const struct model_limit *li
 			   "prefix4", config->prefix4, "prefix6", config->prefix6, "mode",
 			   mode_names[config->mode], "mode_file", mode_names[limit->mode_file],
 			   "sources", (json_int_t)config->sources, "exact_up_to_pps",
-			   (json_int_t)exact_up_to(config));
+			   (json_int_t)limit_bound_pps(config));
+	view_shape(object, config);
+	view_memory(host, limit, object);
 	json_object_set_new(object, "services", services_of(host, limit->id));
 	json_object_set_new(object, "passed", json_integer((json_int_t)total[0]));
 	json_object_set_new(object, "refused", json_integer((json_int_t)total[1]));

@@ -265,6 +265,13 @@ static bool capture_stop(void *arg, uint32_t id)
 	return captures_stop(daemon->captures, id, clock_now_ms());
 }
 
+static uint32_t limit_sources(void *arg, uint32_t limit)
+{
+	const struct daemon *daemon = arg;
+
+	return daemon->is_detached ? 0 : dp_bpf_limit_sources(daemon->dp, limit);
+}
+
 char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 {
 	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
@@ -285,6 +292,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 		.is_last_reload_refused = daemon->refusal[0],
 		.is_ready = is_ready(daemon),
 		.checks = checks,
+		.limit_sources = limit_sources,
 		.arg = daemon,
 	};
 	struct announce_state announced;
@@ -341,6 +349,7 @@ struct control_host api_host(struct daemon *daemon)
 		.capture_stop = capture_stop,
 		.checks = checks,
 		.check_totals = check_totals,
+		.limit_sources = limit_sources,
 		.metrics = api_metrics,
 	};
 }

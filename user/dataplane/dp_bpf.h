@@ -145,6 +145,8 @@ void dp_bpf_capture_missed(struct dp_bpf *dp, uint64_t *ret_withheld, uint64_t *
 
 /* Zeroes words of limits whose TAT is past: call once a second, walks everything within a second. */
 void dp_bpf_sweep_limits(struct dp_bpf *dp);
+/* Words of a limit that the last sweep found in use. */
+uint32_t dp_bpf_limit_sources(const struct dp_bpf *dp, uint32_t index);
 
 /* Switches and notes of the node, and the packet path's time. 0 or negative errno. */
 int dp_bpf_node(const struct dp_bpf *dp, struct dp_node *ret_node);

@@ -58,6 +58,7 @@ struct dp_bpf {
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
+	uint32_t *sources_in_use;     /* by limit, as of the last sweep; NULL: none yet */
 	struct dp_access *access;     /* the table of access lists; NULL: not written yet */
 	struct dp_bans *bans;	      /* how many there are */
 	struct dp_refusals *refusals; /* what has been read of them */

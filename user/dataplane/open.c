@@ -219,6 +219,7 @@ void dp_bpf_close(struct dp_bpf *dp)
 	dp_capture_close(dp);
 	placement_free(dp->placement);
 	dp_access_close(dp);
+	free(dp->sources_in_use);
 	dp_bans_close(dp);
 	dp_refusals_close(dp);
 	dp_maps_close(dp);

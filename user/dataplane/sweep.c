@@ -5,6 +5,7 @@
  */
 #include <sluice/gcra.h>
 
+#include "base/util.h"
 #include "dataplane/dp_internal.h"
 
 #define FRESH_TICKS 256 /* of `seen`, longer than a sweep takes */
@@ -20,9 +21,11 @@ static bool is_over(uint64_t word, uint64_t now_ns, const struct sluice_limit *l
 				SLUICE_LIMIT_INC(limit->rate), SLUICE_LIMIT_TAU(limit->rate)) == 0;
 }
 
-static void sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
-		      const struct sluice_limit *limit)
+/* Returns how many of its words stay in use. */
+static uint32_t sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
+			  const struct sluice_limit *limit)
 {
+	uint32_t in_use = 0;
 	__u64 word;
 	int way;
 
@@ -33,7 +36,10 @@ static void sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
 		if (word && is_over(word, now_ns, limit))
 			__atomic_compare_exchange_n(cell, &word, 0, false, __ATOMIC_RELAXED,
 						    __ATOMIC_RELAXED);
+		else
+			in_use += word != 0;
 	}
+	return in_use;
 }
 
 void dp_bpf_sweep_limits(struct dp_bpf *dp)
@@ -41,18 +47,29 @@ void dp_bpf_sweep_limits(struct dp_bpf *dp)
 	const struct dp_maps *maps = &dp->maps;
 	struct sluice_limit limit;
 	uint64_t now_ns, end;
-	uint32_t index, set;
+	uint32_t index, set, in_use;
 
+	if (!dp->sources_in_use)
+		dp->sources_in_use = util_alloc_array(maps->capacity.limits, sizeof(uint32_t));
 	if (dp_clock_now(dp->clock, maps->meta->tick_ns, &now_ns))
 		return; /* a second later is early enough */
 	for (index = 1; index < maps->capacity.limits; index++) {
 		limit = maps->limits[index];
+		in_use = 0;
+		dp->sources_in_use[index] = 0;
 		if (!(limit.word & SLUICE_LIMIT_F_USED))
 			continue;
 		end = SLUICE_LIMIT_BASE(limit.word) + (1ULL << SLUICE_LIMIT_LOG2(limit.word));
 		if (end > maps->capacity.limit_sets)
 			continue;
 		for (set = SLUICE_LIMIT_BASE(limit.word); set < end; set++)
-			sweep_set(&maps->limit_sets[set], now_ns, &limit);
+			in_use += sweep_set(&maps->limit_sets[set], now_ns, &limit);
+		dp->sources_in_use[index] = in_use;
 	}
+}
+
+uint32_t dp_bpf_limit_sources(const struct dp_bpf *dp, uint32_t index)
+{
+	return dp->sources_in_use && index < dp->maps.capacity.limits ? dp->sources_in_use[index]
+								      : 0;
 }

@@ -312,34 +312,6 @@ static void write_lists(struct metric_text *text, const struct metrics_source *s
 	}
 }
 
-/* ---- limits -------------------------------------------------------------------------------- */
-
-static void write_limits(struct metric_text *text, const struct metrics_source *source)
-{
-	static const struct metric families[] = {
-		{"sluice_limit_passed", METRIC_COUNTER, "Packets that conformed to the limit."},
-		{"sluice_limit_refused", METRIC_COUNTER, "Packets dropped by the limit."},
-		{"sluice_limit_would_refuse", METRIC_COUNTER,
-		 "Packets that the limit would have dropped in mode enforce."},
-		{"sluice_limit_replaced_debt", METRIC_COUNTER,
-		 "Sources with debt that lost their place to another source."},
-	};
-	size_t f, i;
-
-	for (f = 0; f < ARRAY_SIZE(families); f++) {
-		metric_begin(text, &families[f]);
-		for (i = 0; i < model_limit_count(source->model); i++) {
-			const struct model_limit *limit = model_limit_at(source->model, i);
-			struct metric_label labels[METRIC_LABELS_MAX] = {
-				{"limit", limit->config.name}};
-			uint64_t total[STATS_COUNTERS];
-
-			stats_total(source->stats, STATS_KEY(STATS_LIMIT, limit->id), total);
-			metric_count(text, labels, total[f]);
-		}
-	}
-}
-
 /* ---- the daemon ---------------------------------------------------------------------------- */
 
 static void write_interfaces(struct metric_text *text, const struct metrics_source *source)
@@ -455,7 +427,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	metrics_write_checks(&text, source);
 	metrics_write_flows(&text, source);
 	write_members(&text, source);
-	write_limits(&text, source);
+	metrics_write_limits(&text, source);
 	write_lists(&text, source);
 	metric_end(&text);
 	fclose(text.out);

@@ -40,6 +40,7 @@ struct metrics_source {
 	struct check_totals check_totals;
 	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
 		       struct check_report *ret_report);
+	uint32_t (*limit_sources)(void *arg, uint32_t limit); /* words in use */
 	void *arg;
 };
 
@@ -48,6 +49,7 @@ struct metric_text;
 void metrics_write_checks(struct metric_text *text, const struct metrics_source *source);
 /* Slots in motion and the tables of flows; part of metrics_render(). */
 void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
+void metrics_write_limits(struct metric_text *text, const struct metrics_source *source);
 
 /* Allocated text, owned by the caller. */
 char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/limit_bound.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/util.h"
+
+#define WORDS_MAX (1ULL << 24) /* of one limit */
+#define TAGS (1ULL << 16)
+
+typedef unsigned __int128 u128;
+
+uint64_t limit_bound_words(const struct limit_config *config)
+{
+	uint64_t words = SLUICE_LIMIT_WAYS;
+
+	while (words < config->sources)
+		words *= 2;
+	return words;
+}
+
+uint64_t limit_bound(const struct limit_config *config)
+{
+	u128 bound;
+
+	if (!config->rate.s)
+		return 0;
+	bound = (u128)limit_bound_words(config) * config->rate.n / config->rate.s;
+	return bound < UINT64_MAX ? (uint64_t)bound : UINT64_MAX;
+}
+
+uint64_t limit_bound_pps(const struct limit_config *config)
+{
+	uint64_t bound = limit_bound(config);
+
+	return config->count == SLUICE_COUNT_BYTES ? bound / LIMIT_BOUND_FRAME : bound;
+}
+
+uint64_t limit_bound_shared_one_in(const struct limit_config *config, uint64_t in_use)
+{
+	uint64_t sets = limit_bound_words(config) / SLUICE_LIMIT_WAYS;
+
+	return sets * TAGS / MAX(in_use, (uint64_t)1);
+}
+
+bool limit_bound_warn(const struct limit_config *config, char *buffer, size_t size)
+{
+	uint64_t pps = limit_bound_pps(config), words = limit_bound_words(config), enough = words;
+
+	if (config->mode == SLUICE_LIMIT_DISABLED || pps >= LIMIT_BOUND_LOW_PPS)
+		return false;
+	while (enough < WORDS_MAX && pps < LIMIT_BOUND_LOW_PPS) {
+		enough *= 2;
+		pps *= 2;
+	}
+	snprintf(buffer, size,
+		 "limit %s remembers %" PRIu64 " sources: it is exact in a flood with spoofed "
+		 "sources of up to %" PRIu64 " packets a second, less than 1 Gbit/s of the "
+		 "smallest; sources: %" PRIu64 " %s",
+		 config->name, words, limit_bound_pps(config), enough,
+		 pps >= LIMIT_BOUND_LOW_PPS ? "would do"
+					    : "is the most there is, a higher rate helps as much");
+	return true;
+}

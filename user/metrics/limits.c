@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What limits count, remember and stand. */
+#include "core/limit_bound.h"
+#include "metrics/metrics.h"
+#include "metrics/text.h"
+
+static uint64_t gauge_sources(const struct metrics_source *source, const struct model_limit *limit)
+{
+	return source->limit_sources(source->arg, limit->id);
+}
+
+static uint64_t gauge_words(const struct metrics_source *source, const struct model_limit *limit)
+{
+	(void)source;
+	return limit_bound_words(&limit->config);
+}
+
+static uint64_t gauge_bound(const struct metrics_source *source, const struct model_limit *limit)
+{
+	(void)source;
+	return limit_bound_pps(&limit->config);
+}
+
+static void write_limit_gauges(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct {
+		struct metric metric;
+		uint64_t (*value)(const struct metrics_source *source,
+				  const struct model_limit *limit);
+	} gauges[] = {
+		{{"sluice_limit_sources", METRIC_GAUGE,
+		  "Sources that the limit remembers, as of the last second."},
+		 gauge_sources},
+		{{"sluice_limit_sources_max", METRIC_GAUGE, "Sources that the limit has room for."},
+		 gauge_words},
+		{{"sluice_limit_exact_up_to_packets_per_second", METRIC_GAUGE,
+		  "Flood with spoofed sources up to which the limit is exact."},
+		 gauge_bound},
+	};
+	size_t g, i;
+
+	for (g = 0; g < ARRAY_SIZE(gauges); g++) {
+		metric_begin(text, &gauges[g].metric);
+		for (i = 0; i < model_limit_count(source->model); i++) {
+			const struct model_limit *limit = model_limit_at(source->model, i);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"limit", limit->config.name}};
+
+			metric_count(text, labels, gauges[g].value(source, limit));
+		}
+	}
+}
+
+void metrics_write_limits(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric families[] = {
+		{"sluice_limit_passed", METRIC_COUNTER, "Packets that conformed to the limit."},
+		{"sluice_limit_refused", METRIC_COUNTER, "Packets dropped by the limit."},
+		{"sluice_limit_would_refuse", METRIC_COUNTER,
+		 "Packets that the limit would have dropped in mode enforce."},
+		{"sluice_limit_replaced_debt", METRIC_COUNTER,
+		 "Sources with debt that lost their place to another source."},
+	};
+	size_t f, i;
+
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (i = 0; i < model_limit_count(source->model); i++) {
+			const struct model_limit *limit = model_limit_at(source->model, i);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"limit", limit->config.name}};
+			uint64_t total[STATS_COUNTERS];
+
+			stats_total(source->stats, STATS_KEY(STATS_LIMIT, limit->id), total);
+			metric_count(text, labels, total[f]);
+		}
+	}
+	write_limit_gauges(text, source);
+}
