@@ -13,7 +13,10 @@
 #include "pkt.h"
 #include "source.h"
 
-#define LIMIT_TRIES 3 /* compare-and-swap, then admit: a lost race is a neighbour's packet */
+/* Of compare-and-swap, for each time that the word is looked for. A packet that loses all of them to
+ * other CPUs passes without a charge. */
+#define LIMIT_SEARCHES 2
+#define LIMIT_TRIES 4
 
 /* How limit_check is called. */
 #define LIMIT_F_V6 (1U << 0)
@@ -81,7 +84,7 @@ static __always_inline __u32 limit_way(struct sluice_limit_set *set, const struc
 	}
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
-		__u64 idle = (__u16)(now->seen - SLUICE_SRC_SEEN(word)) + 1;
+		__u64 idle = sluice_gcra_silent(word, now->seen) + 1;
 		__u64 debt = limit_debt(word, now);
 
 		if (debt && i && debt * best_idle >= best_debt * idle)
@@ -118,11 +121,18 @@ static __always_inline void limit_count(__u32 index, enum limit_result result, _
 static __always_inline enum limit_result
 limit_decide(struct sluice_limit_set *set, const struct limit_now *now, __u32 index, __u32 flags)
 {
-	__u32 debt, lost, way, tries;
-	__u64 word = 0, next;
+	__u32 debt, lost, way = 0, tries;
+	__u64 word = 0, next, found;
 
-	for (tries = 0; tries < LIMIT_TRIES; tries++) {
-		way = limit_way(set, now, &word, &debt, &lost) & (SLUICE_LIMIT_WAYS - 1);
+	for (tries = 0; tries < LIMIT_SEARCHES * LIMIT_TRIES; tries++) {
+		if (tries % LIMIT_TRIES == 0) {
+			way = limit_way(set, now, &word, &debt, &lost) & (SLUICE_LIMIT_WAYS - 1);
+		} else if (SLUICE_SRC_TAG(word) == now->tag) { /* another CPU was quicker */
+			debt = limit_debt(word, now);
+			lost = 0;
+		} else {
+			continue;
+		}
 		/* A charge that was decided already may take the debt past tau, never past what
 		 * the word can say. */
 		if (!sluice_gcra_conforms(debt, now->inc, now->tau) &&
@@ -137,10 +147,12 @@ limit_decide(struct sluice_limit_set *set, const struct limit_now *now, __u32 in
 		if (flags & LIMIT_F_DRY || !(flags & LIMIT_F_EFFECTS))
 			return LIMIT_ADMIT;
 		next = SLUICE_SRC(now->tag, now->seen, now->units + debt + now->inc);
-		if (__sync_val_compare_and_swap(&set->source[way], word, next) == word) {
+		found = __sync_val_compare_and_swap(&set->source[way], word, next);
+		if (found == word) {
 			limit_count(index, LIMIT_ADMIT, lost);
 			return LIMIT_ADMIT;
 		}
+		word = found;
 	}
 	limit_count(index, LIMIT_ADMIT, 0);
 	return LIMIT_ADMIT;

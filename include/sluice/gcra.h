@@ -18,6 +18,9 @@
 
 #define SLUICE_SEEN_NS_LOG2 24 /* one tick of `seen`: 2^24 ns, about 16.8 ms */
 
+/* A CPU's clock may be so many of them, half a second, behind another one's. */
+#define SLUICE_SEEN_LATE 32
+
 #define SLUICE_SRC_TAT(word) ((__u32)(word))
 #define SLUICE_SRC_SEEN(word) ((__u16)((word) >> 32))
 #define SLUICE_SRC_TAG(word) ((__u16)((word) >> 48))
@@ -43,30 +46,32 @@ SLUICE_GCRA_INLINE __u32 sluice_gcra_bytes(__u32 bytes, __u32 inc)
 	return (__u32)(((__u64)bytes * inc + (1U << 15)) >> 16);
 }
 
-/* Debt of a word, in units: 0 when its TAT is past. A debt above tau + inc cannot have been
- * written; it is a TAT so old that it wrapped, and means idle. */
-SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u32 inc, __u32 tau)
+/* Ticks of `seen` since the word was written; the first may have just begun. Where our clock is behind
+ * the writer's, none. */
+SLUICE_GCRA_INLINE __u64 sluice_gcra_silent(__u64 word, __u16 seen)
 {
-	__u32 debt = SLUICE_SRC_TAT(word) - now;
+	__u16 ticks = seen - SLUICE_SRC_SEEN(word) + SLUICE_SEEN_LATE;
 
-	return debt <= tau + inc ? debt : 0;
+	return ticks > SLUICE_SEEN_LATE ? ticks - SLUICE_SEEN_LATE : 0;
 }
 
 /*
- * The same, also where the TAT may have wrapped while nobody swept: no debt outlives the time it was
- * seen at by more than tau + inc. Of the ticks of `seen` the first may have just begun.
+ * Debt of a word, in units: 0 when its TAT is past, also where it has wrapped since, while nobody swept:
+ * no debt outlives the time it was seen at by more than tau + inc. More than that is owed where a CPU
+ * was held up after it read the clock, and others charged the word meanwhile.
  */
 SLUICE_GCRA_INLINE __u32 sluice_gcra_owed(__u64 word, __u32 now, __u16 seen, __u32 k, __u32 inc,
 					  __u32 tau)
 {
-	__u64 ticks = (__u16)(seen - SLUICE_SRC_SEEN(word));
+	__u64 ticks = sluice_gcra_silent(word, seen);
+	__u32 debt = SLUICE_SRC_TAT(word) - now;
 
 	if (!word)
 		return 0;
 	if (ticks > 1 && (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >
 				 (__u64)tau + inc)
 		return 0;
-	return sluice_gcra_debt(word, now, inc, tau);
+	return (__s32)debt > 0 ? debt : 0;
 }
 
 /* May a packet pass that finds this debt? burst packets pass at once from an idle start. */

@@ -261,7 +261,8 @@ static void test_rates_out_of_range(void **state)
 /* The debt of a source in units of 1/16 ns, as the packet path reads it. */
 static uint64_t debt_of(uint64_t word, uint64_t now_ns, const struct gcra_params *p)
 {
-	return (uint64_t)sluice_gcra_debt(word, sluice_gcra_now(now_ns, p->k), p->inc, p->tau)
+	return (uint64_t)sluice_gcra_owed(word, sluice_gcra_now(now_ns, p->k),
+					  sluice_gcra_seen(now_ns), p->k, p->inc, p->tau)
 	       << p->k;
 }
 
@@ -326,9 +327,11 @@ static void test_convert_idle(void **state)
 	now = sluice_gcra_now(now_ns, from.k);
 	assert_int_equal(gcra_convert(0, now_ns, &from, &to), 0);
 	assert_int_equal(gcra_convert(SLUICE_SRC(1, 0, now - 1), now_ns, &from, &to), 0);
+	assert_int_equal(gcra_convert(SLUICE_SRC(1, 0, now + (1U << 31)), now_ns, &from, &to), 0);
+	/* By a clock that is ahead of ours it owes all that it can. */
 	assert_int_equal(
 		gcra_convert(SLUICE_SRC(1, 0, now + from.tau + from.inc + 1), now_ns, &from, &to),
-		0);
+		SLUICE_SRC(1, sluice_gcra_seen(now_ns), sluice_gcra_now(now_ns, to.k) + to.tau));
 	/* Seen 5 s ago, when 2 s were the most that it could owe. */
 	assert_int_equal(gcra_convert(SLUICE_SRC(1, sluice_gcra_seen(now_ns - 5000000000ULL),
 						 now + from.inc),

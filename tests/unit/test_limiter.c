@@ -46,7 +46,7 @@ static void sweep(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 {
 	uint32_t now = sluice_gcra_now(now_ns / rule->tick_ns * rule->tick_ns, rule->p.k);
 
-	if (*word && sluice_gcra_debt(*word, now, rule->p.inc, rule->p.tau) == 0)
+	if (*word && (int32_t)(SLUICE_SRC_TAT(*word) - now) <= 0)
 		*word = 0;
 }
 

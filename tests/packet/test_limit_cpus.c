@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The limiter on the real program, asked by several CPUs at once about one source. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "packet/limit_world.h"
+
+#define CPUS 4
+
+static struct world *world;
+
+struct crowd {
+	pthread_barrier_t barrier;
+	uint32_t packets;
+};
+
+struct sender {
+	struct crowd *crowd;
+	pthread_t thread;
+	int cpu;
+};
+
+static void *sender_run(void *arg)
+{
+	struct sender *sender = arg;
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sender->cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		return NULL;
+	pthread_barrier_wait(&sender->crowd->barrier);
+	return limit_world_run(world, sender->crowd->packets) ? NULL : sender;
+}
+
+/* The CPUs of this process, at most CPUS. */
+static int find_cpus(int ret_cpus[CPUS])
+{
+	long cpu, online = sysconf(_SC_NPROCESSORS_ONLN);
+	int count = 0;
+
+	for (cpu = 0; cpu < online && count < CPUS; cpu++)
+		ret_cpus[count++] = (int)cpu;
+	return count;
+}
+
+/* Each CPU sends so many packets of the one source, all at the same time. */
+static struct sluice_limit_stats send_from_all(uint32_t packets)
+{
+	struct sluice_limit_stats before = world_limit_stats(world, 1), after;
+	struct crowd crowd = {.packets = packets};
+	struct sender senders[CPUS] = {};
+	int cpus[CPUS], count = find_cpus(cpus), i;
+
+	pthread_barrier_init(&crowd.barrier, NULL, (unsigned int)count);
+	for (i = 0; i < count; i++) {
+		senders[i].crowd = &crowd;
+		senders[i].cpu = cpus[i];
+		assert_int_equal(pthread_create(&senders[i].thread, NULL, sender_run, &senders[i]),
+				 0);
+	}
+	for (i = 0; i < count; i++) {
+		void *result;
+
+		pthread_join(senders[i].thread, &result);
+		assert_non_null(result);
+	}
+	pthread_barrier_destroy(&crowd.barrier);
+	after = world_limit_stats(world, 1);
+	assert_int_equal(after.passed + after.refused - before.passed - before.refused,
+			 (uint64_t)packets * (uint64_t)count);
+	after.passed -= before.passed;
+	after.refused -= before.refused;
+	return after;
+}
+
+/* Time stands still: exactly the burst passes, whoever sent it. */
+static void test_cpus_lose_nothing(void **state)
+{
+	int cpus[CPUS], count = find_cpus(cpus);
+	struct rule rule = {1000000, 1, 1000000, 4 * MS, {}};
+
+	(void)state;
+	if (count < 2) {
+		puts("# SKIP one CPU only");
+		skip();
+	}
+	for (int i = 0; i < 10; i++) {
+		limit_world_set(world, &rule);
+		assert_int_equal(send_from_all(800000).passed, rule.burst);
+	}
+}
+
+/* Jiffies go on while the CPUs send: no more than the bucket had and got. */
+static void check_over_time(uint64_t rate)
+{
+	struct rule rule = {.rate_n = rate, .rate_s = 1};
+	struct timespec tick, begin, end;
+	uint64_t passed = 0;
+	double most, span_s;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	rule.tick_ns = (uint32_t)tick.tv_nsec;
+	limit_world_set(world, &rule);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < 4; i++)
+		passed += send_from_all(1500000).passed;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	span_s = (double)(end.tv_sec - begin.tv_sec) +
+		 (double)(end.tv_nsec - begin.tv_nsec + 2 * tick.tv_nsec) / 1e9;
+	most = (double)rule.burst + 1.005 * (double)rate * span_s;
+	printf("# %llu a second: %llu passed of at most %.0f\n", (unsigned long long)rate,
+	       (unsigned long long)passed, most);
+	assert_true((double)passed <= most);
+}
+
+static void test_cpus_over_time(void **state)
+{
+	struct world *tested = world;
+
+	(void)state;
+	world = world_new(&(struct world_options){.is_real_clock = true});
+	check_over_time(10);
+	check_over_time(1000);
+	check_over_time(10000);
+	check_over_time(100000);
+	check_over_time(1000000);
+	world_free(world);
+	world = tested;
+}
+
+/* A CPU was held up between reading the clock and the source's word, which others have charged in the
+ * meantime: it refuses, and forgets no debt. Unless the delay was longer than a tick of `seen` and than
+ * the burst: then it may, for as much has become free meanwhile. */
+static void test_late_cpu(void **state)
+{
+	static const uint64_t rates[] = {10, 500, 1000, 25000, 1000000};
+	static const uint64_t lates_ns[] = {1 * MS, 4 * MS, 16 * MS, 40 * MS, 500 * MS};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(rates) / sizeof(rates[0]); r++)
+		for (size_t l = 0; l < sizeof(lates_ns) / sizeof(lates_ns[0]); l++) {
+			struct rule rule = {.rate_n = rates[r], .rate_s = 1, .tick_ns = 4 * MS};
+			uint64_t now_ns = LIMIT_WORLD_START + S;
+
+			limit_world_set(world, &rule);
+			if (lates_ns[l] > 16 * MS &&
+			    (double)lates_ns[l] * rule_rate(&rule) > (double)rule.burst)
+				continue;
+			*world->clock_ns = now_ns;
+			assert_int_equal(limit_world_send(world, (uint32_t)rule.burst + 100),
+					 rule.burst);
+			*world->clock_ns = now_ns - lates_ns[l];
+			if (limit_world_send(world, 3))
+				fail_msg("%llu/s: passed on a CPU %llu ms late",
+					 (unsigned long long)rates[r],
+					 (unsigned long long)(lates_ns[l] / MS));
+			*world->clock_ns = now_ns;
+			if (limit_world_send(world, 3))
+				fail_msg("%llu/s: a CPU %llu ms late wiped its debt",
+					 (unsigned long long)rates[r],
+					 (unsigned long long)(lates_ns[l] / MS));
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cpus_lose_nothing),
+		cmocka_unit_test(test_cpus_over_time),
+		cmocka_unit_test(test_late_cpu),
+	};
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	if (world_must_skip())
+		return 0;
+	world = world_new(&(struct world_options){0});
+	failed = cmocka_run_group_tests_name("limit cpus", tests, NULL, NULL);
+	world_free(world);
+	return failed;
+}
