@@ -121,12 +121,18 @@ static void test_first_refusals(void **state)
 	offenders_free(o);
 }
 
+static bool is_there(void *arg, uint32_t limit)
+{
+	return limit == *(const uint32_t *)arg;
+}
+
 static void test_rates(void **state)
 {
 	struct seen seen = {0};
 	struct offenders *o = offenders_new(1, on_news, &seen);
 	const struct prefix loud = prefix_of("2001:db8::7/128"), quiet = numbered(5);
 	struct offender top[4];
+	uint32_t there = LIMIT;
 	uint64_t ms;
 
 	(void)state;
@@ -151,7 +157,10 @@ static void test_rates(void **state)
 	assert_int_equal(
 		offenders_top(o, LIMIT, false, START_MS + 100ULL * 365 * 86400 * 1000, top, 4), 1);
 	assert_true(fabs(top[0].per_s - 1) < 0.01);
-	offenders_forget(o, LIMIT);
+	offenders_keep(o, is_there, &there);
+	assert_true(offenders_find(o, LIMIT, &quiet, START_MS + 100ULL * 365 * 86400 * 1000, top));
+	there = 0;
+	offenders_keep(o, is_there, &there);
 	assert_int_equal(offenders_top(o, LIMIT, false, START_MS, top, 4), 0);
 	offenders_free(o);
 }

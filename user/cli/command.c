@@ -20,7 +20,7 @@ struct parse {
 
 bool command_has_option(const struct command *command, enum option_id id)
 {
-	return option_defs[id].is_global || (command->options & 1U << id) != 0;
+	return option_defs[id].is_global || (command->options & 1ULL << id) != 0;
 }
 
 enum arg_kind command_arg(const struct command *command, int position)

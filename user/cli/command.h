@@ -43,6 +43,10 @@ enum option_id {
 	OPTION_CONFIRM_WITHIN,
 	OPTION_SLUICED,
 	OPTION_QUIET,
+	OPTION_PREFIX,
+	OPTION_REASON,
+	OPTION_ALL_PACKETS,
+	OPTION_ALL,
 	OPTION_MAX
 };
 
@@ -73,6 +77,9 @@ enum arg_kind {
 	ARG_VERDICT,
 	ARG_PREFIX,
 	ARG_DRAINED,
+	ARG_LIMIT_OR_ALL, /* may be absent */
+	ARG_LIMIT_SOURCE,
+	ARG_LIMIT_SOURCE_OR_ALL, /* may be absent */
 	ARG_KIND_MAX
 };
 
@@ -98,7 +105,7 @@ struct arg_def {
 struct command {
 	const char *path; /* "member weight" */
 	enum arg_kind args[COMMAND_ARGS_MAX + 1];
-	unsigned int options; /* bits 1 << option_id, besides the global ones */
+	unsigned long long options; /* bits 1 << option_id, besides the global ones */
 	const char *help;
 	const char *detail;	  /* more sentences for --help, or NULL */
 	int (*run)(struct cli *); /* returns enum cli_exit */

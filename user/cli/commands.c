@@ -13,7 +13,7 @@
 #include "core/prefix_set.h"
 #include "cli/text.h"
 
-#define OPTION(name) (1U << OPTION_##name)
+#define OPTION(name) (1ULL << OPTION_##name)
 
 static const char *name_problem(const char *text)
 {
@@ -89,6 +89,15 @@ static const char *prefixes_problem(const char *text)
 	}
 }
 
+static const char *source_problem(const char *text)
+{
+	struct prefix prefix;
+
+	return prefix_parse(text, strlen(text), &prefix, NULL) == 0
+		       ? NULL
+		       : "ADDRESS, or ADDRESS/LENGTH with the limit's length";
+}
+
 static const char *comment_problem(const char *text)
 {
 	return strlen(text) <= PREFIX_COMMENT_MAX ? NULL : "at most 255 characters";
@@ -122,6 +131,9 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_BYPASS] = {"limits|lists|all|none|show", false, bypass_words, NULL},
 	[ARG_VERDICT] = {"VERDICT", false, NULL, NULL},
 	[ARG_PREFIX] = {"PREFIX", false, NULL, NULL},
+	[ARG_LIMIT_OR_ALL] = {"LIMIT", true, NULL, name_problem},
+	[ARG_LIMIT_SOURCE] = {"SOURCE", false, NULL, source_problem},
+	[ARG_LIMIT_SOURCE_OR_ALL] = {"SOURCE", true, NULL, source_problem},
 	[ARG_DRAINED] = {"drained", false, drained_words, NULL},
 };
 
@@ -160,6 +172,13 @@ const struct option_def option_defs[OPTION_MAX] = {
 			    "the other build (the sluiced beside sluicectl)"},
 	[OPTION_QUIET] = {"quiet", 0, false, ARG_DURATION,
 			  "so long without a packet is enough (5s)"},
+	[OPTION_PREFIX] = {"prefix", 0, false, ARG_NONE,
+			   "by prefix: /24 and /48, or the next "
+			   "shorter one"},
+	[OPTION_REASON] = {"reason", 0, false, ARG_COMMENT, "why, for whoever comes next"},
+	[OPTION_ALL_PACKETS] = {"all-packets", 0, false, ARG_NONE,
+				"drop all its packets, also of connections that it has"},
+	[OPTION_ALL] = {"all", 0, false, ARG_NONE, "all of them"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
@@ -177,6 +196,7 @@ const struct command_group command_groups[] = {
 	{"member", "members: backends in a pool, their weight, health and maintenance"},
 	{"wait", "wait until something is so"},
 	{"limit", "limits: rates that each source may use"},
+	{"ban", "bans: sources that a limit drops for a time"},
 	{"list", "access lists: sources that are denied, exempt or allowed"},
 	{"node", "this node: active, or on standby for another one"},
 };
@@ -265,16 +285,44 @@ const struct command commands[] = {
 	{"limit list", {ARG_NONE}, 0, "list limits", NULL, run_limit_list},
 	{"limit show",
 	 {ARG_LIMIT},
-	 0,
-	 "one limit and its counters",
-	 "Limits hold for this node alone: two nodes admit twice the rate.",
+	 OPTION(SOURCE),
+	 "one limit and its counters, or one source of it",
+	 "Limits hold for this node alone: two nodes admit twice the rate. With --source what the "
+	 "source may do now, what it was refused, its ban.",
 	 run_limit_show},
+	{"limit top",
+	 {ARG_LIMIT_OR_ALL},
+	 OPTION(PREFIX) | OPTION(VERBOSE),
+	 "who is refused most",
+	 "Rates are over about 10 seconds, from samples: of a source that shares its place with "
+	 "others they are at least so high. The 20 loudest; -v shows up to 64.",
+	 run_limit_top},
 	{"limit mode",
 	 {ARG_LIMIT, ARG_MODE},
 	 0,
 	 "enforce, only count, or disable a limit",
 	 "In shadow mode nothing is refused; what would be is counted.",
 	 run_limit_mode},
+	{"ban list",
+	 {ARG_NONE},
+	 0,
+	 "who is banned, by which limit, why and how long",
+	 "Works without the daemon, as root; then without reasons.",
+	 run_ban_list},
+	{"ban add",
+	 {ARG_LIMIT, ARG_LIMIT_SOURCE},
+	 OPTION(FOR) | OPTION(REASON) | OPTION(ALL_PACKETS),
+	 "ban a source of a limit for a time",
+	 "What opens connections to services with this limit is dropped; those that there are go "
+	 "on. 10 minutes unless --for says otherwise, 30 days at most. A source is what it is to "
+	 "the limit: with a limit of /24 the whole /24 is banned. To deny any prefix: list add.",
+	 run_ban_add},
+	{"ban lift",
+	 {ARG_LIMIT_OR_ALL, ARG_LIMIT_SOURCE_OR_ALL},
+	 OPTION(ALL),
+	 "lift the ban of a source, or with --all every ban",
+	 "With LIMIT and --all those of the limit. Works without the daemon, as root.",
+	 run_ban_lift},
 	{"list list", {ARG_NONE}, 0, "list access lists", NULL, run_list_list},
 	{"list show",
 	 {ARG_LIST},

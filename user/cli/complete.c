@@ -137,6 +137,7 @@ static void offer_values(const struct complete *c, enum arg_kind kind, const cha
 			offer_members(c, service);
 		break;
 	case ARG_LIMIT:
+	case ARG_LIMIT_OR_ALL:
 		offer_names(c, client_path("v1", "limits"), "limits", "name");
 		break;
 	case ARG_LIST:

@@ -216,6 +216,10 @@ int run_limit_list(struct cli *cli)
 
 int run_limit_show(struct cli *cli)
 {
+	const char *source = cli_option(cli, OPTION_SOURCE);
+
+	if (source != NULL)
+		return limit_show_source(cli, source);
 	return show(cli, client_path("v1", "limits", cli_arg(cli, 0)), NULL, render_limit, NULL);
 }
 

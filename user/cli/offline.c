@@ -15,6 +15,7 @@
 
 #include <sluice/abi.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "dataplane/claim.h"
@@ -110,6 +111,16 @@ bool offline_is_daemon_alive(const struct dp_node *node, uint64_t now_s)
 		return false;
 	/* It may have been killed a moment ago. */
 	return notes->pid != 0 && (kill((pid_t)notes->pid, 0) == 0 || errno == EPERM);
+}
+
+int offline_check_dead(const struct cli *cli, const struct dp_node *node)
+{
+	if (!offline_is_daemon_alive(node, clock_wall_s()))
+		return CLI_OK;
+	cli_error("sluiced (pid %u) lives, but does not listen at %s", node->notes->pid,
+		  cli->socket);
+	cli_hint("--socket PATH names where it does; it would undo what is done behind its back");
+	return CLI_CONFLICT;
 }
 
 void offline_user(char *buffer, size_t size)

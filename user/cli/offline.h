@@ -22,6 +22,8 @@ bool offline_may(const struct cli *cli, enum client_result result);
 int offline_open(const struct cli *cli, struct dp_pinned **ret_pinned, struct dp_node *ret_node);
 /* Does a daemon write to the maps after all, whose socket is elsewhere? */
 bool offline_is_daemon_alive(const struct dp_node *node, uint64_t now_s);
+/* For what it would undo: CLI_OK when none does, or CLI_CONFLICT after saying so. */
+int offline_check_dead(const struct cli *cli, const struct dp_node *node);
 /* Are there pins of the instance? 1, 0, or negative errno when we may not know. */
 int offline_has_pins(const char *instance);
 /* The interfaces of this network namespace that run a pinned program of the instance: a JSON list as
@@ -45,6 +47,13 @@ void offline_status(const struct cli *cli);
 /* Takes a member out, or makes it ready again, in its word; the next daemon keeps that. Returns an exit
  * code. */
 int offline_member(const struct cli *cli, bool is_maint);
+
+/* ---- offline_bans.c ------------------------------------------------------------------------- */
+
+/* As the API's bans, without reasons. Both return an exit code. */
+int offline_ban_list(const struct cli *cli);
+/* limit, source NULL: all. */
+int offline_ban_lift(const struct cli *cli, const char *limit, const char *source);
 
 /* ---- offline_switch.c ----------------------------------------------------------------------- */
 

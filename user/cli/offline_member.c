@@ -6,7 +6,6 @@
 #include <sluice/map_types.h>
 
 #include "base/addr.h"
-#include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/offline.h"
@@ -174,13 +173,9 @@ static int change(const struct cli *cli, const struct dp_pinned *pinned, const s
 	uint64_t before;
 	int r;
 
-	if (offline_is_daemon_alive(node, clock_wall_s())) {
-		cli_error("sluiced (pid %u) lives, but does not listen at %s", node->notes->pid,
-			  cli->socket);
-		cli_hint("--socket PATH names where it does; it would undo what is done behind its "
-			 "back");
-		return CLI_CONFLICT;
-	}
+	r = offline_check_dead(cli, node);
+	if (r != CLI_OK)
+		return r;
 	addr_parse_endpoint(cli_arg(cli, 1), &wanted.addr, &wanted.port);
 	r = find(pinned, &wanted, &member);
 	if (r != CLI_OK)

@@ -16,6 +16,11 @@ void render_member(const struct view *view, const json_t *member);
 void render_bypass(const struct view *view, const json_t *bypass);
 void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
+void render_bans(const struct view *view, const json_t *bans);
+void render_source_ban(const struct view *view, const json_t *ban);
+void render_source(const struct view *view, const json_t *source);
+/* "under attack 7 min", or "". */
+void render_attack(const json_t *limit, char *buffer, size_t size);
 void render_lists(const struct view *view, const json_t *lists);
 void render_list(const struct view *view, const json_t *list);
 void render_where(const struct view *view, const json_t *where);

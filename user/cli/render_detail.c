@@ -198,12 +198,28 @@ static void add_mode(struct table *table, const json_t *limit)
 	table_colour(table, render_state_colour(mode));
 }
 
+/* An attack, or how many are banned. */
+static void add_limit_state(struct table *table, const json_t *limit)
+{
+	uint64_t banned = field_count(limit, "sources_banned");
+	char attack[64], count[TEXT_MAX];
+
+	render_attack(limit, attack, sizeof(attack));
+	if (attack[0] != '\0')
+		table_text(table, attack);
+	else if (banned > 0)
+		table_textf(table, "%s banned", text_count(banned, count));
+	else
+		table_text(table, NULL);
+	table_colour(table, attack[0] != '\0' ? "red" : NULL);
+}
+
 void render_limits(const struct view *view, const json_t *limits)
 {
 	static const struct table_column columns[] = {
 		{"LIMIT", false, 0, 12},      {"COUNTS", false, 1, 0}, {"RATE/SOURCE", false, 0, 0},
 		{"BURST", true, 2, 0},	      {"MODE", false, 0, 0},   {"REFUSED", true, 0, 0},
-		{"WOULD REFUSE", true, 0, 0},
+		{"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0}, {"STATE", false, 0, 0},
 	};
 	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	const json_t *limit;
@@ -227,6 +243,8 @@ void render_limits(const struct view *view, const json_t *limits)
 		table_text(table, strcmp(mode, "shadow") == 0
 					  ? text_rate(field_rate(limit, "would_refuse"), number)
 					  : NULL);
+		table_text(table, text_count(field_count(limit, "sources_refused"), number));
+		add_limit_state(table, limit);
 	}
 	table_print(table, view);
 }
@@ -304,9 +322,15 @@ void render_limit(const struct view *view, const json_t *limit)
 	render_field(view, "now", "refuses %s, would refuse %s",
 		     text_rate(field_rate(limit, "refused"), a),
 		     text_rate(field_rate(limit, "would_refuse"), b));
+	render_attack(limit, services, sizeof(services));
+	render_field(view, "attack", "%s", services);
+	render_field(view, "sources", "about %s refused in the last 10 s, %s banned",
+		     text_count(field_count(limit, "sources_refused"), a),
+		     text_count(field_count(limit, "sources_banned"), b));
 	render_field(view, "passed", "%s", text_count(field_count(limit, "passed"), a));
 	render_field(view, "refused", "%s", text_count(field_count(limit, "refused"), a));
 	render_field(view, "would refuse", "%s", text_count(field_count(limit, "would_refuse"), a));
+	render_field(view, "banned", "%s", text_count(field_count(limit, "banned"), a));
 	render_field(view, "forgotten", "%s times a source in debt lost its place to another",
 		     text_count(field_count(limit, "replaced_debt"), a));
 }
@@ -343,7 +367,7 @@ void render_stats(const struct view *view, const json_t *stats)
 
 void render_event(const struct view *view, const json_t *event)
 {
-	static const char *const keys[] = {"service", "pool", "member"};
+	static const char *const keys[] = {"service", "pool", "member", "limit", "source"};
 	const char *who = field_text(event, "who", "");
 	char at[TEXT_MAX];
 	bool is_first = true;

@@ -23,6 +23,12 @@ int run_member_ready(struct cli *cli);
 int run_limit_list(struct cli *cli);
 int run_limit_show(struct cli *cli);
 int run_limit_mode(struct cli *cli);
+int run_limit_top(struct cli *cli);
+/* limit show --source. */
+int limit_show_source(struct cli *cli, const char *source);
+int run_ban_list(struct cli *cli);
+int run_ban_add(struct cli *cli);
+int run_ban_lift(struct cli *cli);
 int run_list_list(struct cli *cli);
 int run_list_show(struct cli *cli);
 int run_list_add(struct cli *cli);

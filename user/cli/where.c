@@ -40,6 +40,8 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 			     ? strcmp(mode, "enforce") == 0 ? ": refuses" : ": would refuse"
 		     : !field_bool(limit, "is_counted") ? ": does not count this packet"
 							: ": admits");
+	if (json_is_object(json_object_get(limit, "ban")))
+		render_source_ban(view, json_object_get(limit, "ban"));
 }
 
 /* What named the member, unless it is the slot's owner or its runner-up. */

@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/bans.h"
 #include "core/capture.h"
 #include "core/check_report.h"
 #include "core/event_log.h"
 #include "core/model.h"
+#include "core/offenders.h"
 #include "core/stats.h"
 #include "core/sync.h"
 #include "core/where.h"
@@ -118,6 +120,8 @@ struct control_host {
 	const struct sync *sync;
 	const struct stats *stats;
 	const struct event_log *events;
+	const struct offenders *offenders;
+	const struct bans *bans;
 	void (*record)(void *arg, const struct event *event); /* into events */
 	/* Brings the counters in stats up to date. */
 	void (*refresh)(void *arg);
@@ -150,6 +154,12 @@ struct control_host {
 		     struct where_answer *ret_answer);
 	int (*tokens)(void *arg, uint32_t limit, const struct sluice_tuple *tuple,
 		      struct where_tokens *ret_tokens);
+	/* Bans by command. As bans_set(), bans_lift() and bans_lift_all(); -ESHUTDOWN: detached. */
+	int (*ban)(void *arg, const struct ban_order *order, struct err *e);
+	int (*lift)(void *arg, uint32_t limit, const struct prefix *source, const char *by);
+	size_t (*lift_all)(void *arg, uint32_t limit, const char *by, int *ret_failed);
+	uint64_t (*refusals_lost)(
+		void *arg); /* samples of refusals that nobody could read in time */
 	/* One at a time. */
 	int (*capture_start)(void *arg, const struct capture_request *request, uint32_t *ret_id,
 			     struct err *e);

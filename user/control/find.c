@@ -193,3 +193,19 @@ struct model_list *find_list(const struct request *request, struct errs *errors)
 			errors);
 	return list;
 }
+
+int find_source(const struct request *request, const struct model_limit **ret_limit,
+		struct prefix *ret_source, struct errs *errors)
+{
+	const struct model_limit *limit = find_limit(request, errors);
+	struct err e = {0};
+
+	if (!limit)
+		return -ENOENT;
+	*ret_limit = limit;
+	if (!bans_source(limit, route_param(&request->params, "source"), ret_source, &e))
+		return 0;
+	util_copy(e.path, sizeof(e.path), "/source");
+	errs_add_err(errors, &e);
+	return -EINVAL;
+}

@@ -16,6 +16,10 @@ struct model_member *find_member(const struct request *request, struct model_ser
 struct model_list *find_list(const struct request *request, struct errs *errors);
 struct model_limit *find_limit(const struct request *request, struct errs *errors);
 
+/* The limit in the path, and the source of it: bans_source(). 0 or negative errno. */
+int find_source(const struct request *request, const struct model_limit **ret_limit,
+		struct prefix *ret_source, struct errs *errors);
+
 /* The address in the path; its port must be absent or the service's. 0 or -EINVAL. */
 int find_endpoint(const struct request *request, const struct model_service *service,
 		  struct sluice_addr *ret_addr, struct errs *errors);

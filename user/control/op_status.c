@@ -250,6 +250,27 @@ static void diagnose_trial(const struct control_trial *trial, struct diagnosis *
 	add_why(diagnosis, "cannot go back, tried each second: %s", trial->why);
 }
 
+/* An attack that limits hold is no fault of this node: it stays in the state that it is in. */
+static void diagnose_limits(const struct control_host *host, struct diagnosis *diagnosis)
+{
+	uint64_t now_ms = clock_now_ms();
+	size_t i;
+
+	for (i = 0; i < model_limit_count(host->model); i++) {
+		const struct model_limit *limit = model_limit_at(host->model, i);
+		struct offenders_view view;
+
+		offenders_get(host->offenders, limit->id, now_ms, &view);
+		if (view.is_attacked)
+			add_why(diagnosis,
+				"limit %s: under attack for %llu s, about %llu sources refused; "
+				"sluicectl limit top %s",
+				limit->config.name,
+				(unsigned long long)(now_ms - view.since_ms) / 1000,
+				(unsigned long long)view.sources, limit->config.name);
+	}
+}
+
 static void diagnose(const struct control_host *host, const struct control_node *node,
 		     const struct control_switches *switches, struct diagnosis *diagnosis)
 {
@@ -267,6 +288,7 @@ static void diagnose(const struct control_host *host, const struct control_node 
 	}
 	for (s = 0; s < model_service_count(host->model); s++)
 		diagnose_service(host, diagnosis, model_service_at(host->model, s));
+	diagnose_limits(host, diagnosis);
 	if (node->last_refusal[0]) {
 		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl check",
 		      "the last reload was refused, the configuration before it is running");

@@ -95,10 +95,19 @@ static const struct field fields_capture[] = {
 	{0},
 };
 
+static const struct field fields_ban[] = {
+	{"for_s", FIELD_INTEGER, false, 1, BANS_FOR_MAX_S, NULL, "seconds; 600 if absent"},
+	{"reason", FIELD_TEXT, false, 0, BANS_REASON_MAX, NULL, "why, for whoever comes next"},
+	{"all_packets", FIELD_BOOLEAN, false, 0, 0, NULL,
+	 "drop all packets, not only those that open connections"},
+	{0},
+};
+
 #define SERVICE "/v1/services/{service}"
 #define POOL SERVICE "/pools/{pool}"
 #define MEMBER POOL "/members/{member}"
 #define LIST "/v1/lists/{list}"
+#define LIMIT "/v1/limits/{limit}"
 
 #define GET(path, handler, help)                                                                   \
 	{                                                                                          \
@@ -130,6 +139,19 @@ const struct operation operations[] = {
 	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
 	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,
 	 "Sets a limit's mode."},
+	GET("/v1/offenders", op_offenders,
+	    "Who is refused most, by every limit, as sources and as prefixes."),
+	GET(LIMIT "/offenders", op_limit_offenders, "Who is refused most by a limit."),
+	GET(LIMIT "/sources/{source}", op_limit_source,
+	    "What a limit knows of one source: what it may still do, refusals, its ban."),
+	GET("/v1/bans", op_ban_list, "Who is banned, by which limit, why and how long."),
+	{"PUT", LIMIT "/bans/{source}", ROLE_OPERATOR, BODY_JSON, fields_ban, op_ban_set,
+	 "Bans a source of a limit, or changes its ban."},
+	{"DELETE", LIMIT "/bans/{source}", ROLE_OPERATOR, BODY_NONE, NULL, op_ban_lift,
+	 "Lifts the ban of a source."},
+	{"DELETE", LIMIT "/bans", ROLE_OPERATOR, BODY_NONE, NULL, op_ban_lift_limit,
+	 "Lifts all bans of a limit."},
+	{"DELETE", "/v1/bans", ROLE_OPERATOR, BODY_NONE, NULL, op_ban_lift_all, "Lifts all bans."},
 	GET("/v1/lists", op_list_list, "All access lists."),
 	GET(LIST, op_list_show, "One access list."),
 	GET(LIST "/entries", op_list_entries, "The prefixes of an access list."),

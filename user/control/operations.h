@@ -112,6 +112,16 @@ int op_limit_list(const struct request *request, struct reply *reply, struct err
 int op_limit_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_mode(const struct request *request, struct reply *reply, struct errs *errors);
 
+int op_offenders(const struct request *request, struct reply *reply, struct errs *errors);
+int op_limit_offenders(const struct request *request, struct reply *reply, struct errs *errors);
+int op_limit_source(const struct request *request, struct reply *reply, struct errs *errors);
+
+int op_ban_list(const struct request *request, struct reply *reply, struct errs *errors);
+int op_ban_set(const struct request *request, struct reply *reply, struct errs *errors);
+int op_ban_lift(const struct request *request, struct reply *reply, struct errs *errors);
+int op_ban_lift_limit(const struct request *request, struct reply *reply, struct errs *errors);
+int op_ban_lift_all(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_list_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_list_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_list_entries(const struct request *request, struct reply *reply, struct errs *errors);

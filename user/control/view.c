@@ -245,6 +245,10 @@ json_t *view_event(const struct event *event)
 		(json_int_t)event->wall_s, "type", event_type_name(event->type), "service",
 		event->service, "pool", event->pool, "member", event->member, "text", event->text);
 
+	if (event->limit[0])
+		json_object_set_new(object, "limit", json_string(event->limit));
+	if (event->source[0])
+		json_object_set_new(object, "source", json_string(event->source));
 	if (event->who[0])
 		json_object_set_new(object, "who", json_string(event->who));
 	return object;

@@ -34,6 +34,14 @@ json_t *view_flow_totals(const struct control_host *host);
 /* What is lost when a member with these flows goes now; NULL: nothing that is kept otherwise. */
 json_t *view_cut_warning(const struct sync_member_flows *flows);
 json_t *view_limit(const struct control_host *host, const struct model_limit *limit);
+/* Adds to a limit what is known of its sources: refused ones, banned ones, an attack. */
+void view_limit_sources(const struct control_host *host, const struct model_limit *limit,
+			json_t *object);
+json_t *view_offenders(const struct control_host *host, const struct model_limit *limit);
+json_t *view_offender(const struct offender *offender, uint64_t now_ms);
+json_t *view_ban(const struct ban *ban);
+/* Bans of other limits that meet the same addresses: [{"limit","source"}]. */
+json_t *view_ban_overlaps(const struct control_host *host, const struct ban *ban);
 json_t *view_list(const struct control_host *host, const struct model_list *list);
 json_t *view_list_entry(const struct prefix_set *set, const struct prefix_entry *entry,
 			enum owner owner);

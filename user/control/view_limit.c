@@ -102,6 +102,7 @@ json_t *view_limit(const struct control_host *host, const struct model_limit *li
 	json_object_set_new(object, "rates",
 			    json_pack("{s:o, s:o}", "refused", view_number(rate[1]), "would_refuse",
 				      view_number(rate[2])));
+	view_limit_sources(host, limit, object);
 	return object;
 }
 

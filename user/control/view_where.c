@@ -97,6 +97,7 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	struct where_tokens tokens;
 	char address[ADDR_TEXT_MAX];
 	AUTO_FREE char *prefix = NULL;
+	const struct ban *ban;
 	json_t *object;
 
 	addr_mask(&source, length);
@@ -105,6 +106,8 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 			   view_limit_mode(config->mode), "count", view_limit_count(config->count),
 			   "source", prefix, "is_counted", is_counted(view, config), "is_deciding",
 			   limit->id == view->answer->found.limit);
+	ban = bans_find(view->host->bans, limit->id, &(struct prefix){source, (uint8_t)length});
+	json_object_set_new(object, "ban", ban ? view_ban(ban) : json_null());
 	if (view->host->tokens(view->host->arg, limit->id, tuple, &tokens))
 		return object;
 	json_object_set_new(object, "left", json_integer((json_int_t)tokens.left));

@@ -27,9 +27,10 @@ struct banned {
 	UT_hash_handle hh;
 };
 
-struct pace { /* of a limit */
+struct of_limit {
+	uint32_t banned;
+	uint32_t made; /* by refusals, in this second */
 	uint64_t second;
-	uint32_t made;
 };
 
 struct bans {
@@ -40,8 +41,8 @@ struct bans {
 	void *arg;
 	struct banned *banned;
 	struct ban_counters *counters; /* NULL before the first refusal that counts */
-	struct pace *paces;	       /* by limit */
-	size_t pace_room;
+	struct of_limit *limits;       /* by number */
+	size_t limit_room;
 	uint64_t held_back, without_room;
 	uint64_t told_ms[PROBLEM_MAX]; /* 0: never */
 };
@@ -59,8 +60,16 @@ struct bans *bans_new(const struct dataplane *port, const struct model *model, u
 	return bans;
 }
 
+static struct of_limit *of_limit(struct bans *bans, uint32_t limit)
+{
+	bans->limits = util_grow(bans->limits, &bans->limit_room, (size_t)limit + 1,
+				 sizeof(*bans->limits));
+	return &bans->limits[limit];
+}
+
 static void forget(struct bans *bans, struct banned *banned)
 {
+	of_limit(bans, banned->ban.limit)->banned--;
 	HASH_DEL(bans->banned, banned);
 	free(banned);
 }
@@ -72,7 +81,7 @@ void bans_free(struct bans *bans)
 	while (bans->banned)
 		forget(bans, bans->banned);
 	free(bans->counters);
-	free(bans->paces);
+	free(bans->limits);
 	free(bans);
 }
 
@@ -101,12 +110,7 @@ size_t bans_count(const struct bans *bans)
 
 size_t bans_count_of(const struct bans *bans, uint32_t limit)
 {
-	const struct banned *banned;
-	size_t count = 0;
-
-	for (banned = bans->banned; banned; banned = banned->hh.next)
-		count += banned->ban.limit == limit;
-	return count;
+	return limit < bans->limit_room ? bans->limits[limit].banned : 0;
 }
 
 void bans_each(const struct bans *bans, void (*fn)(void *arg, const struct ban *ban), void *arg)
@@ -139,6 +143,7 @@ static struct banned *remember(struct bans *bans, const struct ban *ban)
 	banned->key = (struct key){ban->source.addr, ban->limit, ban->source.length};
 	banned->ban = *ban;
 	HASH_ADD(hh, bans->banned, key, sizeof(banned->key), banned);
+	of_limit(bans, ban->limit)->banned++;
 	return banned;
 }
 
@@ -200,13 +205,13 @@ static void tell(struct bans *bans, enum problem problem, const struct ban *ban,
 /* May the limit ban one more in this second? */
 static bool is_in_pace(struct bans *bans, const struct model_limit *limit, uint64_t now_ms)
 {
-	struct pace *pace;
+	struct of_limit *of = of_limit(bans, limit->id);
 
-	bans->paces = util_grow(bans->paces, &bans->pace_room, limit->id + 1, sizeof(*bans->paces));
-	pace = &bans->paces[limit->id];
-	if (pace->second != now_ms / 1000)
-		*pace = (struct pace){.second = now_ms / 1000};
-	return pace->made < limit->config.ban.max_per_s;
+	if (of->second != now_ms / 1000) {
+		of->second = now_ms / 1000;
+		of->made = 0;
+	}
+	return of->made < limit->config.ban.max_per_s;
 }
 
 /* What could not be banned is asked for again by its next refusal. */
@@ -238,7 +243,7 @@ static bool ban_refused(struct bans *bans, const struct model_limit *limit,
 	}
 	ret = make(bans, &ban, now->ms);
 	if (!ret) {
-		bans->paces[limit->id].made++;
+		of_limit(bans, limit->id)->made++;
 		bans->fn(bans->arg, BANS_BEGUN, &ban, ban.reason);
 		return true;
 	}

@@ -24,6 +24,12 @@
 	X(member_nexthop)                                                                          \
 	X(member_certificate)                                                                      \
 	X(limit_changed)                                                                           \
+	X(first_refusal)                                                                           \
+	X(attack_begun)                                                                            \
+	X(attack_over)                                                                             \
+	X(ban)                                                                                     \
+	X(unban)                                                                                   \
+	X(ban_problem)                                                                             \
 	X(bypass)                                                                                  \
 	X(trial)                                                                                   \
 	X(list_changed)                                                                            \
@@ -53,8 +59,10 @@ struct event {
 	char service[NAME_MAX_LENGTH + 1]; /* or "" */
 	char pool[NAME_MAX_LENGTH + 1];
 	char member[64]; /* endpoint text */
-	char who[64];	 /* asked for it, or "" */
-	char text[320];	 /* a sentence for a person, with the cause */
+	char limit[NAME_MAX_LENGTH + 1];
+	char source[PREFIX_TEXT_MAX]; /* of packets */
+	char who[64];		      /* asked for it, or "" */
+	char text[320];		      /* a sentence for a person, with the cause */
 };
 
 struct event_log;

@@ -71,16 +71,23 @@ struct offenders *offenders_new(uint64_t secret, offenders_fn fn, void *arg)
 	return offenders;
 }
 
-void offenders_forget(struct offenders *offenders, uint32_t number)
+static void forget(struct offenders *offenders, struct limit *limit)
 {
-	struct limit *limit;
-
-	HASH_FIND(hh, offenders->limits, &number, sizeof(number), limit);
-	if (!limit)
-		return;
 	HASH_DEL(offenders->limits, limit);
 	free(limit->known);
 	free(limit);
+}
+
+void offenders_keep(struct offenders *offenders, bool (*is_there)(void *arg, uint32_t limit),
+		    void *arg)
+{
+	struct limit *limit = offenders->limits, *next;
+
+	for (; limit; limit = next) {
+		next = limit->hh.next;
+		if (!is_there(arg, limit->number))
+			forget(offenders, limit);
+	}
 }
 
 void offenders_free(struct offenders *offenders)
@@ -88,7 +95,7 @@ void offenders_free(struct offenders *offenders)
 	if (!offenders)
 		return;
 	while (offenders->limits)
-		offenders_forget(offenders, offenders->limits->number);
+		forget(offenders, offenders->limits);
 	free(offenders);
 }
 

@@ -83,8 +83,9 @@ void offenders_add(struct offenders *offenders, const struct dp_refusal *refusal
 /* About once a second, for each limit that there is. */
 void offenders_tick(struct offenders *offenders, uint32_t limit,
 		    const struct offenders_counts *counts, uint64_t now_ms);
-/* The limit is gone, or another one has its number. */
-void offenders_forget(struct offenders *offenders, uint32_t limit);
+/* Limits that are gone take what is known of their sources along. */
+void offenders_keep(struct offenders *offenders, bool (*is_there)(void *arg, uint32_t limit),
+		    void *arg);
 
 void offenders_get(const struct offenders *offenders, uint32_t limit, uint64_t now_ms,
 		   struct offenders_view *ret_view);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STATS_COUNTERS 4
+#define STATS_COUNTERS 5
 #define STATS_WINDOW_MS 10000
 #define STATS_DEPTH 11 /* ticks kept: ten seconds at one a second */
 
@@ -21,7 +21,7 @@ enum stats_kind {
 	STATS_SERVICE, /* packets, bytes, new connections */
 	STATS_MEMBER,  /* packets, bytes, new connections */
 	STATS_LOCAL,   /* a service in mode local as its only member: as STATS_MEMBER */
-	STATS_LIMIT,   /* passed, refused, would refuse, replaced debt */
+	STATS_LIMIT,   /* passed, refused, would refuse, replaced debt, banned */
 	STATS_LIST,    /* matched, refused, would refuse */
 	STATS_KIND_MAX
 };

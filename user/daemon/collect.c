@@ -27,7 +27,7 @@ static void collect_index(struct daemon *daemon, uint64_t group, uint64_t key, u
 	raw[0] = stats.packets;
 	raw[1] = stats.bytes;
 	raw[2] = stats.new_connections;
-	raw[3] = 0;
+	raw[3] = raw[4] = 0;
 	stats_record(daemon->stats, key, group, raw);
 }
 
@@ -67,7 +67,8 @@ static void collect_limits(struct daemon *daemon)
 			continue;
 		stats_record(daemon->stats, STATS_KEY(STATS_LIMIT, limit->id), 0,
 			     (uint64_t[STATS_COUNTERS]){stats.passed, stats.refused,
-							stats.would_refuse, stats.replaced_debt});
+							stats.would_refuse, stats.replaced_debt,
+							stats.banned});
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/lacking.h"
 #include "daemon/locals.h"
 #include "daemon/nexthops.h"
+#include "daemon/refusals.h"
 #include "daemon/state.h"
 #include "daemon/trial.h"
 #include "daemon/troubles.h"
@@ -75,6 +76,7 @@ struct daemon {
 	struct health *health;
 	struct announcer *announcer;
 	struct captures *captures;
+	struct refusals refusals;
 	struct control *control;
 	struct http_poll *control_poll;
 	struct listener *listener;

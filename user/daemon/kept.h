@@ -17,6 +17,8 @@ void kept_restore_list(struct daemon *daemon, const char *name, const char *acti
 		       const struct prefix_set *set);
 /* A list's prefixes as text, a line each; owned by the caller. */
 char *kept_prefixes(const struct prefix_set *set, size_t from, size_t to);
+json_t *kept_save_bans(struct daemon *daemon);
+int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e);
 json_t *kept_save_last_good(struct daemon *daemon);
 int kept_load_last_good(struct daemon *daemon, const json_t *content, struct err *e);
 /* What the files of lists held when the last good configuration was applied; those that it does not

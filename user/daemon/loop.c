@@ -322,6 +322,7 @@ static void on_tick(uv_timer_t *timer)
 	if (dp_bpf_refresh_macs(daemon->dp))
 		announce_again(daemon->announcer);
 	collect_counters(daemon, true);
+	refusals_tick(daemon);
 	notes_tick(daemon);
 	switches_tick(daemon);
 	trial_tick(daemon);

@@ -111,6 +111,7 @@ int maps_begin(struct daemon *daemon)
 		return -1;
 	state_mark(daemon->state, STATE_CHANGES); /* what was changed while no daemon ran */
 	due_tick(daemon);			  /* and what became due */
+	refusals_begin(daemon);
 	daemon->loaded_at_s = clock_wall_s();
 	daemon->reloads_applied = 1;
 	return 0;

@@ -300,6 +300,7 @@ static int attach(struct daemon *daemon)
 	if (dp_bpf_settle(daemon->dp, &e))
 		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
 	notes_begin(daemon);
+	refusals_adopt(daemon);
 	daemon->is_ready = true;
 	/* Adopted maps know who serves, and a cold start has waited for it. */
 	if (!dp_bpf_is_adopted(daemon->dp) && !dp_bpf_cold_reason(daemon->dp))
@@ -376,6 +377,7 @@ static void release(struct daemon *daemon)
 	announce_free(daemon->announcer);
 	state_close(daemon->state);
 	nexthops_free(daemon->nexthops);
+	refusals_done(daemon);
 	if (daemon->sync)
 		sync_free(daemon->sync);
 	if (daemon->model)
@@ -416,6 +418,7 @@ int daemon_run(const struct daemon_options *options)
 		notify_send("STOPPING=1");
 		if (!daemon->is_detached && !daemon->config->is_route_kept)
 			announce_withdraw(daemon->announcer, daemon->dp);
+		refusals_end(daemon);
 		notes_end(daemon);
 	} else {
 		undo_start(daemon);

@@ -12,6 +12,7 @@
 #include <sluice/verdict.h>
 
 #include "base/err.h"
+#include "core/dataplane_sources.h"
 #include "dataplane/node.h"
 
 struct clock_bpf;
@@ -69,6 +70,12 @@ struct dp_pinned_loss {
 };
 int dp_pinned_count_loss(const struct dp_pinned *pinned, struct dp_pinned_loss *ret_loss,
 			 struct err *e);
+
+/* Calls fn for each ban that is in force, and removes those for which it returns true. now_ns: of the
+ * packet path. 0 or negative errno. */
+typedef bool (*dp_pinned_ban_fn)(void *arg, const struct dp_ban *ban);
+int dp_pinned_bans(const struct dp_pinned *pinned, uint64_t now_ns, dp_pinned_ban_fn fn, void *arg,
+		   struct err *e);
 
 int dp_pinned_member_stats(const struct dp_pinned *pinned, uint32_t index,
 			   struct sluice_member_stats *ret_stats);

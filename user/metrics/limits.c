@@ -60,6 +60,8 @@ void metrics_write_limits(struct metric_text *text, const struct metrics_source 
 		 "Packets that the limit would have dropped in mode enforce."},
 		{"sluice_limit_replaced_debt", METRIC_COUNTER,
 		 "Sources with debt that lost their place to another source."},
+		{"sluice_limit_banned", METRIC_COUNTER,
+		 "Packets dropped because the limit bans their source."},
 	};
 	size_t f, i;
 

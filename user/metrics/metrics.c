@@ -428,6 +428,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	metrics_write_flows(&text, source);
 	write_members(&text, source);
 	metrics_write_limits(&text, source);
+	metrics_write_sources(&text, source);
 	write_lists(&text, source);
 	metric_end(&text);
 	fclose(text.out);

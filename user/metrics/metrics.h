@@ -7,9 +7,11 @@
 
 #include <stddef.h>
 
+#include "core/bans.h"
 #include "core/check_report.h"
 #include "core/health_state.h"
 #include "core/model.h"
+#include "core/offenders.h"
 #include "core/stats.h"
 #include "core/sync.h"
 
@@ -25,6 +27,9 @@ struct metrics_source {
 	const struct model *model;
 	const struct sync *sync;
 	const struct stats *stats;
+	const struct offenders *offenders;
+	const struct bans *bans; /* NULL: nothing of sources is shown */
+	uint64_t refusals_lost;
 	const struct metrics_interface *interfaces;
 	size_t interface_count;
 	uint64_t events_suppressed;
@@ -50,6 +55,9 @@ void metrics_write_checks(struct metric_text *text, const struct metrics_source 
 /* Slots in motion and the tables of flows; part of metrics_render(). */
 void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_limits(struct metric_text *text, const struct metrics_source *source);
+
+/* Refused and banned sources; part of it, too. */
+void metrics_write_sources(struct metric_text *text, const struct metrics_source *source);
 
 /* Allocated text, owned by the caller. */
 char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bans as JSON: {"bans":[{"limit","number","source","until_s","since_s","all","manual","by",
+ * "reason"}]}. Who is banned is in the maps; this says why, and has them made again where the maps are
+ * new.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/daemon.h"
+#include "daemon/kept.h"
+
+struct saving {
+	json_t *list;
+	uint64_t now_ms, now_s;
+};
+
+static void save_ban(void *arg, const struct ban *ban)
+{
+	const struct saving *saving = arg;
+	uint64_t left_ms = ban->until_ms > saving->now_ms ? ban->until_ms - saving->now_ms : 0;
+	char source[PREFIX_TEXT_MAX];
+
+	json_array_append_new(saving->list,
+			      json_pack("{s:s, s:I, s:s, s:I, s:I, s:b, s:b, s:s, s:s}", "limit",
+					ban->limit_name, "number", (json_int_t)ban->limit, "source",
+					prefix_format(&ban->source, source), "until_s",
+					(json_int_t)(saving->now_s + (left_ms + 999) / 1000),
+					"since_s", (json_int_t)ban->since_s, "all", ban->is_all,
+					"manual", ban->is_manual, "by", ban->by, "reason",
+					ban->reason));
+}
+
+json_t *kept_save_bans(struct daemon *daemon)
+{
+	struct saving saving = {json_array(), clock_now_ms(), clock_wall_s()};
+
+	bans_each(daemon->refusals.bans, save_ban, &saving);
+	return json_pack("{s:o}", "bans", saving.list);
+}
+
+static int load_ban(const json_t *json, struct ban *ret_ban)
+{
+	const char *limit, *source, *by, *reason;
+	json_int_t number, until_s, since_s;
+	uint64_t now_s = clock_wall_s();
+	int is_all, is_manual;
+
+	if (json_unpack((json_t *)json, "{s:s, s:I, s:s, s:I, s:I, s:b, s:b, s:s, s:s}", "limit",
+			&limit, "number", &number, "source", &source, "until_s", &until_s,
+			"since_s", &since_s, "all", &is_all, "manual", &is_manual, "by", &by,
+			"reason", &reason) ||
+	    prefix_parse(source, strlen(source), &ret_ban->source, NULL) || number < 1 ||
+	    number > UINT32_MAX || until_s < 0 || since_s < 0)
+		return -EINVAL;
+	ret_ban->limit = (uint32_t)number;
+	ret_ban->until_ms = clock_now_ms();
+	if ((uint64_t)until_s > now_s) /* a wall clock that went back prolongs nothing for ever */
+		ret_ban->until_ms += MIN((uint64_t)until_s - now_s, BANS_FOR_MAX_S) * 1000;
+	ret_ban->since_s = (uint64_t)since_s;
+	ret_ban->is_all = is_all;
+	ret_ban->is_manual = is_manual;
+	util_copy(ret_ban->limit_name, sizeof(ret_ban->limit_name), limit);
+	util_copy(ret_ban->by, sizeof(ret_ban->by), by);
+	util_copy(ret_ban->reason, sizeof(ret_ban->reason), reason);
+	return 0;
+}
+
+int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e)
+{
+	const json_t *list = json_object_get(content, "bans"), *ban;
+	struct refusals *refusals = &daemon->refusals;
+	int result = 0;
+	size_t i;
+
+	if (!json_is_array(list))
+		return err_set(e, ERR_INVALID, "bans", "it has no bans");
+	refusals->kept = util_alloc_array(json_array_size(list) + 1, sizeof(*refusals->kept));
+	json_array_foreach (list, i, ban) {
+		if (load_ban(ban, &refusals->kept[refusals->kept_count]))
+			result = err_set(e, ERR_INVALID, "bans", "ban %zu makes no sense", i + 1);
+		else
+			refusals->kept_count++;
+	}
+	return result;
+}
