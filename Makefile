@@ -102,6 +102,7 @@ $(OUT)/bin/sluiced: $(call objects,daemon) $(ARCHIVES)
 $(OUT)/bin/sluicectl: $(call objects,cli) $(ARCHIVES)
 $(OUT)/bin/sluice-decap: $(call objects,decap) $(ARCHIVES)
 $(OUT)/bin/sluice-check: $(call objects,check) $(ARCHIVES)
+$(OUT)/bin/sluice-check: LIBS += -lresolv
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)

@@ -4,21 +4,7 @@
 # without rights, restarted when it dies, and never a reason to take a member out.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
-
-TIMES="interval: 500ms, timeout: 400ms, fast: 200ms, down: 500ms, fall: 2, rise: 1"
-NAMES=() STATES=() TEXTS=() MEMBERS=()
-
-# One service a row, each on a port of its own, with one member that is probed on another.
-service() { # NAME STATE TEXT CHECK [ADDRESS]
-	local address=$EDGE_WEB member=${5:-10.99.0.21}
-	[[ $member != *:* ]] || address="[$EDGE_WEB6]"
-	NAMES+=("$1")
-	STATES+=("$2")
-	TEXTS+=("$3")
-	MEMBERS+=("$member")
-	echo "  $1: {listen: \"tcp $address:$((1000 + ${#NAMES[@]}))\", mode: l2, check: {$4, $TIMES}, members: [\"$member\"]}" \
-		>> "$E2E_CONFIG"
-}
+. "$E2E_LIB/checks.sh"
 
 # A CA, and certificates of it that end when they should.
 certificates() {
@@ -68,36 +54,6 @@ serve() { # PORT [NAME]
 	wait_for 5 grep -q ready "$LAB_DIR/probed-$1.log" || lab_die "the server does not start"
 }
 
-# What the daemon says of the row's member: its health and why.
-row_is() { # ROW
-	local got
-	got="$(edge_member "${NAMES[$1]}" "${MEMBERS[$1]}" health) "
-	got+=$(edge_member "${NAMES[$1]}" "${MEMBERS[$1]}" health_text)
-	echo "$got"
-	[[ $got =~ ^${STATES[$1]}\ ${TEXTS[$1]} ]]
-}
-
-checker() { # prints the process of sluice-check that watches
-	pgrep -P "${LAB_PIDS[sluiced]}" -x sluice-check
-}
-
-worker() {
-	pgrep -P "$(checker)" -x sluice-check
-}
-
-is_replaced() { # PID
-	local now
-	now=$(worker) && [ "$now" != "$1" ]
-}
-
-health_is() { # SERVICE STATE
-	[ "$(edge_member "$1" 10.99.0.21 health)" = "$2" ]
-}
-
-status_says() { # PATTERN
-	grep -q "$1" <<< "$(edge_ctl status)"
-}
-
 e2e_begin 2
 certificates
 serve 9000
@@ -106,50 +62,39 @@ serve 9002 soon
 serve 9003 gone
 echo 200 > "$LAB_DIR/state"
 chmod 644 "$LAB_DIR/state"
-cat > "$E2E_CONFIG" <<-END
-	version: 1
-	interfaces: [eth0]
-	flows: {pre: 200ms}
-	services:
-END
+checks_begin
 CA="ca: $LAB_DIR/tls/ca.pem"
-service ok up "" "type: http, port: 9000, path: /status/204"
-service ok6 up "" "type: http, port: 9000, path: /status/200" 2001:db8:99::21
-service redirect up "" "type: http, port: 9000, path: /status/302, expect: 300-399"
-service error down "status 500" "type: http, port: 9000, path: /status/500"
-service body up "" "type: http, port: 9000, path: /body/all-is-well, body: all-is-well"
-service nobody down "status 200, but its body lacks" "type: http, port: 9000, path: /body/x, body: all-is-well"
-service cut down "status 200, but its body lacks .* in what was read" "type: http, port: 9000, path: /body/all-is-well, body: all-is-well, read: 1000"
-service host up "" "type: http, port: 9000, path: /host, host: www.example.net, body: www.example.net"
-service head up "" "type: http, port: 9000, path: /status/200, method: HEAD"
-service options up "" "type: http, port: 9000, path: /method, method: OPTIONS, body: OPTIONS"
-service slow up "" "type: http, port: 9000, path: /slow/200"
-service late down "no answer within 400 ms" "type: http, port: 9000, path: /slow/900"
-service hang down "no answer within 400 ms" "type: http, port: 9000, path: /hang"
-service headers down "(headers of more than 65536 bytes|Too large)" "type: http, port: 9000, path: /headers"
-service endless up "" "type: http, port: 9000, path: /endless"
-service garbage down "Received HTTP/0.9" "type: http, port: 9000, path: /garbage"
-service refused down "connection refused" "type: http, port: 9999"
-service nowhere down "(connect timeout|host unreachable)" "type: http, port: 9000" 10.99.0.77
-service tls up "" "type: https, port: 9001, host: www.example.net, $CA, path: /status/200"
-service sni up "" "type: https, port: 9001, host: x.example, sni: www.example.net, $CA, path: /host, body: x.example"
-service soon up "" "type: https, port: 9002, sni: www.example.net, $CA, path: /status/200"
-service wrongname down ".*(alternative certificate subject name|no alternative)" "type: https, port: 9001, host: other.example, $CA, path: /status/200"
-service untrusted down ".*certificate" "type: https, port: 9001, host: www.example.net, path: /status/200"
-service gone down ".*certificate has expired" "type: https, port: 9003, host: www.example.net, $CA, path: /status/200"
-service unverified up "" "type: https, port: 9003, verify: disabled, path: /status/200"
-service notls down "no TLS handshake within 400 ms" "type: https, port: 9000, verify: disabled"
-service noca unknown "check not possible from here: .*(CA|verify locations|certificate file)" "type: https, port: 9001, ca: /nowhere.pem"
-service changes up "" "type: http, port: 9000, path: /file$LAB_DIR/state"
+check_row ok up "" "type: http, port: 9000, path: /status/204"
+check_row ok6 up "" "type: http, port: 9000, path: /status/200" 2001:db8:99::21
+check_row redirect up "" "type: http, port: 9000, path: /status/302, expect: 300-399"
+check_row error down "status 500" "type: http, port: 9000, path: /status/500"
+check_row body up "" "type: http, port: 9000, path: /body/all-is-well, body: all-is-well"
+check_row nobody down "status 200, but its body lacks" "type: http, port: 9000, path: /body/x, body: all-is-well"
+check_row cut down "status 200, but its body lacks .* in what was read" "type: http, port: 9000, path: /body/all-is-well, body: all-is-well, read: 1000"
+check_row host up "" "type: http, port: 9000, path: /host, host: www.example.net, body: www.example.net"
+check_row head up "" "type: http, port: 9000, path: /status/200, method: HEAD"
+check_row options up "" "type: http, port: 9000, path: /method, method: OPTIONS, body: OPTIONS"
+check_row slow up "" "type: http, port: 9000, path: /slow/200"
+check_row late down "no answer within 400 ms" "type: http, port: 9000, path: /slow/900"
+check_row hang down "no answer within 400 ms" "type: http, port: 9000, path: /hang"
+check_row headers down "(headers of more than 65536 bytes|Too large)" "type: http, port: 9000, path: /headers"
+check_row endless up "" "type: http, port: 9000, path: /endless"
+check_row garbage down "Received HTTP/0.9" "type: http, port: 9000, path: /garbage"
+check_row refused down "connection refused" "type: http, port: 9999"
+check_row nowhere down "(connect timeout|host unreachable)" "type: http, port: 9000" 10.99.0.77
+check_row tls up "" "type: https, port: 9001, host: www.example.net, $CA, path: /status/200"
+check_row sni up "" "type: https, port: 9001, host: x.example, sni: www.example.net, $CA, path: /host, body: x.example"
+check_row soon up "" "type: https, port: 9002, sni: www.example.net, $CA, path: /status/200"
+check_row wrongname down ".*(alternative certificate subject name|no alternative)" "type: https, port: 9001, host: other.example, $CA, path: /status/200"
+check_row untrusted down ".*certificate" "type: https, port: 9001, host: www.example.net, path: /status/200"
+check_row gone down ".*certificate has expired" "type: https, port: 9003, host: www.example.net, $CA, path: /status/200"
+check_row unverified up "" "type: https, port: 9003, verify: disabled, path: /status/200"
+check_row notls down "no TLS handshake within 400 ms" "type: https, port: 9000, verify: disabled"
+check_row noca unknown "check not possible from here: .*(CA|verify locations|certificate file)" "type: https, port: 9001, ca: /nowhere.pem"
+check_row changes up "" "type: http, port: 9000, path: /file$LAB_DIR/state"
 e2e_start
 
-for row in "${!NAMES[@]}"; do
-	if wait_for 10 row_is "$row"; then
-		tap_ok "${NAMES[$row]}: ${STATES[$row]} ${TEXTS[$row]}"
-	else
-		tap_not_ok "${NAMES[$row]}: ${STATES[$row]} ${TEXTS[$row]}" "$(row_is "$row")"
-	fi
-done
+checks_report
 tap_match "a pass says how long its parts took" "$(edge_ctl member show tls 10.99.0.21)" \
 	'check +https.*connect [0-9.]+ [mu]?s, TLS [0-9.]+ [mu]?s, first byte [0-9.]+ [mu]?s'
 tap_match "and when the certificate ends" "$(edge_ctl member show tls 10.99.0.21)" \
@@ -158,46 +103,46 @@ tap_match "status tells of the one that ends soon" "$(edge_ctl status -v)" \
 	'10\.99\.0\.21.*certificate.*ends in [45] d'
 tap_match "so does an event" "$(edge_ctl events)" 'member_certificate.*soon/default/.*ends'
 
-pid=$(worker)
+pid=$(checks_worker)
 tap_match "the process that reads answers is nobody's" \
 	"$(grep -E '^[UG]id:' "/proc/$pid/status" | cut -f2- | tr '\t\n' '  ')" '^(65534 ){8}$'
 tap_is "and has no capabilities" \
 	"$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0000000000000000$' "/proc/$pid/status")" 5
 tap_is "nor can it get any" "$(grep NoNewPrivs "/proc/$pid/status" | cut -f2)" 1
 tap_is "its parent neither" \
-	"$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0000000000000000$' "/proc/$(checker)/status")" 5
+	"$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0000000000000000$' "/proc/$(checks_watcher)/status")" 5
 tap_is "it holds no BPF descriptor" \
-	"$(find "/proc/$pid/fd" "/proc/$(checker)/fd" -lname '*bpf*' 2> /dev/null | wc -l)" 0
+	"$(find "/proc/$pid/fd" "/proc/$(checks_watcher)/fd" -lname '*bpf*' 2> /dev/null | wc -l)" 0
 
 # A crash loses probes, no member.
 for _ in 1 2 3; do
-	pid=$(worker)
+	pid=$(checks_worker)
 	kill -SEGV "$pid"
-	wait_for 5 is_replaced "$pid" || break
+	wait_for 5 checks_is_replaced "$pid" || break
 done
-tap_run "killed three times, it runs again" worker
+tap_run "killed three times, it runs again" checks_worker
 tap_is "the members did not notice" "$(edge_member ok 10.99.0.21 health)" up
 tap_match "status does" "$(edge_ctl status)" 'sluice-check was ended by signal 11'
 tap_match "metrics count it" "$(edge_ctl metrics)" '^sluice_checker_deaths_total [3-9]'
 echo 503 > "$LAB_DIR/state"
-tap_run "and what happens next is seen" wait_for 5 health_is changes down
+tap_run "and what happens next is seen" wait_for 5 checks_health_is changes down
 echo 200 > "$LAB_DIR/state"
-tap_run "both ways" wait_for 5 health_is changes up
+tap_run "both ways" wait_for 5 checks_health_is changes up
 
 # It hangs.
-kill -STOP "$(worker)"
+kill -STOP "$(checks_worker)"
 tap_run "one that does not answer is replaced" wait_for 20 \
 	grep -q "sluice-check does not answer" "$LAB_DIR/sluiced.log"
-tap_run "the members still did not notice" health_is ok up
+tap_run "the members still did not notice" checks_health_is ok up
 echo 503 > "$LAB_DIR/state"
-tap_run "and probes go on" wait_for 10 health_is changes down
+tap_run "and probes go on" wait_for 10 checks_health_is changes down
 
 # The parent process dies, too: as root without CAP_SETUID, sluiced cannot begin another.
-pid=$(worker)
-kill -KILL "$(checker)"
-wait_for 10 status_says "blind until it runs"
+pid=$(checks_worker)
+kill -KILL "$(checks_watcher)"
+wait_for 10 checks_status_says "blind until it runs"
 tap_match "without its parent, status says what helps" "$(edge_ctl status | tr -s "\n " " ")" "restart sluiced"
-tap_run "members stay as they were" health_is ok up
+tap_run "members stay as they were" checks_health_is ok up
 tap_match "their checks say why they are blind" "$(edge_member ok 10.99.0.21 health_text)" \
 	'check not possible from here: sluice-check'
 tap_match "undecided probes are counted apart" "$(edge_ctl metrics)" \

@@ -2,6 +2,8 @@
 /* Checks that cannot be: each row has every error that must be reported, as "LINE CODE PATH". */
 #include "unit/config_errors.h"
 
+#include "core/check_spec.h"
+
 #define HTTP(keys) FULL "    check: {type: http, " keys "}\n"
 #define HTTPS(keys) FULL "    check: {type: https, " keys "}\n"
 
@@ -47,10 +49,122 @@ static void test_http_checks(void **state)
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
 }
 
+#define CHECK(keys) FULL "    check: {" keys "}\n"
+#define LABEL "0123456789012345678901234567890123456789012345678901234567890123" /* 64 */
+
+static void test_other_checks(void **state)
+{
+	static const struct row ROWS[] = {
+		{FULL "    check: icmp\n", "none\n"},
+		{CHECK("type: icmp, port: 7"), "8 invalid services.web.check.port\n"},
+		{CHECK("type: none, port: 7"), "8 invalid services.web.check.port\n"},
+		{FULL "    check: udp\n", "8 invalid services.web.check.send\n"},
+		{CHECK("type: udp, send: \"ping\\n\", answer: hex:00Ff"), "none\n"},
+		{CHECK("type: udp, send: hex:0"), "8 invalid services.web.check.send\n"},
+		{CHECK("type: udp, send: hex:0g"), "8 invalid services.web.check.send\n"},
+		{CHECK("type: udp, send: 'hex:'"), "8 invalid services.web.check.send\n"},
+		{CHECK("type: udp, send: ''"), "8 invalid services.web.check.send\n"},
+		{CHECK("type: udp, send: x, name: a"), "8 invalid services.web.check.name\n"},
+		{FULL "    check: dns\n", "8 invalid services.web.check.name\n"},
+		{CHECK("type: dns, name: example.net., record: AAAA, answer: \"2001:db8::1\""),
+		 "none\n"},
+		{CHECK("type: dns, name: ., record: NS"), "none\n"},
+		{CHECK("type: dns, name: a..b"), "8 invalid services.web.check.name\n"},
+		{CHECK("type: dns, name: " LABEL), "8 invalid services.web.check.name\n"},
+		{CHECK("type: dns, name: a, record: X"), "8 invalid services.web.check.record\n"},
+		{CHECK("type: dns, name: a, rcode: OK"), "8 invalid services.web.check.rcode\n"},
+		{CHECK("type: dns, name: a, answer: a.example"),
+		 "8 invalid services.web.check.answer\n"},
+		{CHECK("type: dns, name: a, record: AAAA, answer: 192.0.2.1"),
+		 "8 invalid services.web.check.answer\n"},
+		{CHECK("type: dns, name: a, rcode: NXDOMAIN, answer: 192.0.2.1"),
+		 "8 invalid services.web.check.answer\n"},
+		{FULL "    check: exec\n", "8 invalid services.web.check.command\n"},
+		{CHECK("type: exec, command: [/bin/true, -x, 'a b']"), "none\n"},
+		{CHECK("type: exec, command: []"), "8 invalid services.web.check.command\n"},
+		{CHECK("type: exec, command: [bin/true]"),
+		 "8 invalid services.web.check.command[0]\n"},
+		{CHECK("type: exec, command: /bin/true"), "8 invalid services.web.check.command\n"},
+		{CHECK("type: exec, command: [/bin/true, [x]]"),
+		 "8 invalid services.web.check.command[1]\n"},
+		{CHECK("type: tcp, command: [/bin/true]"),
+		 "8 invalid services.web.check.command\n"},
+		{HEAD "services:\n  all:\n    listen: udp 192.0.2.10\n    mode: l2\n"
+		      "    check: icmp\n    members: [192.0.2.21]\n",
+		 "none\n"},
+		{HEAD "services:\n  all:\n    listen: udp 192.0.2.10\n    mode: l2\n"
+		      "    check: {type: dns, name: a}\n    members: [192.0.2.21]\n",
+		 "4 invalid services.all\n"},
+	};
+
+	(void)state;
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
+static bool looked_at;
+
+static bool refuse(const char *path, char text[200], char hint[200])
+{
+	looked_at = true;
+	snprintf(text, 200, "%.100s: no", path);
+	snprintf(hint, 200, "yes");
+	return false;
+}
+
+static void test_programs(void **state)
+{
+	static const char text[] = HEAD
+		"services:\n  web:\n    listen: tcp 192.0.2.10:80\n    mode: l2\n    pools:\n"
+		"      a: {members: [192.0.2.21], check: tcp}\n"
+		"      b:\n        members: [{address: 192.0.2.22, check: {type: exec, command: "
+		"[/x]}}]\n";
+	struct config *config = NULL;
+	struct errs errors = {0};
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
+	assert_true(config_check_commands(config, refuse, &errors) < 0);
+	assert_true(looked_at);
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(errors.list[0].path, "services.web.pools.b.check.command");
+	assert_string_equal(errors.list[0].text, "/x: no");
+	assert_int_equal(errors.list[0].line, 9);
+	errs_done(&errors);
+	config_free(config);
+}
+
+/* Every member has its own check, its pool's, or its service's. */
+static void test_inheritance(void **state)
+{
+	static const char text[] = HEAD
+		"services:\n  web:\n    listen: tcp 192.0.2.10:80\n    mode: l2\n"
+		"    check: {type: http, path: /service}\n    pools:\n"
+		"      a: {members: [192.0.2.21, {address: 192.0.2.22, check: none}]}\n"
+		"      b: {check: tcp, members: [{address: 192.0.2.23, check: icmp}, "
+		"192.0.2.24]}\n";
+	const struct pool_config *pools;
+	struct config *config = NULL;
+	struct errs errors = {0};
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
+	pools = config->services[0].pools;
+	assert_int_equal(pools[0].check.type, CHECK_HTTP);
+	assert_int_equal(pools[0].members[0].check, 0);
+	assert_int_equal(pools[0].checks->list[pools[0].members[1].check].type, CHECK_NONE);
+	assert_int_equal(pools[1].check.type, CHECK_TCP);
+	assert_int_equal(pools[1].checks->list[pools[1].members[0].check].type, CHECK_ICMP);
+	assert_int_equal(pools[1].members[1].check, 0);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http_checks),
+		cmocka_unit_test(test_other_checks),
+		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_inheritance),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

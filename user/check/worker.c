@@ -54,6 +54,15 @@ static void begin(struct job *job)
 	case CHECK_HTTPS:
 		http_begin(job);
 		break;
+	case CHECK_UDP:
+		udp_begin(job);
+		break;
+	case CHECK_DNS:
+		dns_begin(job);
+		break;
+	case CHECK_EXEC:
+		exec_begin(job);
+		break;
 	default:
 		job_fail(job, PROBE_UNDECIDED, 0, "no such check");
 	}

@@ -37,5 +37,8 @@ void job_fail(struct job *job, enum probe_result result, enum health_cause cause
 
 /* Each answers the job once, before it takes much longer than its timeout. */
 void http_begin(struct job *job);
+void udp_begin(struct job *job);
+void dns_begin(struct job *job);
+void exec_begin(struct job *job);
 
 struct http *http_new(uv_loop_t *loop);

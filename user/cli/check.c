@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/program.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/render.h"
@@ -242,6 +243,8 @@ int check_load(const struct cli *cli, const char *file, struct sources *ret_sour
 	r = config_parse_files(sources.list, sources.count, &config, &errors);
 	if (r == 0)
 		r = config_load_lists(config, util_read_file, &errors);
+	if (r == 0)
+		r = config_check_commands(config, program_look, &errors);
 	if (r == 0)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r != 0) {

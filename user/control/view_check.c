@@ -41,6 +41,13 @@ static void add_details(json_t *object, const struct check_spec *spec)
 		set_text(object, "body", details->body);
 		add_expect(object, details);
 	}
+	if (type == CHECK_DNS) {
+		set_text(object, "name", details->name);
+		json_object_set_new(object, "record", json_integer(details->record));
+		json_object_set_new(object, "rcode", json_integer(details->rcode));
+	}
+	if (type == CHECK_EXEC)
+		set_text(object, "program", check_command_word(details, 0));
 	if (type == CHECK_HTTPS) {
 		set_text(object, "sni", details->sni);
 		set_text(object, "ca", details->ca);

@@ -80,21 +80,33 @@ static const struct config_word ADMIN_WORDS[] = {
 };
 
 static const struct config_word CHECK_WORDS[] = {
-	{"tcp", CHECK_TCP, NULL},
-	{"http", CHECK_HTTP, NULL},
-	{"https", CHECK_HTTPS, NULL},
-	{"udp", 0, LATER ": use none, or tcp with a port"},
-	{"dns", 0, LATER ": use none, or tcp with a port"},
-	{"icmp", 0, LATER ": use none, or tcp with a port"},
-	{"exec", 0, LATER ": use none, or tcp with a port"},
-	{"none", CHECK_NONE, NULL},
-	{},
+	{"tcp", CHECK_TCP, NULL},   {"http", CHECK_HTTP, NULL}, {"https", CHECK_HTTPS, NULL},
+	{"udp", CHECK_UDP, NULL},   {"dns", CHECK_DNS, NULL},	{"icmp", CHECK_ICMP, NULL},
+	{"exec", CHECK_EXEC, NULL}, {"none", CHECK_NONE, NULL}, {},
 };
 
 static const struct config_word METHOD_WORDS[] = {
 	{"GET", CHECK_GET, NULL},
 	{"HEAD", CHECK_HEAD, NULL},
 	{"OPTIONS", CHECK_OPTIONS, NULL},
+	{},
+};
+
+static const struct config_word RECORD_WORDS[] = {
+	{"A", 1, NULL},	    {"NS", 2, NULL},
+	{"CNAME", 5, NULL}, {"SOA", 6, NULL},
+	{"PTR", 12, NULL},  {"MX", 15, NULL},
+	{"TXT", 16, NULL},  {"AAAA", 28, NULL},
+	{"SRV", 33, NULL},  {},
+};
+
+static const struct config_word RCODE_WORDS[] = {
+	{"NOERROR", 0, NULL},
+	{"FORMERR", 1, NULL},
+	{"SERVFAIL", 2, NULL},
+	{"NXDOMAIN", 3, NULL},
+	{"NOTIMP", 4, NULL},
+	{"REFUSED", 5, NULL},
 	{},
 };
 
@@ -378,6 +390,18 @@ const struct config_field CONFIG_FIELDS[] = {
 	{CONFIG_SECTION_CHECK, "expiry", CONFIG_TYPE_DURATION, DETAIL_AT(expiry_s),
 	 .max = 8760ULL * 3600 * 1000, .fallback = "336h", .flags = CONFIG_SECONDS,
 	 .help = "before its end a certificate is remarked on; 0s: never"},
+	{CONFIG_SECTION_CHECK, "send", CONFIG_TYPE_BYTES, DETAIL_AT(send),
+	 .help = "the datagram that is sent"},
+	{CONFIG_SECTION_CHECK, "answer", CONFIG_TYPE_BYTES, DETAIL_AT(answer),
+	 .help = "what the answer must contain; without it any passes"},
+	{CONFIG_SECTION_CHECK, "name", CONFIG_TYPE_HOST_NAME, DETAIL_AT(name),
+	 .help = "the name that is asked for"},
+	{CONFIG_SECTION_CHECK, "record", CONFIG_TYPE_WORD, DETAIL_AT(record), .fallback = "A",
+	 .words = RECORD_WORDS, .help = "the type of record that is asked for"},
+	{CONFIG_SECTION_CHECK, "rcode", CONFIG_TYPE_WORD, DETAIL_AT(rcode), .fallback = "NOERROR",
+	 .words = RCODE_WORDS, .help = "what the name server must say"},
+	{CONFIG_SECTION_CHECK, "command", CONFIG_TYPE_COMMAND, .min = 1, .max = CHECK_COMMAND_MAX,
+	 .help = "the program that is run, and its arguments"},
 
 	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
 	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},

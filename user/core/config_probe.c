@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/config_probe.h"
 
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +28,12 @@ static const struct {
 	{"verify", BIT(CHECK_HTTPS), "https"},
 	{"ca", BIT(CHECK_HTTPS), "https"},
 	{"expiry", BIT(CHECK_HTTPS), "https"},
+	{"send", BIT(CHECK_UDP), "udp"},
+	{"answer", BIT(CHECK_UDP) | BIT(CHECK_DNS), "udp and dns"},
+	{"name", BIT(CHECK_DNS), "dns"},
+	{"record", BIT(CHECK_DNS), "dns"},
+	{"rcode", BIT(CHECK_DNS), "dns"},
+	{"command", BIT(CHECK_EXEC), "exec"},
 };
 
 /* An error at a key of the check. */
@@ -82,6 +91,50 @@ static void check_https(struct config_reader *r, yaml_node_t *node,
 			 "leave one of them out");
 }
 
+static void need(struct config_reader *r, yaml_node_t *node, const char *key, const char *hint)
+{
+	if (!config_find(r, node, key, NULL))
+		err_hint(fail_key(r, node, key, "is missing"), "%s", hint);
+}
+
+static bool is_dns_name(const char *name)
+{
+	for (;; name++) {
+		size_t length = strcspn(name, ".");
+
+		if (!length || length > 63)
+			return false;
+		name += length;
+		if (!*name || !name[1])
+			return true;
+	}
+}
+
+static void check_dns(struct config_reader *r, yaml_node_t *node,
+		      const struct check_details *details)
+{
+	char text[sizeof(details->answer.bytes) + 1];
+	bool is_a = details->record == ns_t_a, is_aaaa = details->record == ns_t_aaaa;
+	uint8_t address[16];
+
+	need(r, node, "name", "the name to ask for, such as name: www.example.net");
+	if (details->name[0] && strcmp(details->name, ".") != 0 && !is_dns_name(details->name))
+		fail_key(r, node, "name", "is no DNS name: labels have 1 to 63 characters");
+	if (!details->answer.length)
+		return;
+	memcpy(text, details->answer.bytes, details->answer.length);
+	text[details->answer.length] = '\0';
+	if (details->rcode)
+		err_hint(fail_key(r, node, "answer",
+				  "with an rcode other than NOERROR there is no answer: it cannot "
+				  "match"),
+			 "leave one of them out");
+	if ((is_a || is_aaaa) && inet_pton(is_a ? AF_INET : AF_INET6, text, address) != 1)
+		err_hint(fail_key(r, node, "answer",
+				  "must be an address of the record's family: it cannot match"),
+			 "record: A has an IPv4 address, record: AAAA an IPv6 one");
+}
+
 /* What no key can know alone. */
 static void check_whole(struct config_reader *r, yaml_node_t *key, yaml_node_t *node,
 			const struct check_reading *reading)
@@ -98,6 +151,13 @@ static void check_whole(struct config_reader *r, yaml_node_t *key, yaml_node_t *
 		check_http(r, node, &reading->details);
 	if (check->type == CHECK_HTTPS)
 		check_https(r, node, &reading->details);
+	if (check->type == CHECK_UDP)
+		need(r, node, "send", "what to send, such as send: \"ping\\n\" or send: hex:0a0b");
+	if (check->type == CHECK_DNS)
+		check_dns(r, node, &reading->details);
+	if (check->type == CHECK_EXEC)
+		need(r, node, "command",
+		     "a program and its arguments: command: [/usr/local/lib/check-db, --fast]");
 }
 
 void config_read_word(struct config_reader *r, yaml_node_t *node, size_t position, const char *text,
@@ -186,4 +246,39 @@ struct check_config config_copy_check(const struct check_config *check)
 		copy.spec = spec;
 	}
 	return copy;
+}
+
+static void check_commands(const struct config *config, const struct service_config *service,
+			   const struct pool_config *pool, config_look_fn look, struct errs *errors)
+{
+	AUTO_FREE struct check_details *details = util_alloc(sizeof(*details));
+	char path[3 * NAME_MAX_LENGTH], text[200], hint[200];
+	enum check_type type;
+
+	for (uint32_t i = 0; pool->checks && i < pool->checks->count; i++) {
+		const struct check_config *check = &pool->checks->list[i];
+		struct err *e;
+
+		if (check->type != CHECK_EXEC || !check->spec ||
+		    !check_spec_decode(check->spec->bytes, check->spec->length, &type, details) ||
+		    look(check_command_word(details, 0), text, hint))
+			continue;
+		snprintf(path, sizeof(path), "services.%s%s%s.check.command", service->name,
+			 service->has_pools ? ".pools." : "", service->has_pools ? pool->name : "");
+		e = errs_add(errors, ERR_INVALID, path, "%s", text);
+		err_hint(e, "%s", hint);
+		e->line = pool->line;
+		config_place(config, e);
+	}
+}
+
+int config_check_commands(const struct config *config, config_look_fn look, struct errs *errors)
+{
+	size_t before = errors->count;
+
+	for (size_t s = 0; s < config->service_count; s++)
+		for (size_t p = 0; p < config->services[s].pool_count; p++)
+			check_commands(config, &config->services[s], &config->services[s].pools[p],
+				       look, errors);
+	return errors->count > before ? -EINVAL : 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/program.h"
 #include "core/check_spec.h"
 
 #define CERTIFICATES_SHOWN 4
@@ -127,21 +128,40 @@ size_t checks_findings(const struct daemon *daemon, struct control_finding *list
 
 /* ---- what a configuration asks of this host -------------------------------------------------- */
 
+static const char *find_icmp_problem(const struct daemon *daemon, const struct pool_config *pool)
+{
+	const char *problem = NULL;
+	size_t m;
+
+	for (m = 0; !problem && m < pool->member_count; m++)
+		problem = health_icmp_problem(daemon->health, addr_family(&pool->members[m].addr));
+	return problem;
+}
+
 static void check_set_on_host(const struct daemon *daemon, const struct pool_config *pool,
 			      const char *path, struct errs *errors)
 {
+	const char *problem;
+	struct err *e;
 	uint32_t i;
 
 	for (i = 0; pool->checks && i < pool->checks->count; i++) {
-		const struct check_config *check = &pool->checks->list[i];
-		struct err *e;
+		enum check_type type = pool->checks->list[i].type;
 
-		if (!check_type_is_apart(check->type) || !access(daemon->checker, X_OK))
+		if (type == CHECK_ICMP && (problem = find_icmp_problem(daemon, pool))) {
+			e = errs_add(errors, ERR_UNSUPPORTED, path,
+				     "no socket for checks of type icmp: %s", problem);
+			err_hint(e, "sluiced needs CAP_NET_RAW when it starts "
+				    "(CapabilityBoundingSet=): restart it with that");
+		} else if (check_type_is_apart(type) && access(daemon->checker, X_OK)) {
+			e = errs_add(errors, ERR_UNSUPPORTED, path,
+				     "checks of type %s take %s, which cannot be run",
+				     check_type_name(type), daemon->checker);
+			err_hint(e, "install all of Sluice's programs into the same folder (make "
+				    "install)");
+		} else {
 			continue;
-		e = errs_add(errors, ERR_UNSUPPORTED, path,
-			     "checks of type %s take %s, which cannot be run",
-			     check_type_name(check->type), daemon->checker);
-		err_hint(e, "install all of Sluice's programs into the same folder (make install)");
+		}
 		e->line = pool->line;
 		return;
 	}
@@ -151,6 +171,8 @@ void checks_check(const struct daemon *daemon, const struct config *config, stru
 {
 	char path[2 * NAME_MAX_LENGTH + 32];
 	size_t s, p;
+
+	config_check_commands(config, program_look, errors);
 
 	for (s = 0; s < config->service_count; s++)
 		for (p = 0; p < config->services[s].pool_count; p++) {

@@ -9,6 +9,7 @@
 #include <sluice/abi.h>
 
 #include "base/clock.h"
+#include "base/program.h"
 #include "core/overhead.h"
 #include "daemon/lock.h"
 #include "dataplane/claim.h"
@@ -99,6 +100,8 @@ static int check_file(const char *path)
 	r = config_parse_files(sources.list, sources.count, &config, &errors);
 	if (!r)
 		r = config_load_lists(config, util_read_file, &errors);
+	if (!r)
+		r = config_check_commands(config, program_look, &errors);
 	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r) {

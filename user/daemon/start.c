@@ -149,6 +149,11 @@ static void find_beside(const char *name, char *path, size_t size)
 
 static int check_host(struct daemon *daemon)
 {
+	const struct health_listener listener = {
+		.report = loop_observe_health,
+		.certificate = checks_certificate,
+		.arg = daemon,
+	};
 	struct errs errors = {0};
 	struct err e = {0};
 
@@ -159,6 +164,7 @@ static int check_host(struct daemon *daemon)
 	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
 			     &daemon->config->outer_source6);
 	find_beside("sluice-check", daemon->checker, sizeof(daemon->checker));
+	daemon->health = health_new(&daemon->loop, daemon->checker, &listener);
 	if (reload_check_host(daemon, daemon->config, &errors))
 		return fail_config(daemon, &errors);
 	return 0;
@@ -181,11 +187,6 @@ static int check_interfaces(struct daemon *daemon)
 
 static int open_doors(struct daemon *daemon)
 {
-	const struct health_listener listener = {
-		.report = loop_observe_health,
-		.certificate = checks_certificate,
-		.arg = daemon,
-	};
 	struct control_host host = api_host(daemon);
 	struct err e = {0};
 	char path[300];
@@ -197,7 +198,6 @@ static int open_doors(struct daemon *daemon)
 	    listener_new(daemon->config->metrics_listen, api_metrics, daemon, &daemon->listener,
 			 &e))
 		return fail(daemon, &e);
-	daemon->health = health_new(&daemon->loop, daemon->checker, &listener);
 	/* Sockets, groups and directories are made: from here on only the three. */
 	if (privileges_drop(daemon->config->sharing != XDP_SHARED_NEVER, &e))
 		return fail(daemon, &e);

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "health/apart.h"
 #include "health/hosts.h"
+#include "health/pinger.h"
 
 /* A latency alone is no news more often than this. */
 #define LATENCY_REPORT_MS 10000
@@ -54,6 +55,7 @@ struct health {
 	uv_timer_t news; /* reports what health_follow() found, one turn later */
 	struct hosts *hosts;
 	struct apart *apart;
+	struct pinger *pinger;
 	size_t apart_count;			      /* targets that are probed there */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
 	uint64_t random;
@@ -77,7 +79,8 @@ static struct target_key *make_key(const struct check_config *check,
 
 	_Static_assert(sizeof(struct target_key) == 16 + 10 * 4, "no gaps");
 	key->addr = member->addr;
-	key->port = check->port ? check->port : member->port;
+	if (check->type != CHECK_ICMP)
+		key->port = check->port ? check->port : member->port;
 	key->type = check->type;
 	key->interval_ms = check->interval_ms;
 	key->timeout_ms = check->timeout_ms;
@@ -229,6 +232,9 @@ static void probe(struct target *target)
 	if (check_type_is_apart(target->check.type))
 		target->probe = apart_probe(health->apart, &key->addr, (uint16_t)key->port,
 					    &target->check, on_probed, target);
+	else if (target->check.type == CHECK_ICMP)
+		target->probe = pinger_probe(health->pinger, &key->addr, target->check.timeout_ms,
+					     on_probed, target);
 	else
 		target->probe = tcp_probe(health->loop, &key->addr, (uint16_t)key->port,
 					  target->check.timeout_ms, on_probed, target);
@@ -366,6 +372,7 @@ struct health *health_new(uv_loop_t *loop, const char *program,
 	health->random = clock_now_ns() | 1;
 	health->hosts = hosts_new();
 	health->apart = apart_new(loop, program);
+	health->pinger = pinger_new(loop);
 	uv_timer_init(loop, &health->news);
 	health->news.data = health;
 	return health;
@@ -386,6 +393,7 @@ void health_free(struct health *health)
 		drop_target(health, target);
 	hosts_free(health->hosts);
 	apart_free(health->apart);
+	pinger_free(health->pinger);
 	uv_close((uv_handle_t *)&health->news, on_health_closed);
 }
 
@@ -409,4 +417,9 @@ void health_totals(const struct health *health, struct check_totals *ret_totals)
 	};
 	apart_describe(health->apart, ret_totals);
 	ret_totals->apart.is_wanted = health->apart_count > 0;
+}
+
+const char *health_icmp_problem(const struct health *health, enum sluice_family family)
+{
+	return pinger_problem(health->pinger, family);
 }
