@@ -13,6 +13,7 @@
 #include "icmp.h"
 #include "interface.h"
 #include "limit.h"
+#include "measure.h"
 #include "neighbor.h"
 #include "parse.h"
 #include "pkt.h"
@@ -68,6 +69,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	} else {
 		found = flow_find(p);
 	}
+	if (effects)
+		measure(p);
 	verdict = limit_source(p, &one, effects);
 	if (verdict == V_NEXT)
 		verdict = ceiling_service(p, effects);

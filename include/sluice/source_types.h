@@ -71,27 +71,32 @@ _Static_assert(sizeof(struct sluice_refusal_gate) == 24, "refusal gate");
 
 /* ---- measured sources ------------------------------------------------------------------------ */
 
+#define SLUICE_MEASURE_SAMPLE_LOG2_MAX 31
+
 /* One entry, written while control.measure_until_ns is 0. */
 struct sluice_measure_filter {
 	__u32 service; /* id; 0: all */
 	__u8 prefix4;  /* what a source is, as a limit's */
 	__u8 prefix6;
-	__u8 sample_log2; /* one source in 2^sample_log2, by its keyed hash */
+	__u8 sample_log2; /* one source in 2^sample_log2, by its keyed hash; at most ..._MAX */
 	__u8 pad;
 };
 
+enum sluice_measure_mark { SLUICE_MEASURE_FREE, SLUICE_MEASURE_BUSY, SLUICE_MEASURE_USED };
+
 /*
  * `measures`: a source is found by the keyed hash of its address, within eight entries from there.
- * It is taken by compare-and-swap of mark to 1, then gets its address, then mark = 2. Counts only
+ * It is taken by compare-and-swap of mark to BUSY, then gets its address, then USED. Counts only
  * grow until user space zeroes all entries, between two measurements.
  */
 struct sluice_measure {
-	__u64 mark;		   /* 0 free, 1 being written, 2 in use */
+	__u64 mark;		   /* enum sluice_measure_mark */
 	struct sluice_addr source; /* its prefix */
 	__u64 packets;
 	__u64 bytes;
 	__u64 new_connections;
-	__u64 pad[2];
+	__u64 missed; /* packets of sources that belong here and found no room */
+	__u64 pad;
 };
 
 _Static_assert(sizeof(struct sluice_measure_filter) == 8, "measure filter");

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <cmocka.h>
 
 const struct dp_capacity instance_capacity = {
@@ -44,4 +46,19 @@ void instance_clean(const char *name)
 		fail_msg("%s", e.text);
 	snprintf(path, sizeof(path), SLUICE_PIN_ROOT "/%s", name);
 	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+void *instance_map(const char *name, const char *map, size_t bytes)
+{
+	char path[128];
+	void *memory;
+	int fd;
+
+	snprintf(path, sizeof(path), SLUICE_PIN_ROOT "/%s/" SLUICE_PIN_ABI "/%s", name, map);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	return memory;
 }

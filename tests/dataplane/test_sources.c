@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bans, ceilings and samples of refusals through the port, on real maps. */
-#include <arpa/inet.h>
+/* What the port knows of sources, on real maps: ceilings, measurements, refusals. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,58 +50,9 @@ static void reopen(void)
 	assert_true(dp_bpf_is_adopted(dp));
 }
 
-/* The pinned map once more, as whoever comes from outside sees it. */
-static void *map_pinned(const char *name, size_t bytes)
-{
-	char path[128];
-	void *memory;
-	int fd;
-
-	snprintf(path, sizeof(path), DIR "/" SLUICE_PIN_ABI "/%s", name);
-	fd = bpf_obj_get(path);
-	assert_true(fd >= 0);
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	assert_ptr_not_equal(memory, MAP_FAILED);
-	return memory;
-}
-
 static struct sluice_control *map_control(void)
 {
-	return map_pinned("control", sizeof(struct sluice_control));
-}
-
-static uint64_t limit_flags(uint32_t index)
-{
-	struct sluice_limit *limits =
-		map_pinned("limits", instance_capacity.limits * sizeof(*limits));
-	uint64_t flags = limits[index].flags;
-
-	munmap(limits, instance_capacity.limits * sizeof(*limits));
-	return flags;
-}
-
-static bool has_bans(void)
-{
-	struct sluice_control *control = map_control();
-	bool is_set = control->flags & SLUICE_CONTROL_F_BANS;
-
-	munmap(control, sizeof(*control));
-	return is_set;
-}
-
-/* ---- bans ----------------------------------------------------------------------------------- */
-
-static struct sluice_limit limit_of(uint64_t length4, uint64_t length6)
-{
-	return (struct sluice_limit){.word = SLUICE_LIMIT_F_USED | (length4 - 1) << 51 |
-					     (length6 - 1) << 56,
-				     .rate = SLUICE_LIMIT_RATE(100, 1000)};
-}
-
-static void set_limit(uint32_t index, struct sluice_limit limit)
-{
-	assert_int_equal(port.ops->limit_set(port.dp, index, &limit), 0);
+	return instance_map(INSTANCE, "control", sizeof(struct sluice_control));
 }
 
 static struct prefix source_of(const char *text)
@@ -114,199 +64,17 @@ static struct prefix source_of(const char *text)
 	return prefix;
 }
 
-static int ban(uint32_t limit, const char *source, uint64_t for_ms, bool is_all)
-{
-	return port.ops->ban_set(port.dp, &(struct dp_ban){.limit = limit,
-							   .source = source_of(source),
-							   .left_ms = for_ms,
-							   .is_all = is_all});
-}
-
-static int lift(uint32_t limit, const char *source)
-{
-	struct prefix prefix = source_of(source);
-
-	return port.ops->ban_delete(port.dp, limit, &prefix);
-}
-
-struct wanted {
-	uint32_t limit;
-	struct prefix source;
-	struct dp_ban found;
-	unsigned int count, all;
-};
-
-static void find(void *arg, const struct dp_ban *found)
-{
-	struct wanted *wanted = arg;
-
-	wanted->all++;
-	if (found->limit != wanted->limit || prefix_compare(&found->source, &wanted->source))
-		return;
-	wanted->found = *found;
-	wanted->count++;
-}
-
-static struct wanted look_for(uint32_t limit, const char *source)
-{
-	struct wanted wanted = {.limit = limit, .source = source_of(source)};
-
-	assert_int_equal(port.ops->ban_each(port.dp, find, &wanted), 0);
-	assert_true(wanted.count <= 1);
-	return wanted;
-}
-
-static void test_bans(void **state)
-{
-	struct wanted wanted;
-
-	(void)state;
-	set_limit(3, limit_of(24, 64));
-	set_limit(4, limit_of(32, 128));
-	assert_false(has_bans());
-	assert_int_equal(look_for(3, "192.0.2.0/24").all, 0);
-	assert_int_equal(ban(3, "192.0.2.0/24", 60000, false), 0);
-	assert_int_equal(ban(3, "2001:db8:1:2::/64", 60000, true), 0);
-	assert_int_equal(ban(4, "192.0.2.0/32", 120000, false), 0);
-	assert_true(has_bans());
-	assert_true(limit_flags(3) == (SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL));
-	assert_true(limit_flags(4) == SLUICE_LIMIT_F_BANS);
-	wanted = look_for(3, "192.0.2.0/24");
-	assert_int_equal(wanted.all, 3);
-	assert_int_equal(wanted.count, 1);
-	assert_in_range(wanted.found.left_ms, 50000, 60000);
-	assert_false(wanted.found.is_all);
-	assert_true(look_for(3, "2001:db8:1:2::/64").found.is_all);
-	assert_in_range(look_for(4, "192.0.2.0/32").found.left_ms, 110000, 120000);
-
-	/* Again: another time, no second one. */
-	assert_int_equal(ban(3, "2001:db8:1:2::/64", 500000, false), 0);
-	wanted = look_for(3, "2001:db8:1:2::/64");
-	assert_int_equal(wanted.all, 3);
-	assert_in_range(wanted.found.left_ms, 490000, 500000);
-	assert_false(wanted.found.is_all);
-	assert_true(limit_flags(3) == SLUICE_LIMIT_F_BANS);
-
-	assert_int_equal(lift(3, "192.0.2.0/24"), 0);
-	assert_int_equal(lift(3, "192.0.2.0/24"), -ENOENT);
-	assert_true(limit_flags(3) == SLUICE_LIMIT_F_BANS);
-	assert_int_equal(lift(3, "2001:db8:1:2::/64"), 0);
-	assert_true(limit_flags(3) == 0);
-	assert_true(has_bans());
-	assert_int_equal(lift(4, "192.0.2.0/32"), 0);
-	assert_false(has_bans());
-}
-
-static void test_ban_refused(void **state)
-{
-	char source[24];
-	uint32_t i;
-
-	(void)state;
-	set_limit(3, limit_of(32, 64));
-	assert_int_equal(ban(0, "192.0.2.1/32", 1000, false), -ENOENT);
-	assert_int_equal(ban(4, "192.0.2.1/32", 1000, false), -ENOENT);
-	assert_int_equal(ban(instance_capacity.limits, "192.0.2.1/32", 1000, false), -ENOENT);
-	assert_int_equal(ban(3, "192.0.2.0/24", 1000, false), -EINVAL);
-	assert_int_equal(ban(3, "2001:db8::1/128", 1000, false), -EINVAL);
-	assert_int_equal(ban(3, "192.0.2.1/32", 0, false), -EINVAL);
-	assert_int_equal(lift(instance_capacity.limits, "192.0.2.1/32"), -ENOENT);
-	assert_false(has_bans());
-	for (i = 0; i < instance_capacity.bans; i++) {
-		snprintf(source, sizeof(source), "10.0.%u.%u/32", i / 256, i % 256);
-		assert_int_equal(ban(3, source, 1000, false), 0);
-	}
-	assert_int_equal(ban(3, "192.0.2.1/32", 1000, false), -ENOSPC);
-	assert_int_equal(look_for(3, "10.0.0.0/32").all, instance_capacity.bans);
-}
-
-/* A ban ends by the clock; its entry stays until somebody deletes it, also from within a walk. */
-static void lift_each(void *arg, const struct dp_ban *found)
-{
-	*(unsigned int *)arg += !found->left_ms;
-	assert_int_equal(port.ops->ban_delete(port.dp, found->limit, &found->source), 0);
-}
-
-static void test_ban_over(void **state)
-{
-	unsigned int over = 0;
-
-	(void)state;
-	set_limit(3, limit_of(32, 64));
-	assert_int_equal(ban(3, "192.0.2.1/32", 1, false), 0);
-	assert_int_equal(ban(3, "192.0.2.2/32", 60000, false), 0);
-	while (look_for(3, "192.0.2.1/32").found.left_ms)
-		usleep(1000);
-	assert_int_equal(port.ops->ban_each(port.dp, lift_each, &over), 0);
-	assert_int_equal(over, 1);
-	assert_false(has_bans());
-}
-
-static void test_bans_follow_their_limit(void **state)
-{
-	struct sluice_limit limit = limit_of(32, 64);
-
-	(void)state;
-	set_limit(3, limit);
-	set_limit(4, limit);
-	assert_int_equal(ban(3, "192.0.2.1/32", 60000, true), 0);
-	assert_int_equal(ban(4, "192.0.2.1/32", 60000, false), 0);
-	/* Another rate, and flags of the caller's: it stays. */
-	limit.rate = SLUICE_LIMIT_RATE(200, 1000);
-	limit.flags = SLUICE_LIMIT_F_CLOSED;
-	set_limit(3, limit);
-	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
-	assert_true(limit_flags(3) ==
-		    (SLUICE_LIMIT_F_CLOSED | SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL));
-	/* Other sources. */
-	set_limit(3, limit_of(24, 64));
-	assert_int_equal(look_for(3, "192.0.2.1/32").all, 1);
-	assert_true(limit_flags(3) == 0);
-	/* No limit any more. */
-	set_limit(4, (struct sluice_limit){0});
-	assert_int_equal(look_for(4, "192.0.2.1/32").all, 0);
-	assert_false(has_bans());
-}
-
-static void test_bans_survive(void **state)
-{
-	struct sluice_control *control;
-	struct dp_adopted adopted;
-
-	(void)state;
-	set_limit(3, limit_of(32, 64));
-	assert_int_equal(ban(3, "192.0.2.1/32", 60000, true), 0);
-	assert_int_equal(ban(3, "192.0.2.2/32", 60000, false), 0);
-	/* Somebody ended between two steps. */
-	control = map_control();
-	control->flags &= ~SLUICE_CONTROL_F_BANS;
-	munmap(control, sizeof(*control));
-	reopen();
-	assert_true(has_bans());
-	assert_true(limit_flags(3) == (SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL));
-	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
-	/* Whoever compares limits does not stumble over what is not his. */
-	assert_int_equal(port.ops->adopt(port.dp, &adopted), 0);
-	assert_int_equal(adopted.limit_count, 1);
-	assert_true(adopted.limits[0].limit.flags == 0);
-	dp_adopted_done(&adopted);
-	assert_int_equal(lift(3, "192.0.2.1/32"), 0);
-	assert_true(limit_flags(3) == SLUICE_LIMIT_F_BANS);
-	assert_int_equal(lift(3, "192.0.2.2/32"), 0);
-	assert_false(has_bans());
-}
-
 /* ---- ceilings ------------------------------------------------------------------------------- */
 
 static void test_ceilings(void **state)
 {
 	const uint32_t count = instance_capacity.service_cells + instance_capacity.member_ceilings;
 	const size_t bytes = count * sizeof(struct sluice_ceiling);
-	struct sluice_ceiling *ceilings = map_pinned("ceilings", bytes);
+	struct sluice_ceiling *ceilings = instance_map(INSTANCE, "ceilings", bytes);
 	struct sluice_ceiling_stats stats;
 	struct sluice_member member = {.word = SLUICE_MEMBER(1, SLUICE_MODE_L2, 0, 1500)};
 	struct sluice_member *members =
-		map_pinned("members", instance_capacity.members * sizeof(*members));
+		instance_map(INSTANCE, "members", instance_capacity.members * sizeof(*members));
 	struct dp_node node;
 	uint32_t now, debt;
 
@@ -351,6 +119,84 @@ static void test_ceilings(void **state)
 	munmap(members, instance_capacity.members * sizeof(*members));
 }
 
+/* ---- measured sources ----------------------------------------------------------------------- */
+
+static struct dp_measured latest;
+
+static void on_measured(void *arg, const struct dp_measured *measured)
+{
+	++*(uint32_t *)arg;
+	latest = *measured;
+}
+
+static uint32_t read_measured(uint64_t *ret_missed)
+{
+	uint32_t count = 0;
+
+	assert_int_equal(port.ops->measure_read(port.dp, on_measured, &count, ret_missed), 0);
+	return count;
+}
+
+static void test_measures(void **state)
+{
+	static const struct sluice_measure_filter bad[] = {
+		{.prefix4 = 0, .prefix6 = 64},
+		{.prefix4 = 33, .prefix6 = 64},
+		{.prefix4 = 24, .prefix6 = 0},
+		{.prefix4 = 24, .prefix6 = 129},
+		{.prefix4 = 24, .prefix6 = 48, .sample_log2 = 32},
+	};
+	const struct sluice_measure_filter good = {.service = 3, .prefix4 = 24, .prefix6 = 48};
+	struct sluice_measure *measures =
+		instance_map(INSTANCE, "measures", SLUICE_MEASURES * sizeof(*measures));
+	struct sluice_measure_filter *filter =
+		instance_map(INSTANCE, "measure_filter", sizeof(*filter));
+	struct sluice_control *control = map_control();
+	struct dp_node node;
+	uint64_t missed;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(port.ops->measure_start(port.dp, &bad[i], 1000), -EINVAL);
+	assert_int_equal(port.ops->measure_start(port.dp, &good, 0), -EINVAL);
+	assert_true(control->measure_until_ns == 0);
+	measures[7] = (struct sluice_measure){.mark = SLUICE_MEASURE_USED, .missed = 4};
+	assert_int_equal(port.ops->measure_start(port.dp, &good, 60000), 0);
+	assert_int_equal(dp_bpf_node(dp, &node), 0);
+	assert_in_range(control->measure_until_ns, node.now_ns + 50000 * 1000000ULL,
+			node.now_ns + 60000 * 1000000ULL);
+	assert_memory_equal(filter, &good, sizeof(good));
+	assert_int_equal(read_measured(&missed), 0);
+	assert_true(missed == 0);
+
+	measures[7] = (struct sluice_measure){.mark = SLUICE_MEASURE_USED,
+					      .source = source_of("2001:db8:1::/48").addr,
+					      .packets = 5,
+					      .bytes = 600,
+					      .new_connections = 2,
+					      .missed = 4};
+	measures[8] = (struct sluice_measure){.mark = SLUICE_MEASURE_BUSY, .missed = 3};
+	assert_int_equal(read_measured(&missed), 1);
+	assert_true(missed == 7);
+	assert_true(latest.packets == 5 && latest.bytes == 600 && latest.new_connections == 2);
+	assert_int_equal(latest.source.length, 48);
+	measures[8].mark = SLUICE_MEASURE_USED;
+	measures[8].source = source_of("192.0.2.0/24").addr;
+	assert_int_equal(read_measured(&missed), 2);
+	assert_int_equal(latest.source.length, 24);
+
+	/* Whoever asked is gone. */
+	reopen();
+	assert_true(control->measure_until_ns == 0);
+	assert_int_equal(port.ops->measure_start(port.dp, &good, 60000), 0);
+	assert_int_equal(port.ops->measure_stop(port.dp), 0);
+	assert_true(control->measure_until_ns == 0);
+	munmap(control, sizeof(*control));
+	munmap(filter, sizeof(*filter));
+	munmap(measures, SLUICE_MEASURES * sizeof(*measures));
+}
+
 /* ---- samples of refusals -------------------------------------------------------------------- */
 
 static struct sluice_refusal *rings;
@@ -366,7 +212,7 @@ static size_t rings_bytes(void)
 static int set_up_rings(void **state)
 {
 	set_up(state);
-	rings = map_pinned("refusals", rings_bytes());
+	rings = instance_map(INSTANCE, "refusals", rings_bytes());
 	lost = 0;
 	return 0;
 }
@@ -485,12 +331,8 @@ static void test_refusals_from_now_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_bans, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ban_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ban_over, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bans_survive, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ceilings, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_measures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusals_lost, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusal_being_written, set_up_rings,

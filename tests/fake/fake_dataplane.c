@@ -341,31 +341,6 @@ static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats 
 	return 0;
 }
 
-static int fake_access_replace(void *dp, const struct dp_access_entry *entries, size_t count)
-{
-	struct fake_dataplane *fake = dp;
-	bool is_same = fake->access && fake->access_count == count;
-	size_t i;
-
-	for (i = 0; is_same && i < count; i++)
-		is_same = !dp_access_compare(&fake->access[i], &entries[i]) &&
-			  fake->access[i].word == entries[i].word;
-	if (is_same)
-		return 0;
-	if (fake_writing(fake))
-		return -EIO;
-	for (i = 1; i < count; i++) {
-		if (dp_access_compare(&entries[i - 1], &entries[i]) >= 0)
-			fake_breach(fake, "access table: entry %zu is out of order", i);
-	}
-	free(fake->access);
-	fake->access = util_alloc_array(count + 1, sizeof(*entries));
-	if (count)
-		memcpy(fake->access, entries, count * sizeof(*entries));
-	fake->access_count = count;
-	return 0;
-}
-
 static int fake_list_stats(void *dp, uint32_t list, struct sluice_list_stats *ret_stats)
 {
 	(void)dp;
@@ -411,6 +386,9 @@ static const struct dataplane_ops fake_ops = {
 	.ban_set = fake_ban_set,
 	.ban_delete = fake_ban_delete,
 	.ban_each = fake_ban_each,
+	.measure_start = fake_measure_start,
+	.measure_stop = fake_measure_stop,
+	.measure_read = fake_measure_read,
 	.refusals_read = fake_refusals_read,
 	.list_stats = fake_list_stats,
 	.verdict_stats = fake_verdict_stats,
@@ -478,6 +456,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->ceilings);
 	free(fake->bans);
 	free(fake->refusals);
+	free(fake->measured);
 	free(fake->limit_cleared_ms);
 	free(fake->member_unused_ms);
 	free(fake->nexthop_unused_ms);

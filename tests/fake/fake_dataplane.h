@@ -37,6 +37,11 @@ struct fake_dataplane {
 	size_t ban_count, ban_room;
 	struct dp_refusal *refusals; /* not read yet */
 	size_t refusal_count, refusal_room;
+	struct sluice_measure_filter measure_filter;
+	uint64_t measure_until_ms;    /* 0: off */
+	struct dp_measured *measured; /* as tests say; forgotten at the next start */
+	size_t measured_count, measured_room;
+	uint64_t measure_missed;
 	uint64_t refusals_lost;	    /* not told yet: set by tests */
 	unsigned int limits_moved;  /* with what their sources owe */
 	uint64_t *limit_cleared_ms; /* by set: when it was last zeroed */
@@ -60,6 +65,8 @@ const struct dp_service *fake_dataplane_service(const struct fake_dataplane *fak
 						uint8_t proto);
 /* Somebody refuses a packet, and the sample of it waits to be read. */
 void fake_dataplane_refuse(struct fake_dataplane *fake, const struct dp_refusal *refusal);
+/* A source has sent so much, if anybody measures. */
+void fake_dataplane_measured(struct fake_dataplane *fake, const struct dp_measured *measured);
 /* The ban of a source, NULL if there is none. */
 const struct dp_ban *fake_dataplane_ban(const struct fake_dataplane *fake, uint32_t limit,
 					const struct prefix *source);

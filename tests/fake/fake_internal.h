@@ -26,6 +26,7 @@ int fake_flow_stats(void *dp, struct sluice_flow_stats *ret_stats);
 int fake_packet_second(void *dp, uint32_t *ret_second);
 
 /* fake_sources.c */
+int fake_access_replace(void *dp, const struct dp_access_entry *entries, size_t count);
 int fake_ban_set(void *dp, const struct dp_ban *ban);
 int fake_ban_delete(void *dp, uint32_t limit, const struct prefix *source);
 int fake_ban_each(void *dp, dp_ban_fn fn, void *arg);
@@ -34,4 +35,7 @@ void fake_bans_limit_set(struct fake_dataplane *fake, uint32_t index,
 int fake_ceiling_set(void *dp, uint32_t index, uint64_t rate, uint32_t k);
 int fake_ceiling_stats(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 int fake_member_set_ceiling(void *dp, uint32_t index, uint32_t ceiling);
+int fake_measure_start(void *dp, const struct sluice_measure_filter *filter, uint64_t for_ms);
+int fake_measure_stop(void *dp);
+int fake_measure_read(void *dp, dp_measured_fn fn, void *arg, uint64_t *ret_missed);
 int fake_refusals_read(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost);

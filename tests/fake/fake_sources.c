@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bans, ceilings and samples of refusals in memory. */
+/* What is known of sources, in memory: lists, bans, ceilings, refusals, measurements. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,5 +169,74 @@ int fake_refusals_read(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost)
 	fake->refusal_count = 0;
 	*lost += fake->refusals_lost;
 	fake->refusals_lost = 0;
+	return 0;
+}
+
+int fake_measure_start(void *dp, const struct sluice_measure_filter *filter, uint64_t for_ms)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if (filter->prefix4 < 1 || filter->prefix4 > 32 || filter->prefix6 < 1 ||
+	    filter->prefix6 > 128 || filter->sample_log2 > SLUICE_MEASURE_SAMPLE_LOG2_MAX ||
+	    !for_ms)
+		return -EINVAL;
+	fake->measure_filter = *filter;
+	fake->measure_until_ms = fake->now_ms + for_ms;
+	fake->measured_count = 0;
+	fake->measure_missed = 0;
+	return 0;
+}
+
+int fake_measure_stop(void *dp)
+{
+	((struct fake_dataplane *)dp)->measure_until_ms = 0;
+	return 0;
+}
+
+void fake_dataplane_measured(struct fake_dataplane *fake, const struct dp_measured *measured)
+{
+	if (fake->now_ms >= fake->measure_until_ms)
+		return;
+	fake->measured = util_grow(fake->measured, &fake->measured_room, fake->measured_count + 1,
+				   sizeof(*fake->measured));
+	fake->measured[fake->measured_count++] = *measured;
+}
+
+int fake_measure_read(void *dp, dp_measured_fn fn, void *arg, uint64_t *ret_missed)
+{
+	struct fake_dataplane *fake = dp;
+	size_t i;
+
+	for (i = 0; i < fake->measured_count; i++)
+		fn(arg, &fake->measured[i]);
+	*ret_missed = fake->measure_missed;
+	return 0;
+}
+
+int fake_access_replace(void *dp, const struct dp_access_entry *entries, size_t count)
+{
+	struct fake_dataplane *fake = dp;
+	bool is_same = fake->access && fake->access_count == count;
+	size_t i;
+
+	for (i = 0; is_same && i < count; i++)
+		is_same = !dp_access_compare(&fake->access[i], &entries[i]) &&
+			  fake->access[i].word == entries[i].word;
+	if (is_same)
+		return 0;
+	if (fake_writing(fake))
+		return -EIO;
+	for (i = 1; i < count; i++) {
+		if (dp_access_compare(&entries[i - 1], &entries[i]) >= 0)
+			fake_breach(fake, "access table: entry %zu is out of order", i);
+	}
+	free(fake->access);
+	fake->access = util_alloc_array(count + 1, sizeof(*entries));
+	if (count)
+		memcpy(fake->access, entries, count * sizeof(*entries));
+	fake->access_count = count;
 	return 0;
 }

@@ -149,6 +149,8 @@ struct world *world_new(const struct world_options *options)
 	world->control = map_memory(world->skel->maps.control);
 	world->access_bits = map_memory(world->skel->maps.access_bits);
 	world->ceilings = map_memory(world->skel->maps.ceilings);
+	world->measure_filter = map_memory(world->skel->maps.measure_filter);
+	world->measures = map_memory(world->skel->maps.measures);
 	world->refusals = map_memory(world->skel->maps.refusals);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
@@ -175,6 +177,8 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.access_bits, world->access_bits);
 	map_unmap(world->skel->maps.explain, world->explain);
 	map_unmap(world->skel->maps.ceilings, world->ceilings);
+	map_unmap(world->skel->maps.measure_filter, world->measure_filter);
+	map_unmap(world->skel->maps.measures, world->measures);
 	map_unmap(world->skel->maps.refusals, world->refusals);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
 	sluice_bpf__destroy(world->skel);

@@ -46,6 +46,8 @@ struct world {
 	uint64_t *access_bits;
 	struct sluice_refusal *refusals;
 	struct sluice_ceiling *ceilings;
+	struct sluice_measure_filter *measure_filter;
+	struct sluice_measure *measures;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
 };

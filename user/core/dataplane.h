@@ -136,6 +136,12 @@ struct dataplane_ops {
 	/* Calls fn for each sample since the last call, or the start. Cheap when there is none. *lost
 	 * grows by the samples that were overwritten before anybody read them. */
 	int (*refusals_read)(void *dp, dp_refusal_fn fn, void *arg, uint64_t *lost);
+	/* Measures sources for some time, before limits refuse: it ends by itself. What was measured
+	 * before is forgotten. -EINVAL: a length or a sample out of range, or no time. */
+	int (*measure_start)(void *dp, const struct sluice_measure_filter *filter, uint64_t for_ms);
+	int (*measure_stop)(void *dp);
+	/* What is measured so far; *ret_missed: packets of sources that found no room. */
+	int (*measure_read)(void *dp, dp_measured_fn fn, void *arg, uint64_t *ret_missed);
 	/* Counters, summed over CPUs. */
 	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
 	int (*member_stats_reset)(void *dp, uint32_t index);

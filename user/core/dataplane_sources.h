@@ -40,4 +40,14 @@ struct dp_refusal {
 	uint64_t time_ns;	   /* of the packet path's clock: only differences mean something */
 };
 
+/* What a source sent while it was measured. */
+struct dp_measured {
+	struct prefix source; /* as long as was asked for */
+	uint64_t packets;
+	uint64_t bytes; /* of frames */
+	uint64_t new_connections;
+};
+
+typedef void (*dp_measured_fn)(void *arg, const struct dp_measured *measured);
+
 typedef void (*dp_refusal_fn)(void *arg, const struct dp_refusal *refusal);

@@ -37,6 +37,8 @@ struct dp_maps {
 	struct sluice_explain *explain;
 	const struct sluice_refusal *refusals;
 	struct sluice_ceiling *ceilings;
+	struct sluice_measure_filter *measure_filter;
+	struct sluice_measure *measures;
 	struct dp_capacity capacity;
 };
 

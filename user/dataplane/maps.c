@@ -71,6 +71,8 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		{dp->skel->maps.explain, &maps->explain},
 		{dp->skel->maps.refusals, &maps->refusals},
 		{dp->skel->maps.ceilings, &maps->ceilings},
+		{dp->skel->maps.measure_filter, &maps->measure_filter},
+		{dp->skel->maps.measures, &maps->measures},
 		{dp->skel->maps.access_bits, &maps->access_bits},
 	};
 	size_t i;
@@ -121,6 +123,8 @@ void dp_maps_close(struct dp_bpf *dp)
 	unmap_array(dp->skel->maps.notes, maps->notes);
 	unmap_array(dp->skel->maps.capture_filter, maps->capture_filter);
 	unmap_array(dp->skel->maps.explain, maps->explain);
+	unmap_array(dp->skel->maps.measure_filter, maps->measure_filter);
+	unmap_array(dp->skel->maps.measures, maps->measures);
 	unmap_array(dp->skel->maps.ceilings, maps->ceilings);
 	unmap_array(dp->skel->maps.refusals, (void *)maps->refusals);
 	unmap_array(dp->skel->maps.access_bits, maps->access_bits);
@@ -406,6 +410,9 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.ban_set = dp_ban_set,
 		.ban_delete = dp_ban_delete,
 		.ban_each = dp_ban_each,
+		.measure_start = dp_measure_start,
+		.measure_stop = dp_measure_stop,
+		.measure_read = dp_measure_read,
 		.refusals_read = dp_refusals_read,
 		.list_stats = dp_list_stats,
 		.verdict_stats = dp_verdict_stats,

@@ -158,6 +158,7 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 				      &dp->maps.meta->key);
 	if (dp_stats_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot count the possible CPUs");
+	dp_measure_stop(dp); /* whoever asked is gone */
 	if (dp_bans_open(dp) || dp_refusals_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot read bans and refusals: %s",
 			       strerror(errno));

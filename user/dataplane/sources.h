@@ -20,6 +20,11 @@ int dp_ceiling_set(void *arg, uint32_t index, uint64_t rate, uint32_t k);
 int dp_ceiling_stats(void *arg, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 int dp_member_set_ceiling(void *arg, uint32_t index, uint32_t ceiling);
 
+/* measures.c */
+int dp_measure_start(void *arg, const struct sluice_measure_filter *filter, uint64_t for_ms);
+int dp_measure_stop(void *arg);
+int dp_measure_read(void *arg, dp_measured_fn fn, void *fn_arg, uint64_t *ret_missed);
+
 /* refusals.c */
 int dp_refusals_read(void *arg, dp_refusal_fn fn, void *fn_arg, uint64_t *lost);
 int dp_refusals_open(struct dp_bpf *dp);
