@@ -52,7 +52,7 @@ BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(OUT)/gen/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
-.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench sim demo sanitize install uninstall clean deps vm
+.PHONY: all build lab-programs test-programs bench-programs help test test-unit check bench bench-attack sim demo sanitize install uninstall clean deps vm
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -159,6 +159,9 @@ bench-programs: build $(BENCHES) $(BENCH_OBJECTS)
 
 bench: ## measure; writes build/bench/*.json and prints tables (root)
 	tests/bench/run
+
+bench-attack: ## honest and loud sources inside floods from forged ones; ends with one line (root)
+	tests/bench/run attack
 
 sim: $(OUT)/tests/sim ## a million connections under recorded changes; ends with one line
 	$(OUT)/tests/sim
