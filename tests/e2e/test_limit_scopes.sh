@@ -22,6 +22,10 @@ limit() { # FIELD
 	edge_ctl --json limit show all | jq -r ".$1"
 }
 
+remembers() { # TEST NUMBER
+	[ "$(limit sources_in_use)" "$@" ]
+}
+
 tap_is "every service has it" "$(limit 'services | join(",")')" web,dns
 tap_is "its rate is shown as it was written" "$(limit rate) $(limit rate_n) $(limit rate_s)" \
 	"50 conn/s 50 1"
@@ -35,13 +39,13 @@ tap_between "a flood on two services passes at the limit once" $(($(limit passed
 
 edge_flood atk -r 5000 -t 1 -n 500 203.0.113.1 "$EDGE_WEB" 80 > "$LAB_DIR/flood"
 tap_run "sources that it remembers are counted" \
-	wait_for 5 eval '[ "$(limit sources_in_use)" -ge 100 ]'
+	wait_for 5 remembers -ge 100
 tap_match "limit show says what it stands" "$(edge_ctl limit show all)" '^exact +up to 13.1 Mpps'
 tap_match "and how likely two sources share a bucket" "$(edge_ctl limit show all)" \
 	'^shared .* chance of 1 in '
 tap_match "metrics, too" "$(edge_ctl metrics)" '^sluice_limit_sources{limit="all"} [1-9]'
 tap_match "with the room" "$(edge_ctl metrics)" '^sluice_limit_sources_max{limit="all"} 262144$'
-tap_run "idle ones are not" wait_for 15 eval '[ "$(limit sources_in_use)" = 0 ]'
+tap_run "idle ones are not" wait_for 15 remembers = 0
 
 cp "$E2E_CONFIG" "$LAB_DIR/good.yaml"
 cat >> "$E2E_CONFIG" <<-END

@@ -50,6 +50,36 @@ static void test_bans(void **state)
 	config_free(config);
 }
 
+static void test_ceilings(void **state)
+{
+	static const struct row ROWS[] = {
+		{FULL "    max_new: 5MB/s\n    max_new_per_member: 5 pkt/s\n",
+		 "8 conflict services.web.max_new\n9 conflict services.web.max_new_per_member\n"},
+		{HEAD
+		 "services:\n  web:\n    {listen: tcp 192.0.2.10:80, mode: local, max_new: 5/s,\n"
+		 "     max_new_per_member: 5/s}\n",
+		 "6 invalid services.web.max_new_per_member\n"},
+		{WEB "    pools:\n      a:\n        max_new_per_member: 0/s\n"
+		     "        members: [{address: 192.0.2.21, max_new: 5bit/s}]\n",
+		 "9 invalid services.web.pools.a.max_new_per_member\n"
+		 "10 conflict services.web.pools.a.members[0].max_new\n"},
+	};
+	struct config *config =
+		parsed(WEB "    max_new: 10k/s\n    max_new_per_member: 50 conn/min\n    pools:\n"
+			   "      a: {members: [192.0.2.21, {address: 192.0.2.22, max_new: 7/s}]}\n"
+			   "      b: {members: [192.0.2.23], max_new_per_member: 9/s}\n");
+	const struct service_config *service = &config->services[0];
+
+	(void)state;
+	assert_int_equal(service->max_new.n, 10000);
+	assert_int_equal(service->pools[0].members[0].max_new.n, 50);
+	assert_int_equal(service->pools[0].members[0].max_new.s, 60);
+	assert_int_equal(service->pools[0].members[1].max_new.n, 7);
+	assert_int_equal(service->pools[1].members[0].max_new.n, 9);
+	config_free(config);
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
 /* What a limit is for, and who is excepted. */
 static void test_limit_relations(void **state)
 {
@@ -195,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bans),
+		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_limit_relations),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_not_representable),

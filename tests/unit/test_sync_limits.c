@@ -252,6 +252,107 @@ static void test_restart(void **state)
 	world_free(w);
 }
 
+/* ---- ceilings --------------------------------------------------------------------------------- */
+
+static struct config *with_ceilings(uint64_t service_n, uint64_t member_n)
+{
+	struct config *config = two_services();
+	struct pool_config *pool = &config->services[0].pools[0];
+
+	config->services[0].max_new = (struct rate){service_n, 1, RATE_PLAIN};
+	pool->max_new_per_member = (struct rate){member_n, 1, RATE_PLAIN};
+	for (size_t i = 0; i < pool->member_count; i++)
+		pool->members[i].max_new = pool->max_new_per_member;
+	return config;
+}
+
+static const struct sluice_member *entry_of_member(const struct world *w, size_t position)
+{
+	const struct model_service *web = model_find_service(w->model, "web");
+	uint64_t id = web->pools[0].members[position].id;
+
+	return &w->fake->members[sync_member_index(w->sync, id)];
+}
+
+static void assert_ceiling(const struct world *w, uint32_t index, uint64_t rate_n)
+{
+	const struct rate rate = {rate_n, 1, RATE_PLAIN};
+	struct gcra_params p;
+
+	assert_int_equal(limit_ceiling_params(&rate, TICK_NS, &p, NULL), 0);
+	assert_int_equal(w->fake->ceilings[index].rate, SLUICE_LIMIT_RATE(p.inc, p.tau));
+	assert_int_equal(w->fake->ceilings[index].k, p.k);
+}
+
+static const struct dp_service *web_cell(const struct world *w)
+{
+	return fake_dataplane_service(w->fake, &model_find_service(w->model, "web")->addr, 80, 6);
+}
+
+static void test_ceilings(void **state)
+{
+	struct world *w = world_of(with_ceilings(10000, 3000));
+	uint32_t id = model_find_service(w->model, "web")->id, index, other;
+	struct change add = {
+		.type = CHANGE_MEMBER_ADD, .owner = OWNER_API, .service = "web", .weight = 100};
+
+	(void)state;
+	assert_true(web_cell(w)->has_ceiling);
+	assert_ceiling(w, id, 10000);
+	index = entry_of_member(w, 0)->ceiling;
+	other = entry_of_member(w, 1)->ceiling;
+	assert_true(index > w->fake->capacity.service_cells);
+	assert_int_not_equal(index, other);
+	assert_ceiling(w, index, 3000);
+	/* One that is added gets what the pool says. */
+	add.addr = model_find_service(w->model, "web")->pools[0].members[0].addr;
+	add.addr.b[15] = 77;
+	world_apply(w, &add);
+	world_resolve_all(w);
+	world_settle(w);
+	assert_ceiling(w, entry_of_member(w, 3)->ceiling, 3000);
+	/* Other rates, same entries. */
+	reload(w, with_ceilings(100, 7));
+	assert_ceiling(w, id, 100);
+	assert_int_equal(entry_of_member(w, 0)->ceiling, index);
+	assert_ceiling(w, index, 7);
+	reload(w, with_ceilings(0, 0));
+	assert_false(web_cell(w)->has_ceiling);
+	assert_int_equal(entry_of_member(w, 0)->ceiling, 0);
+	w->fake->now_ms += 2 * SLUICE_REUSE_AFTER_MS;
+	world_run(w);
+	assert_int_equal(w->fake->ceilings[index].rate, 0);
+	world_free(w);
+}
+
+/* Entries are found again; those of members that are gone come free. */
+static void test_ceilings_restart(void **state)
+{
+	struct world *w = world_of(with_ceilings(10000, 3000));
+	uint32_t first = entry_of_member(w, 0)->ceiling, last = entry_of_member(w, 2)->ceiling;
+	struct config *config = with_ceilings(10000, 3000);
+
+	(void)state;
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	config->services[0].pools[0].member_count = 2;
+	world_load(w, config);
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_true(web_cell(w)->has_ceiling);
+	assert_int_equal(entry_of_member(w, 0)->ceiling, first);
+	assert_ceiling(w, first, 3000);
+	for (int i = 0; i < 40; i++) {
+		w->fake->now_ms += SLUICE_REUSE_AFTER_MS;
+		world_turn(w);
+	}
+	assert_int_equal(w->fake->ceilings[last].rate, 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_order_with_failures),
 		cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_ceilings_restart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

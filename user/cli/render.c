@@ -334,6 +334,7 @@ void render_service(const struct view *view, const json_t *service)
 	}
 	join(json_object_get(service, "limits"), limits, sizeof(limits));
 	render_field(view, "limits", "%s", limits[0] != '\0' ? limits : "none");
+	render_ceiling(view, service);
 	render_field(view, "now", "%s packets, %s bits, %s new connections",
 		     text_rate(field_rate(service, "packets"), a),
 		     text_rate(field_rate(service, "bytes") * 8, b),

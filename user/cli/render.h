@@ -12,6 +12,8 @@ void render_service(const struct view *view, const json_t *service);
 void render_pools(const struct view *view, const json_t *pools);
 void render_pool(const struct view *view, const json_t *pool);
 void render_members(const struct view *view, const json_t *members);
+/* Of a service or a member, when it has one. */
+void render_ceiling(const struct view *view, const json_t *object);
 void render_member(const struct view *view, const json_t *member);
 void render_bypass(const struct view *view, const json_t *bypass);
 void render_limits(const struct view *view, const json_t *limits);

@@ -127,6 +127,18 @@ static void render_leaving(const struct view *view, const json_t *member)
 						     : "flows that are left then are cut");
 }
 
+void render_ceiling(const struct view *view, const json_t *object)
+{
+	const json_t *ceiling = json_object_get(object, "ceiling");
+	char a[TEXT_MAX], b[TEXT_MAX];
+
+	if (json_is_object(ceiling))
+		render_field(view, "ceiling", "%s new connections; admits %s, refuses %s",
+			     field_text(ceiling, "max_new", "?"),
+			     text_rate(field_rate(ceiling, "passed"), a),
+			     text_rate(field_rate(ceiling, "refused"), b));
+}
+
 void render_member(const struct view *view, const json_t *member)
 {
 	const json_t *slow_start = json_object_get(member, "slow_start");
@@ -146,6 +158,7 @@ void render_member(const struct view *view, const json_t *member)
 	render_field(view, "share", "%s of its own weight, %s of new connections",
 		     text_percent(field_number(member, "now_percent", 0), a),
 		     text_percent(field_number(member, "of_new_percent", 0), b));
+	render_ceiling(view, member);
 	admin_text(member, text, sizeof(text));
 	render_field(view, "admin", "%s", text);
 	render_leaving(view, member);

@@ -133,6 +133,20 @@ static json_t *view_slow_start(const struct model_service *service,
 			 (int)ramp_left_s(&member->ramp, service->slow_start_s, clock_now_ms()));
 }
 
+static json_t *view_ceiling(const struct control_host *host, const struct rate *max_new,
+			    uint32_t index)
+{
+	double rate[STATS_COUNTERS];
+	char text[RATE_TEXT_MAX];
+
+	if (!max_new->n)
+		return json_null();
+	stats_rate(host->stats, STATS_KEY(STATS_CEILING, index), rate);
+	return json_pack("{s:s, s:I, s:i, s:{s:o, s:o}}", "max_new", rate_format(max_new, text),
+			 "rate_n", (json_int_t)max_new->n, "rate_s", (int)max_new->s, "rates",
+			 "passed", view_number(rate[0]), "refused", view_number(rate[1]));
+}
+
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member)
 {
@@ -161,6 +175,9 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "latency_us", json_integer(member->latency_us));
 	json_object_set_new(object, "check", view_member_check(host, pool, member));
 	json_object_set_new(object, "nexthop", view_nexthop(member));
+	json_object_set_new(
+		object, "ceiling",
+		view_ceiling(host, &member->max_new, sync_member_ceiling(host->sync, member->id)));
 	json_object_set_new(object, "flows", view_member_flows(host, member));
 	add_traffic(host, object, STATS_KEY(STATS_MEMBER, member->id));
 	return object;
@@ -218,6 +235,7 @@ json_t *view_service(const struct control_host *host, const struct model_service
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
 	json_object_set_new(object, "announce", json_string(announce_names[service->announce]));
 	json_object_set_new(object, "flows", view_service_flows(host, service));
+	json_object_set_new(object, "ceiling", view_ceiling(host, &service->max_new, service->id));
 	json_object_set_new(object, "limits", view_limit_names(host, service));
 	json_object_set_new(object, "pools", pools);
 	return object;

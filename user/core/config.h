@@ -100,6 +100,7 @@ struct member_config {
 	uint32_t weight;	/* 100; 0..65535 */
 	enum admin_state admin; /* ready */
 	uint32_t check;		/* position in its pool's checks; 0: the pool's own */
+	struct rate max_new;	/* ceiling on new connections, n 0: none; else the pool's */
 	int line;
 };
 
@@ -109,6 +110,7 @@ struct pool_config {
 	enum sluice_mode mode;		/* the service's, or the pool's own */
 	struct check_config check;	/* the first of checks */
 	struct check_set *checks;
+	struct rate max_new_per_member; /* the service's, or the pool's own */
 	struct member_config *members;
 	size_t member_count;
 	int line;
@@ -142,10 +144,12 @@ struct service_config {
 	enum announce announce;	     /* so must this; the node's without one of its own */
 	uint32_t slots;		     /* 0: chosen; else a power of two, 4096..2^20 */
 	enum affinity affinity;	     /* hash; source with several pools */
-	uint32_t learn_s;	   /* 600; the longest silence of a connection that is protected */
-	uint32_t idle_s;	   /* 120; of a flow, with affinity track */
-	uint32_t window_s;	   /* 45; of a flow, with affinity window */
-	uint32_t slow_start_s;	   /* 0: a member that comes up gets all of its weight at once */
+	uint32_t learn_s;      /* 600; the longest silence of a connection that is protected */
+	uint32_t idle_s;       /* 120; of a flow, with affinity track */
+	uint32_t window_s;     /* 45; of a flow, with affinity window */
+	uint32_t slow_start_s; /* 0: a member that comes up gets all of its weight at once */
+	struct rate max_new;   /* ceiling on new connections; n 0: none */
+	struct rate max_new_per_member;
 	struct pool_config *pools; /* none in mode local */
 	size_t pool_count;
 	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */

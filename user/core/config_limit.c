@@ -329,3 +329,19 @@ void config_check_supported(struct config_reader *r)
 		config_leave(r, mark);
 	}
 }
+
+void config_check_ceiling(struct config_reader *r, yaml_node_t *mapping, const char *key,
+			  const struct rate *rate)
+{
+	yaml_node_t *node = config_find(r, mapping, key, NULL);
+	char text[RATE_TEXT_MAX];
+	size_t mark;
+
+	if (!node || !rate->n || rate_unit_fits(rate->unit, SLUICE_COUNT_NEW_CONNECTIONS))
+		return;
+	mark = config_enter(r, key);
+	err_hint(config_fail(r, node, ERR_CONFLICT, "%s does not count new connections",
+			     rate_format(rate, text)),
+		 "write it like %s", EXAMPLES[SLUICE_COUNT_NEW_CONNECTIONS].rate);
+	config_leave(r, mark);
+}

@@ -85,7 +85,8 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_LIST_NAMES] = "a list of 1 to 4 names of allow lists",
 		[CONFIG_TYPE_PREFIXES] = "a list of prefixes",
 		[CONFIG_TYPE_NAMED] = "one section for each name",
-		[CONFIG_TYPE_MEMBERS] = "a list of addresses or {address, weight, admin, check}",
+		[CONFIG_TYPE_MEMBERS] =
+			"a list of addresses or {address, weight, admin, max_new, check}",
 		[CONFIG_TYPE_CHECK] = "a type or a section",
 		[CONFIG_TYPE_EXCEPTIONS] = "a list of {prefixes, rate, burst}",
 		[CONFIG_TYPE_REFUSED] = "absent",

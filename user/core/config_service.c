@@ -59,12 +59,14 @@ static void read_member(struct config_reader *r, const struct service_config *se
 	config_schema_defaults(CONFIG_SECTION_MEMBER, member);
 	member->line = config_line(node);
 	member->port = service->port;
+	member->max_new = pool->max_new_per_member;
 	if (node->type != YAML_MAPPING_NODE) {
 		read_member_address(r, service, node, member);
 		return;
 	}
 	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
 		return;
+	config_check_ceiling(r, node, "max_new", &member->max_new);
 	if (config_read_check(r, node, &check))
 		member->check = check_set_add(pool->checks, &check);
 	address = config_find(r, node, "address", NULL);
@@ -131,6 +133,7 @@ static struct pool_config *add_pool(struct pool_context *context, const char *na
 	config_schema_defaults(CONFIG_SECTION_POOL, pool);
 	util_copy(pool->name, sizeof(pool->name), name);
 	pool->mode = context->service->mode;
+	pool->max_new_per_member = context->service->max_new_per_member;
 	pool->line = line;
 	return pool;
 }
@@ -152,6 +155,7 @@ static void read_pool(struct config_reader *r, const char *name, yaml_node_t *ke
 
 	if (!config_read_section(r, CONFIG_SECTION_POOL, value, key, pool))
 		return;
+	config_check_ceiling(r, value, "max_new_per_member", &pool->max_new_per_member);
 	if (!config_read_check(r, value, &check))
 		check = config_copy_check(&context->check);
 	set_check(pool, &check);
@@ -252,7 +256,8 @@ static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *
 static void read_affinity(struct config_reader *r, yaml_node_t *value,
 			  struct service_config *service)
 {
-	static const char *const KEYS[] = {"affinity", "learn", "idle", "window", "slow_start"};
+	static const char *const KEYS[] = {"affinity", "learn",	     "idle",
+					   "window",   "slow_start", "max_new_per_member"};
 	bool is_set = config_find(r, value, "affinity", NULL) != NULL;
 
 	if (service->mode == SLUICE_MODE_LOCAL) {
@@ -308,6 +313,8 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 		return;
 	check_unknown_port(r, value, service);
 	read_announce(r, value, service);
+	config_check_ceiling(r, value, "max_new", &service->max_new);
+	config_check_ceiling(r, value, "max_new_per_member", &service->max_new_per_member);
 	if (service->mode == SLUICE_MODE_LOCAL || !config_read_check(r, value, &context.check))
 		context.check = config_default_check(service->proto);
 	read_targets(r, key, value, &context);

@@ -152,3 +152,13 @@ int limit_exception_params(enum sluice_limit_count count, const struct limit_exc
 	return gcra_params_make_from(count, exception->rate.n, exception->rate.s, burst, tick_ns, k,
 				     ret_params, e);
 }
+
+int limit_ceiling_params(const struct rate *rate, uint32_t tick_ns, struct gcra_params *ret_params,
+			 struct err *e)
+{
+	uint64_t burst =
+		gcra_burst_default(SLUICE_COUNT_NEW_CONNECTIONS, rate->n, rate->s, tick_ns);
+
+	return gcra_params_make(SLUICE_COUNT_NEW_CONNECTIONS, rate->n, rate->s, burst, tick_ns,
+				ret_params, e);
+}

@@ -18,3 +18,6 @@ int limit_exception_params(enum sluice_limit_count count, const struct limit_exc
 /* What is admitted at once. */
 uint64_t limit_burst(enum sluice_limit_count count, const struct rate *rate,
 		     const struct amount *burst, uint32_t tick_ns);
+/* Of a ceiling on new connections, n not 0. */
+int limit_ceiling_params(const struct rate *rate, uint32_t tick_ns, struct gcra_params *ret_params,
+			 struct err *e);

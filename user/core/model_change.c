@@ -160,12 +160,14 @@ static void member_add(struct apply *apply, struct model_service *service,
 		}
 		return;
 	}
+	member.max_new = pool->max_new_per_member;
 	removed = model_state_removed(apply->state, service->name, pool->name, &member.addr);
 	if (removed) { /* back to what the file says it is */
 		member.owner = OWNER_FILE;
 		member.weight_file = removed->weight_file;
 		member.admin_file = removed->admin_file;
 		member.check = removed->check;
+		member.max_new = removed->max_new;
 		*removed = apply->state->removed[--apply->state->removed_count];
 	}
 	member.id = apply->state->next_member_id++;
@@ -188,7 +190,8 @@ static void member_remove(struct apply *apply, struct model_service *service,
 						.port = member->port,
 						.weight_file = member->weight_file,
 						.admin_file = member->admin_file,
-						.check = member->check};
+						.check = member->check,
+						.max_new = member->max_new};
 
 		util_copy(removed.service, sizeof(removed.service), service->name);
 		util_copy(removed.pool, sizeof(removed.pool), pool->name);

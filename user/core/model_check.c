@@ -253,14 +253,26 @@ static void check_capacity(struct apply *apply, uint64_t need, uint32_t have, ui
 	err_hint(e, "raise capacity.%s and restart sluiced with --cold-start", key);
 }
 
+static uint64_t count_ceilings(const struct model_service *service)
+{
+	uint64_t count = 0;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++)
+			count += service->pools[p].members[m].max_new.n != 0;
+	return count;
+}
+
 static void check_capacities(struct apply *apply, const struct located *services)
 {
 	const struct model_state *state = apply->state;
-	uint64_t members = 0, slots = 0, cells = 0, sources = 0;
+	uint64_t members = 0, slots = 0, cells = 0, sources = 0, ceilings = 0;
 	size_t i;
 
 	for (i = 0; i < state->service_count; i++) {
 		members += model_service_member_count(&state->services[i]);
+		ceilings += count_ceilings(&state->services[i]);
 		if (state->services[i].mode == SLUICE_MODE_LOCAL)
 			members++; /* this host, under which its packets are counted */
 		else
@@ -277,6 +289,12 @@ static void check_capacities(struct apply *apply, const struct located *services
 	check_capacity(apply, slots, state->capacity.slots, SLUICE_SLOTS_DEFAULT, "slots");
 	check_capacity(apply, cells, state->capacity.service_cells, SLUICE_SERVICE_CELLS_DEFAULT,
 		       "service_cells");
+	if (ceilings >= SLUICE_MEMBER_CEILINGS_DEFAULT)
+		err_hint(errs_add(apply->errors, ERR_CAPACITY, "services",
+				  "%" PRIu64 " members have a ceiling, at most %u can", ceilings,
+				  SLUICE_MEMBER_CEILINGS_DEFAULT - 1),
+			 "write max_new_per_member only where members need it, or max_new for a "
+			 "whole service");
 	check_capacity(apply, sources, state->capacity.limit_sources,
 		       SLUICE_LIMIT_SETS_DEFAULT * SLUICE_LIMIT_WAYS, "limit_sources");
 }

@@ -17,6 +17,22 @@ static bool is_same_listen(const struct model_service *service, const struct ser
 	       service->proto == config->proto;
 }
 
+/* Round and round, for ceilings have an entry for each id. */
+static uint32_t service_id_new(struct apply *apply, const struct model_state *fresh)
+{
+	uint32_t cells = apply->config->capacity.service_cells;
+	uint32_t id, most = (cells ? cells : SLUICE_SERVICE_CELLS_DEFAULT) - 1;
+
+	do { /* services take half of the cells at most, old and new ones all */
+		id = apply->state->next_service_id++;
+		if (id <= most)
+			return id; /* the first round: nobody had it */
+		id = (id - 1) % most + 1;
+	} while (model_state_service_by_id(apply->state, id) ||
+		 model_state_service_by_id(fresh, id));
+	return id;
+}
+
 static void service_merge(struct apply *apply, struct model_state *fresh,
 			  const struct service_config *config)
 {
@@ -24,7 +40,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 	const struct model_service *old =
 		named && named->owner == OWNER_FILE && is_same_listen(named, config) ? named : NULL;
 	struct model_service service = {
-		.id = old ? old->id : apply->state->next_service_id++,
+		.id = old ? old->id : service_id_new(apply, fresh),
 		.owner = OWNER_FILE,
 		.addr = config->addr,
 		.port = config->port,
@@ -38,6 +54,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		.idle_s = config->idle_s,
 		.window_s = config->window_s,
 		.slow_start_s = config->slow_start_s,
+		.max_new = config->max_new,
 		.is_dirty = true,
 		.is_panicked = old && old->is_panicked,
 		.is_bare = old && old->is_bare,
@@ -46,6 +63,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 
 	util_copy(service.name, sizeof(service.name), config->name);
 	model_config_service_limits(apply, fresh, config, &service);
+	model_config_ceilings(apply, config);
 	model_config_allow(apply, fresh, config, &service);
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");

@@ -42,7 +42,8 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 				      .weight_file = config->weight,
 				      .admin = config->admin,
 				      .admin_file = config->admin,
-				      .check = config->check};
+				      .check = config->check,
+				      .max_new = config->max_new};
 	const struct check_config *check = model_check_of(pool, &member);
 
 	if (!old) {
@@ -74,6 +75,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 			model_event(apply, EVENT_member_weight, service, pool, &member,
 				    "weight %" PRIu32 " -> %" PRIu32 " in the file", old->weight,
 				    member.weight);
+		member.max_new = config->max_new;
 		if (model_check_of(old_pool, old)->type != check->type)
 			health_init(&member, check);
 	}
@@ -91,7 +93,10 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 		if (model_find_member(pool, &old->addr))
 			continue;
 		if (old->owner != OWNER_FILE) {
-			model_pool_add(pool, old)->check = 0;
+			struct model_member *kept = model_pool_add(pool, old);
+
+			kept->check = 0;
+			kept->max_new = pool->max_new_per_member;
 			continue;
 		}
 		model_event(apply, EVENT_member_removed, service, pool, old,
@@ -115,6 +120,7 @@ static bool stays_removed(const struct apply *apply, struct model_state *fresh,
 	next.weight_file = config->weight;
 	next.admin_file = config->admin;
 	next.check = config->check;
+	next.max_new = config->max_new;
 	model_state_add_removed(fresh, &next);
 	return true;
 }
@@ -151,6 +157,7 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		pool->mode = from->mode;
 		pool->check = from->check;
 		pool->checks = check_set_ref(from->checks);
+		pool->max_new_per_member = from->max_new_per_member;
 		/* Most pools never get more than these. */
 		pool->member_capacity = from->member_count + 1;
 		pool->members = util_alloc_array(pool->member_capacity, sizeof(*pool->members));

@@ -51,6 +51,7 @@ void model_state_copy(const struct model_state *from, struct model_state *to);
 void model_state_done(struct model_state *state);
 void model_service_done(struct model_service *service);
 struct model_service *model_state_service(const struct model_state *state, const char *name);
+struct model_service *model_state_service_by_id(const struct model_state *state, uint32_t id);
 struct model_limit *model_state_limit(const struct model_state *state, const char *name);
 struct model_limit *model_state_limit_by_id(const struct model_state *state, uint32_t id);
 struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member);
@@ -94,6 +95,9 @@ void model_config_limits(struct apply *apply, struct model_state *fresh,
 void model_config_service_limits(struct apply *apply, const struct model_state *fresh,
 				 const struct service_config *config,
 				 struct model_service *service);
+
+/* Whether ceilings can be represented. */
+void model_config_ceilings(struct apply *apply, const struct service_config *config);
 
 /* model_list.c */
 struct model_list *model_state_list(const struct model_state *state, const char *name);

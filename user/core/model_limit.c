@@ -205,6 +205,44 @@ void model_config_limits(struct apply *apply, struct model_state *fresh,
 	stack_take(apply, &stack, "limits", 0, fresh->host_limits);
 }
 
+static void check_ceiling(struct apply *apply, const struct rate *rate, const char *path, int line)
+{
+	struct gcra_params params;
+	struct err e;
+
+	if (!rate->n || !limit_ceiling_params(rate, apply->tick_ns, &params, &e))
+		return;
+	util_copy(e.path, sizeof(e.path), path);
+	e.line = line;
+	errs_add_err(apply->errors, &e);
+}
+
+void model_config_ceilings(struct apply *apply, const struct service_config *config)
+{
+	size_t p, m;
+	char path[256];
+
+	snprintf(path, sizeof(path), "services.%s.max_new", config->name);
+	check_ceiling(apply, &config->max_new, path, config->line);
+	for (p = 0; p < config->pool_count; p++) {
+		const struct pool_config *pool = &config->pools[p];
+
+		snprintf(path, sizeof(path), "services.%s.pools.%s.max_new_per_member",
+			 config->name, pool->name);
+		check_ceiling(apply, &pool->max_new_per_member, path, pool->line);
+		for (m = 0; m < pool->member_count; m++) {
+			const struct member_config *member = &pool->members[m];
+
+			if (!memcmp(&member->max_new, &pool->max_new_per_member,
+				    sizeof(member->max_new)))
+				continue;
+			snprintf(path, sizeof(path), "services.%s.pools.%s.members[%zu].max_new",
+				 config->name, pool->name, m);
+			check_ceiling(apply, &member->max_new, path, member->line);
+		}
+	}
+}
+
 const uint32_t *model_host_limits(const struct model *model)
 {
 	return model_state_of(model)->host_limits;

@@ -91,6 +91,17 @@ struct model_service *model_state_service(const struct model_state *state, const
 	return NULL;
 }
 
+struct model_service *model_state_service_by_id(const struct model_state *state, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < state->service_count; i++) {
+		if (state->services[i].id == id)
+			return &state->services[i];
+	}
+	return NULL;
+}
+
 struct model_limit *model_state_limit(const struct model_state *state, const char *name)
 {
 	size_t i;

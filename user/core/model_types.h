@@ -58,8 +58,9 @@ struct model_member {
 	struct nexthop nexthop;
 	/* Its flows rehash at once: silent, maintenance, next hop failed, drain deadline passed. */
 	bool is_dead;
-	struct ramp ramp;   /* slow start */
-	bool is_readmitted; /* health is down but it serves: see model_service.is_panicked */
+	struct ramp ramp;    /* slow start */
+	bool is_readmitted;  /* health is down but it serves: see model_service.is_panicked */
+	struct rate max_new; /* ceiling on new connections, n 0: none */
 };
 
 struct model_pool {
@@ -68,6 +69,7 @@ struct model_pool {
 	enum sluice_mode mode;
 	struct check_config check; /* the first of checks */
 	struct check_set *checks;
+	struct rate max_new_per_member; /* of members that name none */
 	struct model_member *members;
 	size_t member_count;
 	size_t member_capacity;
@@ -86,6 +88,7 @@ struct model_service {
 	uint32_t slots; /* configured, 0: chosen */
 	enum affinity affinity;
 	uint32_t learn_s, idle_s, window_s, slow_start_s; /* see struct service_config */
+	struct rate max_new; /* ceiling on new connections, n 0: none */
 	struct model_pool *pools;
 	size_t pool_count;
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
@@ -107,6 +110,7 @@ struct model_removed {
 	uint32_t weight_file;
 	enum admin_state admin_file;
 	uint32_t check;
+	struct rate max_new;
 };
 
 struct model_limit {

@@ -23,6 +23,7 @@ enum stats_kind {
 	STATS_LOCAL,   /* a service in mode local as its only member: as STATS_MEMBER */
 	STATS_LIMIT,   /* passed, refused, would refuse, replaced debt, banned */
 	STATS_LIST,    /* matched, refused, would refuse */
+	STATS_CEILING, /* passed, refused; of a service (its id) or a member (behind those) */
 	STATS_KIND_MAX
 };
 

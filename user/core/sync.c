@@ -26,6 +26,7 @@ struct sync *sync_new(struct model *model, const struct dataplane *dataplane, ui
 	sync_op(sync, capacity, &sync->capacity);
 	index_pool_init(&sync->member_indices, sync->capacity.members);
 	index_pool_init(&sync->nexthop_indices, sync->capacity.nexthops);
+	index_pool_init(&sync->ceiling_indices, sync->capacity.member_ceilings);
 	region_pool_init(&sync->slot_regions, sync->capacity.slots, SLUICE_SLOTS_LOG2_MIN);
 	region_pool_init(&sync->limit_regions, sync->capacity.limit_sets, DP_LIMIT_SETS_MIN_LOG2);
 	sync->limits = util_alloc_array(sync->capacity.limits + 1, sizeof(*sync->limits));
@@ -51,6 +52,7 @@ void sync_free(struct sync *sync)
 	}
 	index_pool_done(&sync->member_indices);
 	index_pool_done(&sync->nexthop_indices);
+	index_pool_done(&sync->ceiling_indices);
 	region_pool_done(&sync->slot_regions);
 	region_pool_done(&sync->limit_regions);
 	sync_lists_free(sync);

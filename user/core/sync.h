@@ -63,6 +63,8 @@ size_t sync_problem_count(const struct sync *sync);
 uint32_t sync_member_index(const struct sync *sync, uint64_t member_id);
 /* Of the member under which a service in mode local counts. */
 uint32_t sync_local_index(const struct sync *sync, uint32_t service_id);
+/* Of a member, in the map of ceilings; a service's is its id. */
+uint32_t sync_member_ceiling(const struct sync *sync, uint64_t member_id);
 uint64_t sync_member_by_index(const struct sync *sync, uint32_t index); /* id, 0 if none */
 uint32_t sync_table_log2(const struct sync *sync, uint32_t service_id);
 uint32_t sync_table_fingerprint(const struct sync *sync, uint32_t service_id);

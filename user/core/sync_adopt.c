@@ -64,13 +64,18 @@ static void renumber_services(struct adopt *adopt)
 	struct model *model = adopt->sync->model;
 	size_t i, count = model_service_count(model);
 	AUTO_FREE uint32_t *ids = util_alloc_array(count + 1, sizeof(*ids));
+	size_t most = count + adopt->found.service_count;
+	AUTO_FREE bool *is_taken = util_alloc_array(most + 2, sizeof(*is_taken));
 	uint32_t next = 1;
 
 	for (i = 0; i < adopt->found.service_count; i++)
-		next = MAX(next, adopt->found.services[i].id + 1);
+		if (adopt->found.services[i].id <= most)
+			is_taken[adopt->found.services[i].id] = true;
 	for (i = 0; i < count; i++) {
 		const struct dp_service *found = found_service(adopt, model_service_at(model, i));
 
+		while (is_taken[next])
+			next++;
 		ids[i] = found ? found->id : next++;
 	}
 	model_renumber_services(model, ids);
@@ -341,6 +346,7 @@ static int adopt_member(struct adopt *adopt, const struct model_service *model,
 				 index);
 	record->written = *found;
 	record->is_written = true;
+	sync_ceiling_adopt(adopt->sync, record);
 	if (nexthop) {
 		record->nexthop = nexthop;
 		nexthop->users++;

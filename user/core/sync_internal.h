@@ -24,6 +24,12 @@ struct sync_nexthop {
 	UT_hash_handle hh;
 };
 
+struct sync_ceiling { /* as written */
+	uint32_t index;
+	uint32_t k;
+	uint64_t rate; /* 0: none, or not known */
+};
+
 struct sync_member {
 	uint64_t id; /* the model's; 0: adopted, and no longer in the configuration */
 	uint32_t index;
@@ -36,8 +42,9 @@ struct sync_member {
 	struct sync_service *service;  /* NULL while the index rests */
 	uint32_t slots_cur, slots_def; /* that name it now */
 	uint32_t entries;	       /* that name it, as of the last whole sweep */
-	uint64_t counted_sweep;	       /* the first that could count all its flows */
-	uint64_t rest_sweep;	       /* at rest until this sweep is over */
+	struct sync_ceiling ceiling;
+	uint64_t counted_sweep; /* the first that could count all its flows */
+	uint64_t rest_sweep;	/* at rest until this sweep is over */
 	/* Packets counted: what came since `before` is at least what came within the learn window. */
 	uint64_t packets_before, packets_at;
 	UT_hash_handle hh;
@@ -62,6 +69,7 @@ struct sync_service {
 	bool is_taken;	      /* a job is out */
 	bool is_failed;	      /* the last build could not be written: again at retry_ms */
 	uint64_t retry_ms;
+	struct sync_ceiling ceiling;
 	struct sync_trouble trouble, table_trouble;
 	bool is_limit_missing; /* one that the model names is not in the maps yet */
 	enum flow_kind kind;
@@ -103,6 +111,7 @@ struct sync {
 	bool is_limit_waiting; /* some service's: limits that it still names stay */
 	bool is_removing;      /* something that went away could not be removed yet */
 	struct index_pool member_indices, nexthop_indices;
+	struct index_pool ceiling_indices; /* of members, behind those of services */
 	struct region_pool slot_regions, limit_regions;
 	struct sync_nexthop *nexthops;
 	struct sync_member *members;
@@ -168,6 +177,16 @@ void sync_service_desired(struct sync *sync, struct sync_service *service,
 			  const struct model_service *model, struct dp_service *ret_desired);
 /* The record alone. */
 void sync_service_free(struct sync_service *service);
+
+/* sync_ceiling.c: what a service and its members admit, before the service's cell asks for it. 0 or
+ * negative errno. */
+int sync_ceilings_update(struct sync *sync, struct sync_service *service,
+			 const struct model_service *model);
+/* A member's, which was found in the maps. */
+void sync_ceiling_adopt(struct sync *sync, struct sync_member *record);
+/* The member's entry is free. */
+void sync_ceiling_leave(struct sync *sync, struct sync_member *record);
+void sync_ceilings_tick(struct sync *sync);
 
 /* sync_table.c */
 void sync_table_want(struct sync *sync, struct sync_service *service,

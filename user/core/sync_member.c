@@ -300,6 +300,7 @@ static int member_free_entry(void *arg, uint32_t index)
 		return ret;
 	sync->epochs[index] = (uint8_t)(SLUICE_MEMBER_EPOCH(record->written.word) + 1);
 	set_word(sync, record, 0, NULL);
+	sync_ceiling_leave(sync, record);
 	sync->by_index[index] = NULL;
 	free(record);
 	return 0;
@@ -316,6 +317,7 @@ void sync_members_tick(struct sync *sync)
 {
 	index_pool_tick(&sync->member_indices, sync->now_ms, member_free_entry, sync);
 	index_pool_tick(&sync->nexthop_indices, sync->now_ms, nexthop_free_entry, sync);
+	sync_ceilings_tick(sync);
 }
 
 void sync_members_free(struct sync *sync)

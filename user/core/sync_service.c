@@ -87,6 +87,7 @@ void sync_service_desired(struct sync *sync, struct sync_service *service,
 		.is_arp_answered = model->announce == ANNOUNCE_ARP,
 		.is_by_source = model->affinity == AFFINITY_SOURCE,
 		.is_tracked = model->affinity == AFFINITY_TRACK,
+		.has_ceiling = service->ceiling.rate != 0,
 	};
 	if (ret_desired->is_local) {
 		ret_desired->slots_base = service->local_index;
@@ -105,8 +106,8 @@ static bool is_same_cell(const struct dp_service *a, const struct dp_service *b)
 	       a->proto == b->proto && a->is_local == b->is_local &&
 	       a->is_unknown_port_passed == b->is_unknown_port_passed &&
 	       a->is_arp_answered == b->is_arp_answered && a->is_by_source == b->is_by_source &&
-	       a->is_tracked == b->is_tracked && a->slots_base == b->slots_base &&
-	       a->slots_log2 == b->slots_log2 &&
+	       a->is_tracked == b->is_tracked && a->has_ceiling == b->has_ceiling &&
+	       a->slots_base == b->slots_base && a->slots_log2 == b->slots_log2 &&
 	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
 	       memcmp(a->allow, b->allow, sizeof(a->allow)) == 0;
 }
@@ -206,6 +207,10 @@ int sync_service_update(struct sync *sync, const struct model_service *model, st
 		service = sync_service_new(sync, model->id);
 	sync_service_follow(service, model);
 	worst = update_members(sync, service, model, errors);
+	ret = sync_ceilings_update(sync, service, model);
+	if (ret)
+		report(errors, ret, model, "its ceilings", "tried again");
+	worst = ret ? ret : worst;
 	if (service->is_death_due && service->has_region && !is_local) {
 		ret = sync_move_dead(sync, service);
 		worst = ret ? ret : worst;

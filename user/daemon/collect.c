@@ -31,10 +31,21 @@ static void collect_index(struct daemon *daemon, uint64_t group, uint64_t key, u
 	stats_record(daemon->stats, key, group, raw);
 }
 
+static void collect_ceiling(struct daemon *daemon, uint32_t index, bool has_ceiling)
+{
+	struct sluice_ceiling_stats stats;
+
+	if (index && has_ceiling &&
+	    !daemon->port.ops->ceiling_stats(daemon->port.dp, index, &stats))
+		stats_record(daemon->stats, STATS_KEY(STATS_CEILING, index), 0,
+			     (uint64_t[STATS_COUNTERS]){stats.passed, stats.refused});
+}
+
 static void collect_member(struct daemon *daemon, uint64_t group, const struct model_member *member)
 {
 	collect_index(daemon, group, STATS_KEY(STATS_MEMBER, member->id),
 		      sync_member_index(daemon->sync, member->id));
+	collect_ceiling(daemon, sync_member_ceiling(daemon->sync, member->id), member->max_new.n);
 }
 
 static void collect_services(struct daemon *daemon)
@@ -46,6 +57,7 @@ static void collect_services(struct daemon *daemon)
 		uint64_t group = STATS_KEY(STATS_SERVICE, service->id);
 
 		stats_group(daemon->stats, group);
+		collect_ceiling(daemon, service->id, service->max_new.n);
 		if (service->mode == SLUICE_MODE_LOCAL)
 			collect_index(daemon, group, STATS_KEY(STATS_LOCAL, service->id),
 				      sync_local_index(daemon->sync, service->id));

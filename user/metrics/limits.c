@@ -51,6 +51,39 @@ static void write_limit_gauges(struct metric_text *text, const struct metrics_so
 	}
 }
 
+static void write_ceiling(struct metric_text *text, const struct metrics_source *source,
+			  const struct metric_label labels[METRIC_LABELS_MAX], uint32_t index,
+			  size_t counter)
+{
+	uint64_t total[STATS_COUNTERS];
+
+	stats_total(source->stats, STATS_KEY(STATS_CEILING, index), total);
+	metric_count(text, labels, total[counter]);
+}
+
+static void write_ceilings(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric families[] = {
+		{"sluice_service_ceiling_passed", METRIC_COUNTER,
+		 "New connections that the service's ceiling admitted."},
+		{"sluice_service_ceiling_refused", METRIC_COUNTER,
+		 "New connections that the service's ceiling refused."},
+	};
+	size_t f, s;
+
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (s = 0; s < model_service_count(source->model); s++) {
+			const struct model_service *service = model_service_at(source->model, s);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"lb_service", service->name}};
+
+			if (service->max_new.n)
+				write_ceiling(text, source, labels, service->id, f);
+		}
+	}
+}
+
 void metrics_write_limits(struct metric_text *text, const struct metrics_source *source)
 {
 	static const struct metric families[] = {
@@ -78,4 +111,5 @@ void metrics_write_limits(struct metric_text *text, const struct metrics_source 
 		}
 	}
 	write_limit_gauges(text, source);
+	write_ceilings(text, source);
 }

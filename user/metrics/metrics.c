@@ -221,6 +221,18 @@ static void write_check_time(struct metric_text *text, const struct metrics_sour
 	metric_value(text, view->labels, (double)report.latency_us_sum / 1e6);
 }
 
+static void write_ceiling_refused(struct metric_text *text, const struct metrics_source *source,
+				  struct member_view *view)
+{
+	uint32_t index = sync_member_ceiling(source->sync, view->member->id);
+	uint64_t total[STATS_COUNTERS];
+
+	if (!view->member->max_new.n)
+		return;
+	stats_total(source->stats, STATS_KEY(STATS_CEILING, index), total);
+	metric_count(text, view->labels, total[1]);
+}
+
 static void write_expiry(struct metric_text *text, const struct metrics_source *source,
 			 struct member_view *view)
 {
@@ -253,6 +265,9 @@ static const struct {
 	 write_checks},
 	{{"sluice_member_check_seconds", METRIC_COUNTER, "Time that passing probes took, summed."},
 	 write_check_time},
+	{{"sluice_member_ceiling_refused", METRIC_COUNTER,
+	  "New connections that the member's ceiling refused."},
+	 write_ceiling_refused},
 	{{"sluice_member_certificate_expiry_timestamp_seconds", METRIC_GAUGE,
 	  "End of the certificate that the member's https check saw."},
 	 write_expiry},
