@@ -80,36 +80,48 @@ __noinline int flow_ask_tracked(__u64 fingerprint, __u32 owner, __u32 now_s, __u
 	return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 }
 
+/* Something of the slot could not be remembered: user space takes more time. */
+static __always_inline void flow_mark(__u64 *word, __u32 flags)
+{
+	if (flags & FLOW_F_EFFECTS && !(READ_WORD(*word) & SLUICE_SLOT_F_DIRTY))
+		__sync_fetch_and_or(word, SLUICE_SLOT_F_DIRTY);
+}
+
 /* A connection opens, or an established one that was never heard of goes on, in a slot that moves
  * from `def` to `owner`. */
 __noinline int flow_ask_moving(__u32 slot, __u32 owner, __u32 def, __u64 fingerprint, __u32 flags)
 {
 	struct sluice_flow_settings *settings = flow_get_settings();
+	__u64 *word = bpf_map_lookup_elem(&slots, &slot), value;
 	__u32 now_s = flow_now_s();
-	__u64 *word, value;
 
-	if (!settings)
+	if (!settings || !word)
 		return FLOW_ANSWER(def, SLUICE_HELD_DEFAULT);
 	if (flags & FLOW_F_SYN) {
 		if (owner == SLUICE_MEMBER_NONE)
 			return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
+		/* One that went to `def` unremembered may come again: until it would not any more, all go
+		 * there. */
+		if (READ_WORD(*word) & (SLUICE_SLOT_F_PRE | SLUICE_SLOT_F_DIRTY) &&
+		    !(flow_living(def) & SLUICE_MEMBER_F_DOWN))
+			owner = def;
 		value = flow_value(owner, now_s, 0);
 		if (value && flow_has_room(fingerprint, now_s, settings) &&
 		    (!(flags & FLOW_F_EFFECTS) || flow_store_pending(fingerprint, value, now_s)))
-			return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
+			return FLOW_ANSWER(owner,
+					   owner == def ? SLUICE_HELD_DEFAULT : SLUICE_HELD_NONE);
 		/* The move is postponed for this one; nothing breaks. */
 		FLOW_COUNT(flags, postponed);
+		flow_mark(word, flags);
 		return FLOW_ANSWER(def, SLUICE_HELD_DEFAULT);
 	}
-	word = bpf_map_lookup_elem(&slots, &slot);
-	if (flags & FLOW_F_EFFECTS && word && READ_WORD(*word) & SLUICE_SLOT_F_LEARN) {
+	if (flags & FLOW_F_EFFECTS && READ_WORD(*word) & SLUICE_SLOT_F_LEARN) {
 		value = flow_value(def, now_s, flags);
 		if (value && flow_store(FLOW_TABLE_FLOWS, fingerprint, value, FLOW_ROOM_LEARN)) {
 			FLOW_COUNT(flags, learned);
 		} else if (value) {
 			FLOW_COUNT(flags, dirty);
-			if (!(READ_WORD(*word) & SLUICE_SLOT_F_DIRTY))
-				__sync_fetch_and_or(word, SLUICE_SLOT_F_DIRTY);
+			flow_mark(word, flags);
 		}
 	}
 	return FLOW_ANSWER(def, SLUICE_HELD_DEFAULT);
@@ -117,14 +129,19 @@ __noinline int flow_ask_moving(__u32 slot, __u32 owner, __u32 def, __u64 fingerp
 
 /* The slot is about to change: a connection that opens now must find its member again when its SYN
  * is answered late. Without room it is an ordinary connection of the slot. */
-__noinline int flow_remember(__u64 fingerprint, __u32 owner, __u32 now_s)
+__noinline int flow_remember(__u32 slot, __u64 fingerprint, __u32 owner, __u32 now_s)
 {
 	struct sluice_flow_settings *settings = flow_get_settings();
+	__u64 *word = bpf_map_lookup_elem(&slots, &slot);
 	__u64 value = flow_value(owner, now_s, 0);
 
-	if (!settings || !value || !flow_has_room(fingerprint, now_s, settings))
+	if (!settings || !word || !value)
 		return 0;
-	return flow_store_pending(fingerprint, value, now_s);
+	if (flow_has_room(fingerprint, now_s, settings) &&
+	    flow_store_pending(fingerprint, value, now_s))
+		return 1;
+	flow_mark(word, FLOW_F_EFFECTS);
+	return 0;
 }
 
 /* What flow_ask_flows() does not know. */
@@ -148,7 +165,7 @@ __noinline int flow_ask_more(__u64 word, __u64 fingerprint, __u32 slot, __u32 fl
 			return flow_ask_moving(slot, owner, def, fingerprint, flags);
 	}
 	if (word & SLUICE_SLOT_F_PRE && flags & FLOW_F_SYN && flags & FLOW_F_EFFECTS)
-		flow_remember(fingerprint, owner, now_s);
+		flow_remember(slot, fingerprint, owner, now_s);
 	return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 }
 

@@ -68,8 +68,11 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_SLOT_DEF(word) ((__u32)SLUICE_BITS(word, 24, 24))
 #define SLUICE_SLOT_F_EXC (1ULL << 48)	 /* flows of it may have entries */
 #define SLUICE_SLOT_F_LEARN (1ULL << 49) /* flows of `def` without an entry get one */
-#define SLUICE_SLOT_F_PRE (1ULL << 50)	 /* about to change: connections that open are remembered */
-#define SLUICE_SLOT_F_DIRTY (1ULL << 51) /* a flow could not be learned: `def` must stay */
+/* About to change: connections that open are remembered. With `cur` and `def` apart: they still go to
+ * `def`, remembered, for some went there that could not be. */
+#define SLUICE_SLOT_F_PRE (1ULL << 50)
+/* A flow could not be remembered: `def` must stay, and new ones go there as with PRE. */
+#define SLUICE_SLOT_F_DIRTY (1ULL << 51)
 #define SLUICE_SLOT(cur, def) ((__u64)(cur) | (__u64)(def) << 24)
 
 /* `slots`: value __u64, as above. `runners`: value __u64, two members: even slot in bits 0-23,

@@ -119,6 +119,8 @@ static bool parse_before(const char *word, struct flow_case *c)
 		return c->is_dead[member] = true;
 	if (strncmp(word, "drains=", 7) == 0)
 		return c->is_draining[member] = true;
+	if (strncmp(word, "refuses=", 8) == 0)
+		return c->is_refusing[member] = true;
 	if (strncmp(word, "runner=", 7) == 0) {
 		c->runner = member;
 		return true;

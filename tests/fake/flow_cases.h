@@ -26,6 +26,7 @@ struct flow_case {
 	uint64_t flags; /* SLUICE_SLOT_F_* */
 	struct flow_case_entry before[FLOW_CASE_TABLES], after[FLOW_CASE_TABLES];
 	bool is_dead[FLOW_CASES_MEMBERS + 1], is_draining[FLOW_CASES_MEMBERS + 1];
+	bool is_refusing[FLOW_CASES_MEMBERS + 1];
 	uint32_t runner;
 	bool is_pressure, is_tracked;
 	int free_ways[FLOW_CASE_TABLES]; /* of both of the flow's sets; -1: all */

@@ -98,6 +98,8 @@ static void set_case(const struct flow_case *c, uint64_t fingerprint)
 			world->members[i].word |= SLUICE_MEMBER_F_DEAD;
 		if (c->is_draining[i])
 			world->members[i].word |= SLUICE_MEMBER_F_DRAIN;
+		if (c->is_refusing[i])
+			world->members[i].word |= SLUICE_MEMBER_F_DOWN;
 	}
 	if (c->is_pressure)
 		world->flow_settings->pending_per_s = 0;

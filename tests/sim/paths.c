@@ -205,22 +205,13 @@ static uint64_t word_of(const struct paths *paths, uint64_t hash)
 		->slots[cell->slots_base + sluice_flow_slot(hash, cell->slots_log2)];
 }
 
-/* More SYNs come than `pending` can take. */
-static bool is_pressed(const struct fake_dataplane *fake)
-{
-	return fake->flow_stats.in_second >= fake->flow_settings.pending_per_s;
-}
-
 static uint8_t send_ours(struct paths *paths, uint64_t hash, enum fake_packet packet)
 {
 	struct fake_dataplane *fake = paths->ours->fake;
-	uint64_t word = word_of(paths, hash), postponed = fake->flow_stats.postponed;
+	uint64_t word = word_of(paths, hash);
 	bool is_announced = word & SLUICE_SLOT_F_PRE && packet == FAKE_SYN;
-	uint32_t member = fake_path_send(fake, &paths->ours_cell, hash, packet), entry;
+	uint32_t member = fake_path_send(fake, &paths->ours_cell, hash, packet);
 
-	paths->is_forgotten =
-		fake->flow_stats.postponed != postponed ||
-		(is_announced && is_pressed(fake) && !fake_path_find(fake, hash, &entry));
 	if (is_announced && !(word & (SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_LEARN)))
 		paths->announced_syns++;
 	return number_of(paths->ours, member);

@@ -23,8 +23,6 @@ struct paths {
 	/* By the member's number: how often it has lost all its connections. */
 	uint8_t lives[SEQUENCE_MEMBERS_MAX + 1];
 	bool is_refusing[SEQUENCE_MEMBERS_MAX + 1];
-	/* Ours had no room for the last packet, a SYN that it would have remembered. */
-	bool is_forgotten;
 	bool is_last_call; /* connections are asked for, none is remembered */
 	uint64_t packets, lookups_full, announced_syns;
 	uint32_t peak_ours;

@@ -39,9 +39,7 @@ struct flow {
 	uint32_t lru_hint;
 	struct lru_member member[SIM_VARIANTS]; /* number 0: broken or lost */
 	uint8_t pace;
-	uint8_t syns;	   /* still to come */
-	bool is_forgotten; /* ours had no room for a SYN of it */
-	bool is_bound;	   /* it counts in sim_result.bound */
+	uint8_t syns; /* still to come */
 	bool is_open, is_closing;
 };
 
@@ -76,23 +74,11 @@ static bool is_gone(const struct flow *flow)
 	       !flow->member[SIM_OURS].number;
 }
 
-static void note_bound(struct sim *sim, struct flow *flow)
-{
-	sim->result->bound += !flow->is_bound;
-	flow->is_bound = true;
-}
-
 static void note_broken(struct sim *sim, struct flow *flow, enum fake_packet packet, uint8_t got)
 {
 	struct sim_result *result = sim->result;
 	char text[100];
 
-	/* Its slot's word, or the room in its sets, became another one before it was answered. */
-	if (flow->is_forgotten && !flow->is_open) {
-		note_bound(sim, flow);
-		result->bound_broken++;
-		return;
-	}
 	if (result->first_broken[0])
 		return;
 	paths_describe(sim->paths, flow->hash, text, sizeof(text));
@@ -128,13 +114,6 @@ static void send_packet(struct sim *sim, struct flow *flow, enum fake_packet pac
 	}
 }
 
-static void note_forgotten(struct sim *sim, struct flow *flow)
-{
-	flow->is_forgotten |= sim->paths->is_forgotten;
-	if (flow->is_forgotten && flow->syns)
-		note_bound(sim, flow);
-}
-
 /* Returns the ticks to its next packet. */
 static uint32_t open_flow(struct sim *sim, struct flow *flow, enum pace pace)
 {
@@ -148,7 +127,6 @@ static uint32_t open_flow(struct sim *sim, struct flow *flow, enum pace pace)
 	paths_send(sim->paths, flow->hash, FAKE_SYN, &flow->lru_hint, got);
 	for (v = 0; v < SIM_VARIANTS; v++)
 		flow->member[v] = (struct lru_member){got[v], sim->paths->lives[got[v]]};
-	note_forgotten(sim, flow);
 	return flow->syns ? SECOND_SYN_TICKS : 1;
 }
 
@@ -164,7 +142,6 @@ static uint32_t go_on(struct sim *sim, struct flow *flow)
 	if (flow->syns) {
 		send_packet(sim, flow, FAKE_SYN);
 		flow->syns--;
-		note_forgotten(sim, flow);
 		return flow->syns ? THIRD_SYN_TICKS : 2;
 	}
 	if (flow->is_closing) {
@@ -344,10 +321,9 @@ void sim_fault(const struct sequence *sequence, const struct sim_result *result,
 	       size_t size)
 {
 	*text = 0;
-	if (result->broken[SIM_OURS] > result->bound_broken)
-		snprintf(text, size, "%llu connections broken beyond the bound; the first: %s",
-			 (unsigned long long)(result->broken[SIM_OURS] - result->bound_broken),
-			 result->first_broken);
+	if (result->broken[SIM_OURS])
+		snprintf(text, size, "%llu connections broken; the first: %s",
+			 (unsigned long long)result->broken[SIM_OURS], result->first_broken);
 	else if (result->early_lookups)
 		snprintf(text, size, "%llu lookups although nothing had changed",
 			 (unsigned long long)result->early_lookups);

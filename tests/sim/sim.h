@@ -23,15 +23,11 @@ struct sim_result {
 	uint64_t packets, connections;
 	uint64_t broken[SIM_VARIANTS]; /* came to another member although theirs lived */
 	uint64_t lost[SIM_VARIANTS];   /* with their member */
-	/* Ours may break so many: those that it had no room to remember, and whose client sent
-	 * another SYN, or whose slot ended to learn, before they were answered. */
-	uint64_t bound;
-	uint64_t bound_broken;	     /* of these */
-	uint32_t peak[SIM_VARIANTS]; /* entries */
+	uint32_t peak[SIM_VARIANTS];   /* entries */
 	uint64_t lookups[SIM_VARIANTS];
 	uint64_t early_lookups;	    /* ours, before the first change */
 	uint32_t slots, late_slots; /* ours, at the end; not at rest where they should be */
-	char first_broken[240];	    /* of ours, beyond the bound, in words */
+	char first_broken[240];	    /* of ours, in words */
 };
 
 void sim_run(const struct sequence *sequence, const struct sim_options *options,

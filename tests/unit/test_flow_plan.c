@@ -20,7 +20,7 @@
 
 enum { A = 1, B = 2, C = 3 };
 
-static const struct flow_times times = {.pre_ms = 3000, .learn_ms = 600000};
+static const struct flow_times times = {.pre_ms = 3000, .learn_ms = 600000, .postpone_ms = 12000};
 
 struct row {
 	const char *name;
@@ -48,8 +48,25 @@ static const struct row rows[] = {
 	{"was empty", Q(AB(0, 0), B, 9), AB(B, B), true, NEVER},
 	{"learns", Q(AB(B, A) | EXC | LEARN, B, 599999), AB(B, A) | EXC | LEARN, false, 1},
 	{"has learned", Q(AB(B, A) | EXC | LEARN, B, 600000), AB(B, B) | EXC, true, NEVER},
-	{"could not learn all", Q(AB(B, A) | EXC | LEARN | DIRTY, B, 600000),
-	 AB(B, A) | EXC | LEARN, true, 600000},
+	{"could not remember all", Q(AB(B, A) | EXC | LEARN | DIRTY, B, 600000),
+	 AB(B, A) | EXC | LEARN | PRE, true, 12000},
+	{"postpones", Q(AB(B, A) | EXC | LEARN | PRE, B, 11999), AB(B, A) | EXC | LEARN | PRE,
+	 false, 1},
+	{"could not remember all, again", Q(AB(B, A) | EXC | LEARN | PRE | DIRTY, B, 12000),
+	 AB(B, A) | EXC | LEARN | PRE, true, 12000},
+	{"postpones no more", Q(AB(B, A) | EXC | LEARN | PRE, B, 12000), AB(B, A) | EXC | LEARN,
+	 false, 588000},
+	{"has learned meanwhile", Q(AB(B, A) | EXC | LEARN | PRE, B, 600000), AB(B, B) | EXC, true,
+	 NEVER},
+	{"postpones, nobody wanted", Q(AB(0, A) | EXC | LEARN | PRE, 0, 900000),
+	 AB(0, A) | EXC | LEARN, false, NEVER},
+	{"postpones, changed again", Q(AB(B, A) | EXC | LEARN | PRE, C, 50),
+	 AB(C, A) | EXC | LEARN | PRE, false, 0},
+	{"postpones, taken back", Q(AB(B, A) | EXC | LEARN | PRE, A, 50), AB(A, A) | EXC, true,
+	 NEVER},
+	{"changed, not all remembered", Q(AB(A, A) | PRE | DIRTY, B, 3000),
+	 AB(B, A) | EXC | LEARN | DIRTY, true, 600000},
+	{"at rest, marked late", Q(AB(A, A) | DIRTY, A, 100), AB(A, A), true, NEVER},
 	{"changed again", Q(AB(B, A) | EXC | LEARN, C, 50), AB(C, A) | EXC | LEARN, false, 0},
 	{"changed again, dirty", Q(AB(B, A) | EXC | LEARN | DIRTY, C, 50),
 	 AB(C, A) | EXC | LEARN | DIRTY, false, 0},
@@ -119,7 +136,9 @@ static void assert_safe(const struct flow_question *q, const struct flow_answer 
 {
 	uint32_t cur = SLUICE_SLOT_CUR(q->word), def = SLUICE_SLOT_DEF(q->word);
 	uint32_t new_cur = SLUICE_SLOT_CUR(a->word), new_def = SLUICE_SLOT_DEF(a->word);
-	bool has_learned = q->word & LEARN && !(q->word & DIRTY) &&
+	bool is_postponing = cur != def && q->word & PRE &&
+			     q->now_ms - q->since_ms < times.postpone_ms;
+	bool has_learned = q->word & LEARN && !(q->word & DIRTY) && !is_postponing &&
 			   q->now_ms - q->since_ms >= (q->is_quiet ? 200 : times.learn_ms);
 
 	/* Entries that there may be are looked up. */
@@ -141,6 +160,9 @@ static void assert_safe(const struct flow_question *q, const struct flow_answer 
 	/* What could not be learned is not forgotten, but with a new window or when it is over. */
 	if (q->word & DIRTY && !(a->word & DIRTY))
 		assert_true(a->is_step);
+	/* Connections that went to def may come again, and find it. */
+	if (is_postponing && new_cur != new_def)
+		assert_true(a->word & PRE);
 	/* Nothing starts that may not. */
 	if (flow_plan_is_waiting(q) && !q->may_start)
 		assert_true(a->word == q->word || (q->is_clear && a->word == (q->word & ~EXC)));

@@ -45,7 +45,8 @@ static void set_case(struct fake_dataplane *fake, const struct flow_case *c)
 	for (i = 1; i <= FLOW_CASES_MEMBERS; i++)
 		fake->members[i].word = SLUICE_MEMBER(1, SLUICE_MODE_L2, FLOW_CASE_EPOCH(i), 1500) |
 					(c->is_dead[i] ? SLUICE_MEMBER_F_DEAD : 0) |
-					(c->is_draining[i] ? SLUICE_MEMBER_F_DRAIN : 0);
+					(c->is_draining[i] ? SLUICE_MEMBER_F_DRAIN : 0) |
+					(c->is_refusing[i] ? SLUICE_MEMBER_F_DOWN : 0);
 	for (i = 0; i < 1U << LOG2; i++) {
 		fake->slots[i] = SLUICE_SLOT(c->cur, c->def) | c->flags;
 		fake->runner[i] = c->runner;

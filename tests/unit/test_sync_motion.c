@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "fake/fake_internal.h"
 #include "fake/sync_world.h"
 
-static struct world *world_of(uint32_t members)
+static struct world *world_with(struct config *config)
 {
 	struct dp_capacity capacity = fake_dataplane_capacity();
 	struct world *w;
@@ -25,10 +26,15 @@ static struct world *world_of(uint32_t members)
 	/* So large that a sweep takes several steps. */
 	capacity.flow_sets = 1U << 14;
 	w = world_new_sized(1, &capacity);
-	world_load(w, fake_config_web(members, 30));
+	world_load(w, config);
 	world_resolve_all(w);
 	world_settle(w);
 	return w;
+}
+
+static struct world *world_of(uint32_t members)
+{
+	return world_with(fake_config_web(members, 30));
 }
 
 static const struct dp_service *cell(const struct world *w)
@@ -146,6 +152,21 @@ static void test_index_rests_until_nothing_names_it(void **state)
 	world_free(w);
 }
 
+/* An entry of a flow of the first member, in the first slot that moves. */
+static void put_exception(struct world *w, uint32_t set)
+{
+	uint32_t index = index_of(w, 0), slot = 0;
+	unsigned int log2 = cell(w)->slots_log2;
+
+	while (!(w->fake->slots[cell(w)->slots_base + slot] & SLUICE_SLOT_F_EXC))
+		if (++slot == 1U << log2)
+			break;
+	w->fake->flows[DP_FLOW_FLOWS][set].entry[0] = (struct sluice_flow_entry){
+		(uint64_t)slot << (64 - log2) | (set + 2),
+		SLUICE_FLOW(index, SLUICE_MEMBER_EPOCH(w->fake->members[index].word),
+			    second_of(w))};
+}
+
 static uint32_t count_flag(const struct world *w, uint64_t flag)
 {
 	uint32_t slot, count = 0;
@@ -248,6 +269,61 @@ static void test_pace(void **state)
 	world_free(w);
 }
 
+/* No packet of UDP opens a connection, so that their number says nothing. */
+static void test_pace_of_windows(void **state)
+{
+	struct config *config = fake_config_web(4, 30);
+	struct world *w;
+	uint32_t size, i;
+
+	(void)state;
+	config->services[0].proto = IPPROTO_UDP;
+	config->services[0].affinity = AFFINITY_WINDOW;
+	config->services[0].pools[0].check.type = CHECK_NONE;
+	w = world_with(config);
+	size = 1U << cell(w)->slots_log2;
+	for (i = 0; i < w->fake->capacity.members; i++)
+		w->fake->member_stats[i] = (struct sluice_member_stats){.packets = 1000000000};
+	change_member(w, CHANGE_MEMBER_ADD, 5);
+	turn(w, 10);
+	assert_in_range(count_flag(w, SLUICE_SLOT_F_LEARN), 1, size / 100);
+	world_free(w);
+}
+
+/* Flows of slots that moved are heard of one after the other: while they become more, nobody knows how
+ * many there will be. */
+static void test_pace_waits_for_the_count(void **state)
+{
+	struct world *w = world_with(fake_config_web(4, 600));
+	uint32_t first, second = 0, i, entries = 0, steps[] = {400, 300, 200, 100, 0, 0};
+
+	(void)state;
+	be_busy(w);
+	change_member(w, CHANGE_MEMBER_ADD, 5);
+	for (i = 0; i < 35; i++)
+		turn(w, 100);
+	first = count_flag(w, SLUICE_SLOT_F_LEARN);
+	assert_true(first > 0);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		uint64_t until_ms = w->fake->now_ms + 10500;
+
+		for (; steps[i]; steps[i]--)
+			put_exception(w, entries++);
+		while (w->fake->now_ms < until_ms) {
+			turn(w, 100);
+			second = count_flag(w, SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_PRE);
+			if (i < 4)
+				assert_int_equal(second, first);
+		}
+	}
+	/* A thousand entries for the first part: there is room for as many as fit into half of the
+	 * table, at most. */
+	assert_true(second > first);
+	assert_in_range((uint64_t)second * 1000 / first, 2000,
+			w->fake->capacity.flow_sets * SLUICE_FLOW_WAYS / 2);
+	world_free(w);
+}
+
 /* The maps of a daemon that is gone, when somebody has written into them. */
 static struct world *world_adopting(const uint64_t *slot_word)
 {
@@ -310,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_exceptions_end_late),
 		cmocka_unit_test(test_growth_brings_marks_over),
 		cmocka_unit_test(test_pace),
+		cmocka_unit_test(test_pace_of_windows),
+		cmocka_unit_test(test_pace_waits_for_the_count),
 		cmocka_unit_test(test_impossible_slots_are_refused),
 		cmocka_unit_test(test_impossible_entries_are_removed),
 	};

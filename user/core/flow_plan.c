@@ -14,7 +14,8 @@ enum flow_state flow_plan_state(uint64_t word)
 		return FLOW_MOVING;
 	if (word & SLUICE_SLOT_F_PRE)
 		return FLOW_PRE;
-	return word & SLUICE_SLOT_F_EXC ? FLOW_EXCEPTIONAL : FLOW_STABLE;
+	/* A packet that was late may have marked a slot that was at rest again. */
+	return word & (SLUICE_SLOT_F_EXC | SLUICE_SLOT_F_DIRTY) ? FLOW_EXCEPTIONAL : FLOW_STABLE;
 }
 
 bool flow_plan_is_waiting(const struct flow_question *q)
@@ -57,7 +58,9 @@ static void change(const struct flow_times *times, const struct flow_question *q
 		   struct flow_answer *answer)
 {
 	uint32_t def = SLUICE_SLOT_DEF(q->word);
-	uint64_t learning = q->word & (SLUICE_SLOT_F_LEARN | SLUICE_SLOT_F_DIRTY);
+	bool is_split = SLUICE_SLOT_CUR(q->word) != def;
+	uint64_t learning = q->word & (SLUICE_SLOT_F_LEARN | SLUICE_SLOT_F_DIRTY |
+				       (is_split ? SLUICE_SLOT_F_PRE : 0));
 
 	if (!def || q->is_def_dead)
 		/* Nobody is left on def. */
@@ -70,21 +73,31 @@ static void change(const struct flow_times *times, const struct flow_question *q
 	if (answer->word & SLUICE_SLOT_F_LEARN)
 		answer->wait_ms = flow_plan_learn_ms(times, q);
 	/* Who learned before has learned all the time. */
-	if (learning && answer->word & SLUICE_SLOT_F_LEARN &&
-	    SLUICE_SLOT_CUR(q->word) != SLUICE_SLOT_DEF(q->word)) {
+	if (learning && answer->word & SLUICE_SLOT_F_LEARN && is_split) {
 		answer->is_step = false;
 		answer->wait_ms = 0;
 	}
 }
 
-/* Flows of def have been heard of for long enough. False: not yet. */
+/* Flows of def have been heard of for long enough, and who opened one that could not be remembered
+ * opens it no more. False: not yet. */
 static bool is_learned(const struct flow_times *times, const struct flow_question *q,
 		       struct flow_answer *answer)
 {
+	bool is_split = SLUICE_SLOT_CUR(q->word) != SLUICE_SLOT_DEF(q->word);
+	uint64_t postpones = is_split ? SLUICE_SLOT_F_PRE : 0;
+
 	if (q->word & SLUICE_SLOT_F_DIRTY) {
-		step(answer, q->word & ~SLUICE_SLOT_F_DIRTY);
-		answer->wait_ms = flow_plan_learn_ms(times, q);
+		step(answer, (q->word & ~SLUICE_SLOT_F_DIRTY) | postpones);
+		answer->wait_ms = is_split ? times->postpone_ms : flow_plan_learn_ms(times, q);
 		return false;
+	}
+	if (q->word & postpones) {
+		answer->wait_ms = left(q, times->postpone_ms);
+		if (answer->wait_ms)
+			return false;
+		answer->word &= ~SLUICE_SLOT_F_PRE;
+		/* Unless the window is over, too. */
 	}
 	answer->wait_ms = left(q, flow_plan_learn_ms(times, q));
 	return answer->wait_ms == 0;

@@ -30,8 +30,9 @@ enum flow_state {
 };
 
 struct flow_times {
-	uint32_t pre_ms;   /* from the announcement to the change */
-	uint32_t learn_ms; /* the longest silence of a flow that is protected */
+	uint32_t pre_ms;      /* from the announcement to the change */
+	uint32_t learn_ms;    /* the longest silence of a flow that is protected */
+	uint32_t postpone_ms; /* for so long a connection that opens may come again */
 };
 
 struct flow_question {

@@ -112,7 +112,8 @@ void sync_grow_late(struct sync *sync, struct sync_service *service)
 		    !(old & SLUICE_SLOT_F_DIRTY) ||
 		    sync_op(sync, slots_read, service->base + slot, 1, &word))
 			continue;
-		while (word & SLUICE_SLOT_F_LEARN && !(word & SLUICE_SLOT_F_DIRTY) &&
+		while (word & (SLUICE_SLOT_F_LEARN | SLUICE_SLOT_F_PRE) &&
+		       !(word & SLUICE_SLOT_F_DIRTY) &&
 		       sync_move_swap(sync, service, slot, &word, word | SLUICE_SLOT_F_DIRTY) ==
 			       -EAGAIN)
 			;

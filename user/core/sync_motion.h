@@ -32,7 +32,10 @@ struct sync_motion {
 	/* Pacing: entries per slot are guessed for the first ones, then measured. */
 	uint32_t granted;    /* slots that were let go since all was at rest */
 	uint64_t granted_ms; /* the last of them; 0: none */
-	uint64_t promised;   /* entries that they may need and that no sweep has counted yet */
+	uint64_t promised;   /* entries that they may need, until that is known */
+	bool is_measured;    /* it is: `entries` has stopped to grow */
+	uint32_t counted;    /* `entries` as of counted_ms */
+	uint64_t counted_ms;
 
 	/* The sweep: a bit for each slot that an entry names. */
 	uint64_t *marks;
@@ -84,6 +87,8 @@ void sync_grow_late(struct sync *sync, struct sync_service *service);
 
 /* sync_pace.c: how many of so many slots that wait may start now. */
 uint32_t sync_pace(struct sync *sync, struct sync_service *service, uint32_t waiting);
+/* A whole sweep has counted the service's entries. */
+void sync_pace_count(const struct sync *sync, struct sync_service *service);
 /* Counts packets of services whose last count is old: once a turn. */
 void sync_pace_sample(struct sync *sync);
 /* The service has no flow that could be alive, for all its members are dead: what comes from now on

@@ -183,7 +183,8 @@ static bool is_clear(const struct sync *sync, const struct sync_motion *motion,
 static struct flow_times move_times(const struct sync *sync, const struct sync_service *service)
 {
 	return (struct flow_times){.pre_ms = sync->flows.pre_ms,
-				   .learn_ms = service->silence_s * 1000};
+				   .learn_ms = service->silence_s * 1000,
+				   .postpone_ms = sync_move_clear_ms(sync)};
 }
 
 static void ask(const struct sync *sync, const struct sync_service *service,
@@ -322,6 +323,7 @@ static void shrink(struct sync_motion *motion, size_t before)
 		motion->slots = NULL;
 		motion->granted = 0;
 		motion->granted_ms = motion->promised = 0;
+		motion->is_measured = false;
 		motion->entries = 0;
 	} else if (motion->count < before) {
 		void *smaller = realloc(motion->slots, motion->count * sizeof(*motion->slots));

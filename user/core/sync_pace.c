@@ -10,7 +10,8 @@
 
 #define FIRST_PERCENT 1
 #define SAMPLES 20	 /* services whose packets are counted in one turn */
-#define MEASURE_MS 10000 /* from a part's start to the sweep that counts what it needed */
+#define MEASURE_MS 10000 /* from one count of what a part needs to the next one */
+#define STILL 32 /* of so many entries at most one is new since the last count: that is all */
 
 /* A flow that is protected has had a packet within the learn window; and a connection was opened. What
  * cannot be read counts too little: then the first part is small, for there is always one. */
@@ -78,11 +79,21 @@ void sync_pace_sample(struct sync *sync)
 	}
 }
 
-/* Has a sweep counted what those that were let go need? */
-static bool is_measured(const struct sync *sync, const struct sync_motion *motion)
+void sync_pace_count(const struct sync *sync, struct sync_service *service)
 {
-	return motion->granted_ms && !sync->sweep.is_running &&
-	       sync->sweep.begin_ms >= motion->granted_ms + MEASURE_MS;
+	struct sync_motion *motion = &service->motion;
+	uint64_t begin_ms = sync->sweep.begin_ms;
+
+	if (!motion->granted_ms || motion->is_measured ||
+	    begin_ms < motion->counted_ms + MEASURE_MS)
+		return;
+	/* Flows are heard of one after the other, and after the learn window no more. */
+	motion->is_measured = motion->entries <= motion->counted + motion->entries / STILL ||
+			      begin_ms >= motion->granted_ms + (uint64_t)service->silence_s * 1000;
+	motion->counted = motion->entries;
+	motion->counted_ms = begin_ms;
+	if (motion->is_measured)
+		motion->promised = 0;
 }
 
 /* Entries that may come before the table is half full. */
@@ -93,7 +104,7 @@ static uint64_t room_of(const struct sync *sync)
 	const struct sync_service *service;
 
 	for (service = sync->services; service; service = service->hh.next)
-		used += is_measured(sync, &service->motion) ? 0 : service->motion.promised;
+		used += service->motion.promised;
 	return used < half ? half - used : 0;
 }
 
@@ -103,10 +114,9 @@ uint32_t sync_pace(struct sync *sync, struct sync_service *service, uint32_t wai
 	uint32_t size = 1U << service->log2, first = 0;
 	uint64_t entries, slots, may;
 
-	if (is_measured(sync, motion)) {
+	if (motion->is_measured) {
 		entries = motion->entries;
 		slots = motion->granted;
-		motion->promised = 0;
 	} else {
 		entries = flows_at_most(sync, service);
 		slots = size;
@@ -117,7 +127,9 @@ uint32_t sync_pace(struct sync *sync, struct sync_service *service, uint32_t wai
 	if (!may)
 		return 0;
 	motion->granted += (uint32_t)may;
-	motion->granted_ms = sync->now_ms;
+	motion->granted_ms = motion->counted_ms = sync->now_ms;
+	motion->counted = motion->entries;
+	motion->is_measured = false;
 	motion->promised += MIN(may * entries / slots, room_of(sync));
 	return (uint32_t)may;
 }

@@ -132,8 +132,10 @@ static void end(struct sync *sync)
 		if (sync->by_index[index])
 			sync->by_index[index]->entries = sweep->by_member[index];
 	}
-	for (service = sync->services; service; service = service->hh.next)
+	for (service = sync->services; service; service = service->hh.next) {
 		service->motion.entries = service->motion.entries_now;
+		sync_pace_count(sync, service);
+	}
 	release(sync);
 }
 
