@@ -77,6 +77,10 @@ config "" > "$E2E_CONFIG"
 refused "no members" 'force' 6
 config "10.99.0.21" > "$E2E_CONFIG"
 refused "two of three members gone" 'force' 6
+sed 's/mode: l2,/& affinity: source,/' <<< "$(config "$ALL")" > "$E2E_CONFIG"
+refused "another affinity" 'nearly all flows of service web.*' 6
+refused "another affinity: said how to keep the old one, or how to insist" 'affinity: hash.*--force' 6
+config "10.99.0.21" > "$E2E_CONFIG"
 tap_match "and named with file and place" "$(edge_ctl reload 2>&1 | mistakes)" \
 	"^$E2E_CONFIG(:[0-9]+)?: services"
 : > "$E2E_CONFIG"

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,6 +220,54 @@ static void test_reload_guard(void **state)
 	config_free(fewer);
 	config_free(none);
 	config_free(four);
+	world_done(&w);
+}
+
+/* What keeps flows where they are is not exchanged under them unasked. */
+static void test_affinity_guard(void **state)
+{
+	/* rows: what it was, by enum affinity; columns: what it becomes */
+	static const bool breaks[AFFINITY_MAX][AFFINITY_MAX] = {
+		[AFFINITY_HASH] = {[AFFINITY_SOURCE] = true},
+		[AFFINITY_SOURCE] = {true, false, true, true},
+		[AFFINITY_TRACK] = {true, true, false, true},
+		[AFFINITY_WINDOW] = {true, true, true, false},
+	};
+	struct world w = world_web(3);
+	struct config *config = config_web(3);
+	struct service_config *service = &config->services[0];
+	unsigned int was, is;
+
+	(void)state;
+	service->proto = IPPROTO_UDP;
+	for (was = 0; was < AFFINITY_MAX; was++) {
+		for (is = 0; is < AFFINITY_MAX; is++) {
+			service->affinity = (enum affinity)was;
+			assert_int_equal(load(&w, config, true), 0);
+			service->affinity = (enum affinity)is;
+			assert_int_equal(load(&w, config, false), breaks[was][is] ? -EEXIST : 0);
+			assert_int_equal(w.errors.count, breaks[was][is]);
+			assert_int_equal(model_find_service(w.model, "web")->affinity,
+					 breaks[was][is] ? was : is);
+			if (!breaks[was][is])
+				continue;
+			assert_string_equal(w.errors.list[0].path, "services.web.affinity");
+			assert_non_null(strstr(w.errors.list[0].hint, "reload --force"));
+		}
+	}
+	/* Where it listens elsewhere nobody is yet. */
+	service->affinity = AFFINITY_HASH;
+	assert_int_equal(load(&w, config, true), 0);
+	service->affinity = AFFINITY_SOURCE;
+	service->port = 81;
+	for (is = 0; is < 3; is++)
+		service->pools[0].members[is].port = 81;
+	assert_int_equal(load(&w, config, false), 0);
+	assert_event(&w, EVENT_service_removed, "3 members");
+	service->affinity = AFFINITY_TRACK;
+	assert_int_equal(load(&w, config, true), 0);
+	assert_event(&w, EVENT_service_changed, "changed");
+	config_free(config);
 	world_done(&w);
 }
 
@@ -452,6 +501,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reload_keeps_runtime_changes),
 		cmocka_unit_test(test_reload_guard),
+		cmocka_unit_test(test_affinity_guard),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_limits_are_narrowest_first),
 		cmocka_unit_test(test_all_errors_at_once),

@@ -69,7 +69,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
 	if (old && (old->mode != service.mode || old->slots != service.slots ||
 		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
-		    old->announce != service.announce ||
+		    old->announce != service.announce || old->affinity != service.affinity ||
 		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0 ||
 		    memcmp(old->allow, service.allow, sizeof(service.allow)) != 0))
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
@@ -123,6 +123,28 @@ static size_t members_lost(const struct model_service *old, const struct model_s
 	return lost;
 }
 
+/* A second pool makes `source` of what was `hash`, too. */
+static void guard_affinity(struct apply *apply, const struct model_service *old,
+			   const struct model_service *now)
+{
+	static const char *const names[AFFINITY_MAX] = {"hash", "source", "track", "window"};
+	bool is_rehashed = (old->affinity == AFFINITY_SOURCE) != (now->affinity == AFFINITY_SOURCE);
+	char path[100];
+	struct err *e;
+
+	/* From hash, what remembers flows begins with those that there are, where they are. */
+	if (old->id != now->id || old->affinity == now->affinity ||
+	    (old->affinity == AFFINITY_HASH && !is_rehashed))
+		return;
+	snprintf(path, sizeof(path), "services.%s.affinity", old->name);
+	e = errs_add(apply->errors, ERR_CONFLICT, path,
+		     "with affinity %s %s flows of service %s get another member, and break",
+		     names[now->affinity], is_rehashed ? "nearly all" : "the remembered",
+		     old->name);
+	err_hint(e, "affinity: %s keeps them; if that is meant: sluicectl reload --force",
+		 names[old->affinity]);
+}
+
 /* A typing mistake must not take a site down: see change.is_forced. */
 static void guard(struct apply *apply, const struct model_state *fresh)
 {
@@ -138,6 +160,8 @@ static void guard(struct apply *apply, const struct model_state *fresh)
 
 		total += members;
 		lost += members_lost(service, now);
+		if (now)
+			guard_affinity(apply, service, now);
 		if (!members || !now || now->mode == SLUICE_MODE_LOCAL ||
 		    model_service_member_count(now))
 			continue;
