@@ -383,6 +383,35 @@ static void test_follow(void **state)
 	}
 }
 
+/* Another rule of a limit is a change of it. */
+static void test_other_rule(void **state)
+{
+#define RULE(after)                                                                                \
+	CONFIG("  client: {count: new-connections, rate: 10/s, mode: enforce, sources: 1024, "     \
+	       "ban: {after: " after "}}\n")
+	struct fixture *f = *state;
+	const struct event *event;
+	uint64_t last;
+	bool is_gap;
+
+	world_load_text(f->w, RULE("3"));
+	world_settle(f->w);
+	assert_int_equal(rule(f, "client")->after, 3);
+	last = event_log_last(f->w->log);
+	world_load_text(f->w, RULE("4"));
+	assert_int_equal(rule(f, "client")->after, 4);
+	do {
+		event = event_log_next(f->w->log, last++, &is_gap);
+		assert_non_null(event);
+	} while (event->type != EVENT_limit_changed);
+	world_settle(f->w);
+	refuse_times(f, "client", "198.51.100.7", 3);
+	assert_false(is_banned(f, "client", "198.51.100.7"));
+	refuse_times(f, "client", "198.51.100.7", 1);
+	assert_true(is_banned(f, "client", "198.51.100.7"));
+#undef RULE
+}
+
 static void keep(void *arg, const struct ban *ban)
 {
 	*(struct ban *)arg = *ban;
@@ -432,7 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_after),   TEST(test_never),  TEST(test_samples),    TEST(test_pace),
 		TEST(test_sources), TEST(test_orders), TEST(test_bad_orders), TEST(test_lift_all),
-		TEST(test_full),    TEST(test_follow), TEST(test_restart),
+		TEST(test_full),    TEST(test_follow), TEST(test_restart),    TEST(test_other_rule),
 	};
 #undef TEST
 

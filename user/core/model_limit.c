@@ -27,12 +27,19 @@ static uint32_t limit_id_new(struct apply *apply, const struct model_state *fres
 	return 0;
 }
 
+static bool is_same_ban(const struct limit_ban *a, const struct limit_ban *b)
+{
+	return a->after == b->after && a->within_s == b->within_s && a->for_s == b->for_s &&
+	       a->max_s == b->max_s && a->max_per_s == b->max_per_s && a->is_all == b->is_all;
+}
+
 static bool is_same_limit(const struct limit_config *a, const struct limit_config *b)
 {
 	return a->count == b->count && a->mode == b->mode && a->rate.n == b->rate.n &&
 	       a->rate.s == b->rate.s && a->burst.n == b->burst.n && a->prefix4 == b->prefix4 &&
 	       a->prefix6 == b->prefix6 && a->sources == b->sources && a->scope == b->scope &&
 	       a->is_closed == b->is_closed && a->counts_replies == b->counts_replies &&
+	       is_same_ban(&a->ban, &b->ban) &&
 	       limit_exceptions_equal(a->exceptions, b->exceptions);
 }
 
@@ -54,10 +61,6 @@ static void limit_check(struct apply *apply, const struct limit_config *config)
 		fail_limit(apply, config, key, &e);
 	}
 	e = (struct err){.line = config->line};
-	if (config->ban.after) {
-		err_set(&e, ERR_UNSUPPORTED, "", "bans come with a later version");
-		fail_limit(apply, config, "ban", &e);
-	}
 	if (config->count <= SLUICE_COUNT_NONE || config->count >= SLUICE_COUNT_MAX ||
 	    (unsigned int)config->mode >= SLUICE_LIMIT_MODE_MAX ||
 	    (unsigned int)config->scope >= LIMIT_SCOPE_MAX || config->prefix4 < 1 ||
