@@ -182,10 +182,17 @@ $(OUT)/fuzz/fuzz_config: tests/fuzz/fuzz_config.c user/core/prefix_set.c \
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) $^ -lyaml -o $@
 
-fuzz: $(OUT)/fuzz/fuzz_config ## fuzz the configuration reader for FUZZ_S seconds
-	@mkdir -p $(OUT)/fuzz/corpus
-	$< -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 -artifact_prefix=$(OUT)/fuzz/ \
-		$(OUT)/fuzz/corpus tests/fuzz/seeds/config
+$(OUT)/fuzz/fuzz_check: tests/fuzz/fuzz_check.c user/core/check_spec.c user/core/check_message.c \
+		user/core/health_state.c $(wildcard user/base/*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) $^ -o $@
+
+fuzz: $(OUT)/fuzz/fuzz_config $(OUT)/fuzz/fuzz_check ## fuzz the readers of configurations and checks, FUZZ_S seconds each
+	@mkdir -p $(OUT)/fuzz/corpus $(OUT)/fuzz/corpus_check
+	$(OUT)/fuzz/fuzz_config -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 \
+		-artifact_prefix=$(OUT)/fuzz/ $(OUT)/fuzz/corpus tests/fuzz/seeds/config
+	$(OUT)/fuzz/fuzz_check -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=5 \
+		-artifact_prefix=$(OUT)/fuzz/ $(OUT)/fuzz/corpus_check tests/fuzz/seeds/check
 
 install: build ## install into PREFIX; attaches nothing
 	deploy/install $(OUT) $(DESTDIR)$(PREFIX)

@@ -19,6 +19,7 @@ struct report {
 	json_t *packet;
 	json_t *live;
 	json_t *table;
+	json_t *check;
 };
 
 /* 0, with *ret_list NULL when nothing was measured; or -1 after saying why. */
@@ -142,6 +143,16 @@ static void print_table(const struct report *r)
 	}
 }
 
+static void print_check(const struct report *r)
+{
+	const json_t *row = json_array_get(r->check, 0);
+
+	printf("\nHealth checks\n\n%.0f TCP targets, one probe each in %.0f ms: %.0f probes a "
+	       "second, %.1f %% of a CPU, at worst %.1f ms late, %.0f not passed\n",
+	       number(row, "targets"), number(row, "interval_ms"), number(row, "probes_per_s"),
+	       number(row, "cpu_percent"), number(row, "lag_ms"), number(row, "not_passed"));
+}
+
 static bool judge(const char *what, double value, bool is_at_most, double bound, const char *unit)
 {
 	bool is_met = is_at_most ? value <= bound : value >= bound;
@@ -232,6 +243,18 @@ static bool judge_table(const struct report *r)
 	return is_met;
 }
 
+static bool judge_check(const struct report *r)
+{
+	const json_t *row = json_array_get(r->check, 0);
+	bool is_met = true;
+
+	is_met &= judge("checks, 1,000 TCP targets at 2 s: of a CPU", number(row, "cpu_percent"),
+			true, 5, " %");
+	is_met &= judge("checks, 1,000 TCP targets at 2 s: of the probes that are due",
+			100 * number(row, "of_expected"), false, 99, " %");
+	return is_met;
+}
+
 int main(int argc, char **argv)
 {
 	bool is_strict = argc == 3 && !strcmp(argv[1], "--strict"), is_met;
@@ -243,7 +266,8 @@ int main(int argc, char **argv)
 	}
 	if (load(argv[argc - 1], "packet.json", &r.packet) ||
 	    load(argv[argc - 1], "live.json", &r.live) ||
-	    load(argv[argc - 1], "table.json", &r.table))
+	    load(argv[argc - 1], "table.json", &r.table) ||
+	    load(argv[argc - 1], "check.json", &r.check))
 		return 1;
 	if (r.packet)
 		print_packet(&r);
@@ -251,12 +275,16 @@ int main(int argc, char **argv)
 		print_live(&r);
 	if (r.table)
 		print_table(&r);
+	if (r.check)
+		print_check(&r);
 	printf("\nTargets\n\n");
 	is_met = !r.packet || judge_packet(&r);
 	is_met &= !r.live || judge_live(&r);
 	is_met &= !r.table || judge_table(&r);
+	is_met &= !r.check || judge_check(&r);
 	json_decref(r.packet);
 	json_decref(r.live);
 	json_decref(r.table);
+	json_decref(r.check);
 	return is_strict && !is_met ? 1 : 0;
 }

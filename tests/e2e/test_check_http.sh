@@ -4,7 +4,7 @@
 # without rights, restarted when it dies, and never a reason to take a member out.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
-. "$E2E_LIB/checks.sh"
+. "$(dirname "$0")/../lib/checks.sh"
 
 # A CA, and certificates of it that end when they should.
 certificates() {

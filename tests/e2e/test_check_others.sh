@@ -4,7 +4,7 @@
 # delays another's probes.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
-. "$E2E_LIB/checks.sh"
+. "$(dirname "$0")/../lib/checks.sh"
 
 program() { # NAME: its text comes in
 	cat > "$BIN/$1"
@@ -121,8 +121,14 @@ cat > "$E2E_CONFIG" <<-END
 END
 chmod a+x "$BIN/good"
 tap_run "reload" edge_ctl reload --force
-tap_run "a member's own check is in force" wait_for 5 eval \
-	'[ "$(edge_member two 10.99.0.22 check | jq -r .type)" = tcp ] && [ "$(edge_member two 10.99.0.22 health)" = up ]'
+own_check_is_up() {
+	[ "$(edge_member two 10.99.0.22 check | jq -r .type)" = tcp ] &&
+		[ "$(edge_member two 10.99.0.22 health)" = up ]
+}
+tap_run "a member's own check is in force" wait_for 5 own_check_is_up
 tap_is "three members are two targets" "$(metric sluice_check_targets)" 2
-tap_run "programs that hung are gone" wait_for 5 eval '! hanging > /dev/null'
+is_none_hanging() {
+	! hanging
+}
+tap_run "programs that hung are gone" wait_for 5 is_none_hanging
 tap_done

@@ -66,11 +66,10 @@ static void tell_death(int status)
 	char note[CHECK_CONTROL_MAX] = {CHECK_CONTROL_DIED};
 
 	if (WIFSIGNALED(status))
-		snprintf(note + 1, sizeof(note) - 1, "sluice-check was ended by signal %d (%s)",
+		snprintf(note + 1, sizeof(note) - 1, "was ended by signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		snprintf(note + 1, sizeof(note) - 1, "sluice-check ended with status %d",
-			 WEXITSTATUS(status));
+		snprintf(note + 1, sizeof(note) - 1, "ended with status %d", WEXITSTATUS(status));
 	(void)!send(CHECK_CONTROL_FD, note, strlen(note), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -18,6 +18,7 @@
 #define RETRY_MAX_MS 60000
 #define STEADY_MS 60000	 /* after so long a failure begins a new series */
 #define PROBLEM_MS 60000 /* how long what happened is worth telling */
+#define TELL_MS 1000	 /* between lines of the log */
 
 struct ask {
 	struct probe probe;
@@ -101,8 +102,13 @@ static void give_up_all(struct apart *apart, const char *why)
 
 static void say_problem(struct apart *apart, const char *text)
 {
-	apart->problem_ms = clock_now_ms();
+	uint64_t now_ms = clock_now_ms();
+	bool is_told = now_ms - apart->problem_ms < TELL_MS;
+
 	util_copy(apart->totals.apart.problem, sizeof(apart->totals.apart.problem), text);
+	if (is_told) /* what it says must not fill the log */
+		return;
+	apart->problem_ms = now_ms;
 	log_line(apart->is_asked ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "check", "%s", text);
 }
 
@@ -255,7 +261,7 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signal)
 static void on_control(uv_poll_t *poll, int status, int events)
 {
 	struct life *life = poll->data;
-	char note[CHECK_CONTROL_MAX], text[CHECK_TEXT_MAX];
+	char note[CHECK_CONTROL_MAX], words[CHECK_TEXT_MAX], text[CHECK_CONTROL_MAX];
 	ssize_t n;
 
 	(void)events;
@@ -269,7 +275,8 @@ static void on_control(uv_poll_t *poll, int status, int events)
 	note[n] = '\0';
 	if (note[0] != CHECK_CONTROL_DIED)
 		return;
-	check_text_clean(text, note + 1);
+	check_text_clean(words, note + 1);
+	snprintf(text, sizeof(text), "sluice-check %s", words);
 	drop_messages(life);
 	life->apart->totals.apart.deaths++;
 	life->apart->totals.apart.starts++;

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Turns of probes: no host gets more than its number, others are not held up, order is kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "health/hosts.h"
+
+#define TURNS (HOST_PROBES_MAX + 10)
+
+static struct turn *begun[TURNS]; /* by their turn having come, in order */
+static size_t begun_count;
+
+static void on_turn(struct turn *turn)
+{
+	assert_int_equal(turn->state, TURN_TAKEN);
+	begun[begun_count++] = turn;
+}
+
+static struct sluice_addr address(uint8_t last)
+{
+	struct sluice_addr addr = {.b = {[10] = 0xff, 0xff, 10, 0, 0, last}};
+
+	return addr;
+}
+
+static void test_budget(void **state)
+{
+	struct sluice_addr first = address(1), second = address(2);
+	struct turn turns[TURNS], other;
+	struct hosts *hosts = hosts_new();
+	size_t i;
+
+	(void)state;
+	begun_count = 0;
+	hosts_join(hosts, &other, &second, on_turn);
+	for (i = 0; i < TURNS; i++) {
+		hosts_join(hosts, &turns[i], &first, on_turn);
+		assert_int_equal(turn_take(&turns[i]), i < HOST_PROBES_MAX);
+	}
+	assert_int_equal(hosts_running(hosts), HOST_PROBES_MAX);
+	assert_int_equal(hosts_waiting(hosts), 10);
+	assert_true(turn_take(&other)); /* another host is not held up */
+	turn_end(&other);
+
+	/* One that waits leaves; the next in order gets the turn of one that ends. */
+	hosts_leave(hosts, &turns[HOST_PROBES_MAX]);
+	assert_int_equal(hosts_waiting(hosts), 9);
+	turn_end(&turns[3]);
+	assert_int_equal(begun_count, 1);
+	assert_ptr_equal(begun[0], &turns[HOST_PROBES_MAX + 1]);
+	/* One that runs leaves: so does it. */
+	hosts_leave(hosts, &turns[4]);
+	assert_int_equal(begun_count, 2);
+	assert_ptr_equal(begun[1], &turns[HOST_PROBES_MAX + 2]);
+	assert_int_equal(hosts_running(hosts), HOST_PROBES_MAX);
+	turn_end(&turns[3]); /* has none: nothing happens */
+	assert_int_equal(begun_count, 2);
+
+	for (i = 0; i < TURNS; i++)
+		if (i != 4 && i != HOST_PROBES_MAX)
+			hosts_leave(hosts, &turns[i]);
+	hosts_leave(hosts, &other);
+	assert_int_equal(hosts_running(hosts), 0);
+	assert_int_equal(hosts_waiting(hosts), 0);
+	hosts_free(hosts);
+}
+
+/* Whatever happens in whatever order: never more than the number, and nobody waits without need. */
+static void test_random(void **state)
+{
+	struct hosts *hosts = hosts_new();
+	struct turn turns[3 * HOST_PROBES_MAX];
+	unsigned int seed = 4711;
+	size_t i, step;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(turns); i++) {
+		struct sluice_addr addr = address((uint8_t)(i % 2));
+
+		hosts_join(hosts, &turns[i], &addr, on_turn);
+	}
+	for (step = 0; step < 100000; step++) {
+		size_t running[2] = {0}, waiting[2] = {0};
+		struct turn *turn = &turns[(size_t)rand_r(&seed) % ARRAY_SIZE(turns)];
+
+		begun_count = 0;
+		if (turn->state == TURN_IDLE)
+			turn_take(turn);
+		else if (rand_r(&seed) % 2)
+			turn_end(turn);
+		for (i = 0; i < ARRAY_SIZE(turns); i++) {
+			running[i % 2] += turns[i].state == TURN_TAKEN;
+			waiting[i % 2] += turns[i].state == TURN_WAITING;
+		}
+		for (i = 0; i < 2; i++) {
+			assert_true(running[i] <= HOST_PROBES_MAX);
+			assert_true(!waiting[i] || running[i] == HOST_PROBES_MAX);
+		}
+		assert_int_equal(hosts_running(hosts), running[0] + running[1]);
+		assert_int_equal(hosts_waiting(hosts), waiting[0] + waiting[1]);
+	}
+	for (i = 0; i < ARRAY_SIZE(turns); i++) {
+		begun_count = 0;
+		hosts_leave(hosts, &turns[i]);
+	}
+	hosts_free(hosts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_random),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
