@@ -16,6 +16,15 @@ enum health_cause {
 	HEALTH_ANSWERED, /* refused, or the wrong answer: they stay, new ones go elsewhere */
 	HEALTH_CAUSE_MAX
 };
+/* What whoever finds members says of it. */
+enum discovery_state {
+	DISCOVERY_READY,
+	DISCOVERY_TERMINATING, /* serves while nobody else does */
+	DISCOVERY_NOT_READY,
+	DISCOVERY_STATE_MAX
+};
+/* What a person says against checks and circuit. */
+enum override_state { OVERRIDE_NONE, OVERRIDE_EJECTED, OVERRIDE_FORCED, OVERRIDE_STATE_MAX };
 /* Why a member's next hop is as it is. */
 enum nexthop_state {
 	NEXTHOP_PENDING, /* asked for, no answer yet */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Rules about members together: the cap, panic and fallback, and whose fault it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "core/ejection.h"
+
+static void cap(void **state)
+{
+	static const size_t rows[][2] = {{0, 0}, {1, 0},  {2, 1},   {3, 1},    {4, 1},	   {5, 1},
+					 {6, 2}, {8, 2},  {9, 3},   {10, 3},   {12, 4},	   {99, 33},
+					 {7, 2}, {11, 3}, {30, 10}, {100, 33}, {1000, 333}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(ejection_cap(rows[i][0]), rows[i][1]);
+	/* In whole members: never more than a third but for one, and always somebody left. */
+	for (i = 2; i < 500; i++) {
+		assert_true(ejection_cap(i) >= 1 && ejection_cap(i) < i);
+		assert_true(ejection_cap(i) == 1 || 3 * ejection_cap(i) <= i);
+	}
+}
+
+static void panic(void **state)
+{
+	static const struct {
+		struct panic_question q;
+		enum ejection_panic answer;
+		enum ejection_rank rank;
+	} rows[] = {
+		{{.admitted = 1}, PANIC_NONE, 0},
+		{{.admitted = 1, .out = {9, 9, 9}, .fallback = 2}, PANIC_NONE, 0},
+		{{.admitted = 1, .out = {9, 9, 9}, .min_wanted = 1}, PANIC_NONE, 0},
+		/* All in maintenance: nobody to re-admit. */
+		{{0}, PANIC_NONE, 0},
+		{{.is_drop = true}, PANIC_NONE, 0},
+		{{.fallback = 1}, PANIC_FALLBACK, 0},
+		{{.fallback = 1, .out = {1, 1, 1}, .is_drop = true}, PANIC_FALLBACK, 0},
+		{{.out = {1, 1, 1}, .is_drop = true}, PANIC_DROP, 0},
+		{{.out = {1, 1, 1}}, PANIC_READMIT, EJECTION_TRIED},
+		{{.out = {0, 1, 1}}, PANIC_READMIT, EJECTION_ANSWERED},
+		{{.out = {0, 0, 3}}, PANIC_READMIT, EJECTION_SILENT},
+		/* Too few, as configured. */
+		{{.admitted = 2, .min_wanted = 3, .out = {1, 1, 1}}, PANIC_READMIT, EJECTION_TRIED},
+		{{.admitted = 1, .min_wanted = 3, .out = {1, 1, 1}},
+		 PANIC_READMIT,
+		 EJECTION_ANSWERED},
+		{{.admitted = 1, .min_wanted = 9, .out = {1, 0, 1}},
+		 PANIC_READMIT,
+		 EJECTION_SILENT},
+		{{.admitted = 1, .min_wanted = 9, .out = {1, 0, 0}}, PANIC_READMIT, EJECTION_TRIED},
+		{{.admitted = 1, .min_wanted = 9}, PANIC_NONE, 0},
+		{{.admitted = 1, .min_wanted = 2, .fallback = 1, .out = {1, 1, 1}},
+		 PANIC_FALLBACK,
+		 0},
+		{{.admitted = 1, .min_wanted = 2, .out = {0, 1, 0}, .is_drop = true},
+		 PANIC_DROP,
+		 0},
+	};
+	enum ejection_rank rank;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		print_message("# row %zu\n", i);
+		rank = 0;
+		assert_int_equal(ejection_panic(&rows[i].q, &rank), rows[i].answer);
+		assert_int_equal(rank, rows[i].rank);
+	}
+}
+
+/* Whoever can serve does, unless told to drop; nobody more than needed is re-admitted. */
+static void panic_always(void **state)
+{
+	struct panic_question q;
+	enum ejection_rank rank;
+	unsigned int n;
+
+	(void)state;
+	for (n = 0; n < 4 * 4 * 3 * 3 * 3 * 3 * 2; n++) {
+		unsigned int rest = n;
+		size_t all, before = 0, r;
+		enum ejection_panic answer;
+
+		q = (struct panic_question){0};
+		q.admitted = rest % 4, rest /= 4;
+		q.min_wanted = rest % 4, rest /= 4;
+		q.fallback = rest % 3, rest /= 3;
+		for (r = 0; r < EJECTION_RANK_MAX; r++)
+			q.out[r] = rest % 3, rest /= 3;
+		q.is_drop = rest;
+		all = q.out[0] + q.out[1] + q.out[2];
+		answer = ejection_panic(&q, &rank);
+		if (!q.admitted && q.fallback)
+			assert_int_equal(answer, PANIC_FALLBACK);
+		if (!q.admitted && !q.fallback && all && !q.is_drop)
+			assert_int_equal(answer, PANIC_READMIT);
+		if (answer != PANIC_READMIT)
+			continue;
+		assert_true(q.out[rank] > 0);
+		for (r = 0; r < rank; r++)
+			before += q.out[r];
+		assert_true(q.admitted + before < MAX(q.min_wanted, 1));
+	}
+}
+
+static void whose_fault(void **state)
+{
+	struct local_evidence e = {0};
+	unsigned int bits;
+
+	(void)state;
+	for (bits = 0; bits < 12; bits++) {
+		bool is_ours;
+
+		e.is_carrier_lost = bits & 1;
+		e.is_all_failing = bits & 2;
+		e.gateway = bits / 4;
+		is_ours = e.is_carrier_lost || e.gateway == GATEWAY_FAILED ||
+			  (e.gateway == GATEWAY_DOUBTFUL && e.is_all_failing);
+		assert_int_equal(ejection_local_fault(&e) != NULL, is_ours);
+	}
+	/* Members that fail together, and a gateway that answers: never ours. */
+	e = (struct local_evidence){.is_all_failing = true};
+	assert_null(ejection_local_fault(&e));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cap),
+		cmocka_unit_test(panic),
+		cmocka_unit_test(panic_always),
+		cmocka_unit_test(whose_fault),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
