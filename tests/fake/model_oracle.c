@@ -487,7 +487,7 @@ void oracle_assert_equal(const struct oracle *oracle, const struct model *model)
 		assert_int_equal(service->mode, t->services[i].mode);
 		assert_int_equal(service->port, t->services[i].port);
 		assert_int_equal(service->pool_count, pools_of(t, service->name));
-		assert_int_equal(service->is_panicked, is_panicked(t, service->name));
+		assert_int_equal(service->panic == PANIC_READMIT, is_panicked(t, service->name));
 		for (p = 0; p < service->pool_count; p++)
 			members += service->pools[p].member_count;
 	}

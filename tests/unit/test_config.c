@@ -344,6 +344,53 @@ static void test_affinity(void **state)
 	config_free(config);
 }
 
+static void test_circuit(void **state)
+{
+	struct config *config = parsed(
+		HEAD "services:\n"
+		     "  plain: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
+		     "  pools:\n"
+		     "    listen: tcp 192.0.2.1:81\n"
+		     "    mode: l2\n"
+		     "    circuit: {open: 2s, trial_share: 10, ratio: 0}\n"
+		     "    min_healthy: 2\n"
+		     "    panic: drop\n"
+		     "    fallback: sorry\n"
+		     "    pools:\n"
+		     "      main: {members: [192.0.2.21, 192.0.2.22]}\n"
+		     "      next: {members: [192.0.2.23], circuit: {mode: disabled, open: 3s}}\n"
+		     "      sorry: {members: [192.0.2.24]}\n");
+	const struct circuit_config *circuit = &config->services[0].pools[0].circuit;
+	const struct service_config *service = &config->services[1];
+
+	(void)state;
+	assert_true(circuit->is_enabled);
+	assert_int_equal(circuit->open_ms, 5000);
+	assert_int_equal(circuit->open_max_ms, 300000);
+	assert_int_equal(circuit->trial_ms, 30000);
+	assert_int_equal(circuit->trial_percent, 2);
+	assert_int_equal(circuit->ratio_percent, 50);
+	assert_int_equal(circuit->volume, 10);
+	assert_int_equal(circuit->window_ms, 60000);
+	assert_int_equal(config->services[0].min_healthy, 1);
+	assert_false(config->services[0].is_panic_dropped);
+	assert_string_equal(config->services[0].fallback, "");
+
+	assert_int_equal(service->min_healthy, 2);
+	assert_true(service->is_panic_dropped);
+	assert_string_equal(service->fallback, "sorry");
+	circuit = &service->pools[0].circuit;
+	assert_true(circuit->is_enabled);
+	assert_int_equal(circuit->open_ms, 2000);
+	assert_int_equal(circuit->trial_percent, 10);
+	assert_int_equal(circuit->ratio_percent, 0);
+	circuit = &service->pools[1].circuit; /* key by key */
+	assert_false(circuit->is_enabled);
+	assert_int_equal(circuit->open_ms, 3000);
+	assert_int_equal(circuit->trial_percent, 10);
+	config_free(config);
+}
+
 static void test_anchors(void **state)
 {
 	struct config *config =
@@ -419,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_pools_inherit),
 		cmocka_unit_test(test_local_and_limits),
 		cmocka_unit_test(test_affinity),
+		cmocka_unit_test(test_circuit),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_byte_order_mark_and_comments),
 		cmocka_unit_test(test_example_file),

@@ -464,17 +464,17 @@ static void test_dead_and_panic(void **state)
 	assert_event(&w, EVENT_member_nexthop, "no route");
 	assert_false(web_member(&w, 1)->is_dead);
 	assert_true(web_member(&w, 2)->is_dead && web_member(&w, 3)->is_dead);
-	assert_false(service->is_panicked);
+	assert_int_equal(service->panic, PANIC_NONE);
 	/* The last one goes: whoever only fails its check is let back in. */
 	observe(&w, 1, HEALTH_DOWN, NEXTHOP_RESOLVED);
-	assert_true(service->is_panicked);
+	assert_int_equal(service->panic, PANIC_READMIT);
 	assert_event(&w, EVENT_service_changed, "panic: no member");
 	assert_false(web_member(&w, 1)->is_dead || web_member(&w, 2)->is_dead);
 	assert_true(web_member(&w, 3)->is_dead);
 	assert_int_equal(member_state_of(web_member(&w, 1)), MEMBER_EJECTED);
 	assert_int_equal(weights_member_share(web_member(&w, 1)), 65536);
 	observe(&w, 2, HEALTH_UP, NEXTHOP_RESOLVED);
-	assert_false(service->is_panicked);
+	assert_int_equal(service->panic, PANIC_NONE);
 	assert_event(&w, EVENT_service_changed, "panic is over");
 	assert_true(web_member(&w, 1)->is_dead);
 	assert_int_equal(model_revision(w.model), 1);

@@ -139,7 +139,8 @@ static void load(struct world *w, const char *members, const char *slow_start)
 		"version: 1\n"
 		"interfaces: [eth0]\n"
 		"services:\n"
-		"  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp, members: [%s]%s}\n",
+		"  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp,\n"
+		"    circuit: {mode: disabled}, members: [%s]%s}\n",
 		members, slow_start);
 
 	world_load_text(w, text);

@@ -22,6 +22,10 @@ enum change_type {
 	CHANGE_MEMBER_CUT,     /* member_id, drain_until_s: that deadline has passed; text, or NULL:
 				  nothing to tell */
 	CHANGE_MEMBER_RAMP,    /* member_id: the next step of its slow start is due */
+	CHANGE_MEMBER_CIRCUIT, /* member_id, probes_passed, probes_failed: so far; and time goes by */
+	CHANGE_MEMBER_OVERRIDE, /* override, override_until_s, text (reason, may be ""), who, since_s (0:
+				   now) */
+	CHANGE_MEMBER_EXPIRY, /* member_id, override_until_s: so long it was overridden */
 	CHANGE_TYPE_MAX
 };
 
@@ -45,6 +49,11 @@ struct change {
 	struct nexthop nexthop;
 	uint32_t latency_us;
 	const char *text; /* cause, in words */
+	const char *who;  /* NULL: nobody in particular */
+	uint64_t probes_passed, probes_failed;
+	enum override_state override;
+	uint64_t override_until_s; /* wall clock, 0: until somebody ends it */
+	uint64_t since_s;
 	enum sluice_limit_mode limit_mode;
 	/* Reload guard: CHANGE_CONFIG that leaves a service without members or drops more than a
 	 * third of all members is refused (ERR_CONFLICT, hint names the flag) unless set. Prefixes

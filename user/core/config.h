@@ -111,6 +111,7 @@ struct pool_config {
 	struct check_config check;	/* the first of checks */
 	struct check_set *checks;
 	struct rate max_new_per_member; /* the service's, or the pool's own */
+	struct circuit_config circuit;
 	struct member_config *members;
 	size_t member_count;
 	int line;
@@ -150,7 +151,11 @@ struct service_config {
 	uint32_t slow_start_s; /* 0: a member that comes up gets all of its weight at once */
 	struct rate max_new;   /* ceiling on new connections; n 0: none */
 	struct rate max_new_per_member;
-	struct pool_config *pools; /* none in mode local */
+	struct circuit_config circuit;	    /* of pools that say nothing else */
+	uint32_t min_healthy;		    /* 1; fewer members with a share are a panic */
+	bool is_panic_dropped;		    /* then nobody is re-admitted */
+	char fallback[NAME_MAX_LENGTH + 1]; /* pool that serves only then; "" none */
+	struct pool_config *pools;	    /* none in mode local */
 	size_t pool_count;
 	char limits[SLUICE_SERVICE_LIMITS_MAX][NAME_MAX_LENGTH + 1]; /* "" ends */
 	char allow[SLUICE_SERVICE_ALLOW_MAX][NAME_MAX_LENGTH + 1];   /* lists; "" ends */

@@ -124,6 +124,18 @@ static const struct config_word VIA_WORDS[] = {
 	{},
 };
 
+static const struct config_word CIRCUIT_WORDS[] = {
+	{"enabled", true, NULL},
+	{"disabled", false, NULL},
+	{},
+};
+
+static const struct config_word PANIC_WORDS[] = {
+	{"readmit", false, NULL},
+	{"drop", true, NULL},
+	{},
+};
+
 static const struct config_word COUNT_WORDS[] = {
 	{"packets", SLUICE_COUNT_PACKETS, NULL},
 	{"new-connections", SLUICE_COUNT_NEW_CONNECTIONS, NULL},
@@ -325,6 +337,15 @@ const struct config_field CONFIG_FIELDS[] = {
 	 AT(service_config, max_new_per_member), .help = "new connections that one member gets"},
 	{CONFIG_SECTION_SERVICE, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
 	 .help = "how members are probed; default tcp for tcp, none for udp"},
+	{CONFIG_SECTION_SERVICE, "circuit", CONFIG_TYPE_SECTION,
+	 offsetof(struct service_config, circuit), .child = CONFIG_SECTION_CIRCUIT,
+	 .help = "when a member is out, and how it comes back"},
+	{CONFIG_SECTION_SERVICE, "min_healthy", CONFIG_TYPE_NUMBER, AT(service_config, min_healthy),
+	 .min = 1, .max = 65535, .fallback = "1", .help = "fewer members that serve are a panic"},
+	{CONFIG_SECTION_SERVICE, "panic", CONFIG_TYPE_WORD, AT(service_config, is_panic_dropped),
+	 .fallback = "readmit", .words = PANIC_WORDS, .help = "who serves in a panic"},
+	{CONFIG_SECTION_SERVICE, "fallback", CONFIG_TYPE_NAME, AT(service_config, fallback),
+	 .help = "the pool that serves only in a panic"},
 	{CONFIG_SECTION_SERVICE, "members", CONFIG_TYPE_MEMBERS, .child = CONFIG_SECTION_MEMBER,
 	 .help = "its members, when it has one pool"},
 	{CONFIG_SECTION_SERVICE, "pools", CONFIG_TYPE_NAMED, .child = CONFIG_SECTION_POOL,
@@ -342,6 +363,8 @@ const struct config_field CONFIG_FIELDS[] = {
 	 AT(pool_config, max_new_per_member), .help = "instead of the service's"},
 	{CONFIG_SECTION_POOL, "check", CONFIG_TYPE_CHECK, .child = CONFIG_SECTION_CHECK,
 	 .help = "instead of the service's"},
+	{CONFIG_SECTION_POOL, "circuit", CONFIG_TYPE_SECTION, offsetof(struct pool_config, circuit),
+	 .child = CONFIG_SECTION_CIRCUIT, .help = "what differs from the service's"},
 	{CONFIG_SECTION_POOL, "members", CONFIG_TYPE_MEMBERS, .flags = CONFIG_REQUIRED,
 	 .child = CONFIG_SECTION_MEMBER, .help = "its members; [] for none"},
 
@@ -410,6 +433,25 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .words = RCODE_WORDS, .help = "what the name server must say"},
 	{CONFIG_SECTION_CHECK, "command", CONFIG_TYPE_COMMAND, .min = 1, .max = CHECK_COMMAND_MAX,
 	 .help = "the program that is run, and its arguments"},
+
+	{CONFIG_SECTION_CIRCUIT, "mode", CONFIG_TYPE_WORD, AT(circuit_config, is_enabled),
+	 .fallback = "enabled", .words = CIRCUIT_WORDS,
+	 .help = "disabled: a member serves whenever its check passes"},
+	{CONFIG_SECTION_CIRCUIT, "open", CONFIG_TYPE_DURATION, AT(circuit_config, open_ms),
+	 .min = 1000, .max = 3600000, .fallback = "5s", .help = "out for so long the first time"},
+	{CONFIG_SECTION_CIRCUIT, "open_max", CONFIG_TYPE_DURATION, AT(circuit_config, open_max_ms),
+	 .min = 1000, .max = 3600000, .fallback = "300s", .help = "it doubles up to this"},
+	{CONFIG_SECTION_CIRCUIT, "trial", CONFIG_TYPE_DURATION, AT(circuit_config, trial_ms),
+	 .min = 1000, .max = 3600000, .fallback = "30s", .help = "on trial for so long"},
+	{CONFIG_SECTION_CIRCUIT, "trial_share", CONFIG_TYPE_NUMBER,
+	 AT(circuit_config, trial_percent), .min = 1, .max = 100, .fallback = "2",
+	 .help = "per cent of its weight meanwhile"},
+	{CONFIG_SECTION_CIRCUIT, "ratio", CONFIG_TYPE_NUMBER, AT(circuit_config, ratio_percent),
+	 .max = 100, .fallback = "50", .help = "per cent of failing probes that eject; 0: never"},
+	{CONFIG_SECTION_CIRCUIT, "volume", CONFIG_TYPE_NUMBER, AT(circuit_config, volume), .min = 2,
+	 .max = 10000, .fallback = "10", .help = "of at least so many probes"},
+	{CONFIG_SECTION_CIRCUIT, "window", CONFIG_TYPE_DURATION, AT(circuit_config, window_ms),
+	 .min = 6000, .max = 3600000, .fallback = "60s", .help = "in so much time"},
 
 	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
 	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},

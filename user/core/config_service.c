@@ -9,6 +9,21 @@
 #include "base/addr.h"
 #include "core/config_probe.h"
 
+static void check_circuit(struct config_reader *r, yaml_node_t *mapping,
+			  const struct circuit_config *circuit)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (circuit->open_ms <= circuit->open_max_ms || !config_find(r, mapping, "circuit", &key))
+		return;
+	mark = config_enter(r, "circuit");
+	err_hint(config_fail(r, key, ERR_INVALID, "open of %u ms is longer than open_max of %u ms",
+			     circuit->open_ms, circuit->open_max_ms),
+		 "open is the first pause, open_max the longest: lower open or raise open_max");
+	config_leave(r, mark);
+}
+
 /* The address as the member's; its port can only be the service's. */
 static void read_member_address(struct config_reader *r, const struct service_config *service,
 				yaml_node_t *node, struct member_config *member)
@@ -134,6 +149,7 @@ static struct pool_config *add_pool(struct pool_context *context, const char *na
 	util_copy(pool->name, sizeof(pool->name), name);
 	pool->mode = context->service->mode;
 	pool->max_new_per_member = context->service->max_new_per_member;
+	pool->circuit = context->service->circuit;
 	pool->line = line;
 	return pool;
 }
@@ -159,6 +175,7 @@ static void read_pool(struct config_reader *r, const char *name, yaml_node_t *ke
 	if (!config_read_check(r, value, &check))
 		check = config_copy_check(&context->check);
 	set_check(pool, &check);
+	check_circuit(r, value, &pool->circuit);
 	read_members(r, context->service, value, pool);
 }
 
@@ -252,12 +269,74 @@ static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *
 	config_leave(r, mark);
 }
 
+static bool is_pool(const struct service_config *service, const char *name)
+{
+	for (size_t i = 0; i < service->pool_count; i++)
+		if (strcmp(service->pools[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void fail_fallback(struct config_reader *r, yaml_node_t *key,
+			  const struct service_config *service)
+{
+	const char *names[CONFIG_POOLS_MAX], *nearest;
+	struct err *e;
+
+	if (!service->has_pools) {
+		err_hint(config_fail(r, key, ERR_INVALID, "needs several pools"),
+			 "write pools instead of members, one of them for the fallback");
+		return;
+	}
+	e = config_fail(r, key, ERR_NOT_FOUND, "there is no pool %s in this service",
+			service->fallback);
+	for (size_t i = 0; i < service->pool_count; i++)
+		names[i] = service->pools[i].name;
+	nearest = util_nearest(service->fallback, names, service->pool_count);
+	if (nearest)
+		err_hint(e, "did you mean %s?", nearest);
+	else
+		err_hint(e, "name one of its pools");
+}
+
+/* Who serves when too few do. */
+static void check_fallback(struct config_reader *r, yaml_node_t *value,
+			   const struct service_config *service)
+{
+	yaml_node_t *key = NULL;
+	size_t mark, members = 0;
+
+	if (service->mode == SLUICE_MODE_LOCAL)
+		return;
+	mark = config_enter(r, "fallback");
+	if (config_find(r, value, "fallback", &key) && *service->fallback) {
+		if (!service->has_pools || !is_pool(service, service->fallback))
+			fail_fallback(r, key, service);
+		else if (service->pool_count < 2)
+			err_hint(config_fail(r, key, ERR_INVALID, "%s is the service's only pool",
+					     service->fallback),
+				 "it would be the fallback of nothing: remove the key");
+	}
+	config_leave(r, mark);
+	for (size_t i = 0; i < service->pool_count; i++)
+		if (strcmp(service->pools[i].name, service->fallback) != 0)
+			members += service->pools[i].member_count;
+	if (!config_find(r, value, "min_healthy", &key) || service->min_healthy <= MAX(members, 1))
+		return;
+	mark = config_enter(r, "min_healthy");
+	err_hint(config_fail(r, key, ERR_INVALID, "is %u, but only %zu members could serve",
+			     service->min_healthy, members),
+		 "it would always be a panic: lower it, or add members");
+	config_leave(r, mark);
+}
+
 /* How flows are kept at their members: what fits the protocol. */
 static void read_affinity(struct config_reader *r, yaml_node_t *value,
 			  struct service_config *service)
 {
-	static const char *const KEYS[] = {"affinity", "learn",	     "idle",
-					   "window",   "slow_start", "max_new_per_member"};
+	static const char *const KEYS[] = {
+		"affinity",	      "learn",	 "idle",	"window", "slow_start",
+		"max_new_per_member", "circuit", "min_healthy", "panic",  "fallback"};
 	bool is_set = config_find(r, value, "affinity", NULL) != NULL;
 
 	if (service->mode == SLUICE_MODE_LOCAL) {
@@ -307,6 +386,7 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 
 	(void)user;
 	config_schema_defaults(CONFIG_SECTION_SERVICE, service);
+	config_schema_defaults(CONFIG_SECTION_CIRCUIT, &service->circuit);
 	util_copy(service->name, sizeof(service->name), name);
 	service->line = config_line(key);
 	if (!config_read_section(r, CONFIG_SECTION_SERVICE, value, key, service))
@@ -317,7 +397,9 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 	config_check_ceiling(r, value, "max_new_per_member", &service->max_new_per_member);
 	if (service->mode == SLUICE_MODE_LOCAL || !config_read_check(r, value, &context.check))
 		context.check = config_default_check(service->proto);
+	check_circuit(r, value, &service->circuit);
 	read_targets(r, key, value, &context);
 	free((void *)context.check.spec);
+	check_fallback(r, value, service);
 	read_affinity(r, value, service);
 }

@@ -21,6 +21,8 @@
 	X(member_cut)                                                                              \
 	X(member_up)                                                                               \
 	X(member_down)                                                                             \
+	X(member_circuit)                                                                          \
+	X(member_override)                                                                         \
 	X(member_nexthop)                                                                          \
 	X(member_certificate)                                                                      \
 	X(limit_changed)                                                                           \

@@ -117,7 +117,8 @@ struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 static bool is_observation(const struct change *change)
 {
 	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP ||
-	       change->type == CHANGE_MEMBER_CUT || change->type == CHANGE_MEMBER_RAMP;
+	       change->type == CHANGE_MEMBER_CUT || change->type == CHANGE_MEMBER_RAMP ||
+	       change->type == CHANGE_MEMBER_CIRCUIT || change->type == CHANGE_MEMBER_EXPIRY;
 }
 
 static bool is_observation_valid(const struct model *model, const struct change *change,
@@ -149,6 +150,10 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_change_cut(apply, service, pool, member, change);
 	else if (change->type == CHANGE_MEMBER_RAMP)
 		model_service_refresh(apply, service);
+	else if (change->type == CHANGE_MEMBER_CIRCUIT)
+		model_change_circuit(apply, service, pool, member, change);
+	else if (change->type == CHANGE_MEMBER_EXPIRY)
+		model_change_expiry(apply, service, pool, member, change);
 	else
 		model_change_nexthop(apply, service, pool, member, change);
 }
@@ -188,6 +193,7 @@ static void apply_one(struct apply *apply, const struct change *change)
 	case CHANGE_MEMBER_REMOVE:
 	case CHANGE_MEMBER_WEIGHT:
 	case CHANGE_MEMBER_ADMIN:
+	case CHANGE_MEMBER_OVERRIDE:
 		model_change_member(apply, change);
 		break;
 	case CHANGE_LIMIT_MODE:
@@ -227,6 +233,7 @@ static bool try_intents(struct apply *apply, const struct model *model,
 		free(apply->events);
 		return false;
 	}
+	model_state_prune_overrides(apply->state);
 	for (i = 0; i < apply->state->service_count; i++)
 		model_service_refresh(apply, &apply->state->services[i]);
 	return true;

@@ -65,6 +65,10 @@ const char *model_admin_name(enum admin_state admin);
 const char *model_admin_text(enum admin_state admin, uint64_t drain_until_s,
 			     char buffer[ADMIN_TEXT_MAX]);
 const char *model_limit_mode_name(enum sluice_limit_mode mode);
+/* Who overrode the member and why; NULL when nobody did. */
+const struct model_override *model_override_of(const struct model *model,
+					       const struct model_member *member);
+const char *model_override_name(enum override_state override);
 size_t model_removed_count(const struct model *model);
 const struct model_removed *model_removed_at(const struct model *model, size_t position);
 

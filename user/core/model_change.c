@@ -256,6 +256,8 @@ void model_change_member(struct apply *apply, const struct change *change)
 		member->weight = change->weight;
 		if (member->owner != OWNER_FILE)
 			member->weight_file = change->weight;
+	} else if (change->type == CHANGE_MEMBER_OVERRIDE) {
+		model_set_override(apply, service, pool, member, change);
 	} else if ((unsigned int)change->admin >= ADMIN_STATE_MAX) {
 		errs_add(apply->errors, ERR_INVALID, "/admin", "unknown admin state %d",
 			 (int)change->admin);
@@ -323,6 +325,7 @@ void model_change_health(struct apply *apply, struct model_service *service,
 							    : "its first check passed");
 	member->health = change->health;
 	member->health_since_s = clock_wall_s();
+	model_circuit_health(apply, service, pool, member);
 	service->is_dirty = true;
 	model_service_refresh(apply, service);
 }

@@ -56,7 +56,10 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		.slow_start_s = config->slow_start_s,
 		.max_new = config->max_new,
 		.is_dirty = true,
-		.is_panicked = old && old->is_panicked,
+		.min_healthy = config->min_healthy,
+		.is_panic_dropped = config->is_panic_dropped,
+		.panic = old ? old->panic : PANIC_NONE,
+		.panic_rank = old ? old->panic_rank : 0,
 		.is_bare = old && old->is_bare,
 		.bare_ms = old ? old->bare_ms : 0,
 	};
@@ -203,6 +206,9 @@ void model_change_config(struct apply *apply, const struct change *change)
 	fresh.last_limit_id = state->last_limit_id;
 	fresh.has_config = true;
 	fresh.has_ramps = state->has_ramps;
+	fresh.overrides = TAKE_PTR(state->overrides);
+	fresh.override_count = state->override_count;
+	fresh.override_capacity = state->override_capacity;
 	model_state_done(state);
 	*state = fresh;
 }

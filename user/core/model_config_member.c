@@ -26,6 +26,7 @@ static void health_init(struct model_member *member, const struct check_config *
 	member->health_since_s = clock_wall_s();
 	member->health_text[0] = '\0';
 	member->latency_us = 0;
+	model_circuit_forget(member);
 }
 
 /* A runtime weight or admin state stays until the file's own value changes. */
@@ -78,6 +79,8 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		member.max_new = config->max_new;
 		if (model_check_of(old_pool, old)->type != check->type)
 			health_init(&member, check);
+		if (!pool->circuit.is_enabled)
+			model_circuit_forget(&member);
 	}
 	model_pool_add(pool, &member);
 }
@@ -158,6 +161,8 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		pool->check = from->check;
 		pool->checks = check_set_ref(from->checks);
 		pool->max_new_per_member = from->max_new_per_member;
+		pool->circuit = from->circuit;
+		pool->is_fallback = strcmp(config->fallback, from->name) == 0;
 		/* Most pools never get more than these. */
 		pool->member_capacity = from->member_count + 1;
 		pool->members = util_alloc_array(pool->member_capacity, sizeof(*pool->members));

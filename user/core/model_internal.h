@@ -27,6 +27,9 @@ struct model_state {
 	uint32_t last_limit_id;
 	bool has_config;
 	bool has_ramps; /* see model_start_ramps() */
+	struct model_override *overrides;
+	size_t override_count;
+	size_t override_capacity;
 	struct model_removed *removed;
 	size_t removed_count;
 	size_t removed_capacity;
@@ -62,8 +65,29 @@ void model_state_add_removed(struct model_state *state, const struct model_remov
 /* log2 of the table that the service should have. */
 unsigned int model_service_slots_log2(const struct model_service *service);
 size_t model_service_member_count(const struct model_service *service);
-/* Derives is_dead, is_readmitted and is_panicked; tells when a panic begins or ends. */
+
+/* model_share.c: derives who is dead, re-admitted, idle; tells when a panic begins or ends. */
 void model_service_refresh(struct apply *apply, struct model_service *service);
+
+/* model_circuit.c */
+/* Health has changed to what the member has now. */
+void model_circuit_health(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member);
+void model_change_circuit(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member,
+			  const struct change *change);
+/* Nothing is known of it any more. */
+void model_circuit_forget(struct model_member *member);
+
+/* model_override.c */
+void model_set_override(struct apply *apply, const struct model_service *service,
+			const struct model_pool *pool, struct model_member *member,
+			const struct change *change);
+void model_change_expiry(struct apply *apply, struct model_service *service,
+			 struct model_pool *pool, struct model_member *member,
+			 const struct change *change);
+/* Drops what is known of overrides whose member has none, or is gone. */
+void model_state_prune_overrides(struct model_state *state);
 
 /* model_ramp.c */
 void model_ramp_refresh(struct apply *apply, struct model_service *service);

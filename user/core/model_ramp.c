@@ -8,13 +8,16 @@
 
 static bool is_out(const struct model_member *member)
 {
-	return member->admin == ADMIN_MAINT || member->nexthop_state == NEXTHOP_FAILED ||
-	       member->health == HEALTH_DOWN;
+	if (member->admin == ADMIN_MAINT || member->nexthop_state == NEXTHOP_FAILED ||
+	    member->override == OVERRIDE_EJECTED)
+		return true;
+	return member->override != OVERRIDE_FORCED &&
+	       (member->health == HEALTH_DOWN || member->breaker.state != BREAKER_CLOSED);
 }
 
 static bool has_share(const struct model_pool *pool, const struct model_member *member)
 {
-	return pool->share && member->weight && weights_member_share(member);
+	return weights_pool_share(pool) && member->weight && weights_member_share(member);
 }
 
 static bool has_carrier(const struct model_service *service)

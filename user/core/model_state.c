@@ -8,7 +8,6 @@
 #include "base/addr.h"
 #include "core/check_spec.h"
 #include "core/slots.h"
-#include "core/weights.h"
 
 static void *copy_array(const void *from, size_t count, size_t size)
 {
@@ -32,6 +31,8 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 		limit_exceptions_ref(to->limits[s].config.exceptions);
 	to->removed = copy_array(from->removed, from->removed_count, sizeof(*to->removed));
 	to->removed_capacity = from->removed_count + 1;
+	to->overrides = copy_array(from->overrides, from->override_count, sizeof(*to->overrides));
+	to->override_capacity = from->override_count + 1;
 	to->lists = copy_array(from->lists, from->list_count, sizeof(*to->lists));
 	to->list_capacity = from->list_count + 1;
 	model_state_ref_lists(to);
@@ -76,6 +77,7 @@ void model_state_done(struct model_state *state)
 	free(state->services);
 	free(state->limits);
 	free(state->removed);
+	free(state->overrides);
 	free(state->lists);
 	memset(state, 0, sizeof(*state));
 }
@@ -170,68 +172,10 @@ unsigned int model_service_slots_log2(const struct model_service *service)
 	return slots_log2_for((uint32_t)model_service_member_count(service));
 }
 
-static bool is_only_health_at_fault(const struct model_pool *pool,
-				    const struct model_member *member)
-{
-	return member->weight && pool->share && member->admin == ADMIN_READY &&
-	       member->nexthop_state == NEXTHOP_RESOLVED && member->health == HEALTH_DOWN;
-}
-
 const struct check_config *model_check_of(const struct model_pool *pool,
 					  const struct model_member *member)
 {
 	return member->check ? &pool->checks->list[member->check] : &pool->check;
-}
-
-/* Panic: nobody may serve, but somebody could if it were not for the checks. Then a wrong check
- * does less harm than refusing everybody (the fallback "else all" for correlated failures). */
-static bool is_panic(const struct model_service *service)
-{
-	bool is_somebody = false;
-	size_t p, m;
-
-	for (p = 0; p < service->pool_count; p++) {
-		const struct model_pool *pool = &service->pools[p];
-
-		for (m = 0; m < pool->member_count; m++) {
-			const struct model_member *member = &pool->members[m];
-
-			if (is_only_health_at_fault(pool, member))
-				is_somebody = true;
-			else if (member->weight && pool->share && weights_member_share(member))
-				return false;
-		}
-	}
-	return is_somebody;
-}
-
-void model_service_refresh(struct apply *apply, struct model_service *service)
-{
-	bool is_panicked = is_panic(service);
-	size_t p, m;
-
-	for (p = 0; p < service->pool_count; p++) {
-		struct model_pool *pool = &service->pools[p];
-
-		for (m = 0; m < pool->member_count; m++) {
-			struct model_member *member = &pool->members[m];
-
-			member->is_readmitted = is_panicked &&
-						is_only_health_at_fault(pool, member);
-			member->is_dead = member->admin == ADMIN_MAINT || member->is_cut ||
-					  member->nexthop_state == NEXTHOP_FAILED ||
-					  (member->health == HEALTH_DOWN &&
-					   member->health_cause == HEALTH_SILENT &&
-					   !member->is_readmitted);
-		}
-	}
-	model_ramp_refresh(apply, service);
-	if (is_panicked && !service->is_panicked)
-		model_event(apply, EVENT_service_changed, service, NULL, NULL,
-			    "panic: no member is healthy, so all that only fail their check serve");
-	if (!is_panicked && service->is_panicked)
-		model_event(apply, EVENT_service_changed, service, NULL, NULL, "panic is over");
-	service->is_panicked = is_panicked;
 }
 
 void model_event(struct apply *apply, enum event_type type, const struct model_service *service,

@@ -5,8 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/breaker.h"
 #include "core/config.h"
+#include "core/ejection.h"
 #include "core/ramp.h"
+
+#define OVERRIDE_REASON_MAX 127
+#define OVERRIDE_WHO_MAX 63
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
@@ -67,9 +72,17 @@ struct model_member {
 	struct nexthop nexthop;
 	/* Its flows rehash at once: silent, maintenance, next hop failed, drain deadline passed. */
 	bool is_dead;
-	struct ramp ramp;    /* slow start */
-	bool is_readmitted;  /* health is down but it serves: see model_service.is_panicked */
-	struct rate max_new; /* ceiling on new connections, n 0: none */
+	struct ramp ramp; /* slow start */
+	struct breaker breaker;
+	char circuit_text[96];		       /* why it was out last */
+	uint32_t trial_percent;		       /* of its pool's circuit */
+	uint64_t sampled_ms;		       /* when its probes were counted last; 0: not yet */
+	uint64_t probes_passed, probes_failed; /* as they were then */
+	bool is_suppressed;	      /* its ratio would eject it, but too many are out already */
+	enum override_state override; /* who and why: model_override_of() */
+	uint64_t override_until_s;    /* wall clock; 0: until somebody ends it */
+	bool is_readmitted;	      /* it fails but it serves: see model_service.panic */
+	struct rate max_new;	      /* ceiling on new connections, n 0: none */
 };
 
 struct model_pool {
@@ -79,6 +92,9 @@ struct model_pool {
 	struct check_config check; /* the first of checks */
 	struct check_set *checks;
 	struct rate max_new_per_member; /* of members that name none */
+	struct circuit_config circuit;
+	bool is_fallback;
+	bool is_idle; /* a fallback that is not needed: its share is 0 */
 	struct model_member *members;
 	size_t member_count;
 	size_t member_capacity;
@@ -103,11 +119,21 @@ struct model_service {
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
 	uint32_t allow[SLUICE_SERVICE_ALLOW_MAX];   /* list ids, 0 ends */
 	bool is_dirty;				    /* something that sync must look at changed */
-	/* No member is left that may serve: those whose only fault is their health serve anyway. */
-	bool is_panicked;
+	uint32_t min_healthy;
+	bool is_panic_dropped;
+	enum ejection_panic panic;
+	enum ejection_rank panic_rank; /* PANIC_READMIT: who serves again */
 	/* Within slow_start_s no member had all of its weight, last at bare_ms: none starts slowly. */
 	bool is_bare;
 	uint64_t bare_ms;
+};
+
+/* Why a person took a member out, or put it in. */
+struct model_override {
+	uint64_t member_id;
+	uint64_t since_s; /* wall clock */
+	char reason[OVERRIDE_REASON_MAX + 1];
+	char who[OVERRIDE_WHO_MAX + 1];
 };
 
 /* A member of the file that a command removed: it stays away until the file no longer lists it. */

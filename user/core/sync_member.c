@@ -124,7 +124,9 @@ static uint64_t member_word(const struct sync_member *record, const struct sync_
 		word |= SLUICE_MEMBER_F_MAINT; /* for those who look when we are gone */
 	if (member->admin == ADMIN_DRAIN)
 		word |= SLUICE_MEMBER_F_DRAIN;
-	if (member->health == HEALTH_DOWN && !member->is_dead && !member->is_readmitted)
+	/* Not what a person said: that is on the disk. */
+	if ((member->health == HEALTH_DOWN || member->breaker.state == BREAKER_OPEN) &&
+	    !member->is_dead && !member->is_readmitted)
 		word |= SLUICE_MEMBER_F_DOWN;
 	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/weights.h"
 
-#define SHARE_ONE 65536U
 #define WHOLE (1ULL << 31) /* effective weight of all of a service's members together */
 
 typedef unsigned __int128 u128;
@@ -12,35 +11,73 @@ const char *member_state_name(enum member_state state)
 		[MEMBER_SERVING] = "serving",	      [MEMBER_CHECKING] = "checking",
 		[MEMBER_EJECTED] = "ejected",	      [MEMBER_UNREACHABLE] = "unreachable",
 		[MEMBER_MAINTENANCE] = "maintenance", [MEMBER_DRAINING] = "draining",
-		[MEMBER_NO_WEIGHT] = "no weight",
+		[MEMBER_NO_WEIGHT] = "no weight",     [MEMBER_ON_TRIAL] = "on trial",
 	};
 
 	return (unsigned int)state < MEMBER_STATE_MAX ? names[state] : "unknown";
 }
 
+static enum share_rule decide(const struct model_member *member, uint32_t *ret_share)
+{
+	const struct share_question q = {
+		.admin = member->admin,
+		.override = member->override,
+		.nexthop = member->nexthop_state,
+		.health = member->health,
+		.circuit = member->breaker.state,
+		.is_readmitted = member->is_readmitted,
+		.trial_percent = member->trial_percent,
+		.ramp_percent = member->ramp.percent,
+	};
+
+	return share_decide(&q, ret_share);
+}
+
+enum share_rule weights_member_rule(const struct model_member *member)
+{
+	return decide(member, NULL);
+}
+
 enum member_state member_state_of(const struct model_member *member)
 {
-	if (member->admin == ADMIN_MAINT)
-		return MEMBER_MAINTENANCE;
-	if (member->admin == ADMIN_DRAIN)
-		return MEMBER_DRAINING;
-	/* Before health: checks fail because of it. */
-	if (member->nexthop_state != NEXTHOP_RESOLVED)
-		return MEMBER_UNREACHABLE;
-	if (member->health == HEALTH_DOWN)
-		return MEMBER_EJECTED;
+	static const enum member_state states[SHARE_RULE_MAX] = {
+		[SHARE_MAINT] = MEMBER_MAINTENANCE,
+		[SHARE_DRAIN] = MEMBER_DRAINING,
+		[SHARE_NOT_READY] = MEMBER_DRAINING,
+		[SHARE_TERMINATING] = MEMBER_DRAINING,
+		[SHARE_EJECTED] = MEMBER_EJECTED,
+		[SHARE_DOWN] = MEMBER_EJECTED,
+		[SHARE_OPEN] = MEMBER_EJECTED,
+		[SHARE_READMITTED] = MEMBER_EJECTED,
+		[SHARE_UNREACHABLE] = MEMBER_UNREACHABLE,
+		[SHARE_TRIAL] = MEMBER_ON_TRIAL,
+		[SHARE_FORCED] = MEMBER_SERVING,
+		[SHARE_RAMP] = MEMBER_SERVING,
+		[SHARE_FULL] = MEMBER_SERVING,
+	};
+	enum share_rule rule = weights_member_rule(member);
+
+	if (states[rule] != MEMBER_SERVING && states[rule] != MEMBER_ON_TRIAL)
+		return states[rule];
 	if (member->weight == 0)
 		return MEMBER_NO_WEIGHT;
-	return member->health == HEALTH_UNKNOWN ? MEMBER_CHECKING : MEMBER_SERVING;
+	if (rule != SHARE_FORCED && states[rule] == MEMBER_SERVING &&
+	    member->health == HEALTH_UNKNOWN)
+		return MEMBER_CHECKING;
+	return states[rule];
 }
 
 uint32_t weights_member_share(const struct model_member *member)
 {
-	if (member->admin != ADMIN_READY || member->nexthop_state != NEXTHOP_RESOLVED)
-		return 0;
-	if (member->health == HEALTH_DOWN && !member->is_readmitted)
-		return 0;
-	return member->ramp.percent ? SHARE_ONE * member->ramp.percent / 100 : SHARE_ONE;
+	uint32_t share;
+
+	decide(member, &share);
+	return share;
+}
+
+uint32_t weights_pool_share(const struct model_pool *pool)
+{
+	return pool->is_idle ? 0 : pool->share;
 }
 
 static uint64_t pool_weight(const struct model_pool *pool)
@@ -61,14 +98,15 @@ static uint64_t shares_sum(const struct model_service *service)
 	size_t i;
 
 	for (i = 0; i < service->pool_count; i++)
-		sum += service->pools[i].share;
+		sum += weights_pool_share(&service->pools[i]);
 	return sum;
 }
 
 static uint32_t effective(uint64_t shares, const struct model_pool *pool, uint64_t weights,
 			  const struct model_member *member)
 {
-	u128 part = (u128)pool->share * member->weight * weights_member_share(member) * WHOLE;
+	u128 part = (u128)weights_pool_share(pool) * member->weight * weights_member_share(member) *
+		    WHOLE;
 	u128 whole = (u128)shares * weights * SHARE_ONE;
 	u128 weight;
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "core/model.h"
+#include "core/share.h"
 
 enum member_state { /* the word a user sees */
 		    MEMBER_SERVING,
 		    MEMBER_CHECKING,	/* no verdict yet: serves */
-		    MEMBER_EJECTED,	/* health down */
+		    MEMBER_EJECTED,	/* health down, circuit open, or by hand */
+		    MEMBER_ON_TRIAL,	/* circuit half-open */
 		    MEMBER_UNREACHABLE, /* next hop not resolved */
 		    MEMBER_MAINTENANCE,
 		    MEMBER_DRAINING,
@@ -20,6 +22,10 @@ enum member_state member_state_of(const struct model_member *member);
 
 /* Share of its own weight that a member gets now, 0..65536 (Q16.16 of 0..1). */
 uint32_t weights_member_share(const struct model_member *member);
+/* And the rule that says so. */
+enum share_rule weights_member_rule(const struct model_member *member);
+/* Share of the service, relative to the other pools: 0 of a fallback that is not needed. */
+uint32_t weights_pool_share(const struct model_pool *pool);
 
 /* Effective weight, Q16.16 in a uint32_t, >= 1 when it should own anything: pool share x weight
  * / sum of the pool's configured weights not in maintenance x member share, scaled so that the

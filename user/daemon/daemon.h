@@ -142,6 +142,9 @@ void loop_done(struct daemon *daemon);
 void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
 			 enum health_cause cause, const char *text, uint32_t latency_us);
 void loop_observe_ramp(struct daemon *daemon, const struct model_member *member);
+void loop_observe_circuit(struct daemon *daemon, const struct model_member *member,
+			  uint64_t probes_passed, uint64_t probes_failed);
+void loop_observe_expiry(struct daemon *daemon, const struct model_member *member);
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
 void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
 			  const struct nexthop *nexthop, const char *text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What time alone brings: deadlines of members that drain, steps of slow starts. */
+/* What time alone brings: deadlines of members that drain or are overridden, steps of slow starts,
+ * and what circuits make of the probes since they looked last. */
 #include "daemon/daemon.h"
 
 #include "base/clock.h"
@@ -16,9 +17,33 @@ static void cut(struct daemon *daemon, const struct model_member *member)
 	loop_observe_cut(daemon, member, text);
 }
 
-static void member_tick(struct daemon *daemon, const struct model_service *service,
-			const struct model_member *member, uint64_t now_s, uint64_t now_ms)
+static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
+			 const struct model_member *member, uint64_t now_ms)
 {
+	struct health_counts counts;
+	uint64_t passed, failed;
+	uint32_t good, bad;
+
+	if (!pool->circuit.is_enabled || !daemon->health)
+		return;
+	health_member_counts(daemon->health, pool, member, &counts);
+	passed = counts.results[PROBE_PASS];
+	failed = counts.results[PROBE_FAIL];
+	breaker_window(&member->breaker, &pool->circuit, now_ms, &good, &bad);
+	/* One of whom nothing fails needs no look but the first. */
+	if (breaker_is_due(&member->breaker, now_ms) || failed != member->probes_failed ||
+	    (passed != member->probes_passed &&
+	     (bad || !member->sampled_ms || member->breaker.state != BREAKER_CLOSED)))
+		loop_observe_circuit(daemon, member, passed, failed);
+}
+
+static void member_tick(struct daemon *daemon, const struct model_service *service,
+			const struct model_pool *pool, const struct model_member *member,
+			uint64_t now_s, uint64_t now_ms)
+{
+	circuit_tick(daemon, pool, member, now_ms);
+	if (member->override_until_s && member->override_until_s <= now_s)
+		loop_observe_expiry(daemon, member);
 	if (member->drain_until_s && !member->is_cut && member->drain_until_s <= now_s)
 		cut(daemon, member);
 	if (member->ramp.percent &&
@@ -37,7 +62,7 @@ void due_tick(struct daemon *daemon)
 
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
-				member_tick(daemon, service, &service->pools[p].members[m], now_s,
-					    now_ms);
+				member_tick(daemon, service, &service->pools[p],
+					    &service->pools[p].members[m], now_s, now_ms);
 	}
 }

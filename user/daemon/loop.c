@@ -67,6 +67,22 @@ void loop_observe_ramp(struct daemon *daemon, const struct model_member *member)
 	add_observation(daemon, CHANGE_MEMBER_RAMP, member->id, "");
 }
 
+void loop_observe_circuit(struct daemon *daemon, const struct model_member *member,
+			  uint64_t probes_passed, uint64_t probes_failed)
+{
+	struct change *change = add_observation(daemon, CHANGE_MEMBER_CIRCUIT, member->id, "");
+
+	change->probes_passed = probes_passed;
+	change->probes_failed = probes_failed;
+}
+
+void loop_observe_expiry(struct daemon *daemon, const struct model_member *member)
+{
+	add_observation(daemon, CHANGE_MEMBER_EXPIRY, member->id, "")->override_until_s =
+		member->override_until_s;
+	state_mark(daemon->state, STATE_CHANGES);
+}
+
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text)
 {
 	add_observation(daemon, CHANGE_MEMBER_CUT, member->id, text)->drain_until_s =

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Bad circuits, fallbacks and panics: each row has every error, as "LINE CODE PATH". */
+#include "unit/config_errors.h"
+
+#define POOLS WEB "    pools: {a: {members: [192.0.2.21]}, b: {members: [192.0.2.22]}}\n"
+
+static void test_circuit(void **state)
+{
+	static const struct row ROWS[] = {
+		{FULL "    circuit: {}\n", "none\n"},
+		{FULL "    circuit: disabled\n", "8 invalid services.web.circuit\n"},
+		{FULL "    circuit: {mode: off}\n", "8 invalid services.web.circuit.mode\n"},
+		{FULL "    circuit: {open: 999ms, open_max: 2h, trial: 0s}\n",
+		 "8 invalid services.web.circuit.open\n"
+		 "8 invalid services.web.circuit.open_max\n"
+		 "8 invalid services.web.circuit.trial\n"},
+		{FULL "    circuit: {open: 10s, open_max: 9s}\n",
+		 "8 invalid services.web.circuit\n"},
+		{FULL "    circuit: {open: 301s}\n", "8 invalid services.web.circuit\n"},
+		{FULL "    circuit: {trial_share: 0, ratio: 101, volume: 1, window: 5s}\n",
+		 "8 invalid services.web.circuit.trial_share\n"
+		 "8 invalid services.web.circuit.ratio\n"
+		 "8 invalid services.web.circuit.volume\n"
+		 "8 invalid services.web.circuit.window\n"},
+		{FULL "    circuit: {opens: 5s}\n", "8 unknown_key services.web.circuit.opens\n"},
+		{WEB "    pools:\n      a:\n        members: []\n"
+		     "        circuit: {open_max: 4s}\n",
+		 "10 invalid services.web.pools.a.circuit\n"},
+		{FULL "  own: {listen: tcp 192.0.2.9:80, mode: local, circuit: {}, panic: drop,\n"
+		      "    min_healthy: 1, fallback: x}\n",
+		 "8 invalid services.own.circuit\n8 invalid services.own.panic\n"
+		 "9 invalid services.own.min_healthy\n9 invalid services.own.fallback\n"},
+	};
+
+	check_rows(ROWS, sizeof(ROWS) / sizeof(ROWS[0]));
+	(void)state;
+}
+
+static void test_panic(void **state)
+{
+	static const struct row ROWS[] = {
+		{POOLS "    fallback: b\n", "none\n"},
+		{POOLS "    fallback: b\n    min_healthy: 1\n", "none\n"},
+		{POOLS "    min_healthy: 2\n", "none\n"},
+		{POOLS "    fallback: b\n    min_healthy: 2\n",
+		 "9 invalid services.web.min_healthy\n"},
+		{POOLS "    fallback: c\n", "8 not_found services.web.fallback\n"},
+		{POOLS "    fallback: [b]\n", "8 invalid services.web.fallback\n"},
+		{POOLS "    fallback: ''\n", "8 invalid services.web.fallback\n"},
+		{WEB "    pools: {a: {members: []}}\n    fallback: a\n",
+		 "8 invalid services.web.fallback\n"},
+		{FULL "    fallback: default\n", "8 invalid services.web.fallback\n"},
+		{FULL "    min_healthy: 2\n", "8 invalid services.web.min_healthy\n"},
+		{FULL "    min_healthy: 0\n", "8 invalid services.web.min_healthy\n"},
+		{FULL "    panic: none\n", "8 invalid services.web.panic\n"},
+	};
+
+	check_rows(ROWS, sizeof(ROWS) / sizeof(ROWS[0]));
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_circuit),
+		cmocka_unit_test(test_panic),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Circuits of members: what checks say goes into them, and what they decide is told. */
+#include "core/model_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* splitmix64 (Steele, Lea, Flood 2014): spreads pauses, guards nothing. */
+static uint32_t dice(uint64_t member_id, uint64_t now_ms)
+{
+	uint64_t z = member_id * 0x9e3779b97f4a7c15ULL + now_ms;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return (uint32_t)(z >> 32);
+}
+
+static void tell_open(struct apply *apply, const struct model_service *service,
+		      const struct model_pool *pool, const struct model_member *member,
+		      enum breaker_state before)
+{
+	const struct breaker *breaker = &member->breaker;
+	uint64_t ms = breaker_left_ms(breaker, apply->now_ms);
+	char times[40] = "";
+
+	if (breaker->attempts > 1)
+		snprintf(times, sizeof(times), ", time %" PRIu32 " in a row", breaker->attempts);
+	model_event(apply, EVENT_member_circuit, service, pool, member,
+		    "%s -> open for %" PRIu64 ".%" PRIu64 " s at least%s: %s",
+		    breaker_state_name(before), ms / 1000, ms % 1000 / 100, times,
+		    member->circuit_text);
+}
+
+static void tell(struct apply *apply, const struct model_service *service,
+		 const struct model_pool *pool, const struct model_member *member,
+		 enum breaker_state before, enum breaker_event event)
+{
+	if (member->breaker.state == BREAKER_OPEN)
+		tell_open(apply, service, pool, member, before);
+	else if (member->breaker.state == BREAKER_HALF_OPEN)
+		model_event(apply, EVENT_member_circuit, service, pool, member,
+			    "open -> half-open: on trial with %" PRIu32
+			    " %% of its weight for %" PRIu32 " s",
+			    pool->circuit.trial_percent, pool->circuit.trial_ms / 1000);
+	else
+		model_event(apply, EVENT_member_circuit, service, pool, member, "%s -> closed: %s",
+			    breaker_state_name(before),
+			    event == BREAKER_RESET ? "it is not checked, or by request"
+						   : "its trial went well");
+}
+
+static void feed(struct apply *apply, struct model_service *service, struct model_pool *pool,
+		 struct model_member *member, enum breaker_event event, const char *cause)
+{
+	const struct breaker_input input = {
+		.event = event, .now_ms = apply->now_ms, .random = dice(member->id, apply->now_ms)};
+	enum breaker_state before = member->breaker.state;
+
+	if (!breaker_feed(&member->breaker, &pool->circuit, &input))
+		return;
+	if (member->breaker.state == BREAKER_OPEN)
+		util_copy(member->circuit_text, sizeof(member->circuit_text), cause);
+	tell(apply, service, pool, member, before, event);
+	service->is_dirty = true;
+	model_service_refresh(apply, service);
+}
+
+void model_circuit_health(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member)
+{
+	if (model_check_of(pool, member)->type == CHECK_NONE)
+		feed(apply, service, pool, member, BREAKER_RESET, "");
+	else if (member->health == HEALTH_DOWN)
+		feed(apply, service, pool, member, BREAKER_FELL,
+		     *member->health_text ? member->health_text : "its check fails");
+	else if (member->health == HEALTH_UP)
+		feed(apply, service, pool, member, BREAKER_ROSE, "");
+}
+
+void model_circuit_forget(struct model_member *member)
+{
+	member->breaker = (struct breaker){0};
+	member->circuit_text[0] = '\0';
+	member->sampled_ms = 0;
+	member->is_suppressed = false;
+}
+
+static bool is_out(const struct model_member *member)
+{
+	return member->breaker.state != BREAKER_CLOSED || member->health == HEALTH_DOWN;
+}
+
+/* Failing too often: out, unless too many of the pool are already. */
+static void judge_ratio(struct apply *apply, struct model_service *service, struct model_pool *pool,
+			struct model_member *member)
+{
+	size_t m, out = 0, cap = ejection_cap(pool->member_count);
+	uint32_t good, bad;
+	char cause[96];
+
+	if (member->breaker.state != BREAKER_CLOSED ||
+	    !breaker_is_bad(&member->breaker, &pool->circuit, apply->now_ms)) {
+		member->is_suppressed = false;
+		return;
+	}
+	for (m = 0; m < pool->member_count; m++)
+		out += is_out(&pool->members[m]);
+	breaker_window(&member->breaker, &pool->circuit, apply->now_ms, &good, &bad);
+	snprintf(cause, sizeof(cause),
+		 "%" PRIu32 " of %" PRIu32 " probes failed within %" PRIu32 " s", bad, good + bad,
+		 pool->circuit.window_ms / 1000);
+	if (out < cap) {
+		member->is_suppressed = false;
+		feed(apply, service, pool, member, BREAKER_RATIO, cause);
+		return;
+	}
+	if (!member->is_suppressed)
+		model_event(apply, EVENT_member_circuit, service, pool, member,
+			    "not ejected, though %s: %zu of %zu members are out, the cap is %zu",
+			    cause, out, pool->member_count, cap);
+	member->is_suppressed = true;
+}
+
+void model_change_circuit(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member,
+			  const struct change *change)
+{
+	/* Nobody looks while nothing fails: what passed then, but for the window, is too old. */
+	uint64_t passed = MIN(
+		change->probes_passed - member->probes_passed,
+		pool->circuit.window_ms / MAX(model_check_of(pool, member)->interval_ms, 1) + 1);
+	uint64_t failed = change->probes_failed - member->probes_failed;
+	/* Of another stream of probes, or the first look at this one. */
+	bool is_news = !member->sampled_ms || change->probes_passed < member->probes_passed ||
+		       change->probes_failed < member->probes_failed;
+	/* What happened before it is tried says nothing of the trial. */
+	bool is_since = member->breaker.since_ms <= member->sampled_ms;
+
+	member->probes_passed = change->probes_passed;
+	member->probes_failed = change->probes_failed;
+	member->sampled_ms = apply->now_ms;
+	if (!is_news && passed + failed) {
+		breaker_count(&member->breaker, &pool->circuit, (uint32_t)passed,
+			      (uint32_t)MIN(failed, UINT16_MAX), apply->now_ms);
+		if (is_since)
+			feed(apply, service, pool, member, failed ? BREAKER_FAILED : BREAKER_PASSED,
+			     *member->health_text ? member->health_text : "a probe failed");
+		judge_ratio(apply, service, pool, member);
+	}
+	feed(apply, service, pool, member, BREAKER_TIME, "nothing was seen of it on trial");
+}
