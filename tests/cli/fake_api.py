@@ -313,6 +313,9 @@ def route_member(method, parts, body):
         check_weight(body)
         found["weight"] = body["weight"]
         return found
+    if method == "PUT" and parts[1:] == ["override"]:
+        check_fields(body, ["override", "reason", "for_s"])
+        return dict(found, share_text="%s by alice: nothing" % body["override"])
     if method == "PUT" and parts[1:] == ["admin"]:
         check_fields(body, ["admin", "for_s"])
         found["admin"] = body["admin"]

@@ -187,6 +187,19 @@ tap_match "limit show: exceptions" "$(ctl ok limit show per-client)" '^except +1
 tap_match "limit show: what it remembers" "$(ctl ok limit show per-client)" \
 	'^remembers +1,200 of 262,144 sources; .*overload: open'
 tap_match "limit show: until when it is exact" "$(ctl ok limit show per-client)" '^exact +up to 13.1 Mpps'
+tap_is "member eject" "$(ctl ok member eject web 10.1.0.11 --reason "bad disk" --for 2h)" \
+	"web/default 10.1.0.11:443: ejected by alice: nothing"
+tap_is "member eject: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"ejected","reason":"bad disk","for_s":7200}'
+ctl ok member force web 10.1.0.11 > /dev/null
+tap_is "member force: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"forced"}'
+ctl ok member restore web 10.1.0.11 > /dev/null
+tap_is "member restore: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"none"}'
+tap_fails "2: member restore has no time" 2 'for' ctl ok member restore web 10.1.0.11 --for 1h
+tap_fails "2: member eject --for 366d" 2 'at most 365 days' \
+	ctl ok member eject web 10.1.0.11 --for 366d
 tap_is "limit mode" "$(ctl ok limit mode per-client disabled)" \
 	"limit per-client: mode disabled (shadow in the file)"
 tap_is "node show" "$(ctl ok node show)" \
@@ -395,7 +408,7 @@ complete() { # WORD...: what the shell offers for the last one
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 		_sluicectl; echo "${COMPREPLY[*]}"' bash sluicectl --socket "$TEMP/ok.sock" "$@"
 }
-tap_is "completion: commands" "$(complete member re)" "remove ready"
+tap_is "completion: commands" "$(complete member re)" "remove ready restore"
 tap_is "completion: services of the daemon" "$(complete service show "")" "web"
 tap_is "completion: members of the service" "$(complete member show web 10.3)" "10.3.0.11:443"
 tap_is "completion: limits" "$(complete limit mode per)" "per-client"

@@ -16,8 +16,8 @@ cat > "$E2E_CONFIG" <<-END
 	interfaces: [eth0]
 	announce: route
 	services:
-	  routed: {listen: "tcp $ROUTED:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21]}
-	  routed6: {listen: "tcp [$ROUTED6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21"]}
+	  routed: {listen: "tcp $ROUTED:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21]}
+	  routed6: {listen: "tcp [$ROUTED6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21"]}
 END
 
 cp deploy/bird/bird.conf "$LAB_DIR/bird-lb.conf"

@@ -19,7 +19,7 @@ cat > "$E2E_CONFIG" <<-END
 	    check: {type: tcp, port: 80, interval: 500ms, timeout: 300ms, fast: 200ms, down: 500ms}
 	    learn: 6s
 	    members: [10.99.0.21, 10.99.0.22, 10.99.0.23, 10.99.0.24]
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, learn: 6s, members: [10.99.0.21, 10.99.0.22]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, learn: 6s, members: [10.99.0.21, 10.99.0.22]}
 END
 ours=$LAB_OUT other=$LAB_DIR/build
 tap_run "a build with another ABI is made" \

@@ -10,7 +10,7 @@ cat > "$E2E_CONFIG" <<-END
 	version: 1
 	interfaces: [eth0]
 	services:
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21]}
 END
 
 # says NAME STATUS PATTERN...: `sluicectl status` exits with STATUS, and its output, lines and spaces

@@ -11,9 +11,9 @@ cat > "$E2E_CONFIG" <<-END
 	interfaces: [eth0]
 	flows: {pre: 200ms}
 	services:
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22]}
-	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21", "2001:db8:99::22"]}
-	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, check: $E2E_CHECK, members: [10.99.0.21, "2001:db8:99::22"]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
+	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21", "2001:db8:99::22"]}
+	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, "2001:db8:99::22"]}
 END
 for backend in b1 b2; do
 	tap_run "$backend: sluice-decap attaches" lab_in $backend "$LAB_OUT/bin/sluice-decap" \

@@ -28,8 +28,8 @@ for node in 1 2 3; do
 		metrics: {listen: disabled}
 		flows: {pre: 1s}
 		services:
-		  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: $CHECK, learn: 6s, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
-		  hold6: {listen: "tcp [$EDGE_WEB6]:$HOLD_PORT", mode: l2, check: $CHECK, learn: 6s, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
+		  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: $CHECK, $E2E_NO_TRIAL, learn: 6s, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
+		  hold6: {listen: "tcp [$EDGE_WEB6]:$HOLD_PORT", mode: l2, check: $CHECK, $E2E_NO_TRIAL, learn: 6s, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
 	END
 	sed -e "s/^define NODE = .*/define NODE = 10.99.0.$((9 + node));/" \
 		-e "s/^define NODE6 = .*/define NODE6 = 2001:db8:99::$((9 + node));/" \

@@ -15,6 +15,7 @@ config() { # SHARE-OF-MAIN SHARE-OF-NEXT [MODE-OF-NEXT]
 		    listen: tcp $EDGE_WEB:80
 		    mode: l2
 		    check: $E2E_CHECK
+		    $E2E_NO_TRIAL
 		    affinity: hash
 		    pools:
 		      main: {share: $1, members: [10.99.0.21, {address: 10.99.0.22, weight: 50}]}

@@ -16,7 +16,7 @@ config() { # INTERFACES
 		interfaces: [$1]
 		flows: {pre: 200ms}
 		services:
-		  l2-v4: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.98.0.24]}
+		  l2-v4: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.98.0.24]}
 		  l2-v6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:98::24"]}
 		  v4-in-v4: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, members: [10.99.0.21, 10.98.0.24]}
 		  v4-in-v6: {listen: "tcp $EDGE_TUNNEL:8080", mode: ipip, members: ["2001:db8:99::21", "2001:db8:98::24"]}

@@ -10,7 +10,7 @@ config() { # MEMBERS [MORE]
 		version: 1
 		interfaces: [eth0]
 		services:
-		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [$1]}
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [$1]}
 		${2:-}
 	END
 }

@@ -12,7 +12,7 @@ config() { # SLOW START
 		interfaces: [eth0]
 		flows: {pre: 200ms}
 		services:
-		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, slow_start: $1, members: [10.99.0.21, 10.99.0.22]}
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, slow_start: $1, members: [10.99.0.21, 10.99.0.22]}
 	END
 }
 config 15s > "$E2E_CONFIG"

@@ -13,7 +13,7 @@ config() { # MEMBERS [LIMIT MODE]
 		version: 1
 		interfaces: [eth0]
 		services:
-		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, limits: [per-client], members: [$1]}
+		  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, limits: [per-client], members: [$1]}
 		limits:
 		  per-client: {count: packets, rate: 1000000/s, mode: ${2:-enforce}}
 	END

@@ -11,7 +11,7 @@ cat > "$E2E_CONFIG" <<-END
 	interfaces: [eth0]
 	instance: $LAB_PREFIX
 	services:
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21]}
 END
 sed 's/10.99.0.21/10.99.0.22/' "$E2E_CONFIG" > "$LAB_DIR/other.yaml"
 

@@ -27,6 +27,7 @@ cat > "$E2E_CONFIG" <<-END
 	    listen: "tcp $EDGE_WEB:80"
 	    mode: l2
 	    check: $E2E_CHECK
+	    $E2E_NO_TRIAL
 	    limits: [per-client]
 	    members: [10.99.0.21, 10.99.0.22, 10.99.0.23]
 	END
@@ -41,6 +42,7 @@ cat > "$NEW" <<-END
 	    listen: "tcp $EDGE_WEB:80"
 	    mode: l2
 	    check: $E2E_CHECK
+	    $E2E_NO_TRIAL
 	    members: [10.99.0.21, {address: 10.99.0.22, weight: 50}, 10.99.0.24]
 	END
 

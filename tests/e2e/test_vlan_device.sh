@@ -33,8 +33,8 @@ cat > "$E2E_CONFIG" <<-CONFIG
 	version: 1
 	interfaces: [eth0]
 	services:
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, members: [10.98.0.24]}
-	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:98::24"]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.98.0.24]}
+	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:98::24"]}
 	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, members: [10.98.0.24]}
 	  tunnel6: {listen: "tcp [$EDGE_TUNNEL6]:80", mode: ipip, members: ["2001:db8:98::24"]}
 CONFIG

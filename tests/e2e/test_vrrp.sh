@@ -23,8 +23,8 @@ cat > "$E2E_CONFIG" <<-END
 	hash_seed: $(printf '%064d' 7)
 	metrics: {listen: disabled}
 	services:
-	  near: {listen: "tcp $NEAR:80", mode: l2, check: $E2E_CHECK, members: [10.99.0.21, 10.99.0.22]}
-	  near6: {listen: "tcp [$NEAR6]:80", mode: l2, check: $E2E_CHECK, members: ["2001:db8:99::21", "2001:db8:99::22"]}
+	  near: {listen: "tcp $NEAR:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
+	  near6: {listen: "tcp [$NEAR6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21", "2001:db8:99::22"]}
 END
 
 # node N: its namespace, instance, priority

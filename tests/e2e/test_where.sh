@@ -9,7 +9,7 @@ cat > "$E2E_CONFIG" <<-END
 	version: 1
 	interfaces: [eth0]
 	services:
-	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, limits: [per-client], members: [10.99.0.21, 10.99.0.22]}
+	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, limits: [per-client], members: [10.99.0.21, 10.99.0.22]}
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, members: ["2001:db8:99::21", "2001:db8:99::22"]}
 	  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, members: [10.99.0.21]}
 	limits:

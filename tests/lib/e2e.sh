@@ -11,6 +11,8 @@ cd "$E2E_LIB/../.." || exit 1
 E2E_CONFIG=""
 # shellcheck disable=SC2034 # for the tests: checks that notice within a second
 E2E_CHECK="{type: tcp, interval: 500ms, timeout: 300ms, fast: 200ms, down: 500ms}"
+# shellcheck disable=SC2034 # and for those in which a member is back when its check passes
+E2E_NO_TRIAL="circuit: {mode: disabled}"
 
 # e2e_begin BACKENDS: the site, for a test that is root.
 e2e_begin() {

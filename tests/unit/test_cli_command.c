@@ -234,7 +234,7 @@ static void completion_offers_the_tables(void **state)
 
 	(void)state;
 	assert_string_equal(first, "metrics\nmember\n");
-	assert_string_equal(second, "remove\nready\n");
+	assert_string_equal(second, "remove\nready\nrestore\n");
 	assert_string_equal(option, "--weight\n");
 	assert_string_equal(mode, "enforce\nshadow\ndisabled\n");
 	assert_string_equal(foreign, "");

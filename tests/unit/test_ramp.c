@@ -135,13 +135,13 @@ static void left(void **state)
 
 static void load(struct world *w, const char *members, const char *slow_start)
 {
-	AUTO_FREE char *text = util_printf(
-		"version: 1\n"
-		"interfaces: [eth0]\n"
-		"services:\n"
-		"  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp,\n"
-		"    circuit: {mode: disabled}, members: [%s]%s}\n",
-		members, slow_start);
+	AUTO_FREE char *text =
+		util_printf("version: 1\n"
+			    "interfaces: [eth0]\n"
+			    "services:\n"
+			    "  web: {listen: tcp 192.0.2.10:80, mode: l2, check: tcp,\n"
+			    "    circuit: {mode: disabled}, members: [%s]%s}\n",
+			    members, slow_start);
 
 	world_load_text(w, text);
 }

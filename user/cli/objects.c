@@ -181,6 +181,39 @@ static int set_admin(struct cli *cli, const char *admin)
 		      render_member_line);
 }
 
+static int set_override(struct cli *cli, const char *override)
+{
+	const char *text = cli_option(cli, OPTION_FOR), *reason = cli_option(cli, OPTION_REASON);
+	uint64_t seconds = 0;
+	json_t *body;
+
+	if (text != NULL && text_parse_duration(text, &seconds) == 0 && seconds > OVERRIDE_MAX_S) {
+		cli_error("--for %s: at most %u days", text, OVERRIDE_MAX_S / 86400);
+		return CLI_USAGE;
+	}
+	body = json_pack("{s:s}", "override", override);
+	if (reason != NULL)
+		json_object_set_new(body, "reason", json_string(reason));
+	if (seconds > 0)
+		json_object_set_new(body, "for_s", json_integer((json_int_t)seconds));
+	return change(cli, "PUT", member_path(cli, "override"), body, render_member_share);
+}
+
+int run_member_eject(struct cli *cli)
+{
+	return set_override(cli, "ejected");
+}
+
+int run_member_force(struct cli *cli)
+{
+	return set_override(cli, "forced");
+}
+
+int run_member_restore(struct cli *cli)
+{
+	return set_override(cli, "none");
+}
+
 /* What it has is in the tables that only the daemon sweeps: not without it. */
 int run_member_drain(struct cli *cli)
 {

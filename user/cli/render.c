@@ -17,7 +17,8 @@ const char *render_state_colour(const char *state)
 {
 	static const char *const good[] = {"ok", "serving", "enforce"};
 	static const char *const bad[] = {"down", "fault", "ejected", "unreachable"};
-	static const char *const odd[] = {"degraded", "maintenance", "draining", "no weight"};
+	static const char *const odd[] = {"degraded", "maintenance", "draining", "no weight",
+					  "on trial"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -128,20 +129,51 @@ static size_t draining_text(const json_t *member, char *buffer, size_t size)
 	return (size_t)snprintf(buffer, size, "%s%s", left, deadline);
 }
 
+/* " by alice, 12 min left" behind what it is; "forced in" behind what it would not be. */
+static size_t override_text(const json_t *override, const char *state, char *buffer, size_t size)
+{
+	const json_t *left = json_object_get(override, "left_s");
+	bool is_forced = strcmp(field_text(override, "state", ""), "forced") == 0;
+	const char *who = field_text(override, "who", "");
+	char number[TEXT_MAX];
+	size_t used = 0;
+
+	if (is_forced || strcmp(state, "ejected") != 0)
+		used = (size_t)snprintf(buffer, size, ", %s", is_forced ? "forced in" : "ejected");
+	used += (size_t)snprintf(buffer + used, size - used, "%s%s", *who ? " by " : "", who);
+	if (json_is_integer(left) && used < size)
+		used += (size_t)snprintf(buffer + used, size - used, ", %s left",
+					 text_duration(field_count(override, "left_s"), number));
+	return used;
+}
+
 static void state_text(const struct view *view, const json_t *member, char *buffer, size_t size)
 {
 	const json_t *nexthop = json_object_get(member, "nexthop");
 	const json_t *slow_start = json_object_get(member, "slow_start");
+	const json_t *override = json_object_get(member, "override");
+	const json_t *circuit = json_object_get(member, "circuit");
 	const char *state = field_text(member, "state", "");
 	uint64_t since = field_count(member, "health_since_s");
 	double weight = field_number(member, "weight", 0);
 	double weight_file = field_number(member, "weight_file", weight);
 	const char *admin = field_text(member, "admin", "");
 	const char *why = field_text(nexthop, "text", "");
-	char number[TEXT_MAX];
+	char number[TEXT_MAX], left[TEXT_MAX];
 	size_t used = (size_t)snprintf(buffer, size, "%s", state);
 
-	if (strcmp(state, "ejected") == 0 && since > 0 && since <= view->now_s)
+	if (json_is_object(override))
+		used += override_text(override, state, buffer + used, size - used);
+	else if (strcmp(state, "on trial") == 0)
+		used += (size_t)snprintf(
+			buffer + used, size - used, " %s, decision in %s",
+			text_percent(field_number(member, "now_percent", 0), number),
+			text_duration(field_count(circuit, "next_s"), left));
+	else if (strcmp(state, "ejected") == 0 &&
+		 strcmp(field_text(member, "health", ""), "up") == 0)
+		used += (size_t)snprintf(buffer + used, size - used, ", on trial in %s",
+					 text_duration(field_count(circuit, "next_s"), left));
+	else if (strcmp(state, "ejected") == 0 && since > 0 && since <= view->now_s)
 		used += (size_t)snprintf(buffer + used, size - used, " %s",
 					 text_duration(view->now_s - since, number));
 	else if (strcmp(state, "unreachable") == 0 && used < size)
@@ -313,17 +345,50 @@ static void join(const json_t *texts, char *buffer, size_t size)
 	}
 }
 
+static const char *panic_text(const char *panic)
+{
+	if (strcmp(panic, "fallback") == 0)
+		return "too few members are healthy: the fallback pool serves";
+	if (strcmp(panic, "readmit") == 0)
+		return "too few members are healthy: some that fail serve all the same";
+	return "too few members are healthy, and none is re-admitted";
+}
+
+/* Each member's share in words, where it is not simply all of its weight. */
+static void render_shares(const struct view *view, const json_t *members)
+{
+	bool has_title = false;
+	const json_t *member;
+	char endpoint[96];
+	size_t i;
+
+	json_array_foreach (members, i, member) {
+		const char *text = field_text(member, "share_text", "");
+
+		if (*text == '\0' || strcmp(text, "serving: all of its weight") == 0)
+			continue;
+		if (!has_title)
+			fputc('\n', view->out);
+		has_title = true;
+		fprintf(view->out, "%s  %s\n", render_endpoint(member, endpoint, sizeof(endpoint)),
+			text);
+	}
+}
+
 void render_service(const struct view *view, const json_t *service)
 {
 	const json_t *pools = json_object_get(service, "pools");
 	json_t *members = render_pool_members(pools);
 	const char *state = field_text(service, "state", "");
+	const char *panic = field_text(service, "panic", "none");
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX], limits[300];
 
 	render_field(view, "service", "%s", field_text(service, "name", "?"));
 	render_field(view, "listen", "%s", field_text(service, "listen", ""));
 	render_field(view, "mode", "%s", field_text(service, "mode", ""));
 	render_field(view, "state", "%s", state);
+	if (strcmp(panic, "none") != 0)
+		render_field(view, "panic", "%s", panic_text(panic));
 	if (json_array_size(pools) > 0) {
 		render_field(view, "serving", "%u of %u members, %s of the configured weight",
 			     (unsigned int)field_count(service, "members_serving"),
@@ -350,6 +415,7 @@ void render_service(const struct view *view, const json_t *service)
 	if (json_array_size(members) > 0) {
 		fputc('\n', view->out);
 		render_members(view, members);
+		render_shares(view, members);
 	}
 	json_decref(members);
 }

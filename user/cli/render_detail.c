@@ -139,6 +139,37 @@ void render_ceiling(const struct view *view, const json_t *object)
 			     text_rate(field_rate(ceiling, "refused"), b));
 }
 
+static void render_circuit(const struct view *view, const json_t *circuit)
+{
+	uint64_t failed = field_count(circuit, "failed"), passed = field_count(circuit, "passed");
+	const char *cause = field_text(circuit, "cause", "");
+	char times[64] = "", window[64] = "";
+
+	if (!json_is_object(circuit))
+		return;
+	if (field_count(circuit, "times_out") > 0)
+		snprintf(times, sizeof(times), ", out %u times lately",
+			 (unsigned int)field_count(circuit, "times_out"));
+	if (failed > 0)
+		snprintf(window, sizeof(window), ", %u of %u probes failed lately",
+			 (unsigned int)failed, (unsigned int)(failed + passed));
+	render_field(view, "circuit", "%s%s%s%s%s", field_text(circuit, "state", "?"), times,
+		     window, cause[0] != '\0' ? "; last out for: " : "", cause);
+}
+
+static void render_history(const struct view *view, const json_t *history)
+{
+	const json_t *event;
+	char at[TEXT_MAX];
+	size_t i;
+
+	json_array_foreach (history, i, event) {
+		render_field(view, i == 0 ? "history" : "", "%s  %s",
+			     text_time(field_count(event, "time_s"), view->now_s, at),
+			     field_text(event, "text", ""));
+	}
+}
+
 void render_member(const struct view *view, const json_t *member)
 {
 	const json_t *slow_start = json_object_get(member, "slow_start");
@@ -159,6 +190,8 @@ void render_member(const struct view *view, const json_t *member)
 		     text_percent(field_number(member, "now_percent", 0), a),
 		     text_percent(field_number(member, "of_new_percent", 0), b));
 	render_ceiling(view, member);
+	render_field(view, "why", "%s", field_text(member, "share_text", ""));
+	render_circuit(view, json_object_get(member, "circuit"));
 	admin_text(member, text, sizeof(text));
 	render_field(view, "admin", "%s", text);
 	render_leaving(view, member);
@@ -176,6 +209,7 @@ void render_member(const struct view *view, const json_t *member)
 		     text_count(field_count(member, "packets"), a),
 		     text_bytes(field_number(member, "bytes", 0), b),
 		     text_count(field_count(member, "new_connections"), c));
+	render_history(view, json_object_get(member, "history"));
 }
 
 void render_member_line(const struct view *view, const json_t *member)
@@ -190,6 +224,16 @@ void render_member_line(const struct view *view, const json_t *member)
 		render_endpoint(member, endpoint, sizeof(endpoint)), weight,
 		field_text(member, "state", "?"),
 		render_deadline(member, deadline, sizeof(deadline)));
+}
+
+void render_member_share(const struct view *view, const json_t *member)
+{
+	char endpoint[96];
+
+	fprintf(view->out, "%s/%s %s: %s\n", field_text(member, "service", "?"),
+		field_text(member, "pool", "?"),
+		render_endpoint(member, endpoint, sizeof(endpoint)),
+		field_text(member, "share_text", field_text(member, "state", "?")));
 }
 
 static const char *counts(const json_t *limit)

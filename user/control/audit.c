@@ -34,6 +34,13 @@ static void fill_who(const struct peer *peer, struct event *event)
 		 peer->uid, peer->pid, name[0] ? ")" : "");
 }
 
+void audit_user(const struct peer *peer, char *name, size_t size)
+{
+	user_name(peer->uid, name, size);
+	if (!name[0])
+		snprintf(name, size, "uid %u", peer->uid);
+}
+
 static void fill_object(const struct route_params *params, struct event *event)
 {
 	const char *service = route_param(params, "service");

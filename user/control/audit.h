@@ -19,6 +19,8 @@ struct audit_budget {
 
 /* "weight 100 -> 50": of the object that the request's path names. */
 void audit_say(const struct request *request, const char *fmt, ...) PRINTF(2, 3);
+/* Name of the user, or "uid 1000". */
+void audit_user(const struct peer *peer, char *name, size_t size);
 /* Names the member where the path does not say it in full. */
 void audit_name_member(const struct request *request, const char *pool, const char *member);
 

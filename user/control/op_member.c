@@ -40,7 +40,8 @@ static int apply(const struct request *request, const struct subject *subject,
 	change.service = subject->service;
 	change.pool = subject->pool;
 	change.addr = subject->addr;
-	change.text = "by request";
+	if (!change.text)
+		change.text = "by request";
 	return host->apply(host->arg, &change, errors);
 }
 
@@ -83,6 +84,8 @@ int op_member_show(const struct request *request, struct reply *reply, struct er
 		return -1;
 	request->host->refresh(request->host->arg);
 	reply->json = view_member(request->host, service, pool, member);
+	json_object_set_new(reply->json, "history",
+			    view_history(request->host, service, pool, member));
 	return 0;
 }
 
@@ -260,4 +263,64 @@ int op_member_admin(const struct request *request, struct reply *reply, struct e
 	else
 		set_warning(reply->json, warning);
 	return r;
+}
+
+static enum override_state read_override(const struct request *request)
+{
+	const char *word = json_string_value(json_object_get(request->body, "override"));
+	enum override_state override = OVERRIDE_NONE;
+
+	while (strcmp(word, model_override_name(override)) != 0)
+		override++; /* one of them it is: see words_override */
+	return override;
+}
+
+/* Said already, and for the same time? */
+static bool is_overridden_so(const struct request *request, const struct model_member *member,
+			     const struct change *change)
+{
+	const struct model_override *now = model_override_of(request->host->model, member);
+
+	if (member->override != change->override)
+		return false;
+	return !now || (member->override_until_s == change->override_until_s &&
+			strcmp(now->reason, change->text) == 0);
+}
+
+int op_member_override(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	const char *reason = json_string_value(json_object_get(request->body, "reason"));
+	const json_t *for_s = json_object_get(request->body, "for_s");
+	char who[OVERRIDE_WHO_MAX + 1];
+	struct change change = {.type = CHANGE_MEMBER_OVERRIDE,
+				.override = read_override(request),
+				.text = reason ? reason : "",
+				.who = who};
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct subject subject;
+	int r;
+
+	if (!member)
+		return -1;
+	if (for_s && change.override == OVERRIDE_NONE) {
+		err_hint(
+			errs_add(errors, ERR_INVALID, "/for_s", "nothing is overridden for a time"),
+			"leave for_s out");
+		return -1;
+	}
+	if (for_s)
+		change.override_until_s = clock_wall_s() + (uint64_t)json_integer_value(for_s);
+	if (is_overridden_so(request, member, &change))
+		return op_member_show(request, reply, errors);
+	audit_user(&request->peer, who, sizeof(who));
+	name_subject(&subject, service, pool, &member->addr);
+	audit_say(request, "%s -> %s%s%s", model_override_name(member->override),
+		  model_override_name(change.override), *change.text ? ": " : "", change.text);
+	r = apply(request, &subject, &change, errors);
+	if (r)
+		return r;
+	name_in_audit(request, &subject);
+	return op_member_show(request, reply, errors);
 }

@@ -9,6 +9,7 @@
 #include "control/reply.h"
 #include "control/view.h"
 #include "core/overlay.h"
+#include "core/share_text.h"
 #include "core/verdicts.h"
 
 #define INTERFACES_SHOWN 64
@@ -97,16 +98,26 @@ static void explain_drain(const struct control_host *host, struct diagnosis *dia
 }
 
 static void explain_member(const struct control_host *host, struct diagnosis *diagnosis,
-			   const struct model_service *service, const struct model_member *member)
+			   const struct model_service *service, const struct model_pool *pool,
+			   const struct model_member *member)
 {
-	char endpoint[ENDPOINT_TEXT_MAX], since[32];
+	char endpoint[ENDPOINT_TEXT_MAX], since[32], words[SHARE_TEXT_MAX];
 
 	addr_format_endpoint(&member->addr, member->port, endpoint);
 	switch (member_state_of(member)) {
 	case MEMBER_EJECTED:
-		add_why(diagnosis, "%s: %s ejected%s: %s", service->name, endpoint,
-			since_text(member->health_since_s, since),
-			member->health_text[0] ? member->health_text : "down before a restart");
+		if (weights_member_rule(member) == SHARE_DOWN) {
+			add_why(diagnosis, "%s: %s ejected%s: %s", service->name, endpoint,
+				since_text(member->health_since_s, since),
+				member->health_text[0] ? member->health_text
+						       : "down before a restart");
+			break;
+		}
+		/* fall through */
+	case MEMBER_ON_TRIAL:
+		add_why(diagnosis, "%s: %s %s", service->name, endpoint,
+			share_text(host->model, service, pool, member, clock_now_ms(),
+				   clock_wall_s(), words));
 		break;
 	case MEMBER_UNREACHABLE:
 		add_why(diagnosis, "%s: %s unreachable: %s", service->name, endpoint,
@@ -122,6 +133,18 @@ static void explain_member(const struct control_host *host, struct diagnosis *di
 	default:
 		break;
 	}
+}
+
+static void explain_panic(struct diagnosis *diagnosis, const struct model_service *service)
+{
+	static const char *const texts[PANIC_MAX] = {
+		[PANIC_FALLBACK] = "too few members are healthy: the fallback pool serves",
+		[PANIC_READMIT] = "too few members are healthy: some that fail serve all the same",
+		[PANIC_DROP] = "too few members are healthy, and panic: drop re-admits none",
+	};
+
+	if (texts[service->panic])
+		add_why(diagnosis, "%s: %s", service->name, texts[service->panic]);
 }
 
 static void diagnose_service(const struct control_host *host, struct diagnosis *diagnosis,
@@ -142,9 +165,11 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 		blame(diagnosis, SEVERITY_DEGRADED, next,
 		      "%s: %zu of %zu members serving, %u %% of configured weight", service->name,
 		      tally.serving, tally.total, tally.weight_percent);
+	explain_panic(diagnosis, service);
 	for (p = 0; p < service->pool_count; p++)
 		for (m = 0; m < service->pools[p].member_count; m++)
-			explain_member(host, diagnosis, service, &service->pools[p].members[m]);
+			explain_member(host, diagnosis, service, &service->pools[p],
+				       &service->pools[p].members[m]);
 }
 
 static void summarise_ok(const struct control_host *host, struct diagnosis *diagnosis)

@@ -7,6 +7,7 @@
 #include <sluice/node_types.h>
 
 static const char *const words_admin[] = {"ready", "drain", "maint", NULL};
+static const char *const words_override[] = {"none", "ejected", "forced", NULL};
 static const char *const words_role[] = {"active", "standby", NULL};
 static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
 
@@ -25,6 +26,14 @@ static const struct field fields_admin[] = {
 	 "ready serves, drain gets nothing new, maint takes out at once"},
 	{"for_s", FIELD_INTEGER, false, 1, DRAIN_MAX_S, NULL,
 	 "drain: seconds until the flows that are left are cut; no deadline if absent"},
+	{0},
+};
+static const struct field fields_override[] = {
+	{"override", FIELD_WORD, true, 0, 0, words_override,
+	 "ejected takes it out, forced puts it in, whatever its check says; none ends that"},
+	{"reason", FIELD_TEXT, false, 0, OVERRIDE_REASON_MAX, NULL, "why, for whoever looks later"},
+	{"for_s", FIELD_INTEGER, false, 1, OVERRIDE_MAX_S, NULL,
+	 "seconds until it ends by itself; never if absent"},
 	{0},
 };
 static const struct field fields_role[] = {
@@ -135,6 +144,8 @@ const struct operation operations[] = {
 	 "Sets a member's weight."},
 	{"PUT", MEMBER "/admin", ROLE_OPERATOR, BODY_JSON, fields_admin, op_member_admin,
 	 "Drains a member, puts it into maintenance, or makes it ready again."},
+	{"PUT", MEMBER "/override", ROLE_OPERATOR, BODY_JSON, fields_override, op_member_override,
+	 "Takes a member out or puts it in against its checks, or lets them decide again."},
 	GET("/v1/limits", op_limit_list, "All limits."),
 	GET("/v1/limits/{limit}", op_limit_show, "One limit."),
 	{"PUT", "/v1/limits/{limit}/mode", ROLE_OPERATOR, BODY_JSON, fields_mode, op_limit_mode,

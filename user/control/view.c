@@ -9,8 +9,10 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "control/view_check.h"
+#include "core/share_text.h"
 
 static const char *const announce_names[ANNOUNCE_MAX] = {"none", "arp", "route"};
+static const char *const panic_names[PANIC_MAX] = {"none", "fallback", "readmit", "drop"};
 static const char *const owner_names[OWNER_MAX] = {"file", "api", "kubernetes"};
 static const char *const health_names[HEALTH_STATE_MAX] = {"unknown", "up", "down"};
 static const char *const nexthop_names[NEXTHOP_STATE_MAX] = {"pending", "resolved", "failed"};
@@ -52,11 +54,13 @@ struct view_tally view_count(const struct model_service *service)
 		for (m = 0; m < pool->member_count; m++) {
 			const struct model_member *member = &pool->members[m];
 			enum member_state state = member_state_of(member);
-			uint64_t weight = (uint64_t)member->weight * pool->share;
+			uint64_t weight = (uint64_t)member->weight * weights_pool_share(pool);
 
 			tally.total++;
 			tally.serving += state == MEMBER_SERVING || state == MEMBER_CHECKING;
-			tally.broken += state == MEMBER_EJECTED || state == MEMBER_UNREACHABLE;
+			tally.trial += state == MEMBER_ON_TRIAL;
+			tally.broken += state == MEMBER_EJECTED || state == MEMBER_UNREACHABLE ||
+					state == MEMBER_ON_TRIAL;
 			tally.maintenance += state == MEMBER_MAINTENANCE;
 			configured += weight << 16;
 			serving += weight * weights_member_share(member);
@@ -71,9 +75,9 @@ const char *view_service_state(const struct model_service *service, const struct
 {
 	if (service->mode == SLUICE_MODE_LOCAL)
 		return "ok";
-	if (!tally->serving)
+	if (!tally->serving && !tally->trial)
 		return "down";
-	return tally->broken ? "degraded" : "ok";
+	return tally->broken || service->panic != PANIC_NONE ? "degraded" : "ok";
 }
 
 /* Adds packets, bytes, new_connections and their rates. */
@@ -147,10 +151,58 @@ static json_t *view_ceiling(const struct control_host *host, const struct rate *
 			 "passed", view_number(rate[0]), "refused", view_number(rate[1]));
 }
 
+static json_t *view_circuit(const struct model_pool *pool, const struct model_member *member)
+{
+	const struct breaker *breaker = &member->breaker;
+	uint64_t left_ms = breaker_left_ms(breaker, clock_now_ms());
+	uint32_t good, bad;
+
+	breaker_window(breaker, &pool->circuit, clock_now_ms(), &good, &bad);
+	return json_pack(
+		"{s:s, s:i, s:s, s:o, s:i, s:i}", "state",
+		pool->circuit.is_enabled ? breaker_state_name(breaker->state) : "disabled",
+		"times_out", (int)breaker->attempts, "cause", member->circuit_text, "next_s",
+		breaker->state == BREAKER_CLOSED ? json_null()
+						 : json_integer((json_int_t)(left_ms + 999) / 1000),
+		"passed", (int)good, "failed", (int)bad);
+}
+
+static json_t *view_override(const struct control_host *host, const struct model_member *member)
+{
+	const struct model_override *why = model_override_of(host->model, member);
+	uint64_t now_s = clock_wall_s(), until_s = member->override_until_s;
+
+	if (!why)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s, s:I, s:o}", "state",
+			 model_override_name(member->override), "reason", why->reason, "who",
+			 why->who, "since_s", (json_int_t)why->since_s, "left_s",
+			 until_s ? json_integer((json_int_t)(until_s > now_s ? until_s - now_s : 0))
+				 : json_null());
+}
+
+json_t *view_history(const struct control_host *host, const struct model_service *service,
+		     const struct model_pool *pool, const struct model_member *member)
+{
+	struct history_event list[HISTORY_EVENTS_MAX];
+	char endpoint[ENDPOINT_TEXT_MAX];
+	json_t *array = json_array();
+	size_t i, count;
+
+	addr_format_endpoint(&member->addr, member->port, endpoint);
+	count = history_read(model_history(host->model), service->name, pool->name, endpoint, list);
+	for (i = 0; i < count; i++)
+		json_array_append_new(array, json_pack("{s:I, s:s, s:s}", "time_s",
+						       (json_int_t)list[i].wall_s, "type",
+						       event_type_name(list[i].type), "text",
+						       list[i].text));
+	return array;
+}
+
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member)
 {
-	char address[ADDR_TEXT_MAX];
+	char address[ADDR_TEXT_MAX], words[SHARE_TEXT_MAX];
 	json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:i}", "service", service->name,
 				   "pool", pool->name, "address",
 				   addr_format(&member->addr, address), "port", member->port,
@@ -168,6 +220,11 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 			    json_string(model_admin_name(member->admin_file)));
 	json_object_set_new(object, "deadline", view_deadline(member));
 	json_object_set_new(object, "slow_start", view_slow_start(service, member));
+	json_object_set_new(object, "share_text",
+			    json_string(share_text(host->model, service, pool, member,
+						   clock_now_ms(), clock_wall_s(), words)));
+	json_object_set_new(object, "circuit", view_circuit(pool, member));
+	json_object_set_new(object, "override", view_override(host, member));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
 	json_object_set_new(object, "health_text", json_string(member->health_text));
 	json_object_set_new(object, "health_since_s",
@@ -183,6 +240,17 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	return object;
 }
 
+static json_t *view_pool_circuit(const struct circuit_config *circuit, size_t members)
+{
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "mode",
+			 circuit->is_enabled ? "enabled" : "disabled", "open_ms",
+			 (int)circuit->open_ms, "open_max_ms", (int)circuit->open_max_ms,
+			 "trial_ms", (int)circuit->trial_ms, "trial_percent",
+			 (int)circuit->trial_percent, "ratio_percent", (int)circuit->ratio_percent,
+			 "volume", (int)circuit->volume, "window_ms", (int)circuit->window_ms,
+			 "ratio_cap", (int)ejection_cap(members));
+}
+
 json_t *view_pool(const struct control_host *host, const struct model_service *service,
 		  const struct model_pool *pool)
 {
@@ -191,9 +259,11 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 
 	for (m = 0; m < pool->member_count; m++)
 		json_array_append_new(members, view_member(host, service, pool, &pool->members[m]));
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o}", "service", service->name, "name",
-			 pool->name, "share", pool->share, "mode", view_mode_name(pool->mode),
-			 "check", view_check(&pool->check), "members", members);
+	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o}", "service", service->name,
+			 "name", pool->name, "share", pool->share, "mode",
+			 view_mode_name(pool->mode), "is_fallback", pool->is_fallback, "is_idle",
+			 pool->is_idle, "check", view_check(&pool->check), "circuit",
+			 view_pool_circuit(&pool->circuit, pool->member_count), "members", members);
 }
 
 static json_t *view_limit_names(const struct control_host *host,
@@ -233,6 +303,7 @@ json_t *view_service(const struct control_host *host, const struct model_service
 			   (int)tally.weight_percent, "table", log2 ? table : "", "slots",
 			   log2 ? 1 << log2 : 0);
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
+	json_object_set_new(object, "panic", json_string(panic_names[service->panic]));
 	json_object_set_new(object, "announce", json_string(announce_names[service->announce]));
 	json_object_set_new(object, "flows", view_service_flows(host, service));
 	json_object_set_new(object, "ceiling", view_ceiling(host, &service->max_new, service->id));

@@ -11,7 +11,8 @@
 struct view_tally {
 	size_t total;	/* members */
 	size_t serving; /* of them: serving or checking, with weight */
-	size_t broken;	/* ejected or unreachable */
+	size_t trial;
+	size_t broken; /* on trial, ejected or unreachable */
 	size_t maintenance;
 	uint32_t weight_percent; /* of the configured weight that serves */
 };
@@ -27,6 +28,9 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 		  const struct model_pool *pool);
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member);
+/* What happened to it, the oldest first. */
+json_t *view_history(const struct control_host *host, const struct model_service *service,
+		     const struct model_pool *pool, const struct model_member *member);
 /* Slots in motion, and flows that do not follow their slot. */
 json_t *view_service_flows(const struct control_host *host, const struct model_service *service);
 json_t *view_member_flows(const struct control_host *host, const struct model_member *member);

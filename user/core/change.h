@@ -5,6 +5,7 @@
 #include "core/model_types.h"
 
 #define DRAIN_MAX_S (365U * 86400) /* from now to a deadline */
+#define OVERRIDE_MAX_S DRAIN_MAX_S
 
 enum change_type {
 	CHANGE_CONFIG, /* replace everything the file owns by `config` */

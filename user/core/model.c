@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "core/model_internal.h"
 
 struct place { /* of a member; id 0: a free cell of the index */
@@ -17,6 +18,7 @@ struct place { /* of a member; id 0: a free cell of the index */
 struct model {
 	struct model_state state;
 	struct event_log *log;
+	struct history *history;
 	uint32_t tick_ns;
 	uint64_t revision;
 	struct place *index; /* open addressing by member id */
@@ -30,6 +32,7 @@ struct model *model_new(struct event_log *log, uint32_t tick_ns)
 	struct model *model = util_alloc(sizeof(*model));
 
 	model->log = log;
+	model->history = history_new();
 	model->tick_ns = tick_ns;
 	model->state.next_member_id = 1;
 	model->state.next_service_id = 1;
@@ -42,6 +45,7 @@ void model_free(struct model *model)
 	if (!model)
 		return;
 	model_state_done(&model->state);
+	history_free(model->history);
 	free(model->index);
 	free(model);
 }
@@ -158,12 +162,16 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_change_nexthop(apply, service, pool, member, change);
 }
 
-static void events_flush(struct event_log *log, struct apply *apply)
+/* history: NULL when nothing really happened. */
+static void events_flush(struct event_log *log, struct history *history, struct apply *apply)
 {
 	size_t i;
 
-	for (i = 0; i < apply->event_count; i++)
+	for (i = 0; i < apply->event_count; i++) {
 		event_log_add(log, &apply->events[i]);
+		if (history)
+			history_note(history, &apply->events[i], clock_wall_s());
+	}
 	free(apply->events);
 }
 
@@ -180,7 +188,7 @@ static void apply_observations(struct model *model, const struct change *changes
 
 	for (i = 0; i < count; i++)
 		observe(&apply, model, &changes[i]);
-	events_flush(model->log, &apply);
+	events_flush(model->log, model->history, &apply);
 }
 
 static void apply_one(struct apply *apply, const struct change *change)
@@ -252,7 +260,7 @@ static void apply_intents(struct model *model, const struct change *changes, siz
 	model->state = trial;
 	model->revision++;
 	index_build(model);
-	events_flush(model->log, &apply);
+	events_flush(model->log, model->history, &apply);
 }
 
 int model_preview(const struct model *model, const struct change *changes, size_t count,
@@ -265,7 +273,7 @@ int model_preview(const struct model *model, const struct change *changes, size_
 	if (!try_intents(&apply, model, changes, count))
 		return err_set(NULL, errors->list[before].code, NULL, "%s", "");
 	model_state_done(&trial);
-	events_flush(log, &apply);
+	events_flush(log, NULL, &apply);
 	return 0;
 }
 
@@ -290,6 +298,11 @@ int model_apply(struct model *model, const struct change *changes, size_t count,
 	if (errors->count == errors_before)
 		return 0;
 	return err_set(NULL, errors->list[errors_before].code, NULL, "%s", "");
+}
+
+const struct history *model_history(const struct model *model)
+{
+	return model->history;
 }
 
 uint64_t model_revision(const struct model *model)
@@ -356,48 +369,6 @@ struct model_limit *model_limit_by_id(const struct model *model, uint32_t id)
 	return model_state_limit_by_id(&model->state, id);
 }
 
-size_t model_list_count(const struct model *model)
-{
-	return model->state.list_count;
-}
-
-struct model_list *model_list_at(const struct model *model, size_t position)
-{
-	assert(position < model->state.list_count);
-	return &model->state.lists[position];
-}
-
-struct model_list *model_find_list(const struct model *model, const char *name)
-{
-	return model_state_list(&model->state, name);
-}
-
-struct model_list *model_list_by_id(const struct model *model, uint32_t id)
-{
-	size_t i;
-
-	for (i = 0; i < model->state.list_count; i++) {
-		if (model->state.lists[i].id == id)
-			return &model->state.lists[i];
-	}
-	return NULL;
-}
-
-const struct prefix_set *model_management(const struct model *model)
-{
-	return model->state.management;
-}
-
-const struct prefix_set *model_own(const struct model *model)
-{
-	return model->state.own;
-}
-
-const struct prefix_set *model_gateways(const struct model *model)
-{
-	return model->state.gateways;
-}
-
 void model_set_host(struct model *model, struct prefix_set *own, struct prefix_set *gateways)
 {
 	struct model_state *state = &model->state;
@@ -409,20 +380,6 @@ void model_set_host(struct model *model, struct prefix_set *own, struct prefix_s
 	state->own = own;
 	state->gateways = gateways;
 	state->is_access_dirty = true;
-}
-
-uint64_t model_lists_expire_s(const struct model *model)
-{
-	uint64_t soonest_s = 0;
-	size_t i;
-
-	for (i = 0; i < model->state.list_count; i++) {
-		uint32_t one_s = model->state.lists[i].runtime->soonest_s;
-
-		if (one_s && (!soonest_s || one_s < soonest_s))
-			soonest_s = one_s;
-	}
-	return soonest_s;
 }
 
 bool model_is_access_dirty(const struct model *model)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "core/change.h"
 #include "core/event_log.h"
+#include "core/history.h"
 #include "core/model_types.h"
 
 struct model;
@@ -41,6 +42,8 @@ int model_preview(const struct model *model, const struct change *changes, size_
 int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors);
 
 uint64_t model_revision(const struct model *model);
+/* What happened to its members. */
+const struct history *model_history(const struct model *model);
 size_t model_service_count(const struct model *model);
 struct model_service *model_service_at(const struct model *model, size_t position);
 struct model_service *model_find_service(const struct model *model, const char *name);
@@ -69,6 +72,8 @@ const char *model_limit_mode_name(enum sluice_limit_mode mode);
 const struct model_override *model_override_of(const struct model *model,
 					       const struct model_member *member);
 const char *model_override_name(enum override_state override);
+/* "2026-11-26T12:30:05Z" */
+const char *model_until_text(uint64_t wall_s, char *buffer, size_t size);
 size_t model_removed_count(const struct model *model);
 const struct model_removed *model_removed_at(const struct model *model, size_t position);
 

@@ -17,15 +17,26 @@ const char *model_admin_name(enum admin_state admin)
 	return (unsigned int)admin < ADMIN_STATE_MAX ? names[admin] : "?";
 }
 
+const char *model_until_text(uint64_t wall_s, char *buffer, size_t size)
+{
+	time_t at = (time_t)wall_s;
+	struct tm tm;
+
+	buffer[0] = '\0';
+	if (gmtime_r(&at, &tm))
+		strftime(buffer, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return buffer;
+}
+
 const char *model_admin_text(enum admin_state admin, uint64_t drain_until_s,
 			     char buffer[ADMIN_TEXT_MAX])
 {
-	time_t at = (time_t)drain_until_s;
-	struct tm tm;
+	char until[24];
 
 	util_copy(buffer, ADMIN_TEXT_MAX, model_admin_name(admin));
-	if (admin == ADMIN_DRAIN && drain_until_s && gmtime_r(&at, &tm))
-		strftime(buffer, ADMIN_TEXT_MAX, "drain until %Y-%m-%dT%H:%M:%SZ", &tm);
+	if (admin == ADMIN_DRAIN && drain_until_s)
+		snprintf(buffer, ADMIN_TEXT_MAX, "drain until %s",
+			 model_until_text(drain_until_s, until, sizeof(until)));
 	return buffer;
 }
 

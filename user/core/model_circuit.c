@@ -58,6 +58,7 @@ static void feed(struct apply *apply, struct model_service *service, struct mode
 
 	if (!breaker_feed(&member->breaker, &pool->circuit, &input))
 		return;
+	member->trips += member->breaker.state == BREAKER_OPEN;
 	if (member->breaker.state == BREAKER_OPEN)
 		util_copy(member->circuit_text, sizeof(member->circuit_text), cause);
 	tell(apply, service, pool, member, before, event);
@@ -114,6 +115,7 @@ static void judge_ratio(struct apply *apply, struct model_service *service, stru
 		feed(apply, service, pool, member, BREAKER_RATIO, cause);
 		return;
 	}
+	member->suppressed += !member->is_suppressed;
 	if (!member->is_suppressed)
 		model_event(apply, EVENT_member_circuit, service, pool, member,
 			    "not ejected, though %s: %zu of %zu members are out, the cap is %zu",

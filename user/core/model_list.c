@@ -2,6 +2,7 @@
 /* Access lists: what the file says of them is replaced by a reload, what commands added stays. */
 #include "core/model_internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,4 +388,62 @@ void model_change_list(struct apply *apply, const struct change *change)
 		    list->name, prefix_set_count(change->prefixes),
 		    VERBS[change->type - CHANGE_LIST_ADD],
 		    list->runtime->count + list->configured->count);
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+size_t model_list_count(const struct model *model)
+{
+	return model_state_of(model)->list_count;
+}
+
+struct model_list *model_list_at(const struct model *model, size_t position)
+{
+	assert(position < model_state_of(model)->list_count);
+	return &model_state_of(model)->lists[position];
+}
+
+struct model_list *model_find_list(const struct model *model, const char *name)
+{
+	return model_state_list(model_state_of(model), name);
+}
+
+struct model_list *model_list_by_id(const struct model *model, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < model_state_of(model)->list_count; i++) {
+		if (model_state_of(model)->lists[i].id == id)
+			return &model_state_of(model)->lists[i];
+	}
+	return NULL;
+}
+
+const struct prefix_set *model_management(const struct model *model)
+{
+	return model_state_of(model)->management;
+}
+
+const struct prefix_set *model_own(const struct model *model)
+{
+	return model_state_of(model)->own;
+}
+
+const struct prefix_set *model_gateways(const struct model *model)
+{
+	return model_state_of(model)->gateways;
+}
+
+uint64_t model_lists_expire_s(const struct model *model)
+{
+	uint64_t soonest_s = 0;
+	size_t i;
+
+	for (i = 0; i < model_state_of(model)->list_count; i++) {
+		uint32_t one_s = model_state_of(model)->lists[i].runtime->soonest_s;
+
+		if (one_s && (!soonest_s || one_s < soonest_s))
+			soonest_s = one_s;
+	}
+	return soonest_s;
 }

@@ -8,10 +8,8 @@
 #include "core/breaker.h"
 #include "core/config.h"
 #include "core/ejection.h"
+#include "core/override.h"
 #include "core/ramp.h"
-
-#define OVERRIDE_REASON_MAX 127
-#define OVERRIDE_WHO_MAX 63
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
@@ -21,15 +19,6 @@ enum health_cause {
 	HEALTH_ANSWERED, /* refused, or the wrong answer: they stay, new ones go elsewhere */
 	HEALTH_CAUSE_MAX
 };
-/* What whoever finds members says of it. */
-enum discovery_state {
-	DISCOVERY_READY,
-	DISCOVERY_TERMINATING, /* serves while nobody else does */
-	DISCOVERY_NOT_READY,
-	DISCOVERY_STATE_MAX
-};
-/* What a person says against checks and circuit. */
-enum override_state { OVERRIDE_NONE, OVERRIDE_EJECTED, OVERRIDE_FORCED, OVERRIDE_STATE_MAX };
 /* Why a member's next hop is as it is. */
 enum nexthop_state {
 	NEXTHOP_PENDING, /* asked for, no answer yet */
@@ -78,6 +67,7 @@ struct model_member {
 	uint32_t trial_percent;		       /* of its pool's circuit */
 	uint64_t sampled_ms;		       /* when its probes were counted last; 0: not yet */
 	uint64_t probes_passed, probes_failed; /* as they were then */
+	uint32_t trips, suppressed;	       /* so far */
 	bool is_suppressed;	      /* its ratio would eject it, but too many are out already */
 	enum override_state override; /* who and why: model_override_of() */
 	uint64_t override_until_s;    /* wall clock; 0: until somebody ends it */
@@ -126,14 +116,6 @@ struct model_service {
 	/* Within slow_start_s no member had all of its weight, last at bare_ms: none starts slowly. */
 	bool is_bare;
 	uint64_t bare_ms;
-};
-
-/* Why a person took a member out, or put it in. */
-struct model_override {
-	uint64_t member_id;
-	uint64_t since_s; /* wall clock */
-	char reason[OVERRIDE_REASON_MAX + 1];
-	char who[OVERRIDE_WHO_MAX + 1];
 };
 
 /* A member of the file that a command removed: it stays away until the file no longer lists it. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/util.h"
 
 void overlay_done(struct overlay *overlay)
@@ -34,12 +35,14 @@ static bool is_member_changed(const struct model_member *member)
 	return member->owner == OWNER_API ||
 	       (member->owner == OWNER_FILE &&
 		(member->weight != member->weight_file || member->admin != member->admin_file ||
-		 member->drain_until_s));
+		 member->drain_until_s || member->override != OVERRIDE_NONE));
 }
 
-static void add_member(struct overlay *overlay, const struct model_service *service,
-		       const struct model_pool *pool, const struct model_member *member)
+static void add_member(struct overlay *overlay, const struct model *model,
+		       const struct model_service *service, const struct model_pool *pool,
+		       const struct model_member *member)
 {
+	const struct model_override *override = model_override_of(model, member);
 	struct overlay_entry *entry = overlay_add(overlay);
 
 	entry->kind = member->owner == OWNER_FILE ? OVERLAY_MEMBER_SET : OVERLAY_MEMBER_ADDED;
@@ -52,6 +55,13 @@ static void add_member(struct overlay *overlay, const struct model_service *serv
 	entry->admin = member->admin;
 	entry->admin_file = member->admin_file;
 	entry->drain_until_s = member->drain_until_s;
+	if (!override)
+		return;
+	entry->override = member->override;
+	entry->override_until_s = member->override_until_s;
+	entry->override_since_s = override->since_s;
+	util_copy(entry->reason, sizeof(entry->reason), override->reason);
+	util_copy(entry->who, sizeof(entry->who), override->who);
 }
 
 static void add_removed(struct overlay *overlay, const struct model_removed *removed)
@@ -93,7 +103,8 @@ static size_t walk(const struct model *model, struct overlay *overlay)
 					continue;
 				count++;
 				if (overlay)
-					add_member(overlay, service, pool, &pool->members[m]);
+					add_member(overlay, model, service, pool,
+						   &pool->members[m]);
 			}
 		}
 	}
@@ -132,8 +143,10 @@ static bool is_same_entry(const struct overlay_entry *a, const struct overlay_en
 	       strcmp(a->pool, b->pool) == 0 && addr_equal(&a->addr, &b->addr) &&
 	       a->weight == b->weight && a->weight_file == b->weight_file && a->admin == b->admin &&
 	       a->admin_file == b->admin_file && a->drain_until_s == b->drain_until_s &&
-	       strcmp(a->limit, b->limit) == 0 && a->mode == b->mode &&
-	       a->mode_file == b->mode_file;
+	       a->override == b->override && a->override_until_s == b->override_until_s &&
+	       a->override_since_s == b->override_since_s && strcmp(a->reason, b->reason) == 0 &&
+	       strcmp(a->who, b->who) == 0 && strcmp(a->limit, b->limit) == 0 &&
+	       a->mode == b->mode && a->mode_file == b->mode_file;
 }
 
 bool overlay_equal(const struct overlay *a, const struct overlay *b)
@@ -166,6 +179,21 @@ const char *overlay_object(const struct overlay_entry *entry, char *buffer, size
 	return buffer;
 }
 
+/* ", ejected until 2026-11-26T12:30:05Z by alice" */
+static void say_override(const struct overlay_entry *entry, char *buffer, size_t size)
+{
+	size_t used = strlen(buffer);
+	char until[40] = "";
+
+	if (entry->override == OVERRIDE_NONE || used >= size)
+		return;
+	if (entry->override_until_s)
+		model_until_text(entry->override_until_s, until, sizeof(until));
+	snprintf(buffer + used, size - used, "%s%s%s%s%s%s", used ? ", " : "",
+		 model_override_name(entry->override), *until ? " until " : "", until,
+		 *entry->who ? " by " : "", entry->who);
+}
+
 const char *overlay_change(const struct overlay_entry *entry, char *buffer, size_t size)
 {
 	bool has_weight = entry->weight != entry->weight_file;
@@ -179,11 +207,13 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 		snprintf(buffer, size, "added with weight %" PRIu32 "%s%s", entry->weight,
 			 entry->admin == ADMIN_READY ? "" : ", ",
 			 entry->admin == ADMIN_READY ? "" : admin);
+		say_override(entry, buffer, size);
 		break;
 	case OVERLAY_MEMBER_REMOVED:
 		snprintf(buffer, size, "removed (the file lists it)");
 		break;
 	case OVERLAY_MEMBER_SET:
+		buffer[0] = '\0';
 		if (has_weight)
 			used = (size_t)snprintf(buffer, size,
 						"weight %" PRIu32 " (%" PRIu32 " in the file)",
@@ -191,6 +221,7 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 		if (overlay_has_admin(entry))
 			snprintf(buffer + used, size - used, "%s%s (%s in the file)",
 				 used ? ", " : "", admin, model_admin_name(entry->admin_file));
+		say_override(entry, buffer, size);
 		break;
 	default:
 		snprintf(buffer, size, "mode %s (%s in the file)",
@@ -202,7 +233,7 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 
 /* ---- restoring ----------------------------------------------------------------------------- */
 
-#define ENTRY_CHANGES_MAX 2
+#define ENTRY_CHANGES_MAX 3
 
 struct restore {
 	struct model *model;
@@ -245,6 +276,26 @@ static struct change *add_change(struct restore *restore, size_t i, enum change_
 				  .limit_mode = entry->mode,
 				  .text = "as it was before"};
 	return change;
+}
+
+/* One whose time was over meanwhile is. */
+static void plan_override(struct restore *restore, size_t i)
+{
+	const struct overlay_entry *entry = &restore->overlay->list[i];
+	struct change *change;
+
+	if (entry->override == OVERRIDE_NONE)
+		return;
+	if (entry->override_until_s && entry->override_until_s <= clock_wall_s()) {
+		drop(restore, i, "its time was over before the start");
+		return;
+	}
+	change = add_change(restore, i, CHANGE_MEMBER_OVERRIDE);
+	change->override = entry->override;
+	change->override_until_s = entry->override_until_s;
+	change->since_s = entry->override_since_s;
+	change->text = entry->reason;
+	change->who = entry->who;
 }
 
 static void plan_set(struct restore *restore, size_t i, const struct model_member *member)
@@ -305,10 +356,12 @@ static void plan_member(struct restore *restore, size_t i)
 		     entry->pool);
 	} else if (entry->kind == OVERLAY_MEMBER_ADDED) {
 		plan_added(restore, i, member);
+		plan_override(restore, i);
 	} else if (!member) {
 		drop(restore, i, "the member is no longer in the file");
 	} else {
 		plan_set(restore, i, member);
+		plan_override(restore, i);
 	}
 }
 

@@ -11,7 +11,7 @@
 enum overlay_kind {
 	OVERLAY_MEMBER_ADDED,	/* not in the file: weight, admin */
 	OVERLAY_MEMBER_REMOVED, /* in the file, but taken out */
-	OVERLAY_MEMBER_SET,	/* weight or admin, or both, differ from the file's */
+	OVERLAY_MEMBER_SET,	/* weight or admin differ from the file's, or it is overridden */
 	OVERLAY_LIMIT_MODE,
 	OVERLAY_KIND_MAX
 };
@@ -24,7 +24,11 @@ struct overlay_entry {
 	uint16_t port; /* 0: unknown, does not matter */
 	uint32_t weight, weight_file;
 	enum admin_state admin, admin_file;
-	uint64_t drain_until_s; /* never in the file */
+	uint64_t drain_until_s; /* never in the file, as all of these: */
+	enum override_state override;
+	uint64_t override_until_s, override_since_s;
+	char reason[OVERRIDE_REASON_MAX + 1];
+	char who[OVERRIDE_WHO_MAX + 1];
 	char limit[NAME_MAX_LENGTH + 1];
 	enum sluice_limit_mode mode, mode_file;
 };

@@ -9,7 +9,7 @@
 #include "base/addr.h"
 #include "base/util.h"
 
-#define ENTRY_CHANGES_MAX 2
+#define ENTRY_CHANGES_MAX 3
 
 struct undo {
 	struct change *changes;
@@ -50,6 +50,14 @@ static struct change *add_change(struct undo *undo, const struct overlay_entry *
 	return change;
 }
 
+/* What the other one has, overlay_restore() sets again. */
+static void plan_override(struct undo *undo, const struct overlay_entry *entry,
+			  const struct overlay_entry *kept)
+{
+	if (entry->override != OVERRIDE_NONE && (!kept || kept->override == OVERRIDE_NONE))
+		add_change(undo, entry, CHANGE_MEMBER_OVERRIDE)->override = OVERRIDE_NONE;
+}
+
 static void plan_added(struct undo *undo, const struct overlay_entry *entry,
 		       const struct overlay_entry *kept)
 {
@@ -57,6 +65,7 @@ static void plan_added(struct undo *undo, const struct overlay_entry *entry,
 		add_change(undo, entry, CHANGE_MEMBER_REMOVE);
 		return;
 	}
+	plan_override(undo, entry, kept);
 	if (entry->weight != kept->weight)
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT)->weight = kept->weight;
 	if (entry->admin != kept->admin || entry->drain_until_s != kept->drain_until_s) {
@@ -88,6 +97,7 @@ static void plan_set(struct undo *undo, const struct overlay_entry *entry,
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT);
 	if (overlay_has_admin(entry) && !has_admin)
 		add_change(undo, entry, CHANGE_MEMBER_ADMIN);
+	plan_override(undo, entry, kept);
 }
 
 int overlay_undo(struct model *model, const struct overlay *keep, uint64_t now_ms,

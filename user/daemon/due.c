@@ -20,15 +20,15 @@ static void cut(struct daemon *daemon, const struct model_member *member)
 static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
 			 const struct model_member *member, uint64_t now_ms)
 {
-	struct health_counts counts;
+	struct check_report report;
 	uint64_t passed, failed;
 	uint32_t good, bad;
 
 	if (!pool->circuit.is_enabled || !daemon->health)
 		return;
-	health_member_counts(daemon->health, pool, member, &counts);
-	passed = counts.results[PROBE_PASS];
-	failed = counts.results[PROBE_FAIL];
+	health_member_report(daemon->health, pool, member, &report);
+	passed = report.results[PROBE_PASS];
+	failed = report.results[PROBE_FAIL];
 	breaker_window(&member->breaker, &pool->circuit, now_ms, &good, &bad);
 	/* One of whom nothing fails needs no look but the first. */
 	if (breaker_is_due(&member->breaker, now_ms) || failed != member->probes_failed ||

@@ -39,22 +39,6 @@ static void write_verdicts(struct metric_text *text, const struct metrics_source
 
 /* ---- services ------------------------------------------------------------------------------ */
 
-static uint32_t count_members(const struct model_service *service, bool is_serving_only)
-{
-	uint32_t count = 0;
-	size_t p, m;
-
-	for (p = 0; p < service->pool_count; p++) {
-		for (m = 0; m < service->pools[p].member_count; m++) {
-			enum member_state state = member_state_of(&service->pools[p].members[m]);
-
-			count += !is_serving_only || state == MEMBER_SERVING ||
-				 state == MEMBER_CHECKING;
-		}
-	}
-	return count;
-}
-
 static void write_services(struct metric_text *text, const struct metrics_source *source)
 {
 	static const struct metric traffic[] = {
@@ -69,6 +53,8 @@ static void write_services(struct metric_text *text, const struct metrics_source
 		{"sluice_service_members_serving", METRIC_GAUGE,
 		 "Members that get new connections."},
 		{"sluice_service_slots", METRIC_GAUGE, "Size of the service's slot table."},
+		{"sluice_service_panic", METRIC_GAUGE,
+		 "1 when too few members are healthy, so that others serve or nobody does."},
 	};
 	size_t count = model_service_count(source->model);
 	size_t f, s;
@@ -88,203 +74,16 @@ static void write_services(struct metric_text *text, const struct metrics_source
 				stats_total(source->stats, STATS_KEY(STATS_SERVICE, service->id),
 					    total);
 				metric_count(text, labels, total[f]);
+			} else if (f == ARRAY_SIZE(traffic) + 3) {
+				metric_count(text, labels, service->panic != PANIC_NONE);
 			} else if (f == ARRAY_SIZE(traffic) + 2) {
 				metric_count(text, labels, log2 ? 1ULL << log2 : 0);
 			} else {
-				metric_count(text, labels,
-					     count_members(service, f > ARRAY_SIZE(traffic)));
+				metric_count(
+					text, labels,
+					metrics_count_members(service, f > ARRAY_SIZE(traffic)));
 			}
 		}
-	}
-}
-
-/* ---- members ------------------------------------------------------------------------------- */
-
-struct member_view {
-	const struct model_pool *pool;
-	const struct model_member *member;
-	struct metric_label labels[METRIC_LABELS_MAX]; /* three set, room for more */
-};
-
-typedef void (*member_fn)(struct metric_text *text, const struct metrics_source *source,
-			  struct member_view *view);
-
-static void for_each_member(struct metric_text *text, const struct metrics_source *source,
-			    member_fn fn)
-{
-	size_t s, p, m;
-
-	for (s = 0; s < model_service_count(source->model); s++) {
-		const struct model_service *service = model_service_at(source->model, s);
-
-		for (p = 0; p < service->pool_count; p++) {
-			const struct model_pool *pool = &service->pools[p];
-
-			for (m = 0; m < pool->member_count; m++) {
-				const struct model_member *member = &pool->members[m];
-				char endpoint[ENDPOINT_TEXT_MAX];
-				struct member_view view = {
-					.pool = pool,
-					.member = member,
-					.labels = {{"lb_service", service->name},
-						   {"pool", pool->name},
-						   {"member", endpoint}},
-				};
-
-				addr_format_endpoint(&member->addr, member->port, endpoint);
-				fn(text, source, &view);
-			}
-		}
-	}
-}
-
-static void write_traffic(struct metric_text *text, const struct metrics_source *source,
-			  const struct member_view *view, size_t counter)
-{
-	uint64_t total[STATS_COUNTERS];
-
-	stats_total(source->stats, STATS_KEY(STATS_MEMBER, view->member->id), total);
-	metric_count(text, view->labels, total[counter]);
-}
-
-static void write_packets(struct metric_text *text, const struct metrics_source *source,
-			  struct member_view *view)
-{
-	write_traffic(text, source, view, 0);
-}
-
-static void write_bytes(struct metric_text *text, const struct metrics_source *source,
-			struct member_view *view)
-{
-	write_traffic(text, source, view, 1);
-}
-
-static void write_new(struct metric_text *text, const struct metrics_source *source,
-		      struct member_view *view)
-{
-	write_traffic(text, source, view, 2);
-}
-
-static void write_weight(struct metric_text *text, const struct metrics_source *source,
-			 struct member_view *view)
-{
-	(void)source;
-	metric_count(text, view->labels, view->member->weight);
-}
-
-static void write_share(struct metric_text *text, const struct metrics_source *source,
-			struct member_view *view)
-{
-	(void)source;
-	metric_value(text, view->labels, weights_member_share(view->member) / 65536.0);
-}
-
-static void write_slot_share(struct metric_text *text, const struct metrics_source *source,
-			     struct member_view *view)
-{
-	metric_value(text, view->labels,
-		     sync_member_slot_share(source->sync, view->member->id) / 4294967296.0);
-}
-
-static void write_state(struct metric_text *text, const struct metrics_source *source,
-			struct member_view *view)
-{
-	enum member_state now = member_state_of(view->member);
-	enum member_state state;
-
-	(void)source;
-	for (state = 0; state < MEMBER_STATE_MAX; state++) {
-		view->labels[3] = (struct metric_label){"state", member_state_name(state)};
-		metric_count(text, view->labels, state == now);
-	}
-}
-
-static void write_checks(struct metric_text *text, const struct metrics_source *source,
-			 struct member_view *view)
-{
-	struct check_report report;
-	enum probe_result result;
-
-	source->checks(source->arg, view->pool, view->member, &report);
-	for (result = 0; result < PROBE_RESULT_MAX; result++) {
-		view->labels[3] = (struct metric_label){"result", probe_result_name(result)};
-		metric_count(text, view->labels, report.results[result]);
-	}
-}
-
-static void write_check_time(struct metric_text *text, const struct metrics_source *source,
-			     struct member_view *view)
-{
-	struct check_report report;
-
-	source->checks(source->arg, view->pool, view->member, &report);
-	metric_value(text, view->labels, (double)report.latency_us_sum / 1e6);
-}
-
-static void write_ceiling_refused(struct metric_text *text, const struct metrics_source *source,
-				  struct member_view *view)
-{
-	uint32_t index = sync_member_ceiling(source->sync, view->member->id);
-	uint64_t total[STATS_COUNTERS];
-
-	if (!view->member->max_new.n)
-		return;
-	stats_total(source->stats, STATS_KEY(STATS_CEILING, index), total);
-	metric_count(text, view->labels, total[1]);
-}
-
-static void write_expiry(struct metric_text *text, const struct metrics_source *source,
-			 struct member_view *view)
-{
-	struct check_report report;
-
-	source->checks(source->arg, view->pool, view->member, &report);
-	if (report.expires_s)
-		metric_count(text, view->labels, (uint64_t)report.expires_s);
-}
-
-static const struct {
-	struct metric metric;
-	member_fn fn;
-} member_families[] = {
-	{{"sluice_member_packets", METRIC_COUNTER, "Packets sent to the member."}, write_packets},
-	{{"sluice_member_bytes", METRIC_COUNTER, "Bytes of those packets as received."},
-	 write_bytes},
-	{{"sluice_member_new_connections", METRIC_COUNTER, "TCP SYN packets sent to the member."},
-	 write_new},
-	{{"sluice_member_weight", METRIC_GAUGE, "Configured weight in force."}, write_weight},
-	{{"sluice_member_share_ratio", METRIC_GAUGE,
-	  "Part of its own weight that the member gets now."},
-	 write_share},
-	{{"sluice_member_slots_ratio", METRIC_GAUGE,
-	  "Part of the service's slots, so of new connections, that the member owns."},
-	 write_slot_share},
-	{{"sluice_member_state", METRIC_GAUGE, "1 for the state the member is in."}, write_state},
-	{{"sluice_member_checks", METRIC_COUNTER,
-	  "Health probes by result; undecided ones failed on this host's side."},
-	 write_checks},
-	{{"sluice_member_check_seconds", METRIC_COUNTER, "Time that passing probes took, summed."},
-	 write_check_time},
-	{{"sluice_member_ceiling_refused", METRIC_COUNTER,
-	  "New connections that the member's ceiling refused."},
-	 write_ceiling_refused},
-	{{"sluice_member_certificate_expiry_timestamp_seconds", METRIC_GAUGE,
-	  "End of the certificate that the member's https check saw."},
-	 write_expiry},
-};
-
-static void write_members(struct metric_text *text, const struct metrics_source *source)
-{
-	uint64_t members = 0;
-	size_t s, i;
-
-	for (s = 0; s < model_service_count(source->model); s++)
-		members += count_members(model_service_at(source->model, s), false);
-	if (members > METRICS_MEMBERS_MAX)
-		return;
-	for (i = 0; i < ARRAY_SIZE(member_families); i++) {
-		metric_begin(text, &member_families[i].metric);
-		for_each_member(text, source, member_families[i].fn);
 	}
 }
 
@@ -441,7 +240,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_services(&text, source);
 	metrics_write_checks(&text, source);
 	metrics_write_flows(&text, source);
-	write_members(&text, source);
+	metrics_write_members(&text, source);
 	metrics_write_limits(&text, source);
 	metrics_write_sources(&text, source);
 	write_lists(&text, source);

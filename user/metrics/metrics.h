@@ -55,6 +55,8 @@ void metrics_write_checks(struct metric_text *text, const struct metrics_source 
 /* Slots in motion and the tables of flows; part of metrics_render(). */
 void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_limits(struct metric_text *text, const struct metrics_source *source);
+void metrics_write_members(struct metric_text *text, const struct metrics_source *source);
+uint32_t metrics_count_members(const struct model_service *service, bool is_serving_only);
 
 /* Refused and banned sources; part of it, too. */
 void metrics_write_sources(struct metric_text *text, const struct metrics_source *source);

@@ -27,6 +27,13 @@ json_t *changes_entry_to_json(const struct overlay_entry *entry)
 	if (entry->drain_until_s)
 		json_object_set_new(json, "drain_until_s",
 				    json_integer((json_int_t)entry->drain_until_s));
+	if (entry->override != OVERRIDE_NONE)
+		json_object_set_new(json, "override",
+				    json_pack("{s:s, s:I, s:I, s:s, s:s}", "state",
+					      model_override_name(entry->override), "until_s",
+					      (json_int_t)entry->override_until_s, "since_s",
+					      (json_int_t)entry->override_since_s, "reason",
+					      entry->reason, "who", entry->who));
 	return json;
 }
 
@@ -93,6 +100,37 @@ static bool read_deadline(const json_t *json, struct overlay_entry *entry)
 	return true;
 }
 
+static bool read_time(const json_t *json, const char *key, uint64_t *ret_s)
+{
+	const json_t *value = json_object_get(json, key);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return false;
+	*ret_s = (uint64_t)json_integer_value(value);
+	return true;
+}
+
+/* May be absent. */
+static bool read_override(const json_t *json, struct overlay_entry *entry)
+{
+	const json_t *value = json_object_get(json, "override");
+	const char *state = json_string_value(json_object_get(value, "state"));
+	const char *reason = json_string_value(json_object_get(value, "reason"));
+	const char *who = json_string_value(json_object_get(value, "who"));
+	enum override_state override;
+
+	if (!value)
+		return true;
+	for (override = OVERRIDE_EJECTED; state && override < OVERRIDE_STATE_MAX; override++)
+		if (strcmp(state, model_override_name(override)) == 0)
+			entry->override = override;
+	util_copy(entry->reason, sizeof(entry->reason), reason ? reason : "");
+	util_copy(entry->who, sizeof(entry->who), who ? who : "");
+	return entry->override != OVERRIDE_NONE && reason && who &&
+	       read_time(value, "until_s", &entry->override_until_s) &&
+	       read_time(value, "since_s", &entry->override_since_s);
+}
+
 static bool read_mode(const json_t *json, const char *key, enum sluice_limit_mode *ret_mode)
 {
 	const char *text = json_string_value(json_object_get(json, key));
@@ -121,7 +159,8 @@ static bool read_member(const json_t *json, struct overlay_entry *entry)
 	       read_weight(json, "weight", &entry->weight) &&
 	       read_weight(json, "weight_file", &entry->weight_file) &&
 	       read_admin(json, "admin", &entry->admin) &&
-	       read_admin(json, "admin_file", &entry->admin_file) && read_deadline(json, entry);
+	       read_admin(json, "admin_file", &entry->admin_file) && read_deadline(json, entry) &&
+	       read_override(json, entry);
 }
 
 static bool read_limit(const json_t *json, struct overlay_entry *entry)
