@@ -4,10 +4,10 @@
  * for a bounded time, with valid checksums. For the lab only: through raw sockets, so that the
  * namespace's own routes carry the packets.
  *
- *	flood [-u] [-n SOURCES] [-r PACKETS_PER_S] [-t SECONDS] SOURCE TARGET PORT
+ *	flood [-u] [-n SOURCES] [-b BURST] [-r PACKETS_PER_S] [-t SECONDS] SOURCE TARGET PORT
  *
- * With -n, SOURCES addresses from SOURCE on are used in turn. Source ports vary with
- * every packet. Prints {"sent":N,"failed":N,"seconds":S}.
+ * With -n, SOURCES addresses from SOURCE on are used in turn; with -b each sends so many packets in its
+ * turn. Source ports vary with every packet. Prints {"sent":N,"failed":N,"seconds":S}.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +33,7 @@ struct flood {
 	bool is_udp;
 	bool is_v6;
 	uint32_t sources;
+	uint32_t burst;
 	uint32_t rate;
 	double seconds;
 	uint8_t source[16];
@@ -97,7 +98,7 @@ static size_t put_l4(const struct flood *f, uint8_t *out, const uint8_t *source,
 	return sizeof(tcp);
 }
 
-/* The number-th source: SOURCE plus number modulo SOURCES in the last 32 bits. */
+/* The source of packet number: SOURCE and so many more, in the last 32 bits. */
 static void pick_source(const struct flood *f, uint64_t number, uint8_t *ret_source)
 {
 	size_t size = f->is_v6 ? 16 : 4;
@@ -105,7 +106,7 @@ static void pick_source(const struct flood *f, uint64_t number, uint8_t *ret_sou
 
 	memcpy(ret_source, f->source, size);
 	memcpy(&low, ret_source + size - 4, 4);
-	low = htonl(ntohl(low) + (uint32_t)(number % f->sources));
+	low = htonl(ntohl(low) + (uint32_t)(number / f->burst % f->sources));
 	memcpy(ret_source + size - 4, &low, 4);
 }
 
@@ -195,7 +196,7 @@ static int flood_run(struct flood *f, int fd)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: flood [-u] [-n SOURCES] [-r PACKETS_PER_S (at most %d)] "
+		"usage: flood [-u] [-n SOURCES] [-b BURST] [-r PACKETS_PER_S (at most %d)] "
 		"[-t SECONDS (at most %d)] SOURCE TARGET PORT\n",
 		RATE_MAX, SECONDS_MAX);
 	return 2;
@@ -212,14 +213,16 @@ static int parse_addresses(struct flood *f, const char *source, const char *targ
 
 int main(int argc, char **argv)
 {
-	struct flood f = {.sources = 1, .rate = 1000, .seconds = 1};
+	struct flood f = {.sources = 1, .burst = 1, .rate = 1000, .seconds = 1};
 	int option, fd, on = 1;
 
-	while ((option = getopt(argc, argv, "un:r:t:")) != -1) {
+	while ((option = getopt(argc, argv, "un:b:r:t:")) != -1) {
 		if (option == 'u')
 			f.is_udp = true;
 		else if (option == 'n')
 			f.sources = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'b')
+			f.burst = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'r')
 			f.rate = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 't')
@@ -230,7 +233,8 @@ int main(int argc, char **argv)
 	if (argc - optind != 3 || !parse_addresses(&f, argv[optind], argv[optind + 1]))
 		return usage();
 	f.port = (uint16_t)strtoul(argv[optind + 2], NULL, 10);
-	if (!f.sources || !f.rate || f.rate > RATE_MAX || f.seconds <= 0 || f.seconds > SECONDS_MAX)
+	if (!f.sources || !f.burst || !f.rate || f.rate > RATE_MAX || f.seconds <= 0 ||
+	    f.seconds > SECONDS_MAX)
 		return usage();
 
 	fd = socket(f.is_v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
