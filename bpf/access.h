@@ -126,7 +126,7 @@ static __always_inline enum sluice_verdict access_check(struct pkt *p, bool effe
 		return V_NEXT;
 	answer = access_decide(p->tuple.saddr.d[0], p->tuple.saddr.d[1], ACCESS_WHAT(p, effects));
 	p->list_index = (__u16)answer;
-	p->access = (__u8)(answer >> 16);
+	p->access = (__u8)(answer >> 16) | PKT_ACCESS_TOUCHED;
 	return (__u8)(answer >> 24);
 }
 
@@ -154,7 +154,7 @@ static __always_inline enum sluice_verdict access_allow(struct pkt *p, __u64 lis
 /* What follows for the packets of a service: an exempt source may do all, a denied one nothing. */
 static __always_inline enum sluice_verdict access_check_service(struct pkt *p, bool effects)
 {
-	if (!p->access)
+	if (!(p->access & (PKT_ACCESS_EXEMPT | PKT_ACCESS_DENIED)))
 		return V_NEXT;
 	if (p->access & PKT_ACCESS_EXEMPT) {
 		p->svc_limits = 0;

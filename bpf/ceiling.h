@@ -39,7 +39,7 @@ static __always_inline int ceiling_charge(struct sluice_ceiling *ceiling, __u64 
 
 	for (tries = 0; tries < CEILING_TRIES; tries++) {
 		word = READ_WORD(ceiling->state);
-		debt = sluice_gcra_owed(word, units, seen, k, inc, tau);
+		debt = sluice_gcra_debt(word, units, seen, k);
 		/* Exempt ones may take the debt past tau, never past what the word can say. */
 		if (!sluice_gcra_conforms(debt, inc, tau) &&
 		    !(flags & CEILING_F_EXEMPT && debt <= tau)) {

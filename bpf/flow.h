@@ -57,6 +57,18 @@ static __always_inline enum sluice_verdict flow_find(struct pkt *p)
 	return V_NEXT;
 }
 
+/* A UDP packet opens nothing where flows are tracked and its own is. Asked before limits and ceilings. */
+static __always_inline void flow_recognise(struct pkt *p)
+{
+	__u64 word = p->svc_word, flags = p->flags;
+
+	PKT_FORGET(word, p->flow_hash); /* all ways go on as one */
+	PKT_FORGET(flags, p->flow_hash);
+	if (!ro.no_tracking && word & SLUICE_SVC_F_TRACK &&
+	    (flags & (PKT_F_SYN | PKT_F_NEW)) == PKT_F_NEW && flow_is_tracked(p->flow_hash))
+		p->flags &= ~PKT_F_NEW;
+}
+
 /*
  * The slot's owner, unless more than the slot says where the packet goes. Only what the limits have
  * admitted comes here, so nothing else is remembered.

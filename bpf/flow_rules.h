@@ -80,6 +80,15 @@ __noinline int flow_ask_tracked(__u64 fingerprint, __u32 owner, __u32 now_s, __u
 	return FLOW_ANSWER(owner, SLUICE_HELD_NONE);
 }
 
+/* Has the flow an entry in `tracked` that holds? */
+__noinline int flow_is_tracked(__u64 fingerprint)
+{
+	struct sluice_flow_settings *settings = flow_get_settings();
+	__u64 value = flow_get(FLOW_TABLE_TRACKED, fingerprint), word = 0;
+
+	return settings && value && flow_is_valid(value, flow_now_s(), settings, &word);
+}
+
 /* Something of the slot could not be remembered: user space takes more time. */
 static __always_inline void flow_mark(__u64 *word, __u32 flags)
 {

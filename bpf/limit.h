@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "access.h"
 #include "clock.h"
 #include "control.h"
 #include "limit_word.h"
@@ -13,8 +14,25 @@
 #define LIMIT_REFUSAL(result)                                                                      \
 	((result) == LIMIT_REFUSE ? SLUICE_REFUSAL_LIMIT : SLUICE_REFUSAL_WOULD)
 
+/* The rate that the limit has for this source; 0: the packet is not charged, for the source's own
+ * rate is in another unit than the limit's. */
+static __always_inline __u64 limit_rate(const struct sluice_limit *limit, __u64 word, __u32 index,
+					__u64 hi, __u64 lo, __u64 flags)
+{
+	__u64 rate = READ_WORD(limit->rate), own = 0;
+
+	if (READ_WORD(limit->flags) & SLUICE_LIMIT_F_EXCEPTIONS && flags & LIMIT_F_TOUCHED)
+		own = access_walk(SLUICE_LIMIT_LIST(index),
+				  flags & LIMIT_F_V6 ? SLUICE_FAMILY_V6 : SLUICE_FAMILY_V4, hi, lo);
+	if (!own)
+		return rate;
+	if (SLUICE_EXCEPTION_K(own) != (SLUICE_LIMIT_K(word) & 0xf))
+		return 0;
+	return SLUICE_LIMIT_RATE(SLUICE_EXCEPTION_INC(own), SLUICE_EXCEPTION_TAU(own));
+}
+
 /* One limit and one source (its address as two big-endian words). Returns enum limit_result. */
-__noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 flags)
+__noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u64 flags)
 {
 	struct sluice_limit *limit = bpf_map_lookup_elem(&limits, &index);
 	struct sluice_limit_set *set;
@@ -26,11 +44,8 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
 	if (!limit)
 		return LIMIT_BAD_TABLE;
 	word = READ_WORD(limit->word);
-	rate = READ_WORD(limit->rate);
 	mode = SLUICE_LIMIT_MODE(word);
-	if (!(word & SLUICE_LIMIT_F_USED) || mode == SLUICE_LIMIT_DISABLED)
-		return LIMIT_ADMIT;
-	if (SLUICE_LIMIT_COUNT(word) == SLUICE_COUNT_NEW_CONNECTIONS && !(flags & LIMIT_F_NEW))
+	if (!limit_counts(word, flags))
 		return LIMIT_ADMIT;
 	if (mode == SLUICE_LIMIT_SHADOW) {
 		if (flags & LIMIT_F_CHARGE)
@@ -40,6 +55,11 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
 		return LIMIT_ADMIT;
 	}
 
+	rate = limit_rate(limit, word, index, hi, lo, flags);
+	if (!rate)
+		return LIMIT_ADMIT;
+	if (READ_WORD(limit->flags) & SLUICE_LIMIT_F_CLOSED)
+		flags |= LIMIT_F_CLOSED;
 	hash = limit_hash(word, hi, lo, flags);
 	at = SLUICE_LIMIT_BASE(word) + sluice_source_set(hash, SLUICE_LIMIT_LOG2(word));
 	set = bpf_map_lookup_elem(&limit_sets, &at);
@@ -47,11 +67,14 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
 		return LIMIT_BAD_TABLE;
 	now.k = SLUICE_LIMIT_K(word);
 	now.units = sluice_gcra_now(now_ns, now.k);
-	now.inc = SLUICE_LIMIT_INC(rate);
+	now.cost = limit_cost(word, SLUICE_LIMIT_INC(rate), LIMIT_FRAME(flags));
 	now.tau = SLUICE_LIMIT_TAU(rate);
 	now.seen = sluice_gcra_seen(now_ns);
 	now.tag = sluice_source_tag(hash);
-	result = limit_decide(set, &now, index, flags);
+	PKT_FORGET(now.cost,
+		   word); /* one way from here on, whatever is counted and whose rate it is */
+	PKT_FORGET(flags, word);
+	result = limit_decide(set, at, now, index, flags);
 	if (result == LIMIT_REFUSE) {
 		if (mode == SLUICE_LIMIT_SHADOW)
 			result = LIMIT_WOULD_REFUSE;
@@ -74,7 +97,7 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u32 
  * Asks each of the service's limits, narrowest first. Global for the same reason as the check: what
  * it answers is one number to the caller, however many ways led to it.
  */
-__noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u32 flags)
+__noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 flags)
 {
 	__u32 verdict = V_NEXT, named = 0, would = 0;
 	int i;
@@ -104,7 +127,7 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u32 f
 	return LIMIT_ANSWER(verdict, would, named);
 }
 
-static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 now_ns, __u32 flags)
+static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 now_ns, __u64 flags)
 {
 	int answer =
 		limit_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
@@ -145,6 +168,8 @@ static __always_inline void limit_begin(const struct pkt *p, struct limit_one *o
 		return;
 	word = READ_WORD(limit->word);
 	one->rate = READ_WORD(limit->rate);
+	if (READ_WORD(limit->flags) & SLUICE_LIMIT_F_EXCEPTIONS && p->access & PKT_ACCESS_TOUCHED)
+		return;
 	if (!(word & SLUICE_LIMIT_F_USED) || SLUICE_LIMIT_MODE(word) != SLUICE_LIMIT_ENFORCE)
 		return;
 	hash = limit_hash(word, p->tuple.saddr.d[0], p->tuple.saddr.d[1],
@@ -164,12 +189,13 @@ static __always_inline void limit_begin(const struct pkt *p, struct limit_one *o
  * The common case, as short as it can be: one enforcing limit, and the source has a word. False:
  * it has none, or lost a race; the general way decides.
  */
-static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 index, __u64 now_ns,
+static __always_inline bool limit_decide_one(const struct limit_one *one, const struct pkt *p,
+					     __u32 index, __u64 now_ns,
 					     enum limit_result *ret_result)
 {
 	struct limit_now now = {
 		.k = SLUICE_LIMIT_K(LIMIT_ONE_WORD(one)),
-		.inc = SLUICE_LIMIT_INC(one->rate),
+		.cost = limit_cost(LIMIT_ONE_WORD(one), SLUICE_LIMIT_INC(one->rate), p->frame_len),
 		.tau = SLUICE_LIMIT_TAU(one->rate),
 		.seen = sluice_gcra_seen(now_ns),
 		.tag = one->tag,
@@ -187,7 +213,7 @@ static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 
 	if (way == SLUICE_LIMIT_WAYS || !word)
 		return false;
 	debt = limit_debt(word, &now);
-	if (!sluice_gcra_conforms(debt, now.inc, now.tau)) {
+	if (!sluice_gcra_conforms(debt, now.cost, now.tau)) {
 		next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
 		if (next != word)
 			__sync_val_compare_and_swap(&one->set->source[way], word, next);
@@ -195,12 +221,28 @@ static __always_inline bool limit_decide_one(const struct limit_one *one, __u32 
 		limit_count(index, *ret_result, 0);
 		return true;
 	}
-	next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.inc);
+	next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.cost);
 	if (__sync_val_compare_and_swap(&one->set->source[way], word, next) != word)
 		return false;
 	limit_count(index, LIMIT_ADMIT, 0);
 	*ret_result = LIMIT_ADMIT;
 	return true;
+}
+
+static __always_inline __u64 limit_flags(const struct pkt *p, bool effects)
+{
+	__u64 flags = (__u64)p->frame_len << 32;
+
+	if (effects)
+		flags |= LIMIT_F_EFFECTS;
+	if (p->tuple.family == SLUICE_FAMILY_V6)
+		flags |= LIMIT_F_V6;
+	if (p->flags & PKT_F_NEW)
+		flags |= LIMIT_F_NEW;
+	if (p->access & PKT_ACCESS_TOUCHED)
+		flags |= LIMIT_F_TOUCHED;
+	PKT_FORGET(flags, p->frame_len);
+	return flags;
 }
 
 static __always_inline enum sluice_verdict limit_source(struct pkt *p, const struct limit_one *one,
@@ -209,22 +251,17 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 	__u32 index = (__u32)p->svc_limits;
 	enum sluice_verdict verdict;
 	enum limit_result result;
-	__u64 now_ns;
-	__u32 flags;
+	__u64 now_ns, flags;
 
 	if (!p->svc_limits)
 		return V_NEXT;
 	now_ns = clock_now_ns();
-	flags = effects ? LIMIT_F_EFFECTS : 0;
-	if (p->tuple.family == SLUICE_FAMILY_V6)
-		flags |= LIMIT_F_V6;
-	if (p->flags & PKT_F_NEW)
-		flags |= LIMIT_F_NEW;
+	flags = limit_flags(p, effects);
 	if (effects && one->set) {
 		if (SLUICE_LIMIT_COUNT(LIMIT_ONE_WORD(one)) == SLUICE_COUNT_NEW_CONNECTIONS &&
 		    !(flags & LIMIT_F_NEW))
 			return V_NEXT;
-		if (limit_decide_one(one, index, now_ns, &result)) {
+		if (limit_decide_one(one, p, index, now_ns, &result)) {
 			if (result == LIMIT_ADMIT)
 				return V_NEXT;
 			refusal_take(index, LIMIT_REFUSAL(result), p->tuple.saddr.d[0],

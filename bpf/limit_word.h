@@ -13,18 +13,19 @@
 #include "pkt.h"
 #include "source.h"
 
-/* Of compare-and-swap, for each time that the word is looked for. A packet that loses all of them to
- * other CPUs passes without a charge. */
-#define LIMIT_SEARCHES 2
-#define LIMIT_TRIES 4
+/* Of compare-and-swap. A packet that loses all of them to other CPUs passes without a charge. */
+#define LIMIT_TRIES 8
 
-/* How limit_check is called. */
+/* How limit_check is called; in the upper half the length of the frame. */
+#define LIMIT_FRAME(flags) ((__u32)((flags) >> 32))
 #define LIMIT_F_V6 (1U << 0)
 #define LIMIT_F_NEW (1U << 1)	     /* the packet counts as a new connection */
 #define LIMIT_F_EFFECTS (1U << 2)    /* write: charges, counters, seen */
 #define LIMIT_F_DRY (1U << 3)	     /* enforcing limits decide but do not charge yet */
 #define LIMIT_F_CHARGE (1U << 4)     /* enforcing limits charge: all have decided to admit */
 #define LIMIT_F_NO_ENFORCE (1U << 5) /* enforcing limits stand aside: another one has refused */
+#define LIMIT_F_TOUCHED (1U << 6)    /* the source may be one that has a rate of its own */
+#define LIMIT_F_CLOSED (1U << 7)     /* this limit's newcomers inherit the debt that they replace */
 
 enum limit_result {
 	LIMIT_ADMIT,
@@ -36,15 +37,28 @@ enum limit_result {
 
 struct limit_now {
 	__u32 units; /* of the limit */
-	__u32 inc;
+	__u32 cost;  /* that the packet adds */
 	__u32 tau;
 	__u32 k;
 	__u16 seen;
 	__u16 tag;
 };
 
+/* Does the limit count the packet? */
+static __always_inline bool limit_counts(__u64 word, __u64 flags)
+{
+	return word & SLUICE_LIMIT_F_USED && SLUICE_LIMIT_MODE(word) != SLUICE_LIMIT_DISABLED &&
+	       (SLUICE_LIMIT_COUNT(word) != SLUICE_COUNT_NEW_CONNECTIONS || flags & LIMIT_F_NEW);
+}
+
+/* What a packet of so many bytes adds, in units. */
+static __always_inline __u32 limit_cost(__u64 word, __u32 inc, __u32 bytes)
+{
+	return SLUICE_LIMIT_COUNT(word) == SLUICE_COUNT_BYTES ? sluice_gcra_bytes(bytes, inc) : inc;
+}
+
 /* Masks an address to the limit's prefix and hashes it. */
-static __always_inline __u64 limit_hash(__u64 word, __u64 hi, __u64 lo, __u32 flags)
+static __always_inline __u64 limit_hash(__u64 word, __u64 hi, __u64 lo, __u64 flags)
 {
 	bool is_v6 = flags & LIMIT_F_V6;
 	struct sluice_addr addr = source_of(
@@ -55,37 +69,33 @@ static __always_inline __u64 limit_hash(__u64 word, __u64 hi, __u64 lo, __u32 fl
 
 static __always_inline __u32 limit_debt(__u64 word, const struct limit_now *now)
 {
-	return sluice_gcra_owed(word, now->units, now->seen, now->k, now->inc, now->tau);
+	return sluice_gcra_debt(word, now->units, now->seen, now->k);
 }
 
 /*
- * The word of the source, or where it would go: a free word, else the one with the smallest debt
- * for its idle time. Returns the way; *ret_word is the word found there, *ret_debt the source's
- * own debt, *ret_lost the debt of another source that would lose its word.
+ * The way of the source in set `at`, or where it would go: a free word, else the one with the
+ * smallest debt for its idle time. Global, so that the verifier sees it once.
  */
-static __always_inline __u32 limit_way(struct sluice_limit_set *set, const struct limit_now *now,
-				       __u64 *ret_word, __u32 *ret_debt, __u32 *ret_lost)
+__noinline int limit_way(__u32 at, __u32 tag, __u32 units, __u32 seen, __u32 k)
 {
+	struct sluice_limit_set *set = bpf_map_lookup_elem(&limit_sets, &at);
+	struct limit_now now = {.units = units, .k = k, .seen = (__u16)seen};
 	__u64 best_debt = 0, best_idle = 0;
-	__u32 best = 0;
-	__u32 i;
+	__u32 best = 0, i;
 
-	*ret_debt = 0;
-	*ret_lost = 0;
+	if (!set)
+		return 0;
 	PKT_UNROLL
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
 
-		if (SLUICE_SRC_TAG(word) == now->tag && word) {
-			*ret_word = word;
-			*ret_debt = limit_debt(word, now);
-			return i;
-		}
+		if (SLUICE_SRC_TAG(word) == tag && word)
+			return (int)i;
 	}
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
-		__u64 idle = sluice_gcra_silent(word, now->seen) + 1;
-		__u64 debt = limit_debt(word, now);
+		__u64 idle = sluice_gcra_silent(word, now.seen) + 1;
+		__u64 debt = limit_debt(word, &now);
 
 		if (debt && i && debt * best_idle >= best_debt * idle)
 			continue;
@@ -93,12 +103,10 @@ static __always_inline __u32 limit_way(struct sluice_limit_set *set, const struc
 		PKT_FORGET(best, word); /* else it follows each way that may come out best */
 		best_debt = debt;
 		best_idle = idle;
-		*ret_word = word;
 		if (!debt)
 			break;
 	}
-	*ret_lost = best_debt;
-	return best;
+	return (int)best;
 }
 
 static __always_inline void limit_count(__u32 index, enum limit_result result, __u32 lost)
@@ -117,42 +125,46 @@ static __always_inline void limit_count(__u32 index, enum limit_result result, _
 		stats->replaced_debt++;
 }
 
-/* Decides about one source in its set, and charges it if the flags allow. */
+/* Decides about one source in set `at`, and charges it if the flags allow. */
 static __always_inline enum limit_result
-limit_decide(struct sluice_limit_set *set, const struct limit_now *now, __u32 index, __u32 flags)
+limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32 index, __u64 flags)
 {
-	__u32 debt, lost, way = 0, tries;
-	__u64 word = 0, next, found;
+	__u32 debt, lost, way, tries;
+	__u64 word, next;
+	bool is_own;
 
-	for (tries = 0; tries < LIMIT_SEARCHES * LIMIT_TRIES; tries++) {
-		if (tries % LIMIT_TRIES == 0) {
-			way = limit_way(set, now, &word, &debt, &lost) & (SLUICE_LIMIT_WAYS - 1);
-		} else if (SLUICE_SRC_TAG(word) == now->tag) { /* another CPU was quicker */
-			debt = limit_debt(word, now);
-			lost = 0;
-		} else {
-			continue;
-		}
+#pragma nounroll
+	for (tries = 0; tries < LIMIT_TRIES; tries++) {
+		/* What follows from these is worked out again, not kept: the stack is short. */
+		asm volatile("" : "+r"(now.units), "+r"(now.seen), "+r"(now.tag), "+r"(flags));
+		way = (__u32)limit_way(at, now.tag, now.units, now.seen, now.k);
+		way &= SLUICE_LIMIT_WAYS - 1;
+		word = READ_WORD(set->source[way]);
+		debt = limit_debt(word, &now);
+		is_own = SLUICE_SRC_TAG(word) == now.tag;
+		lost = is_own ? 0 : debt; /* another source's */
+		if (!is_own && !(flags & LIMIT_F_CLOSED))
+			debt = 0;
+		PKT_FORGET(debt, word); /* one way from here on, whoever owes what */
+		PKT_FORGET(lost, word);
 		/* A charge that was decided already may take the debt past tau, never past what
 		 * the word can say. */
-		if (!sluice_gcra_conforms(debt, now->inc, now->tau) &&
-		    !(flags & LIMIT_F_CHARGE && debt <= now->tau)) {
+		if (!sluice_gcra_conforms(debt, now.cost, now.tau) &&
+		    !(flags & LIMIT_F_CHARGE && debt <= now.tau)) {
 			if (flags & LIMIT_F_CHARGE)
 				break;
-			next = SLUICE_SRC(now->tag, now->seen, SLUICE_SRC_TAT(word));
-			if (flags & LIMIT_F_EFFECTS && next != word)
+			next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
+			if (flags & LIMIT_F_EFFECTS && is_own && next != word)
 				__sync_val_compare_and_swap(&set->source[way], word, next);
 			return LIMIT_REFUSE;
 		}
 		if (flags & LIMIT_F_DRY || !(flags & LIMIT_F_EFFECTS))
 			return LIMIT_ADMIT;
-		next = SLUICE_SRC(now->tag, now->seen, now->units + debt + now->inc);
-		found = __sync_val_compare_and_swap(&set->source[way], word, next);
-		if (found == word) {
+		next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.cost);
+		if (__sync_val_compare_and_swap(&set->source[way], word, next) == word) {
 			limit_count(index, LIMIT_ADMIT, lost);
 			return LIMIT_ADMIT;
 		}
-		word = found;
 	}
 	limit_count(index, LIMIT_ADMIT, 0);
 	return LIMIT_ADMIT;

@@ -65,10 +65,12 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	limit_begin(p, &one);
 	if (p->svc_word & SLUICE_SVC_F_LOCAL) {
 		p->member_index = (__u32)SLUICE_SVC_BASE(p->svc_word); /* counts, nothing else */
+		p->flow_hash = 0;
 		found = SLUICE_V_local;
 	} else {
 		found = flow_find(p);
 	}
+	flow_recognise(p);
 	if (effects)
 		measure(p);
 	verdict = limit_source(p, &one, effects);

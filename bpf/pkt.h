@@ -39,13 +39,14 @@
 	})
 #define READ_WORD(x) (*(const volatile __u64 *)&(x))
 
-#define PKT_F_SYN (1U << 0)	    /* opens a TCP connection: SYN without ACK */
-#define PKT_F_NEW (1U << 1)	    /* counts as a new connection: such a SYN, or any UDP packet */
-#define PKT_F_WOULD (1U << 2)	    /* a limit would refuse it, but for the bypass */
-#define PKT_F_FIRST (1U << 3)	    /* the first of several fragments: it has the ports */
-#define PKT_TCP_CLOSE 0x05	    /* in tcp_flags: FIN or RST */
-#define PKT_ACCESS_EXEMPT (1U << 0) /* neither denied nor limited */
-#define PKT_ACCESS_DENIED (1U << 1) /* but for its protocol: denied if it is for a service */
+#define PKT_F_SYN (1U << 0)	     /* opens a TCP connection: SYN without ACK */
+#define PKT_F_NEW (1U << 1)	     /* a new connection: such a SYN, or UDP of no known flow */
+#define PKT_F_WOULD (1U << 2)	     /* a limit would refuse it, but for the bypass */
+#define PKT_F_FIRST (1U << 3)	     /* the first of several fragments: it has the ports */
+#define PKT_TCP_CLOSE 0x05	     /* in tcp_flags: FIN or RST */
+#define PKT_ACCESS_EXEMPT (1U << 0)  /* neither denied nor limited */
+#define PKT_ACCESS_DENIED (1U << 1)  /* but for its protocol: denied if it is for a service */
+#define PKT_ACCESS_TOUCHED (1U << 2) /* some list or exception may know the source */
 
 /*
  * Kept in memory on purpose: in registers it would be spilled at every helper call. Fields that

@@ -39,8 +39,9 @@ enum sluice_access_class {
 #define SLUICE_ACCESS_CLASS(word) ((__u32)SLUICE_BITS(word, 16, 8))
 
 /*
- * `access_bits`: value __u64. A bit says that some prefix of list 0 touches an IPv4 /24, or one of
- * the IPv6 /48 with this hash; without it there is nothing to look for in the trie.
+ * `access_bits`: value __u64. A bit says that some prefix of list 0, or of a limit's sources with a
+ * rate of their own (limit_types.h), touches an IPv4 /24, or one of the IPv6 /48 with this hash;
+ * without it there is nothing to look for in the trie.
  */
 #define SLUICE_ACCESS_BITS4_LOG2 24
 #define SLUICE_ACCESS_BITS6_LOG2 23

@@ -4,8 +4,8 @@
  * to a token bucket: a source holds one theoretical arrival time (TAT). A packet conforms when
  * the debt it would leave, TAT + increment - now, is at most tau (= burst x increment). Times are
  * 32-bit and wrap; user space chooses the unit 2^k/16 ns, k <= SLUICE_GCRA_K_MAX, so that tau +
- * increment < 2^30 units, and what the smallest packet adds is at least 50 units (so rounding errs
- * by at most 1 %; where packets are counted, 0.5 %).
+ * increment < SLUICE_GCRA_SPAN, and what the smallest packet adds is at least 50 units (so rounding
+ * errs by at most 1 %; where packets are counted, 0.5 %).
  */
 #pragma once
 
@@ -15,6 +15,8 @@
 
 #define SLUICE_GCRA_NS_LOG2 4 /* a nanosecond has 2^4 of the finest units */
 #define SLUICE_GCRA_K_MAX 32  /* so that a unit's 2^32 come after all that 64 bits of ns hold */
+
+#define SLUICE_GCRA_SPAN (1U << 30) /* units; what a source may owe is less */
 
 #define SLUICE_SEEN_NS_LOG2 24 /* one tick of `seen`: 2^24 ns, about 16.8 ms */
 
@@ -56,20 +58,19 @@ SLUICE_GCRA_INLINE __u64 sluice_gcra_silent(__u64 word, __u16 seen)
 }
 
 /*
- * Debt of a word, in units: 0 when its TAT is past, also where it has wrapped since, while nobody swept:
- * no debt outlives the time it was seen at by more than tau + inc. More than that is owed where a CPU
- * was held up after it read the clock, and others charged the word meanwhile.
+ * Debt of a word, in units; 0 when its TAT is past. Times wrap, also while nobody sweeps: what was
+ * seen longer ago than debts last is none. More than SLUICE_GCRA_SPAN is owed where a CPU was held up
+ * after it read the clock, and others charged the word meanwhile.
  */
-SLUICE_GCRA_INLINE __u32 sluice_gcra_owed(__u64 word, __u32 now, __u16 seen, __u32 k, __u32 inc,
-					  __u32 tau)
+SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u16 seen, __u32 k)
 {
 	__u64 ticks = sluice_gcra_silent(word, seen);
 	__u32 debt = SLUICE_SRC_TAT(word) - now;
 
 	if (!word)
 		return 0;
-	if (ticks > 1 && (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >
-				 (__u64)tau + inc)
+	if (ticks > 1 && (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >=
+				 SLUICE_GCRA_SPAN)
 		return 0;
 	return (__s32)debt > 0 ? debt : 0;
 }

@@ -27,7 +27,7 @@ struct sluice_control {
 #define SLUICE_BYPASS_MAX_S 86400
 
 #define SLUICE_CONTROL_F_ACTIVE (1ULL << 0) /* this node answers ARP and ND */
-#define SLUICE_CONTROL_F_LISTS (1ULL << 1)  /* some access list has entries */
+#define SLUICE_CONTROL_F_LISTS (1ULL << 1)  /* list 0, or a limit's exceptions */
 #define SLUICE_CONTROL_F_BANS (1ULL << 2)   /* `bans` may have entries */
 
 _Static_assert(sizeof(struct sluice_control) == 64, "control");

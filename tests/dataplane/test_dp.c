@@ -287,11 +287,11 @@ static void test_counters_start_at_zero(void **state)
  * meanwhile, whose times are later than the sweep's. */
 static void test_sweep_forgets_the_past(void **state)
 {
-	/* Units of 2^24 ns, as a tick of seen: nobody owes more than 360. */
-	struct sluice_limit limit = {.id = 5, .rate = SLUICE_LIMIT_RATE(100, 260)};
-	/* Ticks after now, which is up to 64 later than what is known here. */
-	static const int seen[] = {-200, -200, -200, -500, -30000, 20000, 70, 90};
-	static const int tat[] = {100, -20, 600, 100, 100, 100, -20, 600};
+	struct sluice_limit limit = {.id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
+	/* Ticks after now, which is up to 64 later than what is known here. Nobody owes 256, and 1024
+	 * are once round. */
+	static const int seen[] = {-200, -200, -200, -500, -30000, 20000, 200, 220};
+	static const int tat[] = {200, -20, 600, 100, 100, 100, -20, 600};
 	static const bool is_kept[] = {true, false, false, false, false, false, true, true};
 	struct dp_bpf *dp = instance_open(INSTANCE);
 	struct dataplane port = dp_bpf_port(dp);
@@ -300,7 +300,7 @@ static void test_sweep_forgets_the_past(void **state)
 	int fd, way;
 
 	(void)state;
-	limit.word = SLUICE_LIMIT_F_USED | 4 | 1ULL << 32 | 28ULL << 38; /* sets 4 and 5 */
+	limit.word = SLUICE_LIMIT_F_USED | 4 | 1ULL << 32 | 6ULL << 38; /* sets 4 and 5, 4 ns */
 	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
 	fd = bpf_obj_get(DIR "/" SLUICE_PIN_ABI "/limit_sets");
 	assert_true(fd >= 0);
@@ -310,7 +310,7 @@ static void test_sweep_forgets_the_past(void **state)
 	now = second << 6;
 	for (way = 0; way < SLUICE_LIMIT_WAYS; way++)
 		sets[3].source[way] = sets[5].source[way] =
-			SLUICE_SRC(7, now + (uint32_t)seen[way], now + (uint32_t)tat[way]);
+			SLUICE_SRC(7, now + (uint32_t)seen[way], (now + (uint32_t)tat[way]) << 22);
 	dp_bpf_sweep_limits(dp);
 	for (way = 0; way < SLUICE_LIMIT_WAYS; way++) {
 		assert_int_not_equal(sets[3].source[way], 0);

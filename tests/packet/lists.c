@@ -56,31 +56,37 @@ static void add(int trie, const struct dp_access_entry *entry)
 		die("a prefix");
 }
 
-void lists_write(struct world *world, const struct access_source *sources, size_t count)
+void lists_put(struct world *world, const struct dp_access_entry *entries, size_t count)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
 	int outer = bpf_map__fd(world->skel->maps.access), trie;
-	struct access_table table;
 	bool has_host = false;
 	uint32_t zero = 0;
 
-	access_build(sources, count, &table);
 	memset(world->access_bits, 0, SLUICE_ACCESS_WORDS * 8);
 	trie = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "trie", sizeof(struct sluice_access_key), 8,
-			      (uint32_t)table.count + 1, &opts);
+			      (uint32_t)count + 1, &opts);
 	if (trie < 0)
 		die("a trie");
-	for (size_t i = 0; i < table.count; i++) {
-		add(trie, &table.entries[i]);
-		if (table.entries[i].list == 0) {
+	for (size_t i = 0; i < count; i++) {
+		add(trie, &entries[i]);
+		if (entries[i].list == 0 || entries[i].list >= SLUICE_LISTS_MAX) {
 			has_host = true;
-			touch(world, &table.entries[i].prefix);
+			touch(world, &entries[i].prefix);
 		}
 	}
 	if (bpf_map_update_elem(outer, &zero, &trie, BPF_ANY))
 		die("the trie in place");
 	close(trie);
 	world->control->flags = has_host ? SLUICE_CONTROL_F_LISTS : 0;
+}
+
+void lists_write(struct world *world, const struct access_source *sources, size_t count)
+{
+	struct access_table table;
+
+	access_build(sources, count, &table);
+	lists_put(world, table.entries, table.count);
 	access_table_done(&table);
 }
 

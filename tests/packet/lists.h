@@ -5,7 +5,9 @@
 #include "core/access.h"
 #include "packet/world.h"
 
-/* Puts these in place of all lists. */
+/* Puts these in place of all lists, and of all limits' exceptions. */
+void lists_put(struct world *world, const struct dp_access_entry *entries, size_t count);
+/* The same from what lists say. */
 void lists_write(struct world *world, const struct access_source *sources, size_t count);
 /* One deny list with the id and prefixes (text, a line each). */
 void lists_deny(struct world *world, uint16_t id, const char *prefixes);

@@ -58,7 +58,7 @@ static void test_accepted_is_exact(void **state)
 		assert_true(fabs(p.inc * unit - want) <= 0.005 * want + 1e-6);
 		assert_true(p.inc >= 100);
 		assert_int_equal(p.tau, p.inc * burst);
-		assert_true((uint64_t)p.tau + p.inc < 1ULL << 30);
+		assert_true((uint64_t)p.tau + p.inc < SLUICE_GCRA_SPAN);
 		assert_true(burst >=
 			    gcra_burst_min(SLUICE_COUNT_PACKETS, rate_n, rate_s, TICK_4MS));
 	}
@@ -99,7 +99,7 @@ static void test_bytes_are_exact(void **state)
 		}
 		assert_true(fabs(p.tau * unit - (double)burst * byte) <=
 			    0.0001 * (double)burst * byte);
-		assert_true((uint64_t)p.tau + p.inc < 1ULL << 30);
+		assert_true((uint64_t)p.tau + p.inc < SLUICE_GCRA_SPAN);
 		assert_true(sluice_gcra_conforms(0, sluice_gcra_bytes(9216, p.inc), p.tau));
 		assert_true(p.k <= SLUICE_GCRA_K_MAX);
 	}
@@ -261,9 +261,9 @@ static void test_rates_out_of_range(void **state)
 /* The debt of a source in units of 1/16 ns, as the packet path reads it. */
 static uint64_t debt_of(uint64_t word, uint64_t now_ns, const struct gcra_params *p)
 {
-	return (uint64_t)sluice_gcra_owed(word, sluice_gcra_now(now_ns, p->k),
-					  sluice_gcra_seen(now_ns), p->k, p->inc, p->tau)
-	       << p->k;
+	uint32_t now = sluice_gcra_now(now_ns, p->k);
+
+	return (uint64_t)sluice_gcra_debt(word, now, sluice_gcra_seen(now_ns), p->k) << p->k;
 }
 
 /* From any rate to any other: what is owed stays, within a unit and never less, up to what the new
@@ -330,7 +330,8 @@ static void test_convert_idle(void **state)
 	assert_int_equal(gcra_convert(SLUICE_SRC(1, 0, now + (1U << 31)), now_ns, &from, &to), 0);
 	/* By a clock that is ahead of ours it owes all that it can. */
 	assert_int_equal(
-		gcra_convert(SLUICE_SRC(1, 0, now + from.tau + from.inc + 1), now_ns, &from, &to),
+		gcra_convert(SLUICE_SRC(1, sluice_gcra_seen(now_ns), now + from.tau + from.inc + 1),
+			     now_ns, &from, &to),
 		SLUICE_SRC(1, sluice_gcra_seen(now_ns), sluice_gcra_now(now_ns, to.k) + to.tau));
 	/* Seen 5 s ago, when 2 s were the most that it could owe. */
 	assert_int_equal(gcra_convert(SLUICE_SRC(1, sluice_gcra_seen(now_ns - 5000000000ULL),

@@ -32,8 +32,7 @@ static bool admit(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 {
 	uint64_t tick = now_ns / rule->tick_ns * rule->tick_ns;
 	uint32_t now = sluice_gcra_now(tick, rule->p.k);
-	uint32_t debt = sluice_gcra_owed(*word, now, sluice_gcra_seen(tick), rule->p.k, rule->p.inc,
-					 rule->p.tau);
+	uint32_t debt = sluice_gcra_debt(*word, now, sluice_gcra_seen(tick), rule->p.k);
 
 	if (!sluice_gcra_conforms(debt, rule->p.inc, rule->p.tau))
 		return false;
@@ -44,9 +43,10 @@ static bool admit(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 /* The 1 s sweep: words whose TAT is past become 0. */
 static void sweep(const struct rule *rule, uint64_t *word, uint64_t now_ns)
 {
-	uint32_t now = sluice_gcra_now(now_ns / rule->tick_ns * rule->tick_ns, rule->p.k);
+	uint64_t tick = now_ns / rule->tick_ns * rule->tick_ns;
+	uint32_t now = sluice_gcra_now(tick, rule->p.k);
 
-	if (*word && (int32_t)(SLUICE_SRC_TAT(*word) - now) <= 0)
+	if (sluice_gcra_debt(*word, now, sluice_gcra_seen(tick), rule->p.k) == 0)
 		*word = 0;
 }
 

@@ -6,8 +6,7 @@
 #include <sluice/gcra.h>
 
 #define NS_PER_S 1000000000ULL
-#define SECONDS_MAX 3600      /* the slowest rate is the least of a unit in so many */
-#define SPAN_MAX (1ULL << 30) /* tau + inc stay below, in units */
+#define SECONDS_MAX 3600 /* the slowest rate is the least of a unit in so many */
 
 typedef unsigned __int128 u128;
 
@@ -67,10 +66,10 @@ static uint64_t increment(const struct counting *c, uint64_t rate_n, uint32_t ra
 			  unit);
 }
 
-/* The largest burst for which tau + inc stay below SPAN_MAX; 0: none. */
+/* The largest burst for which tau + inc stay below SLUICE_GCRA_SPAN; 0: none. */
 static uint64_t burst_within(const struct counting *c, uint64_t inc)
 {
-	return inc < SPAN_MAX ? (((SPAN_MAX - inc) << c->log2) - 1) / inc : 0;
+	return inc < SLUICE_GCRA_SPAN ? (((SLUICE_GCRA_SPAN - inc) << c->log2) - 1) / inc : 0;
 }
 
 /* The largest burst for this rate, whatever the unit. */
@@ -136,8 +135,7 @@ uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *
 		      const struct gcra_params *to)
 {
 	uint16_t seen = sluice_gcra_seen(now_ns);
-	uint32_t units = sluice_gcra_owed(word, sluice_gcra_now(now_ns, from->k), seen, from->k,
-					  from->inc, from->tau);
+	uint32_t units = sluice_gcra_debt(word, sluice_gcra_now(now_ns, from->k), seen, from->k);
 	u128 debt;
 
 	if (!units)

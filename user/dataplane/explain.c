@@ -152,8 +152,7 @@ int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *
 		return ret;
 	source = find_source(dp, word, &tuple->saddr, tuple->family);
 	k = SLUICE_LIMIT_K(word);
-	debt = sluice_gcra_owed(source, sluice_gcra_now(now_ns, k), sluice_gcra_seen(now_ns), k,
-				inc, tau);
+	debt = sluice_gcra_debt(source, sluice_gcra_now(now_ns, k), sluice_gcra_seen(now_ns), k);
 	log2 = SLUICE_LIMIT_COUNT(word) == SLUICE_COUNT_BYTES ? SLUICE_LIMIT_BYTES_LOG2 : 0;
 	ret_tokens->burst = ((uint64_t)tau << log2) / inc;
 	ret_tokens->left = debt < tau ? ((uint64_t)(tau - debt) << log2) / inc : 0;

@@ -11,19 +11,16 @@
 #define FRESH_TICKS 256 /* of `seen`, longer than a sweep takes */
 
 /* Idle for a while: what packets write while we walk is later than our now. */
-static bool is_over(uint64_t word, uint64_t now_ns, const struct sluice_limit *limit)
+static bool is_over(uint64_t word, uint64_t now_ns, uint32_t k)
 {
-	uint32_t k = SLUICE_LIMIT_K(limit->word);
 	uint16_t seen = sluice_gcra_seen(now_ns);
 
 	return (uint16_t)(SLUICE_SRC_SEEN(word) - seen + 1) > FRESH_TICKS &&
-	       sluice_gcra_owed(word, sluice_gcra_now(now_ns, k), seen, k,
-				SLUICE_LIMIT_INC(limit->rate), SLUICE_LIMIT_TAU(limit->rate)) == 0;
+	       sluice_gcra_debt(word, sluice_gcra_now(now_ns, k), seen, k) == 0;
 }
 
 /* Returns how many of its words stay in use. */
-static uint32_t sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
-			  const struct sluice_limit *limit)
+static uint32_t sweep_set(struct sluice_limit_set *set, uint64_t now_ns, uint32_t k)
 {
 	uint32_t in_use = 0;
 	__u64 word;
@@ -33,7 +30,7 @@ static uint32_t sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
 		__u64 *cell = &set->source[way];
 
 		word = __atomic_load_n(cell, __ATOMIC_RELAXED);
-		if (word && is_over(word, now_ns, limit))
+		if (word && is_over(word, now_ns, k))
 			__atomic_compare_exchange_n(cell, &word, 0, false, __ATOMIC_RELAXED,
 						    __ATOMIC_RELAXED);
 		else
@@ -45,8 +42,7 @@ static uint32_t sweep_set(struct sluice_limit_set *set, uint64_t now_ns,
 void dp_bpf_sweep_limits(struct dp_bpf *dp)
 {
 	const struct dp_maps *maps = &dp->maps;
-	struct sluice_limit limit;
-	uint64_t now_ns, end;
+	uint64_t now_ns, word, end;
 	uint32_t index, set, in_use;
 
 	if (!dp->sources_in_use)
@@ -54,16 +50,16 @@ void dp_bpf_sweep_limits(struct dp_bpf *dp)
 	if (dp_clock_now(dp->clock, maps->meta->tick_ns, &now_ns))
 		return; /* a second later is early enough */
 	for (index = 1; index < maps->capacity.limits; index++) {
-		limit = maps->limits[index];
+		word = maps->limits[index].word;
 		in_use = 0;
 		dp->sources_in_use[index] = 0;
-		if (!(limit.word & SLUICE_LIMIT_F_USED))
+		if (!(word & SLUICE_LIMIT_F_USED))
 			continue;
-		end = SLUICE_LIMIT_BASE(limit.word) + (1ULL << SLUICE_LIMIT_LOG2(limit.word));
+		end = SLUICE_LIMIT_BASE(word) + (1ULL << SLUICE_LIMIT_LOG2(word));
 		if (end > maps->capacity.limit_sets)
 			continue;
-		for (set = SLUICE_LIMIT_BASE(limit.word); set < end; set++)
-			in_use += sweep_set(&maps->limit_sets[set], now_ns, &limit);
+		for (set = SLUICE_LIMIT_BASE(word); set < end; set++)
+			in_use += sweep_set(&maps->limit_sets[set], now_ns, SLUICE_LIMIT_K(word));
 		dp->sources_in_use[index] = in_use;
 	}
 }
