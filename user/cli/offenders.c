@@ -130,6 +130,9 @@ void render_source(const struct view *view, const json_t *source)
 	render_field(view, "source", "%s", field_text(source, "source", "?"));
 	if (exempt != NULL)
 		render_field(view, "exempt", "by %s: not limited, never banned", exempt);
+	if (json_is_object(json_object_get(source, "exception")))
+		render_field(view, "exception", "%s instead of the limit's rate",
+			     field_text(json_object_get(source, "exception"), "rate", "?"));
 	if (json_is_integer(json_object_get(source, "burst")))
 		render_field(view, "left", "%s of %s now",
 			     text_count(field_count(source, "left"), a),

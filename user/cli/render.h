@@ -20,6 +20,7 @@ void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
 void render_bans(const struct view *view, const json_t *bans);
 void render_source_ban(const struct view *view, const json_t *ban);
+void render_measurement(const struct view *view, const json_t *document);
 void render_source(const struct view *view, const json_t *source);
 /* "under attack 7 min", or "". */
 void render_attack(const json_t *limit, char *buffer, size_t size);

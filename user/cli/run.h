@@ -27,6 +27,7 @@ int run_limit_list(struct cli *cli);
 int run_limit_show(struct cli *cli);
 int run_limit_mode(struct cli *cli);
 int run_limit_top(struct cli *cli);
+int run_limit_suggest(struct cli *cli);
 /* limit show --source. */
 int limit_show_source(struct cli *cli, const char *source);
 int run_ban_list(struct cli *cli);

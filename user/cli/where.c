@@ -27,6 +27,7 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 {
 	const char *mode = field_text(limit, "mode", "?");
 	char left[TEXT_MAX], burst[TEXT_MAX];
+	bool has_ban = json_is_object(json_object_get(limit, "ban"));
 	char tokens[96] = "";
 
 	if (json_object_get(limit, "burst") != NULL)
@@ -36,11 +37,12 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 	render_field(view, "limit", "%s, %s, counts %s of %s%s%s", field_text(limit, "name", "?"),
 		     mode, field_text(limit, "count", "?"), field_text(limit, "source", "?"),
 		     tokens,
-		     field_bool(limit, "is_deciding")
+		     field_bool(limit, "is_deciding") && has_ban ? ": bans"
+		     : field_bool(limit, "is_deciding")
 			     ? strcmp(mode, "enforce") == 0 ? ": refuses" : ": would refuse"
 		     : !field_bool(limit, "is_counted") ? ": does not count this packet"
 							: ": admits");
-	if (json_is_object(json_object_get(limit, "ban")))
+	if (has_ban)
 		render_source_ban(view, json_object_get(limit, "ban"));
 }
 

@@ -13,6 +13,7 @@
 #include "core/capture.h"
 #include "core/check_report.h"
 #include "core/event_log.h"
+#include "core/measurement.h"
 #include "core/model.h"
 #include "core/offenders.h"
 #include "core/stats.h"
@@ -172,6 +173,12 @@ struct control_host {
 	void (*check_totals)(void *arg, struct check_totals *ret_totals);
 	/* Words of a limit that are in use. */
 	uint32_t (*limit_sources)(void *arg, uint32_t limit);
+	/* What sources send; one at a time. */
+	int (*measure_start)(void *arg, const struct measurement_request *request, uint32_t *ret_id,
+			     struct err *e);
+	/* id 0: the last one. NULL: none (any more). Valid until the next call. */
+	const struct measurement_run *(*measure_get)(void *arg, uint32_t id);
+	bool (*measure_stop)(void *arg, uint32_t id); /* whether it was running */
 	/* Allocated text, owned by the caller. */
 	char *(*metrics)(void *arg, bool is_openmetrics, size_t *ret_length);
 };

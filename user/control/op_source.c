@@ -45,6 +45,17 @@ static void add_tokens(const struct control_host *host, const struct model_limit
 			    is_known ? json_integer((json_int_t)tokens.burst) : json_null());
 }
 
+/* The rate that the source has in place of the limit's. */
+static json_t *view_exception(const struct limit_config *config, const struct prefix *source)
+{
+	const struct limit_exception *exception =
+		limit_exceptions_find(config->exceptions, &source->addr);
+	char rate[RATE_TEXT_MAX];
+
+	return exception ? json_pack("{s:s}", "rate", rate_format(&exception->rate, rate))
+			 : json_null();
+}
+
 int op_limit_source(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	const struct control_host *host = request->host;
@@ -71,6 +82,7 @@ int op_limit_source(const struct request *request, struct reply *reply, struct e
 				   : json_null(),
 			   "ban", ban ? view_ban(ban) : json_null());
 	add_tokens(host, limit, &source, object);
+	json_object_set_new(object, "exception", view_exception(&limit->config, &source));
 	reply->json = object;
 	return 0;
 }

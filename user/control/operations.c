@@ -104,6 +104,13 @@ static const struct field fields_capture[] = {
 	{0},
 };
 
+static const struct field fields_measure[] = {
+	{"service", FIELD_TEXT, false, 1, NAME_MAX_LENGTH, NULL, "packets of this service; all"},
+	{"prefix4", FIELD_INTEGER, false, 1, 32, NULL, "an IPv4 source is a prefix so long (32)"},
+	{"prefix6", FIELD_INTEGER, false, 1, 128, NULL, "an IPv6 source is a prefix so long (64)"},
+	{"for_s", FIELD_INTEGER, false, 1, MEASUREMENT_S_MAX, NULL, "seconds; 60 if absent"},
+	{0},
+};
 static const struct field fields_ban[] = {
 	{"for_s", FIELD_INTEGER, false, 1, BANS_FOR_MAX_S, NULL, "seconds; 600 if absent"},
 	{"reason", FIELD_TEXT, false, 0, BANS_REASON_MAX, NULL, "why, for whoever comes next"},
@@ -155,6 +162,14 @@ const struct operation operations[] = {
 	GET(LIMIT "/offenders", op_limit_offenders, "Who is refused most by a limit."),
 	GET(LIMIT "/sources/{source}", op_limit_source,
 	    "What a limit knows of one source: what it may still do, refusals, its ban."),
+	{"POST", "/v1/measurements", ROLE_OPERATOR, BODY_JSON, fields_measure, op_measure_start,
+	 "Starts measuring what sources send, for a limit that refuses none; one at a time."},
+	GET("/v1/measurements", op_measure_list,
+	    "The measurement that runs, or the last one for 10 minutes after its end."),
+	GET("/v1/measurements/{measurement}", op_measure_show,
+	    "How far a measurement has come; at its end percentiles and limits."),
+	{"DELETE", "/v1/measurements/{measurement}", ROLE_OPERATOR, BODY_NONE, NULL,
+	 op_measure_stop, "Ends a measurement, with what it has."},
 	GET("/v1/bans", op_ban_list, "Who is banned, by which limit, why and how long."),
 	{"PUT", LIMIT "/bans/{source}", ROLE_OPERATOR, BODY_JSON, fields_ban, op_ban_set,
 	 "Bans a source of a limit, or changes its ban."},

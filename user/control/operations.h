@@ -117,6 +117,11 @@ int op_offenders(const struct request *request, struct reply *reply, struct errs
 int op_limit_offenders(const struct request *request, struct reply *reply, struct errs *errors);
 int op_limit_source(const struct request *request, struct reply *reply, struct errs *errors);
 
+int op_measure_start(const struct request *request, struct reply *reply, struct errs *errors);
+int op_measure_list(const struct request *request, struct reply *reply, struct errs *errors);
+int op_measure_show(const struct request *request, struct reply *reply, struct errs *errors);
+int op_measure_stop(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_ban_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_ban_set(const struct request *request, struct reply *reply, struct errs *errors);
 int op_ban_lift(const struct request *request, struct reply *reply, struct errs *errors);

@@ -272,6 +272,30 @@ static uint32_t limit_sources(void *arg, uint32_t limit)
 	return daemon->is_detached ? 0 : dp_bpf_limit_sources(daemon->dp, limit);
 }
 
+static int measure_start(void *arg, const struct measurement_request *request, uint32_t *ret_id,
+			 struct err *e)
+{
+	const struct daemon *daemon = arg;
+
+	if (!daemon->is_detached)
+		return measurements_start(daemon->measurements, request, ret_id, e);
+	return err_set(e, ERR_BUSY, "", "detached by request: no packets pass any more");
+}
+
+static const struct measurement_run *measure_get(void *arg, uint32_t id)
+{
+	const struct daemon *daemon = arg;
+
+	return measurements_get(daemon->measurements, id);
+}
+
+static bool measure_stop(void *arg, uint32_t id)
+{
+	const struct daemon *daemon = arg;
+
+	return !daemon->is_detached && measurements_stop(daemon->measurements, id);
+}
+
 char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 {
 	struct control_interface attached[2 * CONFIG_INTERFACES_MAX];
@@ -359,6 +383,9 @@ struct control_host api_host(struct daemon *daemon)
 		.checks = checks,
 		.check_totals = check_totals,
 		.limit_sources = limit_sources,
+		.measure_start = measure_start,
+		.measure_get = measure_get,
+		.measure_stop = measure_stop,
 		.metrics = api_metrics,
 	};
 }

@@ -15,6 +15,7 @@
 #include "daemon/http_poll.h"
 #include "daemon/lacking.h"
 #include "daemon/locals.h"
+#include "daemon/measurements.h"
 #include "daemon/nexthops.h"
 #include "daemon/refusals.h"
 #include "daemon/state.h"
@@ -77,6 +78,7 @@ struct daemon {
 	struct announcer *announcer;
 	struct captures *captures;
 	struct refusals refusals;
+	struct measurements *measurements;
 	struct control *control;
 	struct http_poll *control_poll;
 	struct listener *listener;

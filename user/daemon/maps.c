@@ -112,6 +112,7 @@ int maps_begin(struct daemon *daemon)
 	state_mark(daemon->state, STATE_CHANGES); /* what was changed while no daemon ran */
 	due_tick(daemon);			  /* and what became due */
 	refusals_begin(daemon);
+	daemon->measurements = measurements_new(&daemon->loop, &daemon->port, clock_jiffy_ns());
 	daemon->loaded_at_s = clock_wall_s();
 	daemon->reloads_applied = 1;
 	return 0;

@@ -378,6 +378,7 @@ static void release(struct daemon *daemon)
 	state_close(daemon->state);
 	nexthops_free(daemon->nexthops);
 	refusals_done(daemon);
+	measurements_free(daemon->measurements);
 	if (daemon->sync)
 		sync_free(daemon->sync);
 	if (daemon->model)
