@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Banned sources of the limits that a packet is subject to. A packet asks for nothing while no source
- * is banned; then each of its limits says by a flag whether it has bans that concern such a packet,
+ * is banned, or none for such a packet; then each of its limits says by a flag whether it has bans that concern such a packet,
  * and only then the hash is asked. User space recycles its entries, so for a moment a packet may meet
  * a ban that takes the place of the one it looked for: of a source that was banned until just now.
  */
@@ -114,10 +114,12 @@ static __always_inline enum sluice_verdict ban_check(struct pkt *p, bool effects
 
 	if (!p->svc_limits || !c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
 		return V_NEXT;
-	if (p->tuple.family == SLUICE_FAMILY_V6)
-		flags |= LIMIT_F_V6;
 	if (p->flags & PKT_F_NEW)
 		flags |= LIMIT_F_NEW;
+	else if (!(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS_ALL))
+		return V_NEXT;
+	if (p->tuple.family == SLUICE_FAMILY_V6)
+		flags |= LIMIT_F_V6;
 	answer = ban_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], clock_now_ns(),
 			 flags);
 	if (!answer)

@@ -79,6 +79,7 @@
 #define SLUICE_MAP_LIMITS "limits"
 #define SLUICE_MAP_LIMIT_SETS "limit_sets"
 #define SLUICE_MAP_BANS "bans"
+#define SLUICE_MAP_REFUSALS "refusals"
 #define SLUICE_MAP_CEILINGS "ceilings"
 #define SLUICE_MAP_FLOWS "flows"
 #define SLUICE_MAP_PENDING "pending"

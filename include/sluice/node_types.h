@@ -26,9 +26,10 @@ struct sluice_control {
 #define SLUICE_BYPASS_DEFAULT_S 900
 #define SLUICE_BYPASS_MAX_S 86400
 
-#define SLUICE_CONTROL_F_ACTIVE (1ULL << 0) /* this node answers ARP and ND */
-#define SLUICE_CONTROL_F_LISTS (1ULL << 1)  /* list 0, or a limit's exceptions */
-#define SLUICE_CONTROL_F_BANS (1ULL << 2)   /* `bans` may have entries */
+#define SLUICE_CONTROL_F_ACTIVE (1ULL << 0)   /* this node answers ARP and ND */
+#define SLUICE_CONTROL_F_LISTS (1ULL << 1)    /* list 0, or a limit's exceptions */
+#define SLUICE_CONTROL_F_BANS (1ULL << 2)     /* `bans` may have entries */
+#define SLUICE_CONTROL_F_BANS_ALL (1ULL << 3) /* some of them with SLUICE_BAN_F_ALL */
 
 _Static_assert(sizeof(struct sluice_control) == 64, "control");
 

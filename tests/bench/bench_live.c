@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <sluice/map_types.h>
+#include <sluice/node_types.h>
 
 #include "fixture.h"
 #include "measure.h"
@@ -26,16 +27,22 @@
 #define LIVE_WARM (1U << 18)
 #define LIVE_WARM_FIRST (1U << 22) /* fills every table */
 #define LIVE_BATCH 64
+#define LIVE_SOURCES 0x0a000000 /* 10.0.0.0 and so on */
 #define LIVE_SOURCES_LOG2 20
 #define LIVE_EVENTS_PER_S 100
 #define LIVE_OPEN 0xc0000201	/* 192.0.2.1, no limit */
 #define LIVE_LIMITED 0xc0000202 /* 192.0.2.2 */
+#define LIVE_BANNED 0xc0000203	/* 192.0.2.3 */
 #define LIVE_SHARE_MIN 0.98	/* of the frames must have the expected verdict */
 #define LIVE_DRAIN_MS 500
 
 /* One packet an hour and source: after its first one a source is refused. */
 static const struct fixture_limit limit = {
 	.index = 1, .k = 32, .inc = 13411, .tau = 13411, .sets_log2 = 19};
+
+/* Refuses nobody, but has banned all sources, sixteen at a time: as many bans as there can be. */
+static const struct fixture_limit bans = {
+	.index = 2, .k = 20, .inc = 100, .tau = 1U << 29, .sets_log2 = 4, .len4 = 28};
 
 struct target {
 	const char *name;
@@ -45,7 +52,7 @@ struct target {
 	enum sluice_verdict verdict; /* what nearly all frames must get */
 };
 
-enum { PLAIN_DROP, PLAIN_TX, TARGETS_FIRST, TARGETS_MAX = 6 };
+enum { PLAIN_DROP, PLAIN_TX, TARGETS_FIRST, TARGETS_MAX = 7 };
 
 static double samples[TARGETS_MAX][MEASURE_ROUNDS_MAX];
 
@@ -165,6 +172,15 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 		err = fixture_service(f, &service);
 	service.addr = fixture_v4(LIVE_LIMITED);
 	service.limit = limit.index;
+	if (!err)
+		err = fixture_service(f, &service);
+	if (!err)
+		err = fixture_limit(f, &bans);
+	if (!err)
+		err = fixture_bans(f, &bans, LIVE_SOURCES, (1U << LIVE_SOURCES_LOG2) >> 4);
+	service.addr = fixture_v4(LIVE_BANNED);
+	service.limit = bans.index;
+	fixture_switch(f, SLUICE_CONTROL_F_BANS);
 	return err ? err : fixture_service(f, &service);
 }
 
@@ -197,6 +213,7 @@ static int measure_all(struct live_bpf *live, struct sluice_bpf *product,
 		 SLUICE_V_forwarded},
 		{"limited_flood", ours_fd, &ours, LIVE_LIMITED, SLUICE_V_limit},
 		{"limited_flood_fulltrack", theirs_fd, &theirs, LIVE_LIMITED, SLUICE_V_limit},
+		{"ban", ours_fd, &ours, LIVE_BANNED, SLUICE_V_ban},
 		{"syn_flood_forward", ours_fd, &ours, LIVE_OPEN, SLUICE_V_forwarded},
 		{"syn_flood_forward_fulltrack", theirs_fd, &theirs, LIVE_OPEN, SLUICE_V_forwarded},
 	};

@@ -17,6 +17,7 @@
 #include <linux/tcp.h>
 
 #include <sluice/map_types.h>
+#include <sluice/node_types.h>
 
 #include "fixture.h"
 #include "lists.h"
@@ -41,6 +42,10 @@
 #define V4_MOVING 0xc0000205
 #define V6_IPIP 0x00030001
 
+/* As many sources as can be banned, none of which sends. */
+#define BANNED 0xc8000000 /* 200.0.0.0 and so on */
+#define BANS SLUICE_BANS_DEFAULT
+
 /*
  * A limit that refuses nobody, yet every source is always in debt: a packet adds 105 s of it, and
  * five million are tolerated. Idle sources, whose words are free, would be cheaper to look up.
@@ -62,19 +67,18 @@ struct path {
 	uint32_t undo_bytes;
 	uint32_t action;
 	enum sluice_verdict verdict;
-	bool is_limited; /* every flow has a source of its own */
-	bool has_lists;	 /* access lists are asked */
-	bool is_held;	 /* by an entry of its own */
+	bool is_limited;  /* every flow has a source of its own */
+	uint64_t control; /* SLUICE_CONTROL_F_*: what is asked */
+	bool is_held;	  /* by an entry of its own */
 };
 
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
 
 #define FLOW_COUNTS (sizeof(flow_counts) / sizeof(flow_counts[0]))
-#define PATHS_MAX 12
+#define PATHS_MAX 14
 /* Of `flows`: two million entries, so that a million have room. */
 #define PACKET_FLOW_SETS (1U << 19)
 
-static struct lists lists; /* of the program under test */
 static double samples[PATHS_MAX][FLOW_COUNTS][MEASURE_ROUNDS_MAX];
 
 static void *frame_ethernet(struct frame *f, uint16_t proto, uint32_t length)
@@ -110,6 +114,17 @@ static struct frame frame_v4(uint32_t daddr)
 	ip->protocol = IPPROTO_TCP;
 	ip->daddr = htonl(daddr);
 	frame_tcp((struct tcphdr *)(ip + 1));
+	return f;
+}
+
+/* The same, but it opens a connection. */
+static struct frame frame_syn(uint32_t daddr)
+{
+	struct frame f = frame_v4(daddr);
+	struct tcphdr *tcp = (void *)(f.bytes + ETH_HLEN + sizeof(struct iphdr));
+
+	tcp->syn = 1;
+	tcp->ack = 0;
 	return f;
 }
 
@@ -206,7 +221,8 @@ static int measure_path(struct path *p, uint32_t flows, double *ret_ns)
 	p->run->undo_bytes = p->undo_bytes;
 	p->run->is_v6 = p->frame.length == PACKET_BYTES_V6;
 	p->run->failures = 0;
-	lists_switch(&lists, p->has_lists);
+	if (p->fixture)
+		fixture_switch(p->fixture, p->control);
 	if (p->is_limited && p->fixture)
 		fixture_limit_clear(p->fixture, &limit);
 	err = run_passes(p, warm, ret_ns);
@@ -297,7 +313,14 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 		{"list_off", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded, .is_limited = true},
 		{"list_100k", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX,
-		 .verdict = SLUICE_V_forwarded, .is_limited = true, .has_lists = true},
+		 .verdict = SLUICE_V_forwarded, .is_limited = true,
+		 .control = SLUICE_CONTROL_F_LISTS},
+		{"ban_others", ours_fd, run, &f, frame_v4(V4_LIMITED), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded, .is_limited = true,
+		 .control = SLUICE_CONTROL_F_BANS},
+		{"ban_others_syn", ours_fd, run, &f, frame_syn(V4_LIMITED), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded, .is_limited = true,
+		 .control = SLUICE_CONTROL_F_BANS},
 		{"ipip_v4_untracked", bpf_program__fd(untracked->progs.wrap_packet),
 		 &untracked->bss->wrap_run, &untracked_f, frame_v4(V4_IPIP), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded},
@@ -312,7 +335,9 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 
 	err = fill(&f, ours->obj, (void *)&ours->rodata->ro);
 	if (!err)
-		err = lists_fill(ours->obj, &lists);
+		err = fixture_bans(&f, &limit, BANNED, BANS);
+	if (!err)
+		err = lists_fill(ours->obj);
 	if (!err)
 		err = fill(&untracked_f, untracked->obj, (void *)&untracked->rodata->ro);
 	if (!err)

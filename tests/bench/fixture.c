@@ -13,6 +13,8 @@
 #include <bpf/bpf.h>
 
 #include <sluice/hash.h>
+#include <sluice/node_types.h>
+#include <sluice/source_types.h>
 
 #include "wrap_run.h"
 
@@ -37,9 +39,13 @@ void fixture_constants(struct sluice_rodata *ro, const struct bpf_object *object
 		       uint32_t events_per_s)
 {
 	const struct bpf_map *services = bpf_object__find_map_by_name(object, SLUICE_MAP_SERVICES);
+	struct bpf_map *refusals = bpf_object__find_map_by_name(object, SLUICE_MAP_REFUSALS);
+	int cpus = libbpf_num_possible_cpus();
 	uint64_t state = 1;
 	int i, j;
 
+	if (refusals && cpus > 0)
+		bpf_map__set_max_entries(refusals, (uint32_t)cpus * SLUICE_REFUSALS_PER_CPU);
 	for (i = 0; i < 2; i++)
 		for (j = 0; j < 10; j++)
 			ro->key.nh[i][j] = (uint32_t)next_random(&state);
@@ -86,6 +92,7 @@ int fixture_open(struct fixture *f, const struct bpf_object *object, const struc
 		{SLUICE_MAP_LIMITS, &f->limits},
 		{SLUICE_MAP_LIMIT_SETS, &f->limit_sets},
 		{SLUICE_MAP_FLOW_SETTINGS, &f->flow_settings},
+		{SLUICE_MAP_CONTROL, &f->control},
 	};
 	size_t i;
 	int err;
@@ -99,6 +106,7 @@ int fixture_open(struct fixture *f, const struct bpf_object *object, const struc
 			return err;
 		}
 	}
+	f->bans_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_BANS);
 	f->verdict_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_VERDICT_STATS);
 	f->limit_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_LIMIT_STATS);
 	f->flow_stats_fd = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_FLOW_STATS);
@@ -113,9 +121,9 @@ int fixture_open(struct fixture *f, const struct bpf_object *object, const struc
 
 void fixture_close(struct fixture *f)
 {
-	struct fixture_array *arrays[] = {&f->services,	  &f->slots,	    &f->runners,
-					  &f->members,	  &f->nexthops,	    &f->limits,
-					  &f->limit_sets, &f->flow_settings};
+	struct fixture_array *arrays[] = {&f->services,	  &f->slots,	     &f->runners,
+					  &f->members,	  &f->nexthops,	     &f->limits,
+					  &f->limit_sets, &f->flow_settings, &f->control};
 	size_t i;
 
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
@@ -232,7 +240,32 @@ int fixture_limit(struct fixture *f, const struct fixture_limit *limit)
 	l->rate = SLUICE_LIMIT_RATE(limit->inc, limit->tau);
 	l->word = (uint64_t)limit->sets_log2 << 32 | (uint64_t)limit->k << 38 |
 		  (uint64_t)SLUICE_COUNT_PACKETS << 44 | (uint64_t)SLUICE_LIMIT_ENFORCE << 48 |
-		  SLUICE_LIMIT_F_USED | 31ULL << 51 | 63ULL << 56;
+		  SLUICE_LIMIT_F_USED | (limit->len4 ? limit->len4 - 1ULL : 31ULL) << 51 |
+		  63ULL << 56;
+	return 0;
+}
+
+void fixture_switch(struct fixture *f, uint64_t flags)
+{
+	((struct sluice_control *)f->control.data)->flags = flags;
+}
+
+int fixture_bans(struct fixture *f, const struct fixture_limit *limit, uint32_t first,
+		 uint32_t count)
+{
+	struct sluice_limit *l = (struct sluice_limit *)f->limits.data + limit->index;
+	const struct sluice_ban ban = {.until_ns = UINT64_MAX};
+	uint32_t step = 1U << (32 - (limit->len4 ? limit->len4 : 32)), i;
+
+	for (i = 0; i < count; i++) {
+		struct sluice_ban_key key = {.limit = limit->index,
+					     .family = SLUICE_FAMILY_V4,
+					     .addr = fixture_v4(first + i * step)};
+
+		if (bpf_map_update_elem(f->bans_fd, &key, &ban, BPF_ANY))
+			return -errno;
+	}
+	l->flags |= SLUICE_LIMIT_F_BANS;
 	return 0;
 }
 

@@ -21,7 +21,8 @@ struct fixture_array {
 
 struct fixture {
 	struct fixture_array services, slots, runners, members, nexthops, limits, limit_sets,
-		flow_settings;
+		flow_settings, control;
+	int bans_fd;
 	int verdict_stats_fd;
 	int limit_stats_fd;
 	int flow_stats_fd;
@@ -55,10 +56,19 @@ int fixture_service(struct fixture *f, const struct fixture_service *service);
 struct fixture_limit {
 	uint32_t index, k, inc, tau;
 	uint32_t sets_log2;
+	uint32_t len4; /* prefix length; 0: 32 */
 };
 int fixture_limit(struct fixture *f, const struct fixture_limit *limit);
 /* Forgets every source. */
 void fixture_limit_clear(struct fixture *f, const struct fixture_limit *limit);
+
+/* Bans so many prefixes of the limit from this address on, for ever. Packets ask once the flag in the
+ * control line is set, too. */
+int fixture_bans(struct fixture *f, const struct fixture_limit *limit, uint32_t first,
+		 uint32_t count);
+
+/* SLUICE_CONTROL_F_*: whether lists and bans are asked. */
+void fixture_switch(struct fixture *f, uint64_t flags);
 
 /* Packets that left with each verdict so far, over all CPUs. */
 int fixture_verdicts(const struct fixture *f, uint64_t ret_packets[SLUICE_V_MAX]);

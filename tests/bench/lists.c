@@ -59,15 +59,14 @@ static int fill(int trie, uint64_t *bits)
 	return err;
 }
 
-int lists_fill(const struct bpf_object *object, struct lists *ret_lists)
+int lists_fill(const struct bpf_object *object)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
 	int outer = bpf_object__find_map_fd_by_name(object, SLUICE_MAP_ACCESS), trie, err;
 	uint64_t *bits = map_array(object, SLUICE_MAP_ACCESS_BITS, SLUICE_ACCESS_WORDS * 8);
 	uint32_t zero = 0;
 
-	ret_lists->control = map_array(object, SLUICE_MAP_CONTROL, sizeof(*ret_lists->control));
-	if (!bits || !ret_lists->control)
+	if (!bits)
 		return -ENOENT;
 	trie = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "lists", sizeof(struct sluice_access_key), 8,
 			      LISTS_PREFIXES, &opts);
@@ -78,9 +77,4 @@ int lists_fill(const struct bpf_object *object, struct lists *ret_lists)
 		err = -errno;
 	close(trie);
 	return err;
-}
-
-void lists_switch(struct lists *lists, bool is_on)
-{
-	lists->control->flags = is_on ? SLUICE_CONTROL_F_LISTS : 0;
 }

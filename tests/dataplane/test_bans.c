@@ -58,13 +58,23 @@ static uint64_t limit_flags(uint32_t index)
 	return flags;
 }
 
-static bool has_bans(void)
+static bool is_set(uint64_t flag)
 {
 	struct sluice_control *control = map_control();
-	bool is_set = control->flags & SLUICE_CONTROL_F_BANS;
+	bool ret = control->flags & flag;
 
 	munmap(control, sizeof(*control));
-	return is_set;
+	return ret;
+}
+
+static bool has_bans(void)
+{
+	return is_set(SLUICE_CONTROL_F_BANS);
+}
+
+static bool has_bans_of_all(void)
+{
+	return is_set(SLUICE_CONTROL_F_BANS_ALL);
 }
 
 /* ---- bans ----------------------------------------------------------------------------------- */
@@ -153,6 +163,7 @@ static void test_bans(void **state)
 	assert_in_range(wanted.found.left_ms, 50000, 60000);
 	assert_false(wanted.found.is_all);
 	assert_true(look_for(3, "2001:db8:1:2::/64").found.is_all);
+	assert_true(has_bans_of_all());
 	assert_in_range(look_for(4, "192.0.2.0/32").found.left_ms, 110000, 120000);
 
 	/* Again: another time, no second one. */
@@ -162,6 +173,7 @@ static void test_bans(void **state)
 	assert_in_range(wanted.found.left_ms, 490000, 500000);
 	assert_false(wanted.found.is_all);
 	assert_true(limit_flags(3) == SLUICE_LIMIT_F_BANS);
+	assert_false(has_bans_of_all());
 
 	assert_int_equal(lift(3, "192.0.2.0/24"), 0);
 	assert_int_equal(lift(3, "192.0.2.0/24"), -ENOENT);
@@ -255,10 +267,10 @@ static void test_bans_survive(void **state)
 	assert_int_equal(ban(3, "192.0.2.2/32", 60000, false), 0);
 	/* Somebody ended between two steps. */
 	control = map_control();
-	control->flags &= ~SLUICE_CONTROL_F_BANS;
+	control->flags &= ~(SLUICE_CONTROL_F_BANS | SLUICE_CONTROL_F_BANS_ALL);
 	munmap(control, sizeof(*control));
 	reopen();
-	assert_true(has_bans());
+	assert_true(has_bans() && has_bans_of_all());
 	assert_true(limit_flags(3) == (SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL));
 	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
 	/* Whoever compares limits does not stumble over what is not his. */

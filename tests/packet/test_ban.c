@@ -128,6 +128,9 @@ static void test_flags(void **state)
 	assert_verdict(CLIENT, TCP_SYN, forwarded);
 	world->control->flags = SLUICE_CONTROL_F_BANS;
 	assert_verdict(CLIENT, TCP_SYN, ban);
+	assert_verdict(CLIENT, TCP_ACK, forwarded);
+	world->control->flags |= SLUICE_CONTROL_F_BANS_ALL;
+	assert_verdict(CLIENT, TCP_ACK, ban);
 	world->limits[1].flags = SLUICE_LIMIT_F_BANS;
 	assert_verdict(CLIENT, TCP_SYN, ban);
 	assert_verdict(CLIENT, TCP_ACK, forwarded);

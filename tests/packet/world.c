@@ -316,8 +316,10 @@ void world_ban(struct world *world, uint32_t limit, const char *source, uint64_t
 	if (bpf_map_update_elem(bpf_map__fd(world->skel->maps.bans), &key, &ban, BPF_ANY))
 		die("cannot ban", source, errno);
 	world->limits[limit].flags |= SLUICE_LIMIT_F_BANS;
-	if (flags & SLUICE_BAN_F_ALL)
+	if (flags & SLUICE_BAN_F_ALL) {
 		world->limits[limit].flags |= SLUICE_LIMIT_F_BANS_ALL;
+		world->control->flags |= SLUICE_CONTROL_F_BANS_ALL;
+	}
 	world->control->flags |= SLUICE_CONTROL_F_BANS;
 }
 

@@ -15,6 +15,7 @@
 #include "sluice.skel.h"
 
 #define NS_PER_MS 1000000ULL
+#define CONTROL_FLAGS (SLUICE_CONTROL_F_BANS | SLUICE_CONTROL_F_BANS_ALL)
 #define FLAGS (SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL)
 
 /* How many bans a limit has. */
@@ -24,7 +25,7 @@ struct ban_count {
 };
 
 struct dp_bans {
-	uint32_t total;
+	uint32_t total, all;
 	struct ban_count *limits; /* by index */
 };
 
@@ -56,8 +57,9 @@ static void update_flags(const struct dp_bpf *dp, uint32_t limit)
 	set_flags(&dp->maps.limits[limit].flags, FLAGS,
 		  (count->bans ? SLUICE_LIMIT_F_BANS : 0) |
 			  (count->all ? SLUICE_LIMIT_F_BANS_ALL : 0));
-	set_flags(&dp->maps.control->flags, SLUICE_CONTROL_F_BANS,
-		  dp->bans->total ? SLUICE_CONTROL_F_BANS : 0);
+	set_flags(&dp->maps.control->flags, CONTROL_FLAGS,
+		  (dp->bans->total ? SLUICE_CONTROL_F_BANS : 0) |
+			  (dp->bans->all ? SLUICE_CONTROL_F_BANS_ALL : 0));
 }
 
 static void count_ban(struct dp_bpf *dp, uint32_t limit, const struct sluice_ban *ban, int by)
@@ -66,8 +68,10 @@ static void count_ban(struct dp_bpf *dp, uint32_t limit, const struct sluice_ban
 
 	dp->bans->total += (uint32_t)by;
 	count->bans += (uint32_t)by;
-	if (ban->flags & SLUICE_BAN_F_ALL)
+	if (ban->flags & SLUICE_BAN_F_ALL) {
+		dp->bans->all += (uint32_t)by;
 		count->all += (uint32_t)by;
+	}
 }
 
 /* All of them, at most `room`; freed by table_done(). */
