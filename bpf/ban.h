@@ -8,6 +8,7 @@
 #pragma once
 
 #include "control.h"
+#include "flow.h"
 #include "limit_word.h"
 #include "refusal.h"
 #include "source.h"
@@ -114,6 +115,10 @@ static __always_inline enum sluice_verdict ban_check(struct pkt *p, bool effects
 
 	if (!p->svc_limits || !c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
 		return V_NEXT;
+	if (p->svc_word & SLUICE_SVC_F_TRACK) { /* earlier than others need to know it */
+		flow_name(p);
+		flow_recognise(p);
+	}
 	if (p->flags & PKT_F_NEW)
 		flags |= LIMIT_F_NEW;
 	else if (!(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS_ALL))

@@ -37,6 +37,15 @@ static __always_inline enum sluice_verdict flow_run_up(struct pkt *p)
 	return flow_is_alive(p->word) ? V_NEXT : SLUICE_V_no_member;
 }
 
+/* The hash that stands for the flow. */
+static __always_inline void flow_name(struct pkt *p)
+{
+	p->flow_hash = sluice_hash_flow(&p->tuple, config_key());
+	if (p->svc_word & SLUICE_SVC_F_SOURCE)
+		p->flow_hash = sluice_flow_by_source(
+			p->flow_hash, sluice_hash_addr(&p->tuple.saddr, config_key()));
+}
+
 /* Finds the slot: reads its word, and begins no more, for the limit may yet refuse. */
 static __always_inline enum sluice_verdict flow_find(struct pkt *p)
 {
@@ -45,10 +54,7 @@ static __always_inline enum sluice_verdict flow_find(struct pkt *p)
 
 	if (log2 > SLUICE_SLOTS_LOG2_MAX)
 		return SLUICE_V_bad_table;
-	p->flow_hash = sluice_hash_flow(&p->tuple, config_key());
-	if (p->svc_word & SLUICE_SVC_F_SOURCE)
-		p->flow_hash = sluice_flow_by_source(
-			p->flow_hash, sluice_hash_addr(&p->tuple.saddr, config_key()));
+	flow_name(p);
 	p->slot = (__u32)SLUICE_SVC_BASE(p->svc_word) + sluice_flow_slot(p->flow_hash, log2);
 	slot = bpf_map_lookup_elem(&slots, &p->slot);
 	if (!slot)

@@ -96,6 +96,31 @@ static void test_new_connections_only(void **state)
 	assert_int_equal(world_ban_of(world, 1, CLIENT).hits, 2);
 }
 
+/* A UDP flow that is known goes on, as a TCP connection does. */
+static void test_tracked_udp(void **state)
+{
+	struct packet known = {.src = CLIENT,
+			       .dst = "192.0.2.1",
+			       .proto = IPPROTO_UDP,
+			       .sport = 5000,
+			       .dport = 53};
+	struct packet other = known;
+	struct sluice_service *service;
+
+	(void)state;
+	other.sport = 5001;
+	*world->flow_settings = (struct sluice_flow_settings){.refresh_s = 4, .closing_life_s = 60};
+	service = world_service(world, 3, "192.0.2.1", 53, IPPROTO_UDP, 0);
+	service->word |= SLUICE_SVC_F_TRACK;
+	service->limits = 1;
+	assert_int_equal(run(&known), SLUICE_V_forwarded);
+	world_ban(world, 1, CLIENT, UINT64_MAX, 0);
+	assert_int_equal(run(&known), SLUICE_V_forwarded);
+	assert_int_equal(run(&other), SLUICE_V_ban);
+	world_ban(world, 1, CLIENT, UINT64_MAX, SLUICE_BAN_F_ALL);
+	assert_int_equal(run(&known), SLUICE_V_ban);
+}
+
 static void test_all_packets(void **state)
 {
 	(void)state;
@@ -302,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_new_connections_only, set_up),
+		cmocka_unit_test_setup(test_tracked_udp, set_up),
 		cmocka_unit_test_setup(test_all_packets, set_up),
 		cmocka_unit_test_setup(test_ends_by_the_clock, set_up),
 		cmocka_unit_test_setup(test_flags, set_up),

@@ -150,6 +150,37 @@ static void test_member(void **state)
 	assert_int_equal(world->explain->member, 2);
 }
 
+static enum sluice_verdict send_udp(uint16_t sport)
+{
+	struct packet packet = {.src = CLIENT,
+				.dst = "192.0.2.1",
+				.proto = IPPROTO_UDP,
+				.sport = sport,
+				.dport = 53};
+	struct world_run run;
+
+	world_run_packet(world, &packet, &run);
+	return run.verdict;
+}
+
+/* Of UDP that is tracked a flow is a connection: one that is known goes on, one that was refused is
+ * not known, and tries again. */
+static void test_tracked_udp(void **state)
+{
+	(void)state;
+	*world->flow_settings = (struct sluice_flow_settings){.refresh_s = 4, .closing_life_s = 60};
+	world_service(world, 3, "192.0.2.1", 53, IPPROTO_UDP, 0)->word |= SLUICE_SVC_F_TRACK;
+	set_ceiling(MEMBER1, 1);
+	world->members[1].ceiling = MEMBER1;
+	assert_int_equal(send_udp(5000), SLUICE_V_forwarded);
+	assert_int_equal(send_udp(5001), SLUICE_V_member_ceiling);
+	assert_int_equal(send_udp(5001), SLUICE_V_member_ceiling);
+	assert_int_equal(send_udp(5000), SLUICE_V_forwarded);
+	*world->clock_ns += (INC_MS + 2) * MS;
+	assert_int_equal(send_udp(5001), SLUICE_V_forwarded);
+	assert_int_equal(send_udp(5001), SLUICE_V_forwarded);
+}
+
 static void test_both(void **state)
 {
 	struct sluice_ceiling_stats before = world_ceiling_stats(world, MEMBER1), after;
@@ -299,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup(test_service, set_up),
 		cmocka_unit_test_setup(test_rate, set_up),
 		cmocka_unit_test_setup(test_member, set_up),
+		cmocka_unit_test_setup(test_tracked_udp, set_up),
 		cmocka_unit_test_setup(test_both, set_up),
 		cmocka_unit_test_setup(test_none, set_up),
 		cmocka_unit_test_setup(test_limits_come_first, set_up),
