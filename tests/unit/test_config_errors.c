@@ -310,6 +310,7 @@ static void test_flows(void **state)
 		{FULL "capacity: {flows: 0}\n", "8 invalid capacity.flows\n"},
 		{FULL "capacity: {flows: 5000}\n", "8 invalid capacity.flows\n"},
 		{FULL "capacity: {pending_flows: 1G}\n", "8 invalid capacity.pending_flows\n"},
+		{FULL "    slow_start: 1s\n", "8 invalid services.web.slow_start\n"},
 		{FULL "    slow_start: 14s\n", "8 invalid services.web.slow_start\n"},
 		{FULL "    slow_start: 3601s\n", "8 invalid services.web.slow_start\n"},
 		{FULL "    slow_start: 15500ms\n", "8 invalid services.web.slow_start\n"},

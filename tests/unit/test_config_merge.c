@@ -73,7 +73,8 @@ static void test_sections_values_and_lists(void **state)
 		"services:\n"
 		"  web: {limits: [all]}\n"
 		"  extra: {listen: tcp 192.0.2.11:80, mode: l2, members: []}\n",
-		"services: {web: {limits: [more]}}\n",
+		"services: {web: {limits: [more], slow_start: 60s}, extra: {slow_start: 60s}}\n",
+		"services: {web: {slow_start: 0s}}\n",
 		NULL,
 	};
 	struct config *config = parsed(texts);
@@ -88,6 +89,8 @@ static void test_sections_values_and_lists(void **state)
 	assert_string_equal(config->services[2].name, "extra");
 	assert_string_equal(config->services[0].limits[0], "more");
 	assert_string_equal(config->services[0].limits[1], "");
+	assert_int_equal(config->services[0].slow_start_s, 0);
+	assert_int_equal(config->services[2].slow_start_s, 60);
 	config_free(config);
 }
 

@@ -329,7 +329,7 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .help = "with affinity window, how long before a change flows are learned"},
 	{CONFIG_SECTION_SERVICE, "slow_start", CONFIG_TYPE_DURATION,
 	 AT(service_config, slow_start_s), .min = RAMP_DURATION_MIN_S * 1000,
-	 .max = RAMP_DURATION_MAX_S * 1000, .flags = CONFIG_SECONDS,
+	 .max = RAMP_DURATION_MAX_S * 1000, .flags = CONFIG_SECONDS | CONFIG_OR_ZERO,
 	 .help = "until a member that comes up gets all of its weight; at once without"},
 	{CONFIG_SECTION_SERVICE, "max_new", CONFIG_TYPE_RATE, AT(service_config, max_new),
 	 .help = "new connections of all sources together; more are refused"},

@@ -103,8 +103,9 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 				 field->flags & CONFIG_POWER_OF_TWO ? ", a power of two" : "");
 		break;
 	case CONFIG_TYPE_DURATION:
-		snprintf(buffer, size, "a duration, %s to %s", format_ms(field->min, min),
-			 format_ms(field->max, max));
+		snprintf(buffer, size, "a duration, %s to %s%s", format_ms(field->min, min),
+			 format_ms(field->max, max),
+			 field->flags & CONFIG_OR_ZERO ? ", or 0s" : "");
 		break;
 	case CONFIG_TYPE_TEXT:
 		snprintf(buffer, size, "a text of at most %zu bytes", field->size - 1);

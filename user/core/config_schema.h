@@ -82,6 +82,7 @@ struct config_word {
 #define CONFIG_POWER_OF_TWO (1U << 1) /* anything else is an error */
 #define CONFIG_ROUND_UP (1U << 2)     /* to a power of two */
 #define CONFIG_SECONDS (1U << 3)      /* a duration that is stored in seconds, and whole ones */
+#define CONFIG_OR_ZERO (1U << 4) /* a duration below min, too, if it is 0: as without the key */
 
 struct config_field {
 	enum config_section section;

@@ -90,7 +90,8 @@ static int parse_duration(const struct config_field *field, const char *text, vo
 			if (strcmp(rest, DURATIONS[i].text) != 0)
 				continue;
 			if (__builtin_mul_overflow(value, DURATIONS[i].ms, &value) ||
-			    value < field->min || value > field->max)
+			    value > field->max ||
+			    (value < field->min && (value || !(field->flags & CONFIG_OR_ZERO))))
 				return fail(field, text, e);
 			if (field->flags & CONFIG_SECONDS && value % 1000) {
 				fail(field, text, e);
