@@ -92,7 +92,7 @@ static void deadlines(void **state)
 		{250, false, true, "3 known flows left, cut in 4 min",
 		 "weight 100, draining, cut in 4 min\n",
 		 "deadline     22:17: flows that are left then are cut\n",
-		 "draining, 3 flows, cut in 4 min\n"},
+		 "draining, cut in 4 min, 3 flows\n"},
 		{59, false, false, "learning its flows, 4 min left, 3 known so far, cut in 59 s",
 		 "weight 100, draining, cut in 59 s\n",
 		 "deadline     22:14: flows that are left then are cut\n",
@@ -100,7 +100,7 @@ static void deadlines(void **state)
 		{0, true, true, "3 known flows left, deadline passed",
 		 "weight 100, draining, deadline passed\n",
 		 "deadline     22:13: has passed, its flows were cut\n",
-		 "draining, 3 flows, deadline passed\n"},
+		 "draining, deadline passed, 3 flows\n"},
 	};
 	size_t i, length;
 	char left[160];
@@ -130,6 +130,29 @@ static void deadlines(void **state)
 		json_decref(list);
 		json_decref(member);
 	}
+}
+
+/* What is cut in a narrow table is not the deadline. */
+static void deadlines_stay(void **state)
+{
+	json_t *member = member_with(0, 3, true, false, 0);
+	json_t *list = json_pack("[o]", member);
+	AUTO_FREE char *text = NULL;
+	size_t length;
+	struct view view = {.out = open_memstream(&text, &length), .width = 72};
+
+	(void)state;
+	json_object_set_new(member, "address", json_string("2001:db8:99::aaaa:bbbb"));
+	json_object_set_new(member, "port", json_integer(8080));
+	json_object_set_new(member, "state", json_string("draining"));
+	json_object_set_new(member, "health_text", json_string("no answer within 1000 ms"));
+	json_object_set_new(member, "deadline",
+			    json_pack("{s:i, s:i, s:b}", "at_s", 250, "left_s", 250, "is_over", 0));
+	render_members(&view, list);
+	fclose(view.out);
+	if (!strstr(text, "draining, cut in 4 min"))
+		fail_msg("no deadline in:\n%s", text);
+	json_decref(list);
 }
 
 static json_t *service_with(const char *name, int announced, int waiting, int moving, int held,
@@ -202,11 +225,9 @@ static void only_services_in_motion(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_left),
-		cmocka_unit_test(shown_of_who_leaves),
-		cmocka_unit_test(deadlines),
-		cmocka_unit_test(motion_lines),
-		cmocka_unit_test(only_services_in_motion),
+		cmocka_unit_test(what_is_left), cmocka_unit_test(shown_of_who_leaves),
+		cmocka_unit_test(deadlines),	cmocka_unit_test(deadlines_stay),
+		cmocka_unit_test(motion_lines), cmocka_unit_test(only_services_in_motion),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -113,7 +113,7 @@ static void add_check(struct table *table, const json_t *member)
 		table_text(table, text);
 }
 
-/* ", 12 flows, cut in 4 min" */
+/* ", cut in 4 min, 12 flows": the end is what a narrow table cuts. */
 static size_t draining_text(const json_t *member, char *buffer, size_t size)
 {
 	const json_t *flows = json_object_get(member, "flows");
@@ -126,7 +126,7 @@ static size_t draining_text(const json_t *member, char *buffer, size_t size)
 		snprintf(left, sizeof(left), ", %s flow%s", text_count(known, number),
 			 known == 1 ? "" : "s");
 	render_deadline(member, deadline, sizeof(deadline));
-	return (size_t)snprintf(buffer, size, "%s%s", left, deadline);
+	return (size_t)snprintf(buffer, size, "%s%s", deadline, left);
 }
 
 /* " by alice, 12 min left" behind what it is; "forced in" behind what it would not be. */
@@ -214,6 +214,21 @@ static bool has_several_pools(const json_t *members)
 	return false;
 }
 
+/* Of the longest state up to its deadline, 0: there is none. */
+static int deadline_width(const json_t *members)
+{
+	const json_t *member;
+	char deadline[64];
+	int width = 0;
+	size_t i;
+
+	json_array_foreach (members, i, member)
+		if (*render_deadline(member, deadline, sizeof(deadline)))
+			width = MAX(width, text_width(field_text(member, "state", "")) +
+						   text_width(deadline));
+	return width;
+}
+
 void render_members(const struct view *view, const json_t *members)
 {
 	static const struct table_column columns[] = {
@@ -238,6 +253,9 @@ void render_members(const struct view *view, const json_t *members)
 	for (i = 0; i < ARRAY_SIZE(columns); i++)
 		if (i != 1 || has_pools)
 			shown[count++] = columns[i];
+	/* Where it would be cut it has three dots. */
+	if (deadline_width(members))
+		shown[count - 1].cut_to = deadline_width(members) + 3;
 	table = table_new(shown, count);
 	json_array_foreach (members, i, member) {
 		double now = field_number(member, "now_percent", 0);

@@ -234,7 +234,8 @@ static void tally(const struct sync *sync, struct sync_service *service,
 		break;
 	case FLOW_MOVING:
 		motion->moving++;
-		motion->dirty += !!(q->word & SLUICE_SLOT_F_DIRTY);
+		/* Marked, or with PRE, when that has been seen: it postpones. */
+		motion->dirty += !!(q->word & (SLUICE_SLOT_F_DIRTY | SLUICE_SLOT_F_PRE));
 		left_ms = learn_ms > passed_ms ? learn_ms - passed_ms : 1;
 		break;
 	case FLOW_EXCEPTIONAL:
