@@ -26,6 +26,7 @@ tap_run "sluicectl is executable" "$DEST/bin/sluicectl" --version
 tap_run "completion" test -s "$DEST/share/bash-completion/completions/sluicectl"
 tap_run "the example passes its own check" \
 	"$DEST/bin/sluicectl" check "$DEST/share/doc/sluice/sluice.example.yaml"
+tap_run "configurations for BIRD are installed" diff -r deploy/bird "$DEST/share/doc/sluice/bird"
 tap_run "a configuration where there was none" test -s "$STAGE/etc/sluice/sluice.yaml"
 if command -v scdoc > /dev/null; then
 	tap_match "the manual page" "$(head -n 3 "$DEST/share/man/man1/sluicectl.1")" 'scdoc'
