@@ -115,10 +115,23 @@ tap_match "confirm says where it is" "$(ctl confirm)" "install -m 644 $(run_file
 tap_run "a reload reads it" ctl reload
 tap_run "it is detached" ctl detach
 tap_run "and ends" wait_for 8 has_ended "$pid"
+kept_texts() {
+	find "/run/sluice/$LAB_PREFIX" -name '*.yaml'
+}
+tap_is "and its text is gone" "$(kept_texts)" ""
 tap_match "try standard input" "$(ctl try - --for 60s < "$E2E_CONFIG" 2>&1)" 'it detaches by itself'
 pid=$(daemon_pid)
 tap_run "undone" ctl undo
 tap_run "that ends, too" wait_for 8 has_ended "$pid"
+tap_is "and leaves no text" "$(kept_texts)" ""
+tap_fails "one that cannot begin" 1 'eth9' ctl try - < <(sed 's/eth0/eth9/' "$E2E_CONFIG")
+tap_is "leaves none either" "$(kept_texts)" ""
+ctl try - --for 60s < "$E2E_CONFIG" > /dev/null 2>&1
+pid=$(daemon_pid)
+kill -KILL "$pid"
+wait_for 5 has_ended "$pid"
+tap_run "nor does one that was killed" ctl detach
+tap_is "when it is detached" "$(kept_texts)" ""
 
 # Undone, and waited for.
 tap_match "try again" "$(ctl try "$E2E_CONFIG" --for 60s 2>&1)" 'unless you confirm'

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/spawn.h"
 #include "dataplane/claim.h"
 #include "dataplane/dp_bpf.h"
 #include "dataplane/ours.h"
@@ -197,6 +198,7 @@ int offline_detach(const struct cli *cli)
 	}
 	if (had_pins > 0 || names[0] != '\0')
 		offline_audit(cli, "detached%s%s", names[0] != '\0' ? " from " : "", names);
+	spawn_drop_config(cli);
 	print_detached(cli, names);
 	if (cli->is_json)
 		return CLI_OK;

@@ -69,6 +69,13 @@ char *spawn_keep_config(const struct cli *cli, const char *text, size_t length)
 	return NULL;
 }
 
+void spawn_drop_config(const struct cli *cli)
+{
+	AUTO_FREE char *path = util_printf("/run/sluice/%s/try.yaml", cli->instance);
+
+	unlink(path);
+}
+
 static void print_log(const char *path)
 {
 	AUTO_FREE char *text = NULL;

@@ -10,6 +10,9 @@ struct cli;
  * after saying why there is none. */
 char *spawn_keep_config(const struct cli *cli, const char *text, size_t length);
 
+/* Removes that file, if there is one: nobody will read it again. */
+void spawn_drop_config(const struct cli *cli);
+
 /* Starts `sluiced --config FILE --try SECONDS` in a session of its own, with its log beside its
  * socket, and waits until it is ready. 0, or -1 after printing what it had to say. */
 int spawn_daemon(const struct cli *cli, const char *file, const char *seconds);

@@ -136,8 +136,10 @@ static int try_start(const struct cli *cli, const char *file, const struct confi
 	if (path == NULL)
 		return CLI_FALSE;
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)seconds);
-	if (spawn_daemon(cli, path, text) != 0)
+	if (spawn_daemon(cli, path, text) != 0) {
+		spawn_drop_config(cli);
 		return CLI_FALSE;
+	}
 	if (!cli->is_json)
 		fprintf(cli->view.out, "%s is balancing on trial\n", file);
 	return finish(cli, seconds, "it detaches");

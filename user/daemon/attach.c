@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/daemon.h"
@@ -184,6 +185,16 @@ int attach_prune(struct daemon *daemon, const struct config *config)
 	return pruned;
 }
 
+/* What sluicectl put beside our socket for us to read: it may hold secrets. */
+static void drop_config(const struct daemon *daemon)
+{
+	size_t length = strlen(daemon->directory);
+	const char *path = daemon->options.config_path;
+
+	if (!strncmp(path, daemon->directory, length) && path[length] == '/')
+		unlink(path);
+}
+
 int attach_remove_everything(struct daemon *daemon, char *names, size_t size, struct err *e)
 {
 	int r = dp_bpf_cleanup(daemon->instance, names, size, e);
@@ -193,6 +204,7 @@ int attach_remove_everything(struct daemon *daemon, char *names, size_t size, st
 	daemon_event(daemon, EVENT_detached, "%s", names[0] ? names : "no interface");
 	log_info("attach", "detached by request (%s), pins removed",
 		 names[0] ? names : "no interface");
+	drop_config(daemon);
 	daemon->is_detached = true;
 	daemon->is_ready = false;
 	return 0;
