@@ -23,7 +23,7 @@ limit() { # FIELD
 }
 
 remembers() { # TEST NUMBER
-	[ "$(limit sources_in_use)" "$@" ]
+	test "$(limit sources_in_use)" "$@"
 }
 
 tap_is "every service has it" "$(limit 'services | join(",")')" web,dns

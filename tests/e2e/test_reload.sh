@@ -77,7 +77,7 @@ config "" > "$E2E_CONFIG"
 refused "no members" 'force' 6
 config "10.99.0.21" > "$E2E_CONFIG"
 refused "two of three members gone" 'force' 6
-sed 's/mode: l2,/& affinity: source,/' <<< "$(config "$ALL")" > "$E2E_CONFIG"
+config "$ALL" | sed 's/mode: l2,/& affinity: source,/' > "$E2E_CONFIG"
 refused "another affinity" 'nearly all flows of service web.*' 6
 refused "another affinity: said how to keep the old one, or how to insist" 'affinity: hash.*--force' 6
 config "10.99.0.21" > "$E2E_CONFIG"
