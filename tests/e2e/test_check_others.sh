@@ -27,7 +27,8 @@ lab_in b2 nft add rule inet x input udp dport 9000 drop
 program good <<- 'END'
 	#!/bin/sh
 	[ "$SLUICE_ADDRESS/$SLUICE_PORT/$SLUICE_FAMILY/$SLUICE_TIMEOUT_MS" = 10.99.0.21/77/ipv4/400 ] &&
-	[ "$(id -u)" != 0 ] && [ "$1" = "two words" ]
+	[ "$(id -u)" != 0 ] && [ "$1" = "two words" ] &&
+	! ls -l /proc/self/fd | grep socket
 END
 program bad <<- 'END'
 	#!/bin/sh

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
+
 #include "base/addr.h"
 #include "check/worker.h"
 
@@ -188,6 +190,9 @@ static int spawn(struct run *run, int output)
 
 	for (i = 0; i < request->details.command.count; i++)
 		words[i] = (char *)check_command_word(&request->details, i);
+	/* Not all that this process has open is closed on exec by those who opened it. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
+		return uv_translate_sys_error(errno);
 	options.file = words[0];
 	fill_environment(request, &env);
 	return uv_spawn(&run->job->worker->loop, &run->process, &options);
