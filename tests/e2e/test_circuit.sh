@@ -94,7 +94,6 @@ lab_in b2 ip route del blackhole "$EDGE_LB/32"
 config "$E2E_CHECK" "{open: 1s, trial: 2s, volume: 4, window: 30s}" > "$E2E_CONFIG"
 tap_run "faster checks and trials" edge_ctl reload
 tap_run "all serve" wait_for 90 e2e_all_serving # its third pause is 20 s, as it was configured
-hold_settle "all"
 kill "${LAB_PIDS[keep-v4]}"
 hold_keep v4b c1 -n 200 -i 300 "$EDGE_WEB"
 tap_run "200 connections are held" wait_for 10 hold_has_opened v4b 200

@@ -49,6 +49,10 @@ enum option_id {
 	OPTION_REASON,
 	OPTION_ALL_PACKETS,
 	OPTION_ALL,
+	OPTION_TO,
+	OPTION_STEPS,
+	OPTION_HOLD,
+	OPTION_SET,
 	OPTION_MAX
 };
 
@@ -82,6 +86,8 @@ enum arg_kind {
 	ARG_LIMIT_OR_ALL, /* may be absent */
 	ARG_LIMIT_SOURCE,
 	ARG_LIMIT_SOURCE_OR_ALL, /* may be absent */
+	ARG_SHIFT_ACTION,	 /* may be absent */
+	ARG_STEPS,
 	ARG_KIND_MAX
 };
 

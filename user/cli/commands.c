@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/run.h"
 #include "core/prefix_set.h"
+#include "core/shift.h"
 #include "cli/text.h"
 
 #define OPTION(name) (1ULL << OPTION_##name)
@@ -103,6 +104,16 @@ static const char *comment_problem(const char *text)
 	return strlen(text) <= PREFIX_COMMENT_MAX ? NULL : "at most 255 characters";
 }
 
+static const char *steps_problem(const char *text)
+{
+	struct shift_plan plan = {.hold_s = SHIFT_HOLD_DEFAULT_S};
+
+	return shift_parse_steps(text, &plan) && shift_plan_problem(&plan) == NULL
+		       ? NULL
+		       : "per cent, rising, with commas: " SHIFT_STEPS_DEFAULT;
+}
+
+static const char *const shift_words[] = {"show", "pause", "resume", "abort", "end", NULL};
 static const char *const drained_words[] = {"drained", NULL};
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
@@ -134,6 +145,8 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_LIMIT_OR_ALL] = {"LIMIT", true, NULL, name_problem},
 	[ARG_LIMIT_SOURCE] = {"SOURCE", false, NULL, source_problem},
 	[ARG_LIMIT_SOURCE_OR_ALL] = {"SOURCE", true, NULL, source_problem},
+	[ARG_SHIFT_ACTION] = {"show|pause|resume|abort|end", true, shift_words, NULL},
+	[ARG_STEPS] = {"PERCENT,...", false, NULL, steps_problem},
 	[ARG_DRAINED] = {"drained", false, drained_words, NULL},
 };
 
@@ -183,6 +196,11 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_ALL_PACKETS] = {"all-packets", 0, false, ARG_NONE,
 				"drop all its packets, also of connections that it has"},
 	[OPTION_ALL] = {"all", 0, false, ARG_NONE, "all of them"},
+	[OPTION_TO] = {"to", 0, false, ARG_POOL, "begin a shift to this pool"},
+	[OPTION_STEPS] = {"steps", 0, false, ARG_STEPS,
+			  "what it gets, step by step (" SHIFT_STEPS_DEFAULT ")"},
+	[OPTION_HOLD] = {"hold", 0, false, ARG_DURATION, "how long each step holds (60s)"},
+	[OPTION_SET] = {"set", 0, false, ARG_NUMBER, "give the pool so many per cent, and pause"},
 	[OPTION_FOR] = {"for", 0, false, ARG_DURATION, "how long: 30s, 15m, 2h"},
 	[OPTION_SERVICE] = {"service", 0, false, ARG_SERVICE, "only packets of this service"},
 	[OPTION_VERDICT] = {"verdict", 0, false, ARG_VERDICT,
@@ -299,6 +317,15 @@ const struct command commands[] = {
 	 "let check and circuit decide over a member again",
 	 "Ends what member eject or member force began.",
 	 run_member_restore},
+	{"shift",
+	 {ARG_SERVICE, ARG_SHIFT_ACTION},
+	 OPTION(TO) | OPTION(STEPS) | OPTION(HOLD) | OPTION(SET),
+	 "move a service from its pools to one of them, step by step",
+	 "With --to a shift begins. Each step holds, and the next one is taken only if 80 % of the "
+	 "pool's weight is admitted; when that fails twice in a row the pool gets nothing at once: "
+	 "rolled_back. Connections stay where they are. abort takes everything back, end lets the "
+	 "file's shares hold again. Without options, how far it has come. Survives restarts.",
+	 run_shift},
 	{"wait member",
 	 {ARG_SERVICE, ARG_MEMBER, ARG_DRAINED},
 	 OPTION(POOL) | OPTION(FOR),

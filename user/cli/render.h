@@ -47,6 +47,7 @@ const char *render_deadline(const json_t *member, char *buffer, size_t size);
 void render_flows_left(const json_t *member, char *buffer, size_t size);
 /* A line for each service whose slots are in motion, or that holds flows; none if there are none. */
 void render_motion(const struct view *view, const json_t *status);
+void render_shift(const struct view *view, const json_t *document);
 void render_member_line(const struct view *view, const json_t *member);
 /* "web/default 10.0.0.1:80: ejected by alice: nothing, …" */
 void render_member_share(const struct view *view, const json_t *member);

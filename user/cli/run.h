@@ -21,6 +21,7 @@ int run_member_drain(struct cli *cli);
 int run_member_eject(struct cli *cli);
 int run_member_force(struct cli *cli);
 int run_member_restore(struct cli *cli);
+int run_shift(struct cli *cli);
 int run_wait_member(struct cli *cli);
 int run_member_ready(struct cli *cli);
 int run_limit_list(struct cli *cli);

@@ -135,6 +135,18 @@ static void explain_member(const struct control_host *host, struct diagnosis *di
 	}
 }
 
+static void explain_shift(struct diagnosis *diagnosis, const struct model_service *service)
+{
+	const struct shift *shift = &service->shift;
+
+	if (shift->state == SHIFT_ROLLED_BACK)
+		add_why(diagnosis, "%s: the shift to %s was rolled back: %s", service->name,
+			service->shift_to, service->shift_text);
+	else if (shift->state == SHIFT_RUNNING || shift->state == SHIFT_PAUSED)
+		add_why(diagnosis, "%s: a shift to %s is %s at %u %%", service->name,
+			service->shift_to, shift_state_name(shift->state), shift->percent);
+}
+
 static void explain_panic(struct diagnosis *diagnosis, const struct model_service *service)
 {
 	static const char *const texts[PANIC_MAX] = {
@@ -155,6 +167,7 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 	char next[320];
 	size_t p, m;
 
+	explain_shift(diagnosis, service);
 	if (!strcmp(state, "ok"))
 		return;
 	snprintf(next, sizeof(next), "sluicectl member list %s", service->name);

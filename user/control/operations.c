@@ -8,6 +8,7 @@
 
 static const char *const words_admin[] = {"ready", "drain", "maint", NULL};
 static const char *const words_override[] = {"none", "ejected", "forced", NULL};
+static const char *const words_shift[] = {"start", "pause", "resume", "abort", "set", "end", NULL};
 static const char *const words_role[] = {"active", "standby", NULL};
 static const char *const words_mode[] = {"enforce", "shadow", "disabled", NULL};
 
@@ -34,6 +35,16 @@ static const struct field fields_override[] = {
 	{"reason", FIELD_TEXT, false, 0, OVERRIDE_REASON_MAX, NULL, "why, for whoever looks later"},
 	{"for_s", FIELD_INTEGER, false, 1, OVERRIDE_MAX_S, NULL,
 	 "seconds until it ends by itself; never if absent"},
+	{0},
+};
+static const struct field fields_shift[] = {
+	{"action", FIELD_WORD, true, 0, 0, words_shift, "what to do"},
+	{"to", FIELD_TEXT, false, 1, NAME_MAX_LENGTH, NULL, "start: the pool that gets more"},
+	{"steps", FIELD_TEXT, false, 1, 64, NULL,
+	 "start: per cent of the service, rising; " SHIFT_STEPS_DEFAULT " if absent"},
+	{"hold_s", FIELD_INTEGER, false, SHIFT_HOLD_MIN_S, SHIFT_HOLD_MAX_S, NULL,
+	 "start: seconds that each step holds; 60 if absent"},
+	{"percent", FIELD_INTEGER, false, 0, 100, NULL, "set: what the pool gets from now on"},
 	{0},
 };
 static const struct field fields_role[] = {
@@ -139,6 +150,9 @@ const struct operation operations[] = {
 	 "Makes the node active, or takes it out of the way of another one."},
 	GET("/v1/services", op_service_list, "All services with their pools and members."),
 	GET(SERVICE, op_service_show, "One service."),
+	GET(SERVICE "/shift", op_shift_show, "How far a shift between its pools has come."),
+	{"PUT", SERVICE "/shift", ROLE_OPERATOR, BODY_JSON, fields_shift, op_shift,
+	 "Moves a service from its pools to one of them, step by step, as long as that is well."},
 	GET(SERVICE "/pools", op_pool_list, "The pools of a service."),
 	GET(POOL, op_pool_show, "One pool."),
 	GET(POOL "/members", op_member_list, "The members of a pool."),

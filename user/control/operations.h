@@ -87,6 +87,9 @@ int op_service_show(const struct request *request, struct reply *reply, struct e
 int op_pool_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_pool_show(const struct request *request, struct reply *reply, struct errs *errors);
 
+int op_shift_show(const struct request *request, struct reply *reply, struct errs *errors);
+int op_shift(const struct request *request, struct reply *reply, struct errs *errors);
+
 int op_member_list(const struct request *request, struct reply *reply, struct errs *errors);
 int op_member_show(const struct request *request, struct reply *reply, struct errs *errors);
 int op_member_put(const struct request *request, struct reply *reply, struct errs *errors);

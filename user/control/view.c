@@ -303,6 +303,7 @@ json_t *view_service(const struct control_host *host, const struct model_service
 			   (int)tally.weight_percent, "table", log2 ? table : "", "slots",
 			   log2 ? 1 << log2 : 0);
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
+	json_object_set_new(object, "shift", view_shift(service));
 	json_object_set_new(object, "panic", json_string(panic_names[service->panic]));
 	json_object_set_new(object, "announce", json_string(announce_names[service->announce]));
 	json_object_set_new(object, "flows", view_service_flows(host, service));

@@ -28,6 +28,8 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 		  const struct model_pool *pool);
 json_t *view_member(const struct control_host *host, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member);
+/* op_shift.c: how far it has come; null when there is none. */
+json_t *view_shift(const struct model_service *service);
 /* What happened to it, the oldest first. */
 json_t *view_history(const struct control_host *host, const struct model_service *service,
 		     const struct model_pool *pool, const struct model_member *member);

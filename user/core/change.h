@@ -27,7 +27,21 @@ enum change_type {
 	CHANGE_MEMBER_OVERRIDE, /* override, override_until_s, text (reason, may be ""), who, since_s (0:
 				   now) */
 	CHANGE_MEMBER_EXPIRY, /* member_id, override_until_s: so long it was overridden */
+	CHANGE_SHIFT,	      /* service, pool (to), shift_action; with START shift->plan, with SET
+				  shift->percent, with RESTORE all of shift; text (of a rollback) */
+	CHANGE_SHIFT_TIME,    /* member_id: its service's shift is due */
 	CHANGE_TYPE_MAX
+};
+
+enum shift_action {
+	SHIFT_ACTION_START,
+	SHIFT_ACTION_PAUSE,
+	SHIFT_ACTION_RESUME,
+	SHIFT_ACTION_ABORT,
+	SHIFT_ACTION_SET,
+	SHIFT_ACTION_END, /* shares are the file's again */
+	SHIFT_ACTION_RESTORE,
+	SHIFT_ACTION_MAX
 };
 
 struct change {
@@ -50,7 +64,9 @@ struct change {
 	struct nexthop nexthop;
 	uint32_t latency_us;
 	const char *text; /* cause, in words */
-	const char *who;  /* NULL: nobody in particular */
+	const struct shift *shift;
+	enum shift_action shift_action;
+	const char *who; /* NULL: nobody in particular */
 	uint64_t probes_passed, probes_failed;
 	enum override_state override;
 	uint64_t override_until_s; /* wall clock, 0: until somebody ends it */

@@ -122,7 +122,8 @@ static bool is_observation(const struct change *change)
 {
 	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP ||
 	       change->type == CHANGE_MEMBER_CUT || change->type == CHANGE_MEMBER_RAMP ||
-	       change->type == CHANGE_MEMBER_CIRCUIT || change->type == CHANGE_MEMBER_EXPIRY;
+	       change->type == CHANGE_MEMBER_CIRCUIT || change->type == CHANGE_MEMBER_EXPIRY ||
+	       change->type == CHANGE_SHIFT_TIME;
 }
 
 static bool is_observation_valid(const struct model *model, const struct change *change,
@@ -156,6 +157,8 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_service_refresh(apply, service);
 	else if (change->type == CHANGE_MEMBER_CIRCUIT)
 		model_change_circuit(apply, service, pool, member, change);
+	else if (change->type == CHANGE_SHIFT_TIME)
+		model_shift_time(apply, service);
 	else if (change->type == CHANGE_MEMBER_EXPIRY)
 		model_change_expiry(apply, service, pool, member, change);
 	else
@@ -203,6 +206,9 @@ static void apply_one(struct apply *apply, const struct change *change)
 	case CHANGE_MEMBER_ADMIN:
 	case CHANGE_MEMBER_OVERRIDE:
 		model_change_member(apply, change);
+		break;
+	case CHANGE_SHIFT:
+		model_change_shift(apply, change);
 		break;
 	case CHANGE_LIMIT_MODE:
 		model_change_limit_mode(apply, change);

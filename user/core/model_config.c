@@ -78,6 +78,8 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
 			    "changed in the file");
 	model_config_pools(apply, fresh, config, old, &service);
+	if (old)
+		model_shift_keep(apply, old, &service);
 	fresh->services = util_grow(fresh->services, &fresh->service_capacity,
 				    fresh->service_count + 1, sizeof(*fresh->services));
 	fresh->services[fresh->service_count++] = service;

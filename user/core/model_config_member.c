@@ -156,7 +156,7 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		struct model_pool *pool = &service->pools[p];
 
 		util_copy(pool->name, sizeof(pool->name), from->name);
-		pool->share = from->share;
+		pool->share = pool->share_file = from->share;
 		pool->mode = from->mode;
 		pool->check = from->check;
 		pool->checks = check_set_ref(from->checks);

@@ -79,6 +79,13 @@ void model_change_circuit(struct apply *apply, struct model_service *service,
 /* Nothing is known of it any more. */
 void model_circuit_forget(struct model_member *member);
 
+/* model_shift.c */
+void model_change_shift(struct apply *apply, const struct change *change);
+void model_shift_time(struct apply *apply, struct model_service *service);
+/* After a reload: the shift goes on, unless the file's shares are others now, or the pool is gone. */
+void model_shift_keep(struct apply *apply, const struct model_service *old,
+		      struct model_service *service);
+
 /* model_override.c */
 void model_set_override(struct apply *apply, const struct model_service *service,
 			const struct model_pool *pool, struct model_member *member,

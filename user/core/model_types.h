@@ -10,6 +10,7 @@
 #include "core/ejection.h"
 #include "core/override.h"
 #include "core/ramp.h"
+#include "core/shift.h"
 
 enum owner { OWNER_FILE, OWNER_API, OWNER_KUBERNETES, OWNER_MAX };
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN, HEALTH_STATE_MAX };
@@ -77,7 +78,8 @@ struct model_member {
 
 struct model_pool {
 	char name[NAME_MAX_LENGTH + 1];
-	uint32_t share;
+	uint32_t share;	     /* in force */
+	uint32_t share_file; /* differs while a shift decides */
 	enum sluice_mode mode;
 	struct check_config check; /* the first of checks */
 	struct check_set *checks;
@@ -109,6 +111,9 @@ struct model_service {
 	uint32_t limits[SLUICE_SERVICE_LIMITS_MAX]; /* limit ids, 0 ends; narrowest first */
 	uint32_t allow[SLUICE_SERVICE_ALLOW_MAX];   /* list ids, 0 ends */
 	bool is_dirty;				    /* something that sync must look at changed */
+	struct shift shift;
+	char shift_to[NAME_MAX_LENGTH + 1]; /* pool, with a shift */
+	char shift_text[128];		    /* why it was rolled back */
 	uint32_t min_healthy;
 	bool is_panic_dropped;
 	enum ejection_panic panic;

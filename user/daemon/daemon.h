@@ -146,6 +146,7 @@ void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
 void loop_observe_ramp(struct daemon *daemon, const struct model_member *member);
 void loop_observe_circuit(struct daemon *daemon, const struct model_member *member,
 			  uint64_t probes_passed, uint64_t probes_failed);
+void loop_observe_shift(struct daemon *daemon, const struct model_member *member);
 void loop_observe_expiry(struct daemon *daemon, const struct model_member *member);
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
 void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,

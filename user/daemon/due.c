@@ -52,6 +52,21 @@ static void member_tick(struct daemon *daemon, const struct model_service *servi
 		loop_observe_ramp(daemon, member);
 }
 
+/* An observation is of a member: any one of the service will do. */
+static void shift_tick(struct daemon *daemon, const struct model_service *service, uint64_t now_ms)
+{
+	size_t p;
+
+	if (!shift_is_due(&service->shift, now_ms))
+		return;
+	for (p = 0; p < service->pool_count; p++) {
+		if (!service->pools[p].member_count)
+			continue;
+		loop_observe_shift(daemon, &service->pools[p].members[0]);
+		return;
+	}
+}
+
 void due_tick(struct daemon *daemon)
 {
 	uint64_t now_s = clock_wall_s(), now_ms = clock_now_ms();
@@ -60,6 +75,7 @@ void due_tick(struct daemon *daemon)
 	for (s = 0; s < model_service_count(daemon->model); s++) {
 		const struct model_service *service = model_service_at(daemon->model, s);
 
+		shift_tick(daemon, service, now_ms);
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
 				member_tick(daemon, service, &service->pools[p],

@@ -76,11 +76,15 @@ void loop_observe_circuit(struct daemon *daemon, const struct model_member *memb
 	change->probes_failed = probes_failed;
 }
 
+void loop_observe_shift(struct daemon *daemon, const struct model_member *member)
+{
+	add_observation(daemon, CHANGE_SHIFT_TIME, member->id, "");
+}
+
 void loop_observe_expiry(struct daemon *daemon, const struct model_member *member)
 {
 	add_observation(daemon, CHANGE_MEMBER_EXPIRY, member->id, "")->override_until_s =
 		member->override_until_s;
-	state_mark(daemon->state, STATE_CHANGES);
 }
 
 void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text)
@@ -120,6 +124,19 @@ static void log_transition(const struct model *model, const struct change *chang
 			    pool->name, endpoint, change->text);
 }
 
+/* What time alone changed of what is kept on the disk. */
+static void mark_observed(struct daemon *daemon, const struct change *list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (list[i].type == CHANGE_SHIFT_TIME)
+			state_mark(daemon->state, STATE_SHIFTS);
+		else if (list[i].type == CHANGE_MEMBER_EXPIRY)
+			state_mark(daemon->state, STATE_CHANGES);
+	}
+}
+
 /* Members may have gone since they were observed: those are left out. */
 static void flush_observations(struct daemon *daemon)
 {
@@ -140,6 +157,7 @@ static void flush_observations(struct daemon *daemon)
 	}
 	if (kept && model_apply(daemon->model, o->list, kept, clock_now_ms(), &errors))
 		daemon_log_errs(daemon, &errors);
+	mark_observed(daemon, o->list, kept);
 	errs_done(&errors);
 	o->count = 0;
 	if (o->capacity > OBSERVATIONS_KEPT)
@@ -159,6 +177,7 @@ int loop_apply(struct daemon *daemon, const struct change *changes, size_t count
 	if (!r) {
 		daemon->is_structure_new = daemon->is_sync_due = true;
 		daemon->trial.before.commands += changes->owner == OWNER_API;
+		state_mark(daemon->state, STATE_SHIFTS);
 		state_mark(daemon->state, STATE_CHANGES);
 		if (changes->type == CHANGE_CONFIG || changes->list)
 			state_mark(daemon->state, STATE_LISTS);

@@ -70,6 +70,7 @@ static int fill_model(struct daemon *daemon)
 	}
 	state_load(daemon->state, STATE_CHANGES);
 	state_load(daemon->state, STATE_LISTS);
+	state_load(daemon->state, STATE_SHIFTS);
 	/* Nodes with the same hash_seed build the same tables. */
 	seed = sluice_hash_mix(dp_bpf_meta(daemon->dp)->key.fin);
 	daemon->sync = sync_new(daemon->model, &daemon->port, seed, tick_ns);

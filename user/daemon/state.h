@@ -18,6 +18,7 @@ enum state_id {
 	STATE_CHANGES,	 /* changes.json: what commands changed; see core/overlay.h */
 	STATE_LISTS,	 /* lists.json: prefixes that commands added to access lists */
 	STATE_BANS,	 /* bans.json: who is banned, why and by whom */
+	STATE_SHIFTS,	 /* shifts.json: how far shifts between pools have come */
 	STATE_LAST_GOOD, /* last-good.json: the configuration that was applied last */
 	STATE_MAX
 };

@@ -227,6 +227,35 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 		   (double)source->started_s);
 }
 
+static void write_shifts(struct metric_text *text, const struct metrics_source *source)
+{
+	static const struct metric families[] = {
+		{"sluice_shift_ratio", METRIC_GAUGE,
+		 "Part of the service that the pool of its shift gets."},
+		{"sluice_shift_state", METRIC_GAUGE, "1 for the state of the service's shift."},
+	};
+	size_t f, s;
+
+	for (f = 0; f < ARRAY_SIZE(families); f++) {
+		metric_begin(text, &families[f]);
+		for (s = 0; s < model_service_count(source->model); s++) {
+			const struct model_service *service = model_service_at(source->model, s);
+			struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"lb_service", service->name}, {"pool", service->shift_to}};
+			enum shift_state state;
+
+			if (!shift_is_on(&service->shift))
+				continue;
+			if (f == 0)
+				metric_value(text, labels, service->shift.percent / 100.0);
+			for (state = SHIFT_RUNNING; f == 1 && state < SHIFT_STATE_MAX; state++) {
+				labels[2] = (struct metric_label){"state", shift_state_name(state)};
+				metric_count(text, labels, state == service->shift.state);
+			}
+		}
+	}
+}
+
 char *metrics_render(const struct metrics_source *source, bool is_openmetrics, size_t *ret_length)
 {
 	struct metric_text text = {.is_openmetrics = is_openmetrics};
@@ -238,6 +267,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_daemon(&text, source);
 	write_verdicts(&text, source);
 	write_services(&text, source);
+	write_shifts(&text, source);
 	metrics_write_checks(&text, source);
 	metrics_write_flows(&text, source);
 	metrics_write_members(&text, source);

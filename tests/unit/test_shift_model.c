@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A shift in the model: shares, gates by members, reloads; and on the tables, where five per cent are
+ * among the next twenty-five. */
+#include "unit/circuit_world.h"
+
+#include "core/slots.h"
+
+#define TWO                                                                                        \
+	"    check: tcp\n"                                                                         \
+	"    pools:\n"                                                                             \
+	"      stable: {share: 100, members: [10.0.0.1, 10.0.0.2]}\n"                              \
+	"      next: {share: %s, members: [10.0.0.3, 10.0.0.4]}\n"
+
+static struct world *two(const char *share)
+{
+	AUTO_FREE char *text = util_printf(TWO, share);
+	struct world *w = world(text);
+	size_t p, m;
+
+	for (p = 0; p < 2; p++)
+		for (m = 0; m < 2; m++)
+			passes(w, in_pool(w, p, m));
+	return w;
+}
+
+static int shift(struct world *w, enum shift_action action, const char *to, uint32_t percent)
+{
+	struct shift plan = {.plan = {.steps = {5, 25, 100}, .step_count = 3, .hold_s = 10},
+			     .percent = percent};
+	const struct change change = {.type = CHANGE_SHIFT,
+				      .owner = OWNER_API,
+				      .service = "web",
+				      .pool = to,
+				      .shift = &plan,
+				      .shift_action = action};
+	struct errs errors = {0};
+	int r = model_apply(w->model, &change, 1, w->fake->now_ms, &errors);
+
+	errs_done(&errors);
+	return r;
+}
+
+static void pass(struct world *w, uint64_t ms)
+{
+	struct change change = {.type = CHANGE_SHIFT_TIME, .member_id = member(w, 0)->id};
+	uint64_t step;
+
+	for (step = 0; step < ms; step += 1000) {
+		w->fake->now_ms += 1000;
+		world_apply(w, &change);
+	}
+}
+
+/* Per cent of new connections that the pool should get. */
+static uint32_t part(const struct world *w, size_t p)
+{
+	uint32_t weights[8];
+	uint64_t sum = 0, own = 0;
+	size_t i, q, m;
+
+	weights_all(web(w), weights);
+	for (q = 0, i = 0; q < web(w)->pool_count; q++)
+		for (m = 0; m < web(w)->pools[q].member_count; m++, i++) {
+			sum += weights[i];
+			own += q == p ? weights[i] : 0;
+		}
+	return (uint32_t)((own * 100 + sum / 2) / sum);
+}
+
+static void to_the_end(void **state)
+{
+	static const char *const shares[] = {"0", "100"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct world *w = two(shares[i]);
+		uint64_t id = member(w, 0)->id;
+
+		assert_int_equal(part(w, 1), i ? 50 : 0);
+		assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+		assert_int_equal(part(w, 1), 5);
+		pass(w, 9000);
+		assert_int_equal(part(w, 1), 5);
+		pass(w, 2000);
+		assert_int_equal(part(w, 1), 25);
+		assert_int_equal(shift(w, SHIFT_ACTION_PAUSE, NULL, 0), 0);
+		pass(w, 60000);
+		assert_int_equal(part(w, 1), 25);
+		assert_int_equal(shift(w, SHIFT_ACTION_RESUME, NULL, 0), 0);
+		pass(w, 12000);
+		assert_int_equal(part(w, 1), 100);
+		pass(w, 12000);
+		assert_int_equal(web(w)->shift.state, SHIFT_DONE);
+		assert_int_equal(shift(w, SHIFT_ACTION_SET, NULL, 40), 0);
+		assert_int_equal(part(w, 1), 40);
+		assert_int_equal(shift(w, SHIFT_ACTION_ABORT, NULL, 0), 0);
+		assert_int_equal(part(w, 1), 0);
+		assert_int_equal(shift(w, SHIFT_ACTION_END, NULL, 0), 0);
+		assert_int_equal(part(w, 1), i ? 50 : 0);
+		assert_int_equal(member(w, 0)->id, id);
+		world_free(w);
+	}
+}
+
+static void rolled_back(void **state)
+{
+	struct world *w = two("0");
+	const struct event *event;
+	bool is_gap;
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	pass(w, 12000);
+	assert_int_equal(part(w, 1), 25);
+	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
+	pass(w, 2000);
+	assert_int_equal(web(w)->shift.failures, 1);
+	pass(w, 2000);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	assert_int_equal(part(w, 1), 0);
+	assert_string_equal(web(w)->shift_text,
+			    "it admits 50 % of its weight (80 % wanted), 1 of 2 members fail "
+			    "their check");
+	event = event_log_next(w->log, event_log_last(w->log) - 1, &is_gap);
+	assert_non_null(strstr(event->text, "rolled back from 25 % to 0: it admits 50 %"));
+	/* Not begun with either. */
+	assert_int_not_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	/* One failed gate alone does nothing. */
+	w->fake->now_ms += 10000;
+	passes(w, in_pool(w, 1, 0));
+	look(w, in_pool(w, 1, 0), 1, 0);
+	w->fake->now_ms += 40000;
+	look(w, in_pool(w, 1, 0), 1, 0);
+	look(w, in_pool(w, 1, 0), 1, 0);
+	assert_int_equal(share(in_pool(w, 1, 0)), ALL);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	world_free(w);
+}
+
+static void refused(void **state)
+{
+	struct world *w = two("100");
+
+	(void)state;
+	assert_int_not_equal(shift(w, SHIFT_ACTION_START, "nxt", 0), 0);
+	assert_int_not_equal(shift(w, SHIFT_ACTION_PAUSE, NULL, 0), 0);
+	assert_int_not_equal(shift(w, SHIFT_ACTION_SET, NULL, 50), 0);
+	assert_int_not_equal(shift(w, SHIFT_ACTION_END, NULL, 0), 0);
+	assert_int_equal(web(w)->shift.state, SHIFT_NONE);
+	world_free(w);
+	w = two("0");
+	assert_int_not_equal(shift(w, SHIFT_ACTION_START, "stable", 0), 0); /* from nothing */
+	world_free(w);
+}
+
+static void reloads(void **state)
+{
+	AUTO_FREE char *same = util_printf("%s" TWO "    slow_start: 60s\n", HEAD, "0");
+	AUTO_FREE char *other = util_printf("%s" TWO, HEAD, "10");
+	struct world *w = two("0");
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	world_load_text(w, same);
+	assert_int_equal(part(w, 1), 5);
+	assert_int_equal(web(w)->shift.state, SHIFT_RUNNING);
+	world_load_text(w, other);
+	assert_int_equal(web(w)->shift.state, SHIFT_NONE);
+	assert_int_equal(part(w, 1), 9);
+	world_free(w);
+}
+
+/* Slots, by who owns them, of the table that the weights make. */
+static void owners(const struct world *w, uint32_t *owner, unsigned int log2)
+{
+	AUTO_FREE uint32_t *runner = util_alloc_array(1UL << log2, sizeof(*runner));
+	struct slots_member members[4] = {0};
+	uint32_t weights[4];
+	size_t i, n = 0;
+
+	weights_all(web(w), weights);
+	for (i = 0; i < 4; i++) {
+		const struct model_member *m = in_pool(w, i / 2, i % 2);
+
+		if (!weights[i])
+			continue;
+		members[n].addr = m->addr;
+		members[n].port = m->port;
+		members[n].weight = weights[i];
+		members[n++].index = (uint32_t)i + 1;
+	}
+	assert_int_equal(slots_build(members, (uint32_t)n, SEED, log2, owner, runner), 0);
+}
+
+static void clients_stay_shifted(void **state)
+{
+	enum { LOG2 = 14, SIZE = 1 << LOG2 };
+	uint32_t *few = util_alloc_array(SIZE, sizeof(*few));
+	uint32_t *more = util_alloc_array(SIZE, sizeof(*more));
+	size_t i, moved = 0, kept = 0, now = 0;
+	struct world *w = two("0");
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	owners(w, few, LOG2);
+	pass(w, 12000);
+	owners(w, more, LOG2);
+	for (i = 0; i < SIZE; i++) {
+		moved += few[i] > 2;
+		now += more[i] > 2;
+		kept += few[i] > 2 && more[i] > 2;
+	}
+	print_message("# %zu slots at 5 %%, %zu at 25 %%, of the first %zu are in the second\n",
+		      moved, now, kept);
+	assert_in_range(moved, SIZE * 4 / 100, SIZE * 6 / 100);
+	assert_in_range(now, SIZE * 23 / 100, SIZE * 27 / 100);
+	assert_true(kept * 100 >= moved * 98);
+	free(few);
+	free(more);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(to_the_end),
+		cmocka_unit_test(rolled_back),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(reloads),
+		cmocka_unit_test(clients_stay_shifted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
