@@ -34,9 +34,12 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 		snprintf(tokens, sizeof(tokens), ", %s of %s left",
 			 text_count(field_count(limit, "left"), left),
 			 text_count(field_count(limit, "burst"), burst));
-	render_field(view, "limit", "%s, %s, counts %s of %s%s%s", field_text(limit, "name", "?"),
-		     mode, field_text(limit, "count", "?"), field_text(limit, "source", "?"),
-		     tokens,
+	render_field(view, "limit", "%s, %s, counts %s%s of %s at %s%s%s%s",
+		     field_text(limit, "name", "?"), mode, field_text(limit, "count", "?"),
+		     strcmp(field_text(limit, "scope", ""), "everything") == 0 ? " to anything"
+									       : "",
+		     field_text(limit, "source", "?"), field_text(limit, "rate", "?"),
+		     field_bool(limit, "is_excepted") ? " (an exception)" : "", tokens,
 		     field_bool(limit, "is_deciding") && has_ban ? ": bans"
 		     : field_bool(limit, "is_deciding")
 			     ? strcmp(mode, "enforce") == 0 ? ": refuses" : ": would refuse"

@@ -62,6 +62,7 @@ json_t *view_dropped(const struct control_host *host);
 json_t *view_captured(const struct control_host *host, const struct sluice_capture *packet,
 		      size_t seq);
 const char *view_limit_mode(enum sluice_limit_mode mode);
+const char *view_limit_scope(enum limit_scope scope);
 const char *view_limit_count(enum sluice_limit_count count);
 /* Packets a second over all verdicts of an action. */
 double view_action_rate(const struct control_host *host, enum sluice_action action);

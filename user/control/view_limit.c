@@ -111,6 +111,11 @@ const char *view_limit_mode(enum sluice_limit_mode mode)
 	return mode < SLUICE_LIMIT_MODE_MAX ? mode_names[mode] : "?";
 }
 
+const char *view_limit_scope(enum limit_scope scope)
+{
+	return scope < LIMIT_SCOPE_MAX ? scope_names[scope] : "?";
+}
+
 const char *view_limit_count(enum sluice_limit_count count)
 {
 	return count < SLUICE_COUNT_MAX ? count_names[count] : "?";

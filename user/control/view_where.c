@@ -83,8 +83,11 @@ static bool is_counted(const struct where_view *view, const struct limit_config 
 
 	if (config->mode == SLUICE_LIMIT_DISABLED || is_exempt(view))
 		return false;
-	return config->count == SLUICE_COUNT_PACKETS || packet->tuple.proto == IPPROTO_UDP ||
-	       (packet->tuple.proto == IPPROTO_TCP && packet->is_syn && !packet->is_ack);
+	if (config->count != SLUICE_COUNT_NEW_CONNECTIONS)
+		return true;
+	if (packet->tuple.proto == IPPROTO_UDP) /* known flows are no new ones */
+		return view->answer->found.held != SLUICE_HELD_TRACKED;
+	return (packet->tuple.proto == IPPROTO_TCP && packet->is_syn && !packet->is_ack);
 }
 
 static json_t *view_one_limit(const struct where_view *view, const struct model_limit *limit)
@@ -96,16 +99,22 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	struct sluice_addr source = tuple->saddr;
 	struct where_tokens tokens;
 	char address[ADDR_TEXT_MAX];
+	const struct limit_exception *exception =
+		limit_exceptions_find(config->exceptions, &tuple->saddr);
+	char rate[RATE_TEXT_MAX];
 	AUTO_FREE char *prefix = NULL;
 	const struct ban *ban;
 	json_t *object;
 
 	addr_mask(&source, length);
 	prefix = util_printf("%s/%u", addr_format(&source, address), length);
-	object = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "name", config->name, "mode",
-			   view_limit_mode(config->mode), "count", view_limit_count(config->count),
-			   "source", prefix, "is_counted", is_counted(view, config), "is_deciding",
-			   limit->id == view->answer->found.limit);
+	object = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "name", config->name, "mode",
+		view_limit_mode(config->mode), "count", view_limit_count(config->count), "scope",
+		view_limit_scope(config->scope), "rate",
+		rate_format(exception ? &exception->rate : &config->rate, rate), "source", prefix,
+		"is_excepted", exception != NULL, "is_counted", is_counted(view, config),
+		"is_deciding", limit->id == view->answer->found.limit);
 	ban = bans_find(view->host->bans, limit->id, &(struct prefix){source, (uint8_t)length});
 	json_object_set_new(object, "ban", ban ? view_ban(ban) : json_null());
 	if (view->host->tokens(view->host->arg, limit->id, tuple, &tokens))
@@ -115,18 +124,26 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	return object;
 }
 
-static json_t *view_limits(const struct where_view *view, const struct model_service *service)
+static void add_limits(const struct where_view *view, const uint32_t *ids, json_t *list)
 {
-	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && service->limits[i]; i++) {
-		const struct model_limit *limit =
-			model_limit_by_id(view->host->model, service->limits[i]);
+	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && ids[i]; i++) {
+		const struct model_limit *limit = model_limit_by_id(view->host->model, ids[i]);
 
 		if (limit)
 			json_array_append_new(list, view_one_limit(view, limit));
 	}
+}
+
+/* In the order in which they are asked. */
+static json_t *view_limits(const struct where_view *view, const struct model_service *service)
+{
+	json_t *list = json_array();
+
+	add_limits(view, model_host_limits(view->host->model), list);
+	if (service)
+		add_limits(view, service->limits, list);
 	return list;
 }
 
@@ -216,7 +233,7 @@ json_t *view_where(const struct where_view *view)
 						"mode", view_mode_name(service->mode))
 				    : json_null());
 	json_object_set_new(object, "list", view_list_found(view));
-	json_object_set_new(object, "limits", service ? view_limits(view, service) : json_array());
+	json_object_set_new(object, "limits", view_limits(view, service));
 	json_object_set_new(object, "slot", view_slot(view));
 	json_object_set_new(object, "member",
 			    member ? view_member(view->host, owner_service, pool, member)

@@ -68,6 +68,12 @@ static void set_bits6(const struct dp_bpf *dp, uint64_t *words, const struct pre
 	set_range(words, sluice_access_bit6(top48, &dp->maps.meta->key), 1);
 }
 
+/* Packets are looked up in list 0 and in those of limits where a bit is set; in allow lists always. */
+static bool needs_bits(const struct dp_access_entry *entry)
+{
+	return !entry->list || entry->list >= SLUICE_LISTS_MAX;
+}
+
 /* All bits that the entries need; owned by the caller. NULL: none. */
 static uint64_t *make_bits(const struct dp_bpf *dp, const struct dp_access_entry *entries,
 			   size_t count)
@@ -75,14 +81,16 @@ static uint64_t *make_bits(const struct dp_bpf *dp, const struct dp_access_entry
 	bool are_all6_set = false;
 	uint64_t *words;
 
-	/* List 0 comes first; the others have no bits. */
-	if (!count || entries[0].list)
+	/* By list: the first one or the last one needs some, or none does. */
+	if (!count || (!needs_bits(&entries[0]) && !needs_bits(&entries[count - 1])))
 		return NULL;
 	words = util_alloc_array(SLUICE_ACCESS_WORDS, sizeof(*words));
-	for (size_t i = 0; i < count && !entries[i].list; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct prefix *prefix = &entries[i].prefix;
 		uint32_t addr = ntohl(prefix->addr.w_be[3]);
 
+		if (!needs_bits(&entries[i]))
+			continue;
 		if (addr_family(&prefix->addr) == SLUICE_FAMILY_V4) {
 			set_range(words, sluice_access_bit4(addr),
 				  prefix->length >= 24 ? 1 : 1U << (24 - prefix->length));
@@ -265,6 +273,24 @@ int dp_access_replace(void *arg, const struct dp_access_entry *entries, size_t c
 	leave_bits(dp, bits);
 	remember(now, entries, count);
 	return 0;
+}
+
+bool dp_access_find(const struct dp_bpf *dp, uint16_t list, const struct sluice_addr *addr,
+		    uint64_t *ret_word)
+{
+	const struct prefix source = prefix_of_addr(addr);
+	int length = -1;
+
+	for (size_t i = 0; dp->access && i < dp->access->count; i++) {
+		const struct dp_access_entry *entry = &dp->access->entries[i];
+
+		if (entry->list != list || entry->prefix.length <= length ||
+		    !prefix_covers(&entry->prefix, &source))
+			continue;
+		length = entry->prefix.length;
+		*ret_word = entry->word;
+	}
+	return length >= 0;
 }
 
 void dp_access_close(struct dp_bpf *dp)

@@ -129,6 +129,9 @@ int dp_packet_second(void *arg, uint32_t *ret_second);
 
 /* access.c */
 int dp_access_replace(void *arg, const struct dp_access_entry *entries, size_t count);
+/* What a list says about an address, as it was written last. */
+bool dp_access_find(const struct dp_bpf *dp, uint16_t list, const struct sluice_addr *addr,
+		    uint64_t *ret_word);
 void dp_access_close(struct dp_bpf *dp);
 
 /* open.c: the object once more, on the same maps, for a dispatcher to load as an extension. NULL

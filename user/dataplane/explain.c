@@ -135,7 +135,7 @@ static uint64_t find_source(const struct dp_bpf *dp, uint64_t word, const struct
 int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *tuple,
 		  struct where_tokens *ret_tokens)
 {
-	uint64_t now_ns, word, rate, source;
+	uint64_t now_ns, word, rate, source, own;
 	uint32_t inc, tau, debt, k, log2;
 	int ret;
 
@@ -143,6 +143,9 @@ int dp_bpf_tokens(struct dp_bpf *dp, uint32_t limit, const struct sluice_tuple *
 		return -EINVAL;
 	word = dp->maps.limits[limit].word;
 	rate = dp->maps.limits[limit].rate;
+	if (dp->maps.limits[limit].flags & SLUICE_LIMIT_F_EXCEPTIONS &&
+	    dp_access_find(dp, SLUICE_LIMIT_LIST(limit), &tuple->saddr, &own))
+		rate = SLUICE_LIMIT_RATE(SLUICE_EXCEPTION_INC(own), SLUICE_EXCEPTION_TAU(own));
 	inc = SLUICE_LIMIT_INC(rate);
 	tau = SLUICE_LIMIT_TAU(rate);
 	if (!(word & SLUICE_LIMIT_F_USED) || !inc)
