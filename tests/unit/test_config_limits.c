@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Limits in the configuration: what is read, every mistake, and what cannot be represented. */
+#include <errno.h>
+
 #include "base/addr.h"
+#include "core/limit_params.h"
 #include "core/model.h"
 #include "unit/config_errors.h"
 
@@ -221,6 +224,56 @@ static void test_not_representable(void **state)
 	assert_non_null(strstr(errors, "7 limits.long: burst 1000000000 is longer"));
 }
 
+/* Rates that one unit cannot hold: the burst that the hint names can be, and one more cannot. */
+static void test_too_far_apart(void **state)
+{
+	static const char *const PAIRS[][2] = {{"1/h", "600/s"},
+					       {"1/h", "1k/s"},
+					       {"1/min", "1M/s"},
+					       {"600/s", "1/h"},
+					       {"7/s", "10M/s"}};
+
+	size_t hinted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(PAIRS); i++) {
+		struct limit_config limit = {.count = SLUICE_COUNT_PACKETS, .burst.n = 5000};
+		struct limit_exceptions *exceptions = limit_exceptions_new(1);
+		struct limit_exception *exception = exceptions->list;
+		struct amount *slow = i == 3 ? &exception->burst : &limit.burst;
+		struct gcra_params params;
+		struct err e = {};
+		char text[RATE_TEXT_MAX];
+		const char *hint;
+
+		rate_parse(PAIRS[i][0], &limit.rate);
+		rate_parse(PAIRS[i][1], &exception->rate);
+		limit.exceptions = exceptions;
+		if (i == 3) {
+			limit.burst.n = 0;
+			exception->burst.n = 5000;
+		}
+		assert_int_equal(limit_params_make(&limit, TICK_NS, &params, &e), -EINVAL);
+		hint = strstr(e.hint, "at most ");
+		if (!hint) { /* not with any burst */
+			assert_non_null(strstr(e.hint, "a limit of their own"));
+			limit_exceptions_unref(exceptions);
+			continue;
+		}
+		hinted++;
+		snprintf(text, sizeof(text), "%.*s", (int)strcspn(hint + 8, " "), hint + 8);
+		assert_int_equal(rate_parse_number(text, &slow->n), 0);
+		assert_int_equal(limit_params_make(&limit, TICK_NS, &params, &e), 0);
+		assert_int_equal(limit_exception_params(limit.count, exception, TICK_NS, params.k,
+							&params, NULL),
+				 0);
+		slow->n++;
+		assert_int_equal(limit_params_make(&limit, TICK_NS, &params, &e), -EINVAL);
+		limit_exceptions_unref(exceptions);
+	}
+	assert_true(hinted >= 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_limit_relations),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_not_representable),
+		cmocka_unit_test(test_too_far_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

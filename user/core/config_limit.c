@@ -302,10 +302,7 @@ static void check_supported(struct config_reader *r, const struct limit_config *
 		const char *key;
 		bool is_set;
 	} later[] = {
-		{"count", limit->count == SLUICE_COUNT_BYTES},
 		{"scope", limit->scope == LIMIT_SCOPE_EVERYTHING},
-		{"overload", limit->is_closed},
-		{"except", limit->exceptions != NULL},
 		{"count_replies", limit->counts_replies},
 	};
 

@@ -71,8 +71,8 @@ static uint32_t coarsest(enum sluice_limit_count count, const struct one *one, u
 static uint64_t burst_in(enum sluice_limit_count count, const struct one *one, uint32_t tick_ns,
 			 uint32_t k)
 {
-	uint64_t least = gcra_burst_min(count, one->rate.n, one->rate.s, tick_ns),
-		 most = one->burst;
+	uint64_t min = gcra_burst_min(count, one->rate.n, one->rate.s, tick_ns);
+	uint64_t least = min, most = one->burst;
 	struct gcra_params params;
 	struct one tried = *one;
 
@@ -84,7 +84,7 @@ static uint64_t burst_in(enum sluice_limit_count count, const struct one *one, u
 		else
 			most = tried.burst;
 	}
-	return least - 1;
+	return least > min ? least - 1 : 0;
 }
 
 /* `fast` cannot be in the unit that `slow` needs. */
