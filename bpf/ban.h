@@ -107,31 +107,39 @@ __noinline __u64 ban_left(__u64 limits, __u32 judged)
 
 /* After what denies, before what only allows. A packet that a ban would drop, but for the bypass or the
  * shadow mode of its limit, is counted for that, and not again when the limit is asked. */
-static __always_inline enum sluice_verdict ban_check(struct pkt *p, bool effects)
+static __always_inline enum sluice_verdict ban_judge(struct pkt *p, __u64 *limits, bool effects)
 {
 	const struct sluice_control *c = control_get();
 	__u32 flags = effects ? LIMIT_F_EFFECTS : 0;
 	int answer;
 
-	if (!p->svc_limits || !c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
+	if (!*limits || !c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
 		return V_NEXT;
-	if (p->svc_word & SLUICE_SVC_F_TRACK) { /* earlier than others need to know it */
-		flow_name(p);
-		flow_recognise(p);
-	}
 	if (p->flags & PKT_F_NEW)
 		flags |= LIMIT_F_NEW;
 	else if (!(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS_ALL))
 		return V_NEXT;
 	if (p->tuple.family == SLUICE_FAMILY_V6)
 		flags |= LIMIT_F_V6;
-	answer = ban_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], clock_now_ns(),
-			 flags);
+	answer = ban_ask(*limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], clock_now_ns(), flags);
 	if (!answer)
 		return V_NEXT;
 	p->limit_index = (__u16)BAN_ANSWER_INDEX(answer);
 	if (BAN_ANSWER_RESULT(answer) == LIMIT_REFUSE)
 		return SLUICE_V_ban;
-	p->svc_limits = ban_left(p->svc_limits, BAN_ANSWER_JUDGED(answer));
+	*limits = ban_left(*limits, BAN_ANSWER_JUDGED(answer));
 	return V_NEXT;
+}
+
+static __always_inline enum sluice_verdict ban_check(struct pkt *p, bool effects)
+{
+	const struct sluice_control *c = control_get();
+
+	if (!c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
+		return V_NEXT;
+	if (p->svc_limits && p->svc_word & SLUICE_SVC_F_TRACK) { /* earlier than others need it */
+		flow_name(p);
+		flow_recognise(p);
+	}
+	return ban_judge(p, &p->svc_limits, effects);
 }

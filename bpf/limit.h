@@ -127,15 +127,30 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 f
 	return LIMIT_ANSWER(verdict, would, named);
 }
 
-static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 now_ns, __u64 flags)
+static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 limits, __u64 now_ns,
+							 __u64 flags)
 {
-	int answer =
-		limit_ask(p->svc_limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
+	int answer = limit_ask(limits, p->tuple.saddr.d[0], p->tuple.saddr.d[1], now_ns, flags);
 
 	if (LIMIT_ANSWER_INDEX(answer))
 		p->limit_index = (__u16)LIMIT_ANSWER_INDEX(answer);
 	p->flags |= LIMIT_ANSWER_WOULD(answer) * PKT_F_WOULD;
 	return LIMIT_ANSWER_VERDICT(answer);
+}
+
+/* A single limit decides and charges at once; of several, none charges if one refuses, or would: what
+ * a bypass lets through leaves the limits as they would be without it. */
+static __always_inline enum sluice_verdict limit_judge(struct pkt *p, __u64 limits, __u64 now_ns,
+						       __u64 flags)
+{
+	enum sluice_verdict verdict;
+
+	if (!(limits >> 16))
+		return limit_ask_all(p, limits, now_ns, flags);
+	verdict = limit_ask_all(p, limits, now_ns, flags | LIMIT_F_DRY);
+	if (verdict == V_NEXT && flags & LIMIT_F_EFFECTS && !(p->flags & PKT_F_WOULD))
+		verdict = limit_ask_all(p, limits, now_ns, flags | LIMIT_F_CHARGE);
+	return verdict;
 }
 
 /* A service's only limit and the set of this packet's source in it; set NULL: go the general way. */
@@ -249,7 +264,6 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 							bool effects)
 {
 	__u32 index = (__u32)p->svc_limits;
-	enum sluice_verdict verdict;
 	enum limit_result result;
 	__u64 now_ns, flags;
 
@@ -270,12 +284,5 @@ static __always_inline enum sluice_verdict limit_source(struct pkt *p, const str
 			return result == LIMIT_BYPASSED ? V_NEXT : SLUICE_V_limit;
 		}
 	}
-	/* A single limit decides and charges at once; of several, none charges if one refuses, or
-	 * would: what a bypass lets through leaves the limits as they would be without it. */
-	if (!(p->svc_limits >> 16))
-		return limit_ask_all(p, now_ns, flags);
-	verdict = limit_ask_all(p, now_ns, flags | LIMIT_F_DRY);
-	if (verdict == V_NEXT && effects && !(p->flags & PKT_F_WOULD))
-		verdict = limit_ask_all(p, now_ns, flags | LIMIT_F_CHARGE);
-	return verdict;
+	return limit_judge(p, p->svc_limits, now_ns, flags);
 }

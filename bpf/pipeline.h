@@ -10,6 +10,7 @@
 #include "encap.h"
 #include "finish.h"
 #include "flow.h"
+#include "host.h"
 #include "icmp.h"
 #include "interface.h"
 #include "limit.h"
@@ -56,7 +57,9 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		return verdict;
 	STAGE(interface_check(ctx));
 	STAGE(access_check(p, effects));
-	STAGE(service_find(p));
+	found = service_find(p);
+	STAGE(host_check(ctx, p, found, effects));
+	STAGE(found);
 	STAGE(access_check_service(p, effects));
 	STAGE(ban_check(p, effects));
 	STAGE(access_check_allowed(p, effects));

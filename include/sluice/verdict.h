@@ -26,6 +26,7 @@
 	X(bad_tcp_header, DROP, "to a service: TCP data offset out of range")                      \
 	X(bad_udp_length, DROP, "to a service: UDP length field does not fit the packet")          \
 	X(limit, DROP, "refused by a per-source limit")                                            \
+	X(host_limit, DROP, "refused by a per-source limit of all packets to this host")           \
 	X(ban, DROP, "the source is banned by a per-source limit")                                 \
 	X(list_deny, DROP, "the source is in a deny list")                                         \
 	X(list_not_allowed, DROP, "to a service: the source is in none of its allow lists")        \

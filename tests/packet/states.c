@@ -63,6 +63,13 @@ void state_limit(struct world *world)
 	assert_int_equal(run.verdict, SLUICE_V_forwarded);
 }
 
+void state_host_limit(struct world *world)
+{
+	state_limit(world);
+	world_service(world, 1, V4, 80, IPPROTO_TCP, 0)->limits = 0;
+	world->control->host_limits = 1;
+}
+
 void state_limit_bypassed(struct world *world)
 {
 	state_limit(world);

@@ -24,6 +24,7 @@ void state_all_ports(struct world *world);
 void state_pass_unknown(struct world *world);
 void state_local(struct world *world);
 void state_limit(struct world *world);
+void state_host_limit(struct world *world);
 void state_limit_bypassed(struct world *world);
 void state_limit_bypass_over(struct world *world);
 void state_trial(struct world *world);

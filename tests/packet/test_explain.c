@@ -54,13 +54,16 @@ static void make_limits(void)
 	uint32_t i;
 
 	for (i = 1; i < WORLD_LIMITS; i++) {
-		uint64_t count = chance(50) ? SLUICE_COUNT_PACKETS : SLUICE_COUNT_NEW_CONNECTIONS;
+		uint64_t count = SLUICE_COUNT_PACKETS + below(3), inc = 1000;
 		uint64_t mode = chance(60)   ? SLUICE_LIMIT_ENFORCE
 				: chance(70) ? SLUICE_LIMIT_SHADOW
 					     : SLUICE_LIMIT_DISABLED;
 
-		/* 2^4 sets each; units of 2^20 ns, a packet is 1000, so a burst takes seconds. */
-		world->limits[i].rate = SLUICE_LIMIT_RATE(1000, 1000 * (1 + below(6)));
+		/* 2^4 sets each; units of 2^20 ns, a packet is about 1000, so a burst takes seconds. */
+		if (count == SLUICE_COUNT_BYTES)
+			inc = 1000 << 9;
+		world->limits[i].rate = SLUICE_LIMIT_RATE(inc, 1000 * (1 + below(6)));
+		world->limits[i].flags = chance(30) ? SLUICE_LIMIT_F_CLOSED : 0;
 		world->limits[i].word = (uint64_t)i << 4 | 4ULL << 32 | 24ULL << 38 | count << 44 |
 					mode << 48 | SLUICE_LIMIT_F_USED |
 					(uint64_t)(23 + below(9)) << 51 |
@@ -162,6 +165,8 @@ static void make_services(void)
 	}
 	for (i = 0; i < WORLD_SLOTS / 2; i++)
 		world->runners[i] = (uint64_t)below(24) | (uint64_t)below(24) << 32;
+	/* No limit is for all packets and for a service's, too. */
+	world->control->host_limits = chance(30) ? 13 | 14ULL << 16 : 0;
 	for (a = 0; a < sizeof(addresses) / sizeof(addresses[0]); a++) {
 		for (p = 0; p < sizeof(ports) / sizeof(ports[0]); p++) {
 			uint8_t proto = usual_proto(ports[p]);
@@ -173,6 +178,8 @@ static void make_services(void)
 					     proto, below(4));
 			if (chance(10))
 				cell->word |= SLUICE_SVC_F_LOCAL;
+			else if (chance(20))
+				cell->word |= SLUICE_SVC_F_TRACK;
 			if (chance(20)) {
 				cell->word |= SLUICE_SVC_F_CEILING;
 				make_ceiling(cell->id);
@@ -410,16 +417,13 @@ static void explained_as_it_happens(void **state)
 static void random_packets_reach_far(void **state)
 {
 	static const enum sluice_verdict wanted[] = {
-		SLUICE_V_forwarded,	  SLUICE_V_not_ip,
-		SLUICE_V_not_service,	  SLUICE_V_local,
-		SLUICE_V_unknown_port,	  SLUICE_V_unknown_port_passed,
-		SLUICE_V_bad_ip_header,	  SLUICE_V_bad_ip_length,
-		SLUICE_V_fragment,	  SLUICE_V_truncated_l4,
-		SLUICE_V_limit,		  SLUICE_V_ban,
-		SLUICE_V_service_ceiling, SLUICE_V_member_ceiling,
-		SLUICE_V_no_member,	  SLUICE_V_no_nexthop,
-		SLUICE_V_too_big,	  SLUICE_V_bad_table,
-		SLUICE_V_list_deny,	  SLUICE_V_list_not_allowed,
+		SLUICE_V_forwarded,	SLUICE_V_not_ip,	  SLUICE_V_not_service,
+		SLUICE_V_local,		SLUICE_V_unknown_port,	  SLUICE_V_unknown_port_passed,
+		SLUICE_V_bad_ip_header, SLUICE_V_bad_ip_length,	  SLUICE_V_fragment,
+		SLUICE_V_truncated_l4,	SLUICE_V_limit,		  SLUICE_V_ban,
+		SLUICE_V_host_limit,	SLUICE_V_service_ceiling, SLUICE_V_member_ceiling,
+		SLUICE_V_no_member,	SLUICE_V_no_nexthop,	  SLUICE_V_too_big,
+		SLUICE_V_bad_table,	SLUICE_V_list_deny,	  SLUICE_V_list_not_allowed,
 	};
 	size_t i;
 

@@ -189,6 +189,7 @@ static const struct row rows[] = {
 	/* For us, and refused or stuck. */
 	{"limit", state_limit, {TCP4}, SLUICE_V_limit},
 	{"limit, bypassed", state_limit_bypassed, {TCP4}, SLUICE_V_forwarded},
+	{"limit of all packets", state_host_limit, {TCP4}, SLUICE_V_host_limit},
 	{"limit, bypass over", state_limit_bypass_over, {TCP4}, SLUICE_V_limit},
 	{"trial not over yet", state_trial, {TCP4}, SLUICE_V_forwarded},
 	{"trial over", state_trial_over, {TCP4}, SLUICE_V_expired},

@@ -135,7 +135,8 @@ static void say_limit(const struct where_view *view, struct sentence *s)
 	const struct model_limit *limit = where_limit(view);
 	const char *name = limit ? limit->config.name : "that is just going";
 
-	if (view->answer->found.verdict == SLUICE_V_limit)
+	if (view->answer->found.verdict == SLUICE_V_limit ||
+	    view->answer->found.verdict == SLUICE_V_host_limit)
 		say(s, "dropped: limit %s refuses its source for now", name);
 	else if (view->answer->found.verdict == SLUICE_V_ban)
 		say(s, "dropped: its source is banned by limit %s", name);
@@ -221,6 +222,7 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 		say_too_big(view, &s);
 		break;
 	case SLUICE_V_limit:
+	case SLUICE_V_host_limit:
 	case SLUICE_V_ban:
 		say_limit(view, &s);
 		return text;
