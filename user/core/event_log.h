@@ -23,6 +23,7 @@
 	X(member_down)                                                                             \
 	X(member_circuit)                                                                          \
 	X(member_override)                                                                         \
+	X(local_fault)                                                                             \
 	X(shift)                                                                                   \
 	X(member_nexthop)                                                                          \
 	X(member_certificate)                                                                      \

@@ -306,6 +306,19 @@ int model_apply(struct model *model, const struct change *changes, size_t count,
 	return err_set(NULL, errors->list[errors_before].code, NULL, "%s", "");
 }
 
+void model_forget_probes(struct model *model)
+{
+	size_t s, p, m;
+
+	for (s = 0; s < model->state.service_count; s++) {
+		const struct model_service *service = &model->state.services[s];
+
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++)
+				service->pools[p].members[m].sampled_ms = 0;
+	}
+}
+
 const struct history *model_history(const struct model *model)
 {
 	return model->history;

@@ -42,6 +42,8 @@ int model_preview(const struct model *model, const struct change *changes, size_
 int model_check_config(const struct config *config, uint32_t tick_ns, struct errs *errors);
 
 uint64_t model_revision(const struct model *model);
+/* Results of probes so far are not counted: they said nothing of the members. */
+void model_forget_probes(struct model *model);
 /* What happened to its members. */
 const struct history *model_history(const struct model *model);
 size_t model_service_count(const struct model *model);

@@ -30,15 +30,17 @@ static void refresh(void *arg)
 
 static bool is_ready(const struct daemon *daemon)
 {
-	return daemon->is_ready && !watch_fault(daemon);
+	return daemon->is_ready && !watch_fault(daemon) && !daemon->cut_off.why;
 }
 
 static void fill_not_ready(const struct daemon *daemon, char *text, size_t size)
 {
 	if (daemon->is_detached)
 		snprintf(text, size, "detached by request, about to stop");
-	else if (daemon->is_ready)
+	else if (daemon->is_ready && watch_fault(daemon))
 		util_copy(text, size, watch_fault(daemon));
+	else if (daemon->is_ready)
+		snprintf(text, size, "this host is cut off: %s", daemon->cut_off.why);
 	else if (!daemon->is_synced)
 		snprintf(text, size, "starting: waiting for next hops");
 	else

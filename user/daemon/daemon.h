@@ -11,6 +11,7 @@
 #include "core/sync.h"
 #include "daemon/announce.h"
 #include "daemon/captures.h"
+#include "daemon/cut_off.h"
 #include "daemon/checks.h"
 #include "daemon/http_poll.h"
 #include "daemon/lacking.h"
@@ -108,6 +109,7 @@ struct daemon {
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;
 	struct watch watch;
+	struct cut_off cut_off;
 	struct locals locals;
 	struct troubles troubles;
 	uint64_t sync_complained_ms;

@@ -24,7 +24,7 @@ static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
 	uint64_t passed, failed;
 	uint32_t good, bad;
 
-	if (!pool->circuit.is_enabled || !daemon->health)
+	if (!pool->circuit.is_enabled || !daemon->health || cut_off_holds(daemon))
 		return;
 	health_member_report(daemon->health, pool, member, &report);
 	passed = report.results[PROBE_PASS];
@@ -57,7 +57,7 @@ static void shift_tick(struct daemon *daemon, const struct model_service *servic
 {
 	size_t p;
 
-	if (!shift_is_due(&service->shift, now_ms))
+	if (!shift_is_due(&service->shift, now_ms) || cut_off_holds(daemon))
 		return;
 	for (p = 0; p < service->pool_count; p++) {
 		if (!service->pools[p].member_count)

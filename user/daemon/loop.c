@@ -137,6 +137,17 @@ static void mark_observed(struct daemon *daemon, const struct change *list, size
 	}
 }
 
+/* A failure that is this host's own: see cut_off.h. */
+static bool is_held_back(struct daemon *daemon, const struct change *change)
+{
+	if (change->type != CHANGE_MEMBER_HEALTH || change->health != HEALTH_DOWN ||
+	    !daemon->is_ready)
+		return false;
+	if (!cut_off_holds(daemon))
+		cut_off_look(daemon);
+	return cut_off_holds(daemon);
+}
+
 /* Members may have gone since they were observed: those are left out. */
 static void flush_observations(struct daemon *daemon)
 {
@@ -147,7 +158,8 @@ static void flush_observations(struct daemon *daemon)
 	if (!o->count)
 		return;
 	for (i = 0; i < o->count; i++) {
-		if (!model_member_by_id(daemon->model, o->list[i].member_id, NULL, NULL))
+		if (!model_member_by_id(daemon->model, o->list[i].member_id, NULL, NULL) ||
+		    is_held_back(daemon, &o->list[i]))
 			continue;
 		o->list[kept] = o->list[i];
 		o->list[kept].text = o->texts[i];
@@ -289,7 +301,9 @@ void loop_announce(struct daemon *daemon)
 {
 	if (daemon->is_ready && !daemon->is_stopping)
 		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
-			     watch_is_attached(daemon) && !start_is_young(daemon), clock_now_ms());
+			     watch_is_attached(daemon) && !start_is_young(daemon) &&
+				     !daemon->cut_off.why,
+			     clock_now_ms());
 }
 
 static void on_motion(uv_timer_t *timer);
@@ -353,6 +367,7 @@ static void on_tick(uv_timer_t *timer)
 	captures_tick(daemon->captures, now_ms);
 	dp_bpf_sweep_limits(daemon->dp);
 	watch_tick(daemon);
+	cut_off_tick(daemon);
 	troubles_tick(daemon);
 	if (dp_bpf_refresh_macs(daemon->dp))
 		announce_again(daemon->announcer);

@@ -205,6 +205,14 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 		util_copy(list[count].fix, sizeof(list[count].fix), hook->fix);
 		count++;
 	}
+	if (daemon->cut_off.why && count < max) {
+		list[count].severity = CONTROL_FAULT;
+		snprintf(list[count].text, sizeof(list[count].text),
+			 "this host is cut off: %s; nobody is ejected meanwhile",
+			 daemon->cut_off.why);
+		util_copy(list[count].fix, sizeof(list[count].fix), "ip link");
+		count++;
+	}
 	count += locals_findings(daemon, list + count, max - count);
 	count += troubles_findings(daemon, list + count, max - count);
 	count += lacking_findings(daemon, list + count, max - count);
