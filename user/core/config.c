@@ -15,7 +15,7 @@ static void read_root(struct config_reader *r)
 {
 	yaml_node_t *root = yaml_document_get_root_node(r->document), *node;
 	struct config *config = r->config;
-	size_t mark, before = r->errors->count;
+	size_t mark;
 
 	config_schema_defaults(CONFIG_SECTION_ROOT, config);
 	config_schema_defaults(CONFIG_SECTION_NODE, config);
@@ -53,8 +53,6 @@ static void read_root(struct config_reader *r)
 	config_check_limits(r);
 	config_check_services(r);
 	config_check_lists(r);
-	if (r->errors->count == before && !r->unlisted)
-		config_check_supported(r);
 }
 
 void config_place(const struct config *config, struct err *e)

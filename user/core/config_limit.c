@@ -295,38 +295,6 @@ void config_check_limits(struct config_reader *r)
 		check_service_limits(r, &config->services[i]);
 }
 
-/* Part of the language, but not of this version. */
-static void check_supported(struct config_reader *r, const struct limit_config *limit)
-{
-	const struct {
-		const char *key;
-		bool is_set;
-	} later[] = {
-		{"scope", limit->scope == LIMIT_SCOPE_EVERYTHING},
-		{"count_replies", limit->counts_replies},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
-		size_t mark = config_enter(r, later[i].key);
-
-		if (later[i].is_set)
-			config_fail_line(r, limit->line, ERR_UNSUPPORTED,
-					 "comes with a later version: remove the key");
-		config_leave(r, mark);
-	}
-}
-
-void config_check_supported(struct config_reader *r)
-{
-	for (size_t i = 0; i < r->config->limit_count; i++) {
-		size_t mark = config_enter(r, "limits");
-
-		config_enter(r, r->config->limits[i].name);
-		check_supported(r, &r->config->limits[i]);
-		config_leave(r, mark);
-	}
-}
-
 void config_check_ceiling(struct config_reader *r, yaml_node_t *mapping, const char *key,
 			  const struct rate *rate)
 {

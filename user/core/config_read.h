@@ -79,7 +79,6 @@ void config_check_limits(struct config_reader *r);
 /* A ceiling that the mapping has under a key counts new connections. */
 void config_check_ceiling(struct config_reader *r, yaml_node_t *mapping, const char *key,
 			  const struct rate *rate);
-void config_check_supported(struct config_reader *r); /* the last of all */
 /* config_list.c: one list, a sequence of prefixes into a set, and what no single list can know. */
 void config_read_list(struct config_reader *r, const char *name, yaml_node_t *key,
 		      yaml_node_t *value, void *user);
