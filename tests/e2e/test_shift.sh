@@ -80,7 +80,7 @@ sleep 1.5 # until it is on the disk
 lab_stop sluiced KILL
 tap_run "a restart" edge_daemon_start "$E2E_CONFIG"
 tap_run "goes on where it was" shift_is hold running 50
-tap_run "to the end" wait_for 60 shift_is hold done 100
+tap_run "to the end" wait_for 60 shift_is hold "done" 100
 hold_settled() {
 	edge_ctl --json service show hold | jq -e '.flows | .announced + .moving + .waiting == 0'
 }

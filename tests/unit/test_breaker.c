@@ -400,9 +400,10 @@ static void random_events(void **state)
 		}
 		/* And when nothing but time goes by, out of it all as well. */
 		for (step = 0; step < 5; step++) {
-			struct breaker_input in = {.event = BREAKER_ROSE,
-						   .now_ms = now_ms += 300000};
+			struct breaker_input in = {.event = BREAKER_ROSE};
 
+			now_ms += 300000;
+			in.now_ms = now_ms;
 			breaker_feed(&b, &circuit, &in);
 			in.event = BREAKER_PASSED;
 			breaker_feed(&b, &circuit, &in);

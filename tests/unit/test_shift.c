@@ -271,10 +271,11 @@ static void random_events(void **state)
 			struct shift before = shift;
 			struct shift_input in = {.event = pick(4) ? SHIFT_TIME
 								  : pick(SHIFT_EVENT_MAX),
-						 .now_ms = now_ms += pick(20000),
 						 .gate = {.admitted_percent = pick(10) ? 100 : 0},
 						 .percent = pick(110)};
 
+			now_ms += pick(20000);
+			in.now_ms = now_ms;
 			shift_feed(&shift, &in);
 			assert_true(shift.percent <= 100);
 			/* Time alone gives more only after a hold and behind a gate that passes. */

@@ -64,7 +64,8 @@ static uint32_t part(const struct world *w, size_t p)
 			sum += weights[i];
 			own += q == p ? weights[i] : 0;
 		}
-	return (uint32_t)((own * 100 + sum / 2) / sum);
+	assert_true(sum > 0);
+	return sum ? (uint32_t)((own * 100 + sum / 2) / sum) : 0;
 }
 
 static void to_the_end(void **state)

@@ -143,16 +143,20 @@ void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *dae
 		    uint64_t timeout_ms);
 void loop_stop(struct daemon *daemon);
 void loop_done(struct daemon *daemon);
-void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
-			 enum health_cause cause, const char *text, uint32_t latency_us);
-void loop_observe_ramp(struct daemon *daemon, const struct model_member *member);
-void loop_observe_circuit(struct daemon *daemon, const struct model_member *member,
-			  uint64_t probes_passed, uint64_t probes_failed);
-void loop_observe_shift(struct daemon *daemon, const struct model_member *member);
-void loop_observe_expiry(struct daemon *daemon, const struct model_member *member);
-void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
-void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
-			  const struct nexthop *nexthop, const char *text);
+
+/* observe.c */
+void observe_flush(struct daemon *daemon);
+void observe_done(struct observations *o);
+void observe_health(void *arg, uint64_t member_id, enum health_state state, enum health_cause cause,
+		    const char *text, uint32_t latency_us);
+void observe_ramp(struct daemon *daemon, const struct model_member *member);
+void observe_circuit(struct daemon *daemon, const struct model_member *member,
+		     uint64_t probes_passed, uint64_t probes_failed);
+void observe_shift(struct daemon *daemon, const struct model_member *member);
+void observe_expiry(struct daemon *daemon, const struct model_member *member);
+void observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
+void observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
+		     const struct nexthop *nexthop, const char *text);
 /* Applies changes by file or api now; checks and next hops follow at the end of the turn. */
 int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
 	       struct errs *errors);

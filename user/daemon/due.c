@@ -14,7 +14,7 @@ static void cut(struct daemon *daemon, const struct model_member *member)
 	snprintf(text, sizeof(text), "drain deadline passed: %u known flow%s cut%s", flows.entries,
 		 flows.entries == 1 ? "" : "s",
 		 flows.is_counted || !flows.silence_s ? "" : ", others were not counted yet");
-	loop_observe_cut(daemon, member, text);
+	observe_cut(daemon, member, text);
 }
 
 static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
@@ -34,7 +34,7 @@ static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
 	if (breaker_is_due(&member->breaker, now_ms) || failed != member->probes_failed ||
 	    (passed != member->probes_passed &&
 	     (bad || !member->sampled_ms || member->breaker.state != BREAKER_CLOSED)))
-		loop_observe_circuit(daemon, member, passed, failed);
+		observe_circuit(daemon, member, passed, failed);
 }
 
 static void member_tick(struct daemon *daemon, const struct model_service *service,
@@ -43,13 +43,13 @@ static void member_tick(struct daemon *daemon, const struct model_service *servi
 {
 	circuit_tick(daemon, pool, member, now_ms);
 	if (member->override_until_s && member->override_until_s <= now_s)
-		loop_observe_expiry(daemon, member);
+		observe_expiry(daemon, member);
 	if (member->drain_until_s && !member->is_cut && member->drain_until_s <= now_s)
 		cut(daemon, member);
 	if (member->ramp.percent &&
 	    member->ramp.percent !=
 		    ramp_percent(service->slow_start_s, member->ramp.since_ms, now_ms))
-		loop_observe_ramp(daemon, member);
+		observe_ramp(daemon, member);
 }
 
 /* An observation is of a member: any one of the service will do. */
@@ -62,7 +62,7 @@ static void shift_tick(struct daemon *daemon, const struct model_service *servic
 	for (p = 0; p < service->pool_count; p++) {
 		if (!service->pools[p].member_count)
 			continue;
-		loop_observe_shift(daemon, &service->pools[p].members[0]);
+		observe_shift(daemon, &service->pools[p].members[0]);
 		return;
 	}
 }

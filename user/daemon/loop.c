@@ -18,164 +18,6 @@
 #define JOBS_MAX 4 /* libuv's threads */
 #define SYNC_COMPLAIN_MS 10000
 #define HOST_REFRESH_MS 10000
-#define OBSERVATIONS_KEPT 1024 /* room that an ordinary turn may keep for the next one */
-
-/* ---- observations -------------------------------------------------------------------------- */
-
-static struct change *add_observation(struct daemon *daemon, enum change_type type,
-				      uint64_t member_id, const char *text)
-{
-	struct observations *o = &daemon->observations;
-	struct change *change;
-
-	o->list = util_grow(o->list, &o->capacity, o->count + 1, sizeof(*o->list));
-	o->texts = util_grow(o->texts, &o->text_capacity, o->count + 1, sizeof(*o->texts));
-	util_copy(o->texts[o->count], sizeof(o->texts[0]), text ? text : "");
-	change = &o->list[o->count++];
-	*change = (struct change){.type = type, .owner = OWNER_FILE, .member_id = member_id};
-	return change;
-}
-
-static void free_observations(struct observations *o)
-{
-	free(o->list);
-	free(o->texts);
-	*o = (struct observations){0};
-}
-
-void loop_observe_health(void *arg, uint64_t member_id, enum health_state state,
-			 enum health_cause cause, const char *text, uint32_t latency_us)
-{
-	struct change *change = add_observation(arg, CHANGE_MEMBER_HEALTH, member_id, text);
-
-	change->health = state;
-	change->health_cause = cause;
-	change->latency_us = latency_us;
-}
-
-void loop_observe_nexthop(void *arg, uint64_t member_id, enum nexthop_state state,
-			  const struct nexthop *nexthop, const char *text)
-{
-	struct change *change = add_observation(arg, CHANGE_MEMBER_NEXTHOP, member_id, text);
-
-	change->nexthop_state = state;
-	change->nexthop = *nexthop;
-}
-
-void loop_observe_ramp(struct daemon *daemon, const struct model_member *member)
-{
-	add_observation(daemon, CHANGE_MEMBER_RAMP, member->id, "");
-}
-
-void loop_observe_circuit(struct daemon *daemon, const struct model_member *member,
-			  uint64_t probes_passed, uint64_t probes_failed)
-{
-	struct change *change = add_observation(daemon, CHANGE_MEMBER_CIRCUIT, member->id, "");
-
-	change->probes_passed = probes_passed;
-	change->probes_failed = probes_failed;
-}
-
-void loop_observe_shift(struct daemon *daemon, const struct model_member *member)
-{
-	add_observation(daemon, CHANGE_SHIFT_TIME, member->id, "");
-}
-
-void loop_observe_expiry(struct daemon *daemon, const struct model_member *member)
-{
-	add_observation(daemon, CHANGE_MEMBER_EXPIRY, member->id, "")->override_until_s =
-		member->override_until_s;
-}
-
-void loop_observe_cut(struct daemon *daemon, const struct model_member *member, const char *text)
-{
-	add_observation(daemon, CHANGE_MEMBER_CUT, member->id, text)->drain_until_s =
-		member->drain_until_s;
-}
-
-/* A first success is no news: it served already. */
-static enum log_level health_level(enum health_state old, enum health_state new)
-{
-	if (new == HEALTH_DOWN)
-		return LOG_LEVEL_WARNING;
-	return old == HEALTH_UNKNOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-}
-
-static void log_transition(const struct model *model, const struct change *change)
-{
-	struct model_service *service;
-	struct model_pool *pool;
-	struct model_member *member = model_member_by_id(model, change->member_id, &service, &pool);
-	char endpoint[ENDPOINT_TEXT_MAX];
-
-	addr_format_endpoint(&member->addr, member->port, endpoint);
-	if (change->type == CHANGE_MEMBER_HEALTH && change->health != member->health &&
-	    change->health != HEALTH_UNKNOWN)
-		log_line(health_level(member->health, change->health), "health",
-			 "member %s/%s/%s is %s (%s)", service->name, pool->name, endpoint,
-			 change->health == HEALTH_DOWN ? "down" : "up",
-			 change->text[0] ? change->text : "check passed");
-	if (change->type == CHANGE_MEMBER_CUT)
-		log_warning("drain", "member %s/%s/%s: %s", service->name, pool->name, endpoint,
-			    change->text);
-	if (change->type == CHANGE_MEMBER_NEXTHOP && change->nexthop_state == NEXTHOP_FAILED &&
-	    member->nexthop_state != NEXTHOP_FAILED)
-		log_warning("nexthop", "member %s/%s/%s is unreachable (%s)", service->name,
-			    pool->name, endpoint, change->text);
-}
-
-/* What time alone changed of what is kept on the disk. */
-static void mark_observed(struct daemon *daemon, const struct change *list, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		if (list[i].type == CHANGE_SHIFT_TIME)
-			state_mark(daemon->state, STATE_SHIFTS);
-		else if (list[i].type == CHANGE_MEMBER_EXPIRY)
-			state_mark(daemon->state, STATE_CHANGES);
-	}
-}
-
-/* A failure that is this host's own: see cut_off.h. */
-static bool is_held_back(struct daemon *daemon, const struct change *change)
-{
-	if (change->type != CHANGE_MEMBER_HEALTH || change->health != HEALTH_DOWN ||
-	    !daemon->is_ready)
-		return false;
-	if (!cut_off_holds(daemon))
-		cut_off_look(daemon);
-	return cut_off_holds(daemon);
-}
-
-/* Members may have gone since they were observed: those are left out. */
-static void flush_observations(struct daemon *daemon)
-{
-	struct observations *o = &daemon->observations;
-	struct errs errors = {0};
-	size_t i, kept = 0;
-
-	if (!o->count)
-		return;
-	for (i = 0; i < o->count; i++) {
-		if (!model_member_by_id(daemon->model, o->list[i].member_id, NULL, NULL) ||
-		    is_held_back(daemon, &o->list[i]))
-			continue;
-		o->list[kept] = o->list[i];
-		o->list[kept].text = o->texts[i];
-		log_transition(daemon->model, &o->list[kept]);
-		daemon->is_host_due |= o->list[kept].type == CHANGE_MEMBER_NEXTHOP;
-		kept++;
-	}
-	if (kept && model_apply(daemon->model, o->list, kept, clock_now_ms(), &errors))
-		daemon_log_errs(daemon, &errors);
-	mark_observed(daemon, o->list, kept);
-	errs_done(&errors);
-	o->count = 0;
-	if (o->capacity > OBSERVATIONS_KEPT)
-		free_observations(o);
-	daemon->is_sync_due = true;
-}
 
 int loop_apply(struct daemon *daemon, const struct change *changes, size_t count,
 	       struct errs *errors)
@@ -211,8 +53,8 @@ static void forget_unchecked(struct daemon *daemon)
 			for (m = 0; m < pool->member_count; m++)
 				if (model_check_of(pool, &pool->members[m])->type == CHECK_NONE &&
 				    pool->members[m].health != HEALTH_UP)
-					loop_observe_health(daemon, pool->members[m].id, HEALTH_UP,
-							    HEALTH_SILENT, "it is not checked", 0);
+					observe_health(daemon, pool->members[m].id, HEALTH_UP,
+						       HEALTH_SILENT, "it is not checked", 0);
 		}
 	}
 }
@@ -336,7 +178,7 @@ static void on_prepare(uv_prepare_t *prepare)
 		return;
 	state_flush(daemon->state);
 	follow_structure(daemon);
-	flush_observations(daemon);
+	observe_flush(daemon);
 	if (daemon->is_host_due)
 		host_refresh(daemon);
 	if (!daemon->is_synced || !daemon->is_sync_due)
@@ -538,5 +380,5 @@ void loop_done(struct daemon *daemon)
 	uv_walk(&daemon->loop, on_walk, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&daemon->loop);
-	free_observations(&daemon->observations);
+	observe_done(&daemon->observations);
 }

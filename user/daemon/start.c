@@ -150,7 +150,7 @@ static void find_beside(const char *name, char *path, size_t size)
 static int check_host(struct daemon *daemon)
 {
 	const struct health_listener listener = {
-		.report = loop_observe_health,
+		.report = observe_health,
 		.certificate = checks_certificate,
 		.arg = daemon,
 	};
@@ -159,7 +159,7 @@ static int check_host(struct daemon *daemon)
 
 	if (daemon->config->sharing != XDP_SHARED_NEVER && privileges_check_shared(&e))
 		return fail(daemon, &e);
-	if (nexthops_new(loop_observe_nexthop, daemon, &daemon->nexthops, &e))
+	if (nexthops_new(observe_nexthop, daemon, &daemon->nexthops, &e))
 		return fail(daemon, &e);
 	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
 			     &daemon->config->outer_source6);
