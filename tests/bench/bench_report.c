@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Reads what the other benchmarks wrote, prints it as tables, and compares it with the targets.
- * Targets are ratios within one run, but for the time a slot table takes. Missing them is reported, and an error with --strict.
+ * Targets are ratios within one run, but for the time that slot tables and access
+ * lists take. Missing them is reported, and an error with --strict.
  */
 #include <limits.h>
 #include <math.h>
@@ -20,6 +21,7 @@ struct report {
 	json_t *live;
 	json_t *table;
 	json_t *check;
+	json_t *lists;
 };
 
 /* 0, with *ret_list NULL when nothing was measured; or -1 after saying why. */
@@ -153,6 +155,19 @@ static void print_check(const struct report *r)
 	       number(row, "cpu_percent"), number(row, "lag_ms"), number(row, "not_passed"));
 }
 
+static void print_lists(const struct report *r)
+{
+	json_t *row;
+	size_t i;
+
+	printf("\nUntil the packet path obeys an access list\n\n%-20s %9s %9s\n", "FROM",
+	       "PREFIXES", "MS");
+	json_array_foreach (r->lists, i, row) {
+		printf("%-20s %9.0f %9.0f\n", text(row, "case"), number(row, "prefixes"),
+		       number(row, "ms"));
+	}
+}
+
 static bool judge(const char *what, double value, bool is_at_most, double bound, const char *unit)
 {
 	bool is_met = is_at_most ? value <= bound : value >= bound;
@@ -255,6 +270,19 @@ static bool judge_check(const struct report *r)
 	return is_met;
 }
 
+static bool judge_lists(const struct report *r)
+{
+	double slowest = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (r->lists, i, row) {
+		if (!(number(row, "ms") <= slowest))
+			slowest = number(row, "ms");
+	}
+	return judge("lists, 100,000 prefixes from wherever they come", slowest, true, 1000, " ms");
+}
+
 int main(int argc, char **argv)
 {
 	bool is_strict = argc == 3 && !strcmp(argv[1], "--strict"), is_met;
@@ -267,7 +295,8 @@ int main(int argc, char **argv)
 	if (load(argv[argc - 1], "packet.json", &r.packet) ||
 	    load(argv[argc - 1], "live.json", &r.live) ||
 	    load(argv[argc - 1], "table.json", &r.table) ||
-	    load(argv[argc - 1], "check.json", &r.check))
+	    load(argv[argc - 1], "check.json", &r.check) ||
+	    load(argv[argc - 1], "lists.json", &r.lists))
 		return 1;
 	if (r.packet)
 		print_packet(&r);
@@ -277,14 +306,18 @@ int main(int argc, char **argv)
 		print_table(&r);
 	if (r.check)
 		print_check(&r);
+	if (r.lists)
+		print_lists(&r);
 	printf("\nTargets\n\n");
 	is_met = !r.packet || judge_packet(&r);
 	is_met &= !r.live || judge_live(&r);
 	is_met &= !r.table || judge_table(&r);
 	is_met &= !r.check || judge_check(&r);
+	is_met &= !r.lists || judge_lists(&r);
 	json_decref(r.packet);
 	json_decref(r.live);
 	json_decref(r.table);
 	json_decref(r.check);
+	json_decref(r.lists);
 	return is_strict && !is_met ? 1 : 0;
 }

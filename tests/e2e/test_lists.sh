@@ -199,7 +199,15 @@ tap_run "100,000 prefixes are imported" edge_ctl list import blocked "$LAB_DIR/l
 echo "# in $((($(date +%s%N) - start) / 1000000)) ms"
 tap_is "all of them" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 100001
 sed '70000s/.*/oops/' "$LAB_DIR/large.txt" > "$LAB_DIR/broken.txt"
-tap_fails "garbage in line 70,000 is named" 1 '70000' edge_ctl list replace blocked "$LAB_DIR/broken.txt"
+tap_fails "garbage in line 70,000 is named" 1 'broken.txt:70000: "oops" is no IPv4 or IPv6 prefix' \
+	edge_ctl list replace blocked "$LAB_DIR/broken.txt"
+broken_input() { edge_ctl list import blocked - < "$LAB_DIR/broken.txt"; }
+tap_fails "in standard input, too" 1 'standard input:70000: "oops"' broken_input
+printf '\xef\xbb\xbf# a public list\r\n\r\n192.0.2.77 ; SBL1\r\n; x\r\n2001:db8:77::/48;SBL2' > "$LAB_DIR/odd.txt"
+odd_input() { edge_ctl list import partners - < "$LAB_DIR/odd.txt"; }
+tap_run "lines as other systems end them, comments, bare addresses" odd_input
+tap_is "are taken as they are meant" \
+	"$(edge_ctl --json list show partners | jq -r '[.list[].prefix] | join(" ")')" '192.0.2.77/32 2001:db8:77::/48'
 tap_is "and changes nothing" "$(edge_ctl --json list show blocked | jq .entries_runtime)" 100001
 echo '203.0.113.80' >> "$BLOCK"
 tap_match "diff names the list" "$(edge_ctl diff)" 'list blocked: 100001 prefixes added'

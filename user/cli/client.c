@@ -13,6 +13,7 @@
 
 #define BODY_MAX (64U << 20)
 #define CONNECT_TIMEOUT_MS 2000L
+#define NAME_SHOWN_MAX 199
 
 void answer_done(struct answer *answer)
 {
@@ -46,6 +47,13 @@ char *client_join_path(const char *const *segments)
 	for (; *segments != NULL; segments++)
 		append_encoded(&text, &used, &capacity, *segments);
 	return text;
+}
+
+void client_name_text(json_t *body, const char *file)
+{
+	const char *name = strcmp(file, "-") == 0 ? "standard input" : file;
+
+	json_object_set_new(body, "name", json_stringn(name, strnlen(name, NAME_SHOWN_MAX)));
 }
 
 /* Why can nobody be reached at the socket? */

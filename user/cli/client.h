@@ -32,6 +32,9 @@ void answer_done(struct answer *answer);
 #define client_path(...) client_join_path((const char *const[]){__VA_ARGS__, NULL})
 char *client_join_path(const char *const *segments);
 
+/* What mistakes shall call the text that came from a file, or from "-". */
+void client_name_text(json_t *body, const char *file);
+
 /* body may be NULL. Prints nothing. */
 enum client_result client_request(const struct cli *cli, const char *method, const char *path,
 				  const json_t *body, struct answer *ret_answer);

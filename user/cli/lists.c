@@ -188,7 +188,7 @@ static int from_file(struct cli *cli, const char *method)
 	const char *file = cli_arg(cli, 1);
 	AUTO_FREE char *text = NULL;
 	size_t length;
-	json_t *probe;
+	json_t *probe, *body;
 	bool is_text;
 	int r = check_ttl(cli);
 
@@ -207,7 +207,9 @@ static int from_file(struct cli *cli, const char *method)
 		cli_hint("one prefix a line; # and ; begin a comment");
 		return CLI_FALSE;
 	}
-	return change(cli, method, "entries", make_body(cli, text));
+	body = make_body(cli, text);
+	client_name_text(body, file);
+	return change(cli, method, "entries", body);
 }
 
 int run_list_import(struct cli *cli)

@@ -20,7 +20,6 @@
 
 #define TRY_DEFAULT_S 60
 #define TRY_MAX_S 86400
-#define NAME_SHOWN_MAX 200
 
 int trial_duration(const char *option, const char *text, uint64_t *ret_seconds)
 {
@@ -154,7 +153,7 @@ static json_t *reload_body(const struct cli *cli, const char *file, const char *
 
 	if (cli_arg(cli, 0) == NULL)
 		return body;
-	json_object_set_new(body, "name", json_stringn(file, strnlen(file, NAME_SHOWN_MAX)));
+	client_name_text(body, file);
 	if (json_object_set_new(body, "config", json_string(text)) == 0)
 		return body;
 	json_decref(body);

@@ -79,12 +79,17 @@ static int read_prefixes(const struct request *request, struct prefix_set **ret_
 	const json_t *prefixes = json_object_get(request->body, "prefixes");
 	json_int_t ttl_s = json_integer_value(json_object_get(request->body, "ttl_s"));
 	uint64_t expires_s = ttl_s ? clock_wall_s() + (uint64_t)ttl_s : 0;
+	const char *name = text_of(request, "name");
 	size_t before = errors->count, i;
 	int r = prefix_set_parse(json_string_value(prefixes), json_string_length(prefixes),
 				 text_of(request, "comment"), (uint32_t)expires_s, ret_set, errors);
 
-	for (i = before; i < errors->count; i++)
-		util_copy(errors->list[i].path, sizeof(errors->list[i].path), "/prefixes");
+	for (i = before; i < errors->count; i++) {
+		struct err *e = &errors->list[i];
+
+		util_copy(e->path, sizeof(e->path), name ? "" : "/prefixes");
+		util_copy(e->file, sizeof(e->file), name ? name : "");
+	}
 	if (r == 0 && prefix_set_count(*ret_set) == 0 &&
 	    strcmp(request->operation->method, "PUT") != 0) {
 		prefix_set_unref(*ret_set);

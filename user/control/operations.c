@@ -67,6 +67,10 @@ static const struct field fields_bypass[] = {
 		"prefixes", FIELD_TEXT, true, 0, BODY_PREFIXES_MAX, NULL,                          \
 			"one a line; # and ; begin a comment"                                      \
 	}
+#define FIELD_NAME                                                                                 \
+	{                                                                                          \
+		"name", FIELD_TEXT, false, 1, 199, NULL, "what mistakes call the text"             \
+	}
 static const struct field fields_entries[] = {
 	FIELD_PREFIXES,
 	{"ttl_s", FIELD_INTEGER, false, 1, PREFIX_TTL_S_MAX, NULL,
@@ -74,6 +78,7 @@ static const struct field fields_entries[] = {
 	{"comment", FIELD_TEXT, false, 0, PREFIX_COMMENT_MAX, NULL, "why they are there"},
 	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "take what a deny list refuses by default"},
 	{"caller", FIELD_TEXT, false, 1, 64, NULL, "address that a deny list shall not cover"},
+	FIELD_NAME,
 	{0},
 };
 static const struct field fields_prefixes[] = {FIELD_PREFIXES, {0}};
@@ -85,7 +90,7 @@ static const struct field fields_reload[] = {
 };
 static const struct field fields_try[] = {
 	{"config", FIELD_TEXT, true, 0, BODY_JSON_MAX, NULL, "the configuration, YAML"},
-	{"name", FIELD_TEXT, false, 1, 200, NULL, "what mistakes call it"},
+	FIELD_NAME,
 	{"confirm_within_s", FIELD_INTEGER, true, 1, CONTROL_TRIAL_MAX_S, NULL,
 	 "go back after so many seconds unless confirmed"},
 	{"force", FIELD_BOOLEAN, false, 0, 0, NULL, "apply what a reload refuses by default"},
