@@ -85,12 +85,14 @@ static void random_events(void **state)
 		for (step = 0; step < 400; step++) {
 			size_t out = count_out(w);
 			bool is_by_ratio;
-			struct model_member *at = member(w, world_pick(w, MEMBERS));
+			size_t which = world_pick(w, MEMBERS);
+			struct model_member *at = member(w, which);
 			enum breaker_state before = at->breaker.state;
 			enum health_state health = at->health;
 
 			w->fake->now_ms += world_pick(w, 1500);
 			act(w, at);
+			at = member(w, which); /* a change may have moved it */
 			is_by_ratio = before == BREAKER_CLOSED &&
 				      at->breaker.state == BREAKER_OPEN &&
 				      at->breaker.is_by_ratio && health == at->health;
