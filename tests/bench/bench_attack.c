@@ -123,8 +123,8 @@ static int open_bench(struct bench *b)
 		fprintf(stderr, "attack: %s\n", e.text);
 		return err;
 	}
-	b->limit = (struct fixture_limit){LIMIT_INDEX, params.k,  params.inc,
-					  params.tau,  SETS_LOG2, 32};
+	b->limit = (struct fixture_limit){LIMIT_INDEX, params.k, params.inc, params.tau,
+					  SETS_LOG2,   32,	 0};
 	fixture_nexthop(&b->fixture, LOOPBACK);
 	err = fixture_limit(&b->fixture, &b->limit);
 	for (size_t i = 0; !err && i < sizeof(services) / sizeof(services[0]); i++)

@@ -40,6 +40,8 @@
 #define V4_LIMITED 0xc0000203
 #define V4_NOBODY 0xc0000204
 #define V4_MOVING 0xc0000205
+#define V4_LIMITED_2 0xc0000206
+#define V4_LIMITED_3 0xc0000207
 #define V6_IPIP 0x00030001
 
 /* As many sources as can be banned, none of which sends. */
@@ -47,11 +49,16 @@
 #define BANS SLUICE_BANS_DEFAULT
 
 /*
- * A limit that refuses nobody, yet every source is always in debt: a packet adds 105 s of it, and
+ * Limits that refuse nobody, yet every source is always in debt: a packet adds 105 s of it, and
  * five million are tolerated. Idle sources, whose words are free, would be cheaper to look up.
  */
-static const struct fixture_limit limit = {
-	.index = 1, .k = 24, .inc = 100, .tau = 1U << 29, .sets_log2 = 17};
+#define LIMIT(number, length)                                                                      \
+	{                                                                                          \
+		.index = number, .k = 24, .inc = 100, .tau = 1U << 29, .sets_log2 = 17,            \
+		.len4 = length, .base = (number - 1) << 17                                         \
+	}
+static const struct fixture_limit limits[] = {LIMIT(1, 32), LIMIT(2, 24), LIMIT(3, 16)};
+#define LIMITS (sizeof(limits) / sizeof(limits[0]))
 
 struct frame {
 	uint8_t bytes[PACKET_BYTES_V6];
@@ -75,7 +82,7 @@ struct path {
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
 
 #define FLOW_COUNTS (sizeof(flow_counts) / sizeof(flow_counts[0]))
-#define PATHS_MAX 14
+#define PATHS_MAX 16
 /* Of `flows`: two million entries, so that a million have room. */
 #define PACKET_FLOW_SETS (1U << 19)
 
@@ -223,8 +230,8 @@ static int measure_path(struct path *p, uint32_t flows, double *ret_ns)
 	p->run->failures = 0;
 	if (p->fixture)
 		fixture_switch(p->fixture, p->control);
-	if (p->is_limited && p->fixture)
-		fixture_limit_clear(p->fixture, &limit);
+	for (uint32_t i = 0; p->is_limited && p->fixture && i < LIMITS; i++)
+		fixture_limit_clear(p->fixture, &limits[i]);
 	err = run_passes(p, warm, ret_ns);
 	if (!err && p->is_held)
 		err = fixture_flow_hits(p->fixture, &before);
@@ -243,7 +250,11 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 		 .family = SLUICE_FAMILY_V4},
 		{fixture_v4(V4_L2), WRAP_SERVICE_PORT, SLUICE_MODE_L2, .family = SLUICE_FAMILY_V4},
 		{fixture_v4(V4_LIMITED), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
-		 .family = SLUICE_FAMILY_V4, .limit = limit.index},
+		 .family = SLUICE_FAMILY_V4, .limit = 1},
+		{fixture_v4(V4_LIMITED_2), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
+		 .family = SLUICE_FAMILY_V4, .limit = 1 | 2ULL << 16},
+		{fixture_v4(V4_LIMITED_3), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
+		 .family = SLUICE_FAMILY_V4, .limit = 1 | 2ULL << 16 | 3ULL << 32},
 		{fixture_v6(V6_IPIP), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
 		 .family = SLUICE_FAMILY_V6},
 		{fixture_v4(V4_MOVING), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
@@ -255,7 +266,8 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 	if (err)
 		return err;
 	fixture_nexthop(f, PACKET_LO_IFINDEX);
-	err = fixture_limit(f, &limit);
+	for (i = 0; !err && i < LIMITS; i++)
+		err = fixture_limit(f, &limits[i]);
 	for (i = 0; !err && i < sizeof(services) / sizeof(services[0]); i++)
 		err = fixture_service(f, &services[i]);
 	return err;
@@ -310,6 +322,10 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 		 .verdict = SLUICE_V_forwarded},
 		{"ipip_v4_limit", ours_fd, run, &f, frame_v4(V4_LIMITED), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded, .is_limited = true},
+		{"ipip_v4_limit_2", ours_fd, run, &f, frame_v4(V4_LIMITED_2), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded, .is_limited = true},
+		{"ipip_v4_limit_3", ours_fd, run, &f, frame_v4(V4_LIMITED_3), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded, .is_limited = true},
 		{"list_off", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded, .is_limited = true},
 		{"list_100k", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX,
@@ -335,7 +351,7 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 
 	err = fill(&f, ours->obj, (void *)&ours->rodata->ro);
 	if (!err)
-		err = fixture_bans(&f, &limit, BANNED, BANS);
+		err = fixture_bans(&f, &limits[0], BANNED, BANS);
 	if (!err)
 		err = lists_fill(ours->obj);
 	if (!err)

@@ -234,11 +234,12 @@ int fixture_limit(struct fixture *f, const struct fixture_limit *limit)
 {
 	struct sluice_limit *l = (struct sluice_limit *)f->limits.data + limit->index;
 
-	if (limit->index >= f->limits.entries || 1U << limit->sets_log2 > f->limit_sets.entries)
+	if (limit->index >= f->limits.entries ||
+	    limit->base + (1U << limit->sets_log2) > f->limit_sets.entries)
 		return -ENOSPC;
 	l->id = limit->index;
 	l->rate = SLUICE_LIMIT_RATE(limit->inc, limit->tau);
-	l->word = (uint64_t)limit->sets_log2 << 32 | (uint64_t)limit->k << 38 |
+	l->word = limit->base | (uint64_t)limit->sets_log2 << 32 | (uint64_t)limit->k << 38 |
 		  (uint64_t)SLUICE_COUNT_PACKETS << 44 | (uint64_t)SLUICE_LIMIT_ENFORCE << 48 |
 		  SLUICE_LIMIT_F_USED | (limit->len4 ? limit->len4 - 1ULL : 31ULL) << 51 |
 		  63ULL << 56;
@@ -271,7 +272,8 @@ int fixture_bans(struct fixture *f, const struct fixture_limit *limit, uint32_t 
 
 void fixture_limit_clear(struct fixture *f, const struct fixture_limit *limit)
 {
-	memset(f->limit_sets.data, 0, sizeof(struct sluice_limit_set) << limit->sets_log2);
+	memset((struct sluice_limit_set *)f->limit_sets.data + limit->base, 0,
+	       sizeof(struct sluice_limit_set) << limit->sets_log2);
 }
 
 int fixture_verdicts(const struct fixture *f, uint64_t ret_packets[SLUICE_V_MAX])

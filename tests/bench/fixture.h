@@ -35,7 +35,7 @@ struct fixture_service {
 	uint16_t port;
 	enum sluice_mode mode;
 	enum sluice_family family; /* of the members */
-	uint32_t limit;		   /* index, 0: none */
+	uint64_t limit;		   /* index, 0: none; of several as in a service's cell */
 	bool is_moving;		   /* each slot has another owner for new flows, and learns */
 };
 
@@ -57,6 +57,7 @@ struct fixture_limit {
 	uint32_t index, k, inc, tau;
 	uint32_t sets_log2;
 	uint32_t len4; /* prefix length; 0: 32 */
+	uint32_t base; /* set where its region begins */
 };
 int fixture_limit(struct fixture *f, const struct fixture_limit *limit);
 /* Forgets every source. */
