@@ -127,6 +127,7 @@ static __always_inline enum sluice_verdict ban_judge(struct pkt *p, __u64 *limit
 	p->limit_index = (__u16)BAN_ANSWER_INDEX(answer);
 	if (BAN_ANSWER_RESULT(answer) == LIMIT_REFUSE)
 		return SLUICE_V_ban;
+	p->flags |= (BAN_ANSWER_RESULT(answer) == LIMIT_BYPASSED) * PKT_F_WOULD;
 	*limits = ban_left(*limits, BAN_ANSWER_JUDGED(answer));
 	return V_NEXT;
 }
@@ -137,9 +138,7 @@ static __always_inline enum sluice_verdict ban_check(struct pkt *p, bool effects
 
 	if (!c || !(READ_WORD(c->flags) & SLUICE_CONTROL_F_BANS))
 		return V_NEXT;
-	if (p->svc_limits && p->svc_word & SLUICE_SVC_F_TRACK) { /* earlier than others need it */
-		flow_name(p);
-		flow_recognise(p);
-	}
+	if (p->svc_limits)
+		flow_recognise_early(p);
 	return ban_judge(p, &p->svc_limits, effects);
 }

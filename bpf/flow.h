@@ -75,6 +75,15 @@ static __always_inline void flow_recognise(struct pkt *p)
 		p->flags &= ~PKT_F_NEW;
 }
 
+/* The same where it is asked before the flow is looked for. */
+static __always_inline void flow_recognise_early(struct pkt *p)
+{
+	if (p->svc_word & SLUICE_SVC_F_TRACK) {
+		flow_name(p);
+		flow_recognise(p);
+	}
+}
+
 /*
  * The slot's owner, unless more than the slot says where the packet goes. Only what the limits have
  * admitted comes here, so nothing else is remembered.

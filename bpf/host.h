@@ -33,7 +33,7 @@ __noinline __u64 host_strict(__u64 all)
 	return left;
 }
 
-/* Do some of these limits count the packet unless it is a reply? */
+/* Do some of these limits count the packet, or ban its source, unless it is a reply? */
 __noinline int host_cares(__u64 all, __u64 flags)
 {
 	int i;
@@ -42,9 +42,11 @@ __noinline int host_cares(__u64 all, __u64 flags)
 		__u32 index = SLUICE_SVC_LIMIT(all, i);
 		struct sluice_limit *limit = bpf_map_lookup_elem(&limits, &index);
 
-		if (index != SLUICE_LIMIT_NONE && limit &&
-		    limit_counts(READ_WORD(limit->word), flags) &&
-		    !(READ_WORD(limit->flags) & SLUICE_LIMIT_F_REPLIES))
+		if (index == SLUICE_LIMIT_NONE || !limit ||
+		    READ_WORD(limit->flags) & SLUICE_LIMIT_F_REPLIES)
+			continue;
+		if (limit_counts(READ_WORD(limit->word), flags) ||
+		    READ_WORD(limit->flags) & SLUICE_LIMIT_F_BANS_ALL)
 			return 1;
 	}
 	return 0;
@@ -79,6 +81,8 @@ static __always_inline enum sluice_verdict host_check(struct xdp_md *ctx, struct
 
 	if (!all || p->access & PKT_ACCESS_EXEMPT)
 		return V_NEXT;
+	if (found == V_NEXT)
+		flow_recognise_early(p);
 	flags = limit_flags(p, effects);
 	if ((found == SLUICE_V_not_service || found == SLUICE_V_unknown_port_passed) && !p->defect)
 		flags |= HOST_F_STACK;

@@ -8,15 +8,9 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +18,7 @@
 #include "base/util.h"
 #include "packet/limits.h"
 #include "packet/lists.h"
+#include "packet/sockets.h"
 
 #define MS 1000000ULL
 #define S 1000000000ULL
@@ -248,53 +243,6 @@ static void test_explained(void **state)
 
 /* ---- replies ----------------------------------------------------------------------------------- */
 
-static void die(const char *what)
-{
-	fail_msg("%s: %s", what, strerror(errno));
-}
-
-static socklen_t fill(struct sockaddr_storage *addr, const char *text, uint16_t port)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)addr;
-
-	memset(addr, 0, sizeof(*addr));
-	if (strchr(text, ':')) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		assert_int_equal(inet_pton(AF_INET6, text, &in6->sin6_addr), 1);
-		return sizeof(*in6);
-	}
-	in->sin_family = AF_INET;
-	in->sin_port = htons(port);
-	assert_int_equal(inet_pton(AF_INET, text, &in->sin_addr), 1);
-	return sizeof(*in);
-}
-
-/* A socket of this host at this address. */
-static int bound(const char *text, int type, uint16_t port)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = fill(&addr, text, port);
-	int fd = socket(addr.ss_family, type, 0), one = 1;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    bind(fd, (struct sockaddr *)&addr, len))
-		die("bind");
-	return fd;
-}
-
-static int connected(const char *text, int type, uint16_t from, uint16_t to)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = fill(&addr, text, to);
-	int fd = bound(text, type, from);
-
-	if (connect(fd, (struct sockaddr *)&addr, len))
-		die("connect");
-	return fd;
-}
-
 /* From port to port of one address: is it neither counted nor refused? */
 static bool is_spared(const char *text, uint8_t proto, uint16_t from, uint16_t to)
 {
@@ -324,11 +272,11 @@ static void test_tcp_replies(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		const char *at = addresses[i];
-		int listener = bound(at, SOCK_STREAM, 7001), client, server;
+		int listener = sockets_bound(at, SOCK_STREAM, 7001), client, server;
 		struct packet packet = packet_to(at, at, IPPROTO_TCP, 7001, 7002);
 
 		assert_int_equal(listen(listener, 5), 0);
-		client = connected(at, SOCK_STREAM, 7002, 7001);
+		client = sockets_connected(at, SOCK_STREAM, 7002, 7001);
 		server = accept(listener, NULL, NULL);
 		assert_true(server >= 0);
 		assert_true(is_spared(at, IPPROTO_TCP, 7001, 7002));
@@ -356,11 +304,11 @@ static void test_tcp_replies(void **state)
 /* A listener for all addresses, of both families, is one, too. */
 static void test_tcp_any_listener(void **state)
 {
-	int listener = bound("::", SOCK_STREAM, 7011), client, server;
+	int listener = sockets_bound("::", SOCK_STREAM, 7011), client, server;
 
 	(void)state;
 	assert_int_equal(listen(listener, 5), 0);
-	client = connected("127.0.0.1", SOCK_STREAM, 7012, 7011);
+	client = sockets_connected("127.0.0.1", SOCK_STREAM, 7012, 7011);
 	server = accept(listener, NULL, NULL);
 	assert_true(server >= 0);
 	assert_true(is_spared("127.0.0.1", IPPROTO_TCP, 7011, 7012));
@@ -374,9 +322,9 @@ static void test_tcp_any_listener(void **state)
 static void test_tcp_opening(void **state)
 {
 	struct packet packet = packet_to("10.9.0.2", "10.9.0.1", IPPROTO_TCP, 80, 7021);
-	int fd = bound("10.9.0.1", SOCK_STREAM, 7021);
+	int fd = sockets_bound("10.9.0.1", SOCK_STREAM, 7021);
 	struct sockaddr_storage addr;
-	socklen_t len = fill(&addr, "10.9.0.2", 80);
+	socklen_t len = sockets_fill(&addr, "10.9.0.2", 80);
 
 	(void)state;
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
@@ -397,8 +345,8 @@ static void test_udp_replies(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		const char *at = addresses[i];
-		int server = bound(at, SOCK_DGRAM, 7001);
-		int client = connected(at, SOCK_DGRAM, 7002, 7001);
+		int server = sockets_bound(at, SOCK_DGRAM, 7001);
+		int client = sockets_connected(at, SOCK_DGRAM, 7002, 7001);
 
 		assert_true(is_spared(at, IPPROTO_UDP, 7001, 7002));
 		assert_false(is_spared(at, IPPROTO_UDP, 7002, 7001));
@@ -412,8 +360,8 @@ static void test_udp_replies(void **state)
 /* One limit counts replies, another one does not; of new connections a reply is none anyway. */
 static void test_replies_and_several(void **state)
 {
-	int server = bound("127.0.0.1", SOCK_DGRAM, 7001);
-	int client = connected("127.0.0.1", SOCK_DGRAM, 7002, 7001);
+	int server = sockets_bound("127.0.0.1", SOCK_DGRAM, 7001);
+	int client = sockets_connected("127.0.0.1", SOCK_DGRAM, 7002, 7001);
 	struct packet packet = packet_to("127.0.0.1", "127.0.0.1", IPPROTO_UDP, 7001, 7002);
 	struct sluice_limit_stats before = world_limit_stats(world, 2);
 
@@ -429,18 +377,6 @@ static void test_replies_and_several(void **state)
 	assert_int_equal(world_limit_stats(world, 2).passed - before.passed, 5);
 	close(client);
 	close(server);
-}
-
-/* Its own namespace, where lo has the number that packets come from. */
-static void enter_namespace(void)
-{
-	if (unshare(CLONE_NEWNET) ||
-	    system("ip link set lo up && ip link add quiet type veth peer name other && "
-		   "ip addr add 10.9.0.1/24 dev quiet && ip link set other up && ip link set quiet "
-		   "up")) {
-		perror("a network namespace");
-		exit(1);
-	}
 }
 
 int main(void)
@@ -463,7 +399,7 @@ int main(void)
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	if (world_must_skip())
 		return 0;
-	enter_namespace();
+	sockets_enter_namespace();
 	world = world_new(&(struct world_options){0});
 	failed = cmocka_run_group_tests_name("limit_host", tests, NULL, NULL);
 	world_free(world);
