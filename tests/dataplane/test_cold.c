@@ -164,8 +164,11 @@ static void test_takes_over(void **state)
 	struct sluice_meta meta = *dp_bpf_meta(dp);
 	uint32_t first = attach(dp, "dp0", false), second;
 	struct dp_bypass_state bypass;
+	const uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX] = {3};
 	struct routes_place routes = {201, 202};
+	const struct sluice_control *control;
 	struct dp_pinned *pinned;
+	struct dataplane port;
 	struct dp_node node;
 	struct err e = {};
 
@@ -174,6 +177,8 @@ static void test_takes_over(void **state)
 	dp_node_bypass_set(&node, DP_BYPASS_LISTS, 60, "alice");
 	dp_bpf_note_routes(dp, &routes);
 	dp_bpf_set_active(dp, false);
+	port = dp_bpf_port(dp);
+	assert_int_equal(port.ops->host_limits_set(port.dp, host_limits), 0);
 	dp_bpf_close(dp);
 
 	larger.capacity.slots *= 2;
@@ -205,6 +210,10 @@ static void test_takes_over(void **state)
 	dp_bpf_noted_routes(dp, &routes);
 	assert_int_equal(routes.table, 201);
 	assert_int_equal(routes.protocol, 202);
+	/* What names entries of the old maps does not, nor that they had lists or bans. */
+	control = instance_map(INSTANCE, "control", sizeof(*control));
+	assert_true(control->host_limits == 0);
+	assert_true((control->flags & ~SLUICE_CONTROL_F_ACTIVE) == 0);
 	dp_bpf_close(dp);
 	larger.may_start_cold = false;
 	dp = open_as(&larger);
