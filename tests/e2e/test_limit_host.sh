@@ -33,6 +33,32 @@ tap_between "management is not" "$(passed 198.51.100.77 "$EDGE_LB")" 8000 10000
 tap_match "where knows it" "$(edge_ctl where "tcp 198.51.100.66:4711 > $EDGE_LB:22")" \
 	'^limit +host, enforce, counts packets to anything of 198.51.100.66/32 at 50/s'
 tap_is "members still answer their checks" "$(edge_ctl --json service show web | jq .members_serving)" 2
+
+# Its bans, by command and by refusals, hold for the host and for services.
+banned_is() { # PREFIX
+	edge_ctl --json ban list | jq -e --arg source "$1" 'any(.bans[]; .source == $source and .limit == "host")'
+}
+dropped() { # SOURCE TARGET: packets that a ban drops
+	local before
+	before=$(e2e_verdict ban)
+	edge_flood atk -r 100 -t 1 "$1" "$2" 22 > /dev/null
+	sleep 0.2
+	echo $(($(e2e_verdict ban) - before))
+}
+tap_match "ban add" "$(edge_ctl ban add host 198.51.100.70 --for 1h --all-packets --reason 'abuse 12')" \
+	"limit host: 198.51.100.70/32 banned for 1 h"
+tap_between "it drops what goes to the host" "$(dropped 198.51.100.70 "$EDGE_LB")" 80 110
+tap_between "and to a service" "$(dropped 198.51.100.70 "$EDGE_WEB")" 80 110
+tap_match "where knows the ban" "$(edge_ctl where "tcp 198.51.100.70:4711 > $EDGE_LB:22")" "ban .*abuse 12"
+tap_fails "management is not banned" 6 "exempt by management" edge_ctl ban add host 198.51.100.77
+sed -i '/ host: /s/}$/, ban: {after: 100, within: 5s, for: 60s}}/' "$E2E_CONFIG"
+tap_run "with bans by refusals" edge_ctl reload
+edge_flood atk -r 1000 -t 2 198.51.100.71 "$EDGE_LB" 22 > /dev/null
+tap_run "refusals ban" wait_for 5 banned_is 198.51.100.71/32
+tap_match "lift" "$(edge_ctl ban lift host 198.51.100.70)" "is no longer banned"
+tap_is "lifted" "$(dropped 198.51.100.70 "$EDGE_LB")" 0
+sed -i '/ host: /s/, ban: .*/}/' "$E2E_CONFIG"
+tap_run "without them" edge_ctl reload
 lab_stop sluiced KILL
 if edge_daemon_start "$E2E_CONFIG"; then tap_ok "restarted"; else tap_not_ok "restarted"; fi
 tap_between "held by the next daemon" "$(passed 198.51.100.68 "$EDGE_LB")" 240 270
