@@ -82,6 +82,20 @@ static void random_observation(struct world *w)
 				  world_pick(w, 4));
 }
 
+/* Members that were added at runtime stay, and may make a new configuration impossible: then
+ * nothing changes. */
+static void random_config(struct world *w)
+{
+	struct config *config = fake_config_random(&w->seed);
+	struct change change = {.type = CHANGE_CONFIG, .config = config, .is_forced = true};
+	struct errs errors = {0};
+
+	if (model_apply(w->model, &change, 1, w->fake->now_ms, &errors))
+		assert_non_null(strstr(errors.list[0].text, "address family"));
+	errs_done(&errors);
+	config_free(config);
+}
+
 static void random_jobs(struct world *w)
 {
 	unsigned int i = world_pick(w, JOBS_MAX);
@@ -103,7 +117,7 @@ static void test_random_changes(void **state)
 	int step;
 
 	(void)state;
-	for (seed = 1; seed <= 6; seed++) {
+	for (seed = 1; seed <= 12; seed++) {
 		struct world *w = world_new(seed);
 
 		world_load(w, fake_config_random(&w->seed));
@@ -112,7 +126,7 @@ static void test_random_changes(void **state)
 			unsigned int what = world_pick(w, 100);
 
 			if (what < 2) {
-				world_load(w, fake_config_random(&w->seed));
+				random_config(w);
 				if (world_pick(w, 2))
 					world_resolve_all(w);
 			} else if (what < 20) {

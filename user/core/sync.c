@@ -112,6 +112,18 @@ static void services_remove(struct sync *sync, struct errs *errors)
 	}
 }
 
+/* Does a service still have the cell that it had in mode local? Its first table replaces it. */
+static bool is_cell_behind(const struct sync *sync)
+{
+	const struct sync_service *service;
+
+	for (service = sync->services; service; service = service->hh.next) {
+		if (service->is_written && service->written.is_local && !service->local_index)
+			return true;
+	}
+	return false;
+}
+
 int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 {
 	uint64_t revision = model_revision(sync->model);
@@ -144,6 +156,8 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 		if (model->is_dirty && sync_service_update(sync, model, errors) == 0)
 			model->is_dirty = false;
 	}
+	sync->is_cell_behind = is_cell_behind(sync);
+	sync->is_limit_waiting |= sync->is_cell_behind;
 	/* Now no service names them. */
 	if (is_changed && errors->count == others_before && !sync->is_limit_waiting) {
 		ret = sync_limits_remove(sync);
@@ -152,7 +166,7 @@ int sync_run(struct sync *sync, uint64_t now_ms, struct errs *errors)
 				 "a removed limit cannot be cleared: %s (tried again)",
 				 strerror(-ret));
 	}
-	if (errors->count == others_before)
+	if (errors->count == others_before && !sync->is_cell_behind)
 		sync_lists_remove(sync, errors);
 	sync->is_removing |= is_changed && errors->count != others_before;
 	sync->revision = revision;
@@ -190,10 +204,10 @@ static bool is_done(const struct sync *sync, bool is_patient)
 		      sync_trouble_is_room(sync, &sync->limits[model->id].trouble)))
 			return false;
 	}
-	if (sync->is_host_limit_missing && !is_patient)
+	if (sync->is_limit_waiting && !is_patient)
 		return false;
 	return !model_is_access_dirty(sync->model) && !sync->is_access_stale &&
-	       !sync->is_allow_leaving;
+	       !(sync->is_allow_leaving && !(is_patient && sync->is_cell_behind));
 }
 
 bool sync_is_idle(const struct sync *sync)

@@ -109,6 +109,7 @@ struct sync {
 	uint64_t revision; /* of the model when things that went away were last looked for */
 	bool is_adopting;
 	bool is_limit_waiting; /* some service's: limits that it still names stay */
+	bool is_cell_behind;   /* some service's, until its first table: what it names stays */
 	bool is_removing;      /* something that went away could not be removed yet */
 	struct index_pool member_indices, nexthop_indices;
 	struct index_pool ceiling_indices; /* of members, behind those of services */
@@ -118,7 +119,6 @@ struct sync {
 	struct sync_service *services;
 	struct sync_limit *limits;
 	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX]; /* as written */
-	bool is_host_limit_missing;			 /* one that the model names */
 	bool is_access_stale; /* the table of access lists does not know all that was written */
 	/* Allow lists in the packet path; those that the model no longer has stay there until no
 	 * service names them. */

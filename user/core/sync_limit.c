@@ -259,9 +259,7 @@ int sync_host_limits_update(struct sync *sync)
 			limits[n++] = (uint16_t)wanted[i];
 	}
 	/* Until all are there, and members are kept from them, those of before stay. */
-	sync->is_host_limit_missing =
-		n < i || (n && (model_is_access_dirty(sync->model) || sync->is_access_stale));
-	if (sync->is_host_limit_missing) {
+	if (n < i || (n && (model_is_access_dirty(sync->model) || sync->is_access_stale))) {
 		sync->is_limit_waiting = true;
 		return 0;
 	}

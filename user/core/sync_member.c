@@ -207,16 +207,14 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 int sync_member_update_local(struct sync *sync, struct sync_service *service,
 			     const struct model_service *model)
 {
-	struct sluice_member entry = {
-		.word = SLUICE_MEMBER(SLUICE_NEXTHOP_NONE, SLUICE_MODE_LOCAL, 0, 0),
-		.addr = model->addr,
-		.service = model->id,
-		.port_be = htons(model->port),
-		.family = (uint8_t)addr_family(&model->addr)};
+	struct sluice_member entry = {.addr = model->addr,
+				      .service = model->id,
+				      .port_be = htons(model->port),
+				      .family = (uint8_t)addr_family(&model->addr)};
 	uint64_t id = SYNC_LOCAL_ID(model->id);
 	struct sync_member *record;
 	uint32_t index;
-	int ret;
+	int ret = 0;
 
 	HASH_FIND(hh, sync->members, &id, sizeof(id), record);
 	if (!record) {
@@ -226,15 +224,21 @@ int sync_member_update_local(struct sync *sync, struct sync_service *service,
 		record = sync_member_new(sync, service, id, index);
 	}
 	record->seen = sync->turn;
+	/* It was to go, and its cell has had no table to leave it for. */
+	record->is_leaving = false;
+	entry.word = SLUICE_MEMBER(SLUICE_NEXTHOP_NONE, SLUICE_MODE_LOCAL,
+				   SLUICE_MEMBER_EPOCH(record->written.word), 0);
 	if (!record->is_written) {
 		ret = sync_op(sync, member_stats_reset, record->index);
 		if (ret == 0)
 			ret = sync_op(sync, member_set, record->index, &entry);
-		if (ret)
-			return ret;
-		record->written = entry;
-		record->is_written = true;
+	} else if (record->written.word != entry.word) {
+		ret = sync_op(sync, member_set_word, record->index, entry.word);
 	}
+	if (ret)
+		return ret;
+	record->written = entry;
+	record->is_written = true;
 	service->local_index = record->index;
 	return 0;
 }

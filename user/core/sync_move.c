@@ -412,6 +412,8 @@ static int bury(struct sync *sync, struct sync_service *service, uint32_t slot, 
 		record->since_ms = q.now_ms;
 	if (ret || !is_cur_dead)
 		return ret;
+	/* Even the table of before would have to be built again: who died may be back by then. */
+	service->has_table = false;
 	return sync_op(sync, runner_set, service->base + slot, SLUICE_MEMBER_NONE);
 }
 
