@@ -20,13 +20,13 @@ static void save_ban(void *arg, const struct ban *ban)
 {
 	const struct saving *saving = arg;
 	uint64_t left_ms = ban->until_ms > saving->now_ms ? ban->until_ms - saving->now_ms : 0;
+	json_int_t until_s = (json_int_t)saving->now_s + (json_int_t)(left_ms + 999) / 1000;
 	char source[PREFIX_TEXT_MAX];
 
 	json_array_append_new(saving->list,
 			      json_pack("{s:s, s:I, s:s, s:I, s:I, s:b, s:b, s:s, s:s}", "limit",
 					ban->limit_name, "number", (json_int_t)ban->limit, "source",
-					prefix_format(&ban->source, source), "until_s",
-					(json_int_t)(saving->now_s + (left_ms + 999) / 1000),
+					prefix_format(&ban->source, source), "until_s", until_s,
 					"since_s", (json_int_t)ban->since_s, "all", ban->is_all,
 					"manual", ban->is_manual, "by", ban->by, "reason",
 					ban->reason));
