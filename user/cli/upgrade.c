@@ -9,6 +9,7 @@
 #include <sluice/abi.h>
 #include <sluice/node_types.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -17,6 +18,7 @@
 #include "cli/render.h"
 #include "cli/run.h"
 #include "cli/spawn.h"
+#include "core/model.h"
 #include "dataplane/dp_bpf.h"
 #include "dataplane/pinned.h"
 #include "state/sources.h"
@@ -181,7 +183,36 @@ static void count_loss(const struct cli *cli, struct upgrade *upgrade)
 	dp_pinned_close(pinned);
 }
 
-static int look_at_pins(const struct cli *cli, const struct config *config, struct upgrade *upgrade)
+/* As a start fills it; NULL when this build does not take the configuration. */
+static struct model *make_model(struct config *config, struct event_log *events)
+{
+	const struct change change = {
+		.type = CHANGE_CONFIG, .owner = OWNER_FILE, .config = config, .is_forced = true};
+	struct model *model = model_new(events, clock_jiffy_ns());
+	struct errs errors = {0};
+
+	if (config_load_lists(config, util_read_file, &errors) != 0 ||
+	    model_apply(model, &change, 1, 0, &errors) != 0) {
+		model_free(model);
+		model = NULL;
+	}
+	errs_done(&errors);
+	return model;
+}
+
+static int judge_pins(const struct dp_bpf_options *options, struct config *config,
+		      struct upgrade *upgrade, struct err *e)
+{
+	struct event_log *events = event_log_new(1); /* nobody reads it */
+	struct model *model = config != NULL ? make_model(config, events) : NULL;
+	int ret = dp_bpf_judge(options, upgrade->abi, model, &upgrade->found, e);
+
+	model_free(model);
+	event_log_free(events);
+	return ret;
+}
+
+static int look_at_pins(const struct cli *cli, struct config *config, struct upgrade *upgrade)
 {
 	struct dp_bpf_options options = {
 		.instance = cli->instance,
@@ -203,7 +234,7 @@ static int look_at_pins(const struct cli *cli, const struct config *config, stru
 		if (options.has_key)
 			dp_bpf_key_from_seed(config->hash_seed, &options.key);
 	}
-	if (dp_bpf_judge(&options, upgrade->abi, &upgrade->found, &e) != 0) {
+	if (judge_pins(&options, config, upgrade, &e) != 0) {
 		cli_error("%s", e.text);
 		return e.code == ERR_FORBIDDEN ? CLI_FORBIDDEN : CLI_FALSE;
 	}
@@ -229,6 +260,8 @@ static void decide(struct upgrade *upgrade)
 		refuse(upgrade, "sluicectl confirm, undo or detach",
 		       "what runs is on trial, and nobody has confirmed it%s%s",
 		       *found->why ? "; besides: " : "", found->why);
+	else if (found->is_too_much)
+		refuse(upgrade, found->fix, "%s", found->why);
 	else if (upgrade->outcome == OUTCOME_COLD)
 		util_copy(upgrade->next, sizeof(upgrade->next),
 			  "start it with --cold-start: sluiced(8), UPGRADES");

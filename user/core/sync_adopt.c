@@ -44,21 +44,6 @@ static void claim_region(struct region_pool *pool, uint64_t base, uint64_t log2)
 	(void)ret;
 }
 
-static const struct dp_service *found_service(const struct adopt *adopt,
-					      const struct model_service *model)
-{
-	size_t i;
-
-	for (i = 0; i < adopt->found.service_count; i++) {
-		const struct dp_service *found = &adopt->found.services[i];
-
-		if (addr_equal(&found->addr, &model->addr) && found->port == model->port &&
-		    found->proto == model->proto)
-			return found;
-	}
-	return NULL;
-}
-
 static void renumber_services(struct adopt *adopt)
 {
 	struct model *model = adopt->sync->model;
@@ -72,7 +57,8 @@ static void renumber_services(struct adopt *adopt)
 		if (adopt->found.services[i].id <= most)
 			is_taken[adopt->found.services[i].id] = true;
 	for (i = 0; i < count; i++) {
-		const struct dp_service *found = found_service(adopt, model_service_at(model, i));
+		const struct dp_service *found =
+			adopted_service(&adopt->found, model_service_at(model, i));
 
 		while (is_taken[next])
 			next++;
@@ -81,90 +67,16 @@ static void renumber_services(struct adopt *adopt)
 	model_renumber_services(model, ids);
 }
 
-static const struct sluice_limit *found_limit(const struct adopt *adopt, uint32_t index)
-{
-	size_t i;
-
-	for (i = 0; i < adopt->found.limit_count; i++) {
-		if (adopt->found.limits[i].index == index)
-			return &adopt->found.limits[i].limit;
-	}
-	return NULL;
-}
-
-static bool is_same_limit(const struct sluice_limit *found, const struct model_limit *limit)
-{
-	return found && SLUICE_LIMIT_COUNT(found->word) == limit->config.count &&
-	       SLUICE_LIMIT_PLEN4(found->word) == limit->config.prefix4 &&
-	       SLUICE_LIMIT_PLEN6(found->word) == limit->config.prefix6 &&
-	       (uint32_t)SLUICE_LIMIT_WAYS << SLUICE_LIMIT_LOG2(found->word) ==
-		       limit->config.sources;
-}
-
-static bool is_listed(const uint32_t *ids, size_t count, uint32_t id)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		if (ids[i] == id)
-			return true;
-	}
-	return false;
-}
-
-/* Maps hold no names of limits: the i-th limit of a service is the one that was its i-th; else one
- * that is like it. */
-static void match_limits(struct adopt *adopt, const uint32_t wanted[SLUICE_SERVICE_LIMITS_MAX],
-			 const uint16_t found[SLUICE_SERVICE_LIMITS_MAX], uint32_t *ids)
-{
-	struct model *model = adopt->sync->model;
-	size_t i, j, l, count = model_limit_count(model);
-
-	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX && wanted[i]; i++) {
-		for (l = 0; model_limit_at(model, l)->id != wanted[i]; l++)
-			;
-		for (j = 0; j < SLUICE_SERVICE_LIMITS_MAX && !ids[l]; j++) {
-			uint32_t index = found[(i + j) % SLUICE_SERVICE_LIMITS_MAX];
-
-			if (index && !is_listed(ids, count, index) &&
-			    is_same_limit(found_limit(adopt, index), model_limit_at(model, l)))
-				ids[l] = index;
-		}
-	}
-}
-
 static int renumber_limits(struct adopt *adopt)
 {
 	struct model *model = adopt->sync->model;
-	size_t i, count = model_limit_count(model);
-	AUTO_FREE uint32_t *ids = util_alloc_array(count + 1, sizeof(*ids));
-	uint32_t next = 1;
+	AUTO_FREE uint32_t *ids = util_alloc_array(model_limit_count(model) + 1, sizeof(*ids));
+	int ret = adopted_limit_ids(&adopt->found, model, adopt->sync->capacity.limits, ids,
+				    adopt->e);
 
-	for (i = 0; i < model_service_count(model); i++) {
-		const struct model_service *service = model_service_at(model, i);
-		const struct dp_service *found = found_service(adopt, service);
-
-		if (found)
-			match_limits(adopt, service->limits, found->limits, ids);
-	}
-	match_limits(adopt, model_host_limits(model), adopt->found.host_limits, ids);
-	for (i = 0; i < count; i++) {
-		if (ids[i])
-			continue;
-		while (found_limit(adopt, next) || is_listed(ids, count, next))
-			next++;
-		if (next >= adopt->sync->capacity.limits) {
-			err_set(adopt->e, ERR_CAPACITY, "limits",
-				"the limits of the configuration and of the pinned maps together "
-				"are more than %u",
-				adopt->sync->capacity.limits - 1);
-			err_hint(adopt->e, "start once with fewer limits, or sluicectl detach");
-			return -ENOSPC;
-		}
-		ids[i] = next++;
-	}
-	model_renumber_limits(model, ids);
-	return 0;
+	if (ret == 0)
+		model_renumber_limits(model, ids);
+	return ret;
 }
 
 static void adopt_limits(struct adopt *adopt)

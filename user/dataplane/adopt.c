@@ -312,19 +312,19 @@ int dp_pin(struct dp_bpf *dp, struct err *e)
 
 /* ---- beforehand ----------------------------------------------------------------------------- */
 
-static int check_contents(const char *instance, struct err *e)
+static int check_contents(const char *instance, const struct model *model, struct err *e)
 {
 	struct dp_pinned *pinned = NULL;
 	int ret = dp_pinned_open(instance, &pinned, e);
 
 	if (!ret)
-		ret = dp_pinned_check(pinned, e);
+		ret = dp_pinned_check(pinned, model, e);
 	dp_pinned_close(pinned);
 	return ret;
 }
 
 static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_options *options,
-		 struct dp_judgement *judgement, struct err *e)
+		 const struct model *model, struct dp_judgement *judgement, struct err *e)
 {
 	struct sluice_control control;
 	struct sluice_notes notes;
@@ -339,8 +339,9 @@ static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_
 	ret = check_layout(skel, abi, layout, options, &why);
 	sluice_bpf__destroy(skel);
 	if (!ret && layout->abi == SLUICE_ABI)
-		ret = check_contents(options->instance, &why);
-	if (ret && ret != -EUCLEAN) {
+		ret = check_contents(options->instance, model, &why);
+	judgement->is_too_much = ret == -ENOSPC;
+	if (ret && ret != -EUCLEAN && !judgement->is_too_much) {
 		*e = why;
 		return ret;
 	}
@@ -349,6 +350,7 @@ static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_
 	judgement->is_adopted = !ret;
 	judgement->is_key_kept = is_key_kept(layout, options);
 	util_copy(judgement->why, sizeof(judgement->why), why.text);
+	util_copy(judgement->fix, sizeof(judgement->fix), why.hint);
 	if (!layout_read_node(layout, &control, &notes)) {
 		if (control.deadline_ns)
 			judgement->trial = notes.trial == SLUICE_TRIAL_RELOAD ? SLUICE_TRIAL_RELOAD
@@ -358,7 +360,7 @@ static int judge(const struct layout *layout, uint32_t abi, const struct dp_bpf_
 	return 0;
 }
 
-int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi,
+int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi, const struct model *model,
 		 struct dp_judgement *ret_judgement, struct err *e)
 {
 	CLEANUP(layouts_done) struct layouts layouts = {0};
@@ -376,7 +378,7 @@ int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi,
 			       "cannot read %s: %s", dir, strerror(-ret));
 	layout = layouts_in_force(&layouts);
 	if (layout)
-		ret = judge(layout, abi, options, &judgement, e);
+		ret = judge(layout, abi, options, model, &judgement, e);
 	if (!ret)
 		*ret_judgement = judgement;
 	return ret;

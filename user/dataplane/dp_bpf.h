@@ -21,6 +21,7 @@
 #include "dataplane/node.h"
 
 struct dp_bpf;
+struct model;
 
 struct dp_bpf_options {
 	const char *instance;
@@ -49,7 +50,8 @@ uint64_t dp_bpf_map_bytes(const struct dp_capacity *capacity);
  * bpffs is not mounted, capabilities are missing, or the kernel lacks a feature. */
 int dp_bpf_open(const struct dp_bpf_options *options, struct dp_bpf **ret_dp, struct err *e);
 /* What dp_bpf_open() and adoption of a build with this ABI would say of the maps in force, without opening or
- * changing anything. Sizes, shapes and contents are judged only for our own ABI. */
+ * changing anything, and start with this model (NULL: not known). Sizes, shapes and contents are judged
+ * only for our own ABI. */
 struct dp_judgement {
 	bool is_pinned;		 /* else the rest says nothing */
 	bool is_adopted;	 /* else only a cold start will do */
@@ -57,9 +59,11 @@ struct dp_judgement {
 	enum sluice_trial trial; /* of what runs: then no cold start, either */
 	uint32_t abi;
 	char version[32]; /* of the daemon that wrote them last, "" unknown */
+	bool is_too_much; /* for them, with what is there: then no cold start, either */
 	char why[320];	  /* they are not adopted */
+	char fix[256];
 };
-int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi,
+int dp_bpf_judge(const struct dp_bpf_options *options, uint32_t abi, const struct model *model,
 		 struct dp_judgement *ret_judgement, struct err *e);
 
 /* Frees user-space state; pins and attachments stay. */

@@ -16,6 +16,7 @@
 #include "dataplane/node.h"
 
 struct clock_bpf;
+struct model;
 
 struct dp_pinned_array {
 	void *data;
@@ -57,8 +58,9 @@ uint32_t dp_pinned_owned(const struct dp_pinned *pinned, const struct sluice_ser
 			 uint32_t **ret_owned);
 
 /* As a start reads them, which changes nothing here. -EUCLEAN with the reason: they contradict
- * themselves, and it would refuse. */
-int dp_pinned_check(const struct dp_pinned *pinned, struct err *e);
+ * themselves, and it would refuse; -ENOSPC: the model's limits (NULL: not known) are too many beside
+ * those that are there. */
+int dp_pinned_check(const struct dp_pinned *pinned, const struct model *model, struct err *e);
 
 /* What new maps would not have. Entries are counted whether or not their time is over, which a daemon
  * would know: there are at most so many. */

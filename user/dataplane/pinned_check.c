@@ -14,8 +14,17 @@
 #define LOOKS 3
 #define BETWEEN_MS 100
 
+static int check_limits(const struct dp_adopted *found, const struct model *model,
+			uint32_t limits_max, struct err *e)
+{
+	AUTO_FREE uint32_t *ids = util_alloc_array(model_limit_count(model) + 1, sizeof(*ids));
+
+	return adopted_limit_ids(found, model, limits_max, ids, e);
+}
+
 static int read_arrays(const struct dp_pinned *pinned, const struct dp_pinned_array *nexthops,
-		       const struct dp_pinned_array *limits, uint32_t limit_sets, struct err *e)
+		       const struct dp_pinned_array *limits, uint32_t limit_sets,
+		       const struct model *model, struct err *e)
 {
 	const struct sluice_meta *meta = pinned->meta.data;
 	struct dp_bpf dp = {
@@ -48,13 +57,15 @@ static int read_arrays(const struct dp_pinned *pinned, const struct dp_pinned_ar
 	       pinned->services.count * sizeof(*dp.maps.services));
 	dp.placement = placement_new(dp.maps.services, pinned->services.count, &meta->key);
 	ret = adopted_read(&port, &found, e);
+	if (!ret && model)
+		ret = check_limits(&found, model, limits->count, e);
 	dp_adopted_done(&found);
 	placement_free(dp.placement);
 	free(dp.maps.services);
 	return ret;
 }
 
-int dp_pinned_check(const struct dp_pinned *pinned, struct err *e)
+int dp_pinned_check(const struct dp_pinned *pinned, const struct model *model, struct err *e)
 {
 	const struct timespec between = {.tv_nsec = BETWEEN_MS * 1000000L};
 	struct dp_pinned_array nexthops = {0}, limits = {0}, limit_sets = {0};
@@ -68,10 +79,10 @@ int dp_pinned_check(const struct dp_pinned *pinned, struct err *e)
 		ret = dp_pinned_map(pinned, SLUICE_MAP_LIMIT_SETS, sizeof(struct sluice_limit_set),
 				    &limit_sets, e);
 	if (!ret)
-		ret = read_arrays(pinned, &nexthops, &limits, limit_sets.count, e);
+		ret = read_arrays(pinned, &nexthops, &limits, limit_sets.count, model, e);
 	for (int look = 1; look < LOOKS && ret == -EUCLEAN; look++) {
 		nanosleep(&between, NULL);
-		ret = read_arrays(pinned, &nexthops, &limits, limit_sets.count, e);
+		ret = read_arrays(pinned, &nexthops, &limits, limit_sets.count, model, e);
 	}
 	dp_pinned_unmap(&nexthops);
 	dp_pinned_unmap(&limits);
