@@ -66,4 +66,16 @@ tap_run "with one it does" wait_for 8 via_is "$ROUTED" "$EDGE_LB"
 tap_run "and serves" get "$ROUTED"
 lab_stop sluiced TERM
 tap_run "a daemon that stops sends traffic elsewhere" wait_for 3 via_is "$ROUTED" ""
+
+# A new node attracts nothing before its checks have told who serves: here nobody does.
+tap_run "its maps go" edge_ctl_offline detach
+edge_server_stop b1
+e2e_start
+tap_run "the first check says that its member is out" wait_for 8 edge_member_is routed 10.99.0.21 ejected
+tap_run "the other one, too" wait_for 8 edge_member_is routed6 2001:db8:99::21 ejected
+tap_is "until then no route was installed" "$(edge_ctl --json events | jq -s 'flatten | map(tostring) |
+	map(select(contains("routes_changed"))) | length')" 0
+edge_server_start b1
+tap_run "with a member that serves one is" wait_for 12 via_is "$ROUTED" "$EDGE_LB"
+tap_match "and an event says so" "$(edge_ctl --json events)" 'routes_changed'
 tap_done
