@@ -26,6 +26,10 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
+    def __init__(self, address, port):
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, port), Echo)
+
 
 def exchange(connection, number):
     line = b"%d\n" % number
@@ -43,7 +47,7 @@ def exchange(connection, number):
 def main():
     verb, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if verb == "serve":
-        Server((address, port), Echo).serve_forever()
+        Server(address, port).serve_forever()
     connection = socket.create_connection((address, port), timeout=STALLED_S)
     number = 0
     while True:
