@@ -66,6 +66,19 @@ static struct prefix source_of(const char *text)
 
 /* ---- ceilings ------------------------------------------------------------------------------- */
 
+/* As if a packet had passed, and another been refused, on each CPU. */
+static void count_at_ceiling(uint32_t index)
+{
+	struct sluice_ceiling_stats counts[512];
+	int fd = bpf_obj_get(SLUICE_PIN_ROOT "/" INSTANCE "/" SLUICE_PIN_ABI "/ceiling_stats");
+
+	assert_true(fd >= 0 && libbpf_num_possible_cpus() <= (int)ARRAY_SIZE(counts));
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		counts[i] = (struct sluice_ceiling_stats){.passed = 1, .refused = 1};
+	assert_int_equal(bpf_map_update_elem(fd, &index, counts, BPF_ANY), 0);
+	close(fd);
+}
+
 static void test_ceilings(void **state)
 {
 	const uint32_t count = instance_capacity.service_cells + instance_capacity.member_ceilings;
@@ -103,6 +116,9 @@ static void test_ceilings(void **state)
 	debt = SLUICE_SRC_TAT(ceilings[3].state) -
 	       sluice_gcra_now(node.now_ns, 24 + SLUICE_GCRA_NS_LOG2);
 	assert_in_range(debt, (1U << 16) - 1, (1U << 16) + 1);
+	count_at_ceiling(3);
+	assert_int_equal(port.ops->ceiling_stats(port.dp, 3, &stats), 0);
+	assert_true(stats.passed > 0 && stats.refused > 0);
 	assert_int_equal(port.ops->ceiling_set(port.dp, 3, 0, 0), 0);
 	assert_true(ceilings[3].rate == 0);
 

@@ -44,7 +44,8 @@ int dp_ceiling_set(void *arg, uint32_t index, uint64_t rate, uint32_t k)
 		__atomic_store_n(&cell->k, k, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&cell->rate, rate, __ATOMIC_RELEASE);
-	return 0;
+	/* The next holder counts from zero. */
+	return rate ? 0 : dp_clear_percpu(dp, dp->skel->maps.ceiling_stats, index);
 }
 
 int dp_ceiling_stats(void *arg, uint32_t index, struct sluice_ceiling_stats *ret_stats)

@@ -111,6 +111,7 @@ int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_sta
 #define DP_PERCPU_BYTES_MAX 128
 int dp_sum_percpu(int fd, size_t value_bytes, uint32_t index, int cpus, void *buffer,
 		  void *ret_sums);
+int dp_clear_percpu(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t index);
 int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 int dp_flow_stats(void *arg, struct sluice_flow_stats *ret_stats);

@@ -62,17 +62,19 @@ int dp_member_stats(void *arg, uint32_t index, struct sluice_member_stats *ret_s
 	return sum(dp, dp->skel->maps.member_stats, index, ret_stats);
 }
 
+int dp_clear_percpu(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t index)
+{
+	memset(dp->percpu, 0, (size_t)dp->cpus * VALUE_BYTES_MAX);
+	return bpf_map_update_elem(bpf_map__fd(map), &index, dp->percpu, BPF_ANY) ? -errno : 0;
+}
+
 int dp_member_stats_reset(void *arg, uint32_t index)
 {
 	const struct dp_bpf *dp = arg;
 
 	if (index >= dp->maps.capacity.members)
 		return -EINVAL;
-	memset(dp->percpu, 0, (size_t)dp->cpus * VALUE_BYTES_MAX);
-	if (bpf_map_update_elem(bpf_map__fd(dp->skel->maps.member_stats), &index, dp->percpu,
-				BPF_ANY))
-		return -errno;
-	return 0;
+	return dp_clear_percpu(dp, dp->skel->maps.member_stats, index);
 }
 
 int dp_limit_stats(void *arg, uint32_t index, struct sluice_limit_stats *ret_stats)
