@@ -134,9 +134,8 @@ void render_source(const struct view *view, const json_t *source)
 		render_field(view, "exception", "%s instead of the limit's rate",
 			     field_text(json_object_get(source, "exception"), "rate", "?"));
 	if (json_is_integer(json_object_get(source, "burst")))
-		render_field(view, "left", "%s of %s now",
-			     text_count(field_count(source, "left"), a),
-			     text_count(field_count(source, "burst"), b));
+		render_field(view, "left", "%s of %s now", render_tokens(source, "left", a),
+			     render_tokens(source, "burst", b));
 	if (json_is_object(refusals))
 		render_field(view, "refused", "%s packets, %s over 10 s, the last %s ago",
 			     text_count(field_count(refusals, "packets"), a),

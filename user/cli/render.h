@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "cli/text.h"
 
 void render_services(const struct view *view, const json_t *services);
 void render_service(const struct view *view, const json_t *service);
@@ -16,6 +17,8 @@ void render_members(const struct view *view, const json_t *members);
 void render_ceiling(const struct view *view, const json_t *object);
 void render_member(const struct view *view, const json_t *member);
 void render_bypass(const struct view *view, const json_t *bypass);
+/* A burst of a limit or source, or what is left of one: bytes as such. */
+const char *render_tokens(const json_t *object, const char *key, char buffer[TEXT_MAX]);
 void render_limits(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
 void render_bans(const struct view *view, const json_t *bans);

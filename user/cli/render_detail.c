@@ -243,6 +243,15 @@ static const char *counts(const json_t *limit)
 	return strcmp(count, "new-connections") == 0 ? "new conn" : count;
 }
 
+const char *render_tokens(const json_t *object, const char *key, char buffer[TEXT_MAX])
+{
+	uint64_t tokens = field_count(object, key);
+
+	return strcmp(field_text(object, "count", ""), "bytes") == 0
+		       ? text_bytes((double)tokens, buffer)
+		       : text_count(tokens, buffer);
+}
+
 static void add_mode(struct table *table, const json_t *limit)
 {
 	const char *mode = field_text(limit, "mode", "");
@@ -274,9 +283,10 @@ static void add_limit_state(struct table *table, const json_t *limit)
 void render_limits(const struct view *view, const json_t *limits)
 {
 	static const struct table_column columns[] = {
-		{"LIMIT", false, 0, 12},      {"COUNTS", false, 1, 0}, {"RATE/SOURCE", false, 0, 0},
-		{"BURST", true, 2, 0},	      {"MODE", false, 0, 0},   {"REFUSED", true, 0, 0},
-		{"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0}, {"STATE", false, 0, 0},
+		{"LIMIT", false, 0, 12},      {"SCOPE", false, 1, 0},	    {"COUNTS", false, 1, 0},
+		{"RATE/SOURCE", false, 0, 0}, {"BURST", true, 2, 0},	    {"MODE", false, 0, 0},
+		{"REFUSED", true, 0, 0},      {"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0},
+		{"STATE", false, 0, 0},
 	};
 	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	const json_t *limit;
@@ -289,11 +299,12 @@ void render_limits(const struct view *view, const json_t *limits)
 
 		table_row(table);
 		table_text(table, field_text(limit, "name", NULL));
+		table_text(table, field_text(limit, "scope", NULL));
 		table_text(table, counts(limit));
 		table_textf(table, "%s /%u /%u", field_text(limit, "rate", "?"),
 			    (unsigned int)field_count(limit, "prefix4"),
 			    (unsigned int)field_count(limit, "prefix6"));
-		table_text(table, text_count(field_count(limit, "burst"), number));
+		table_text(table, render_tokens(limit, "burst", number));
 		add_mode(table, limit);
 		table_text(table, strcmp(mode, "enforce") == 0 ? text_rate(refused, number) : NULL);
 		table_colour(table, refused > 0 ? "yellow" : NULL);
@@ -360,7 +371,7 @@ void render_limit(const struct view *view, const json_t *limit)
 	render_field(view, "mode", "%s%s%s%s", mode, is_changed ? " (" : "",
 		     is_changed ? mode_file : "", is_changed ? " in the file)" : "");
 	render_field(view, "rate", "%s %s per source, burst %s", field_text(limit, "rate", "?"),
-		     counts(limit), text_count(field_count(limit, "burst"), a));
+		     counts(limit), render_tokens(limit, "burst", a));
 	render_field(view, "source", "an IPv4 /%u or IPv6 /%u; this node alone counts",
 		     (unsigned int)field_count(limit, "prefix4"),
 		     (unsigned int)field_count(limit, "prefix6"));

@@ -32,8 +32,7 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 
 	if (json_object_get(limit, "burst") != NULL)
 		snprintf(tokens, sizeof(tokens), ", %s of %s left",
-			 text_count(field_count(limit, "left"), left),
-			 text_count(field_count(limit, "burst"), burst));
+			 render_tokens(limit, "left", left), render_tokens(limit, "burst", burst));
 	render_field(view, "limit", "%s, %s, counts %s%s of %s at %s%s%s%s",
 		     field_text(limit, "name", "?"), mode, field_text(limit, "count", "?"),
 		     strcmp(field_text(limit, "scope", ""), "everything") == 0 ? " to anything"
