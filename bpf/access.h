@@ -90,6 +90,8 @@ __noinline __u64 access_decide(__u64 hi, __u64 lo, __u64 what)
 	case SLUICE_ACCESS_EXEMPT:
 		access_settle(list, ACCESS_MATCHED, ACCESS_WHAT_EFFECTS(what));
 		return ACCESS_ANSWER(list, PKT_ACCESS_EXEMPT, V_NEXT);
+	case SLUICE_ACCESS_INFRA:
+		return ACCESS_ANSWER(0, PKT_ACCESS_INFRA, V_NEXT);
 	case SLUICE_ACCESS_DENY:
 		if (access_is_vital(what))
 			return ACCESS_ANSWER(list, PKT_ACCESS_DENIED, V_NEXT);

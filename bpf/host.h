@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Limits of all packets to this host, services or not. They spare whom access lists exempt, what keeps
- * the host on its network, and replies to connections that it opened.
+ * Limits of all packets to this host, services or not. They spare whom access lists exempt, members
+ * and gateways, what keeps the host on its network, and replies to connections that it opened.
  */
 #pragma once
 
@@ -79,7 +79,7 @@ static __always_inline enum sluice_verdict host_check(struct xdp_md *ctx, struct
 	__u64 all = c ? READ_WORD(c->host_limits) : 0, flags;
 	enum sluice_verdict verdict;
 
-	if (!all || p->access & PKT_ACCESS_EXEMPT)
+	if (!all || p->access & (PKT_ACCESS_EXEMPT | PKT_ACCESS_INFRA))
 		return V_NEXT;
 	if (found == V_NEXT)
 		flow_recognise_early(p);

@@ -47,6 +47,7 @@
 #define PKT_ACCESS_EXEMPT (1U << 0)  /* neither denied nor limited */
 #define PKT_ACCESS_DENIED (1U << 1)  /* but for its protocol: denied if it is for a service */
 #define PKT_ACCESS_TOUCHED (1U << 2) /* some list or exception may know the source */
+#define PKT_ACCESS_INFRA (1U << 3)   /* a member or gateway: limits of all packets spare it */
 
 /*
  * Kept in memory on purpose: in registers it would be spilled at every helper call. Fields that

@@ -25,11 +25,12 @@ struct sluice_access_key {
 _Static_assert(sizeof(struct sluice_access_key) == 24, "access key");
 
 enum sluice_access_class {
-	SLUICE_ACCESS_NOTHING,	  /* as if in no list, whatever shorter prefixes say */
+	SLUICE_ACCESS_NOTHING,	  /* as if in no list: no entry says so */
 	SLUICE_ACCESS_MANAGEMENT, /* neither denied nor limited */
 	SLUICE_ACCESS_EXEMPT,	  /* the same, by a list */
 	SLUICE_ACCESS_DENY,
 	SLUICE_ACCESS_ALLOW, /* in the allow list that was asked for */
+	SLUICE_ACCESS_INFRA, /* not denied, and spared by limits of all packets */
 	SLUICE_ACCESS_CLASS_MAX
 };
 

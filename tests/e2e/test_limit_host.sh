@@ -32,6 +32,12 @@ tap_between "one to a service, too" "$(passed 198.51.100.67 "$EDGE_WEB")" 240 27
 tap_between "management is not" "$(passed 198.51.100.77 "$EDGE_LB")" 8000 10000
 tap_match "where knows it" "$(edge_ctl where "tcp 198.51.100.66:4711 > $EDGE_LB:22")" \
 	'^limit +host, enforce, counts packets to anything of 198.51.100.66/32 at 50/s'
+tap_match "where knows that members are spared" \
+	"$(edge_ctl where "tcp 10.99.0.21:80 > $EDGE_LB:4711" --ack)" '^limit +host,.*: does not count this packet'
+tap_match "gateways, too" "$(edge_ctl where "icmp 10.99.0.1 > $EDGE_LB")" '^limit +host,.*: does not count'
+tap_match "and routing protocols" "$(edge_ctl where "tcp 198.51.100.66:4711 > $EDGE_LB:179")" \
+	'^limit +host,.*: does not count'
+tap_match "limit list names the scope" "$(edge_ctl limit list)" '^host +everything +packets'
 tap_is "members still answer their checks" "$(edge_ctl --json service show web | jq .members_serving)" 2
 
 # Its bans, by command and by refusals, hold for the host and for services.

@@ -167,12 +167,15 @@ static void test_spared(void **state)
 		{"203.0.113.7", IPPROTO_TCP, 40000, 22, true}, /* management */
 		{"203.0.113.8", IPPROTO_TCP, 40000, 22, true}, /* exempt */
 		{"203.0.113.9", IPPROTO_TCP, 40000, 22, false},
+		{"203.0.113.10", IPPROTO_TCP, 40000, 22, true}, /* a member or gateway */
 	};
 	struct prefix_set *management = lists_set("203.0.113.7/32\n");
 	struct prefix_set *exempt = lists_set("203.0.113.8/32\n");
+	struct prefix_set *infra = lists_set("203.0.113.10/32\n");
 	const struct access_source sources[] = {
 		{management, ACCESS_KIND_MANAGEMENT, 0},
 		{exempt, ACCESS_KIND_EXEMPT, 7},
+		{infra, ACCESS_KIND_INFRA, 0},
 	};
 
 	(void)state;
@@ -190,6 +193,27 @@ static void test_spared(void **state)
 	lists_write(world, NULL, 0);
 	prefix_set_unref(management);
 	prefix_set_unref(exempt);
+	prefix_set_unref(infra);
+}
+
+/* Members and gateways are spared by limits of all packets, not by those of a service. */
+static void test_infra_and_services(void **state)
+{
+	struct packet packet = packet_to(CLIENT, "192.0.2.1", IPPROTO_TCP, 40000, 80);
+	struct prefix_set *infra = lists_set(CLIENT "\n");
+
+	(void)state;
+	set_up(1);
+	limits_set(world, 1, &(struct limits_rule){.rate = 1, .burst = 1});
+	limits_set(world, 2, &(struct limits_rule){.rate = 1, .burst = 3});
+	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 2;
+	lists_write(world, &(struct access_source){infra, ACCESS_KIND_INFRA, 0}, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_packet(&packet), SLUICE_V_forwarded);
+	assert_int_equal(send_packet(&packet), SLUICE_V_limit);
+	set_up(0);
+	lists_write(world, NULL, 0);
+	prefix_set_unref(infra);
 }
 
 static void test_bypass_and_shadow(void **state)
@@ -384,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything_counts),
 		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_infra_and_services),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_spared),
 		cmocka_unit_test(test_bypass_and_shadow),

@@ -302,8 +302,8 @@ static void test_sync(void **state)
 	assert_int_equal(look_up(w, 0, "8.8.8.8"), SLUICE_ACCESS_DENY);
 	assert_int_equal(look_up(w, 0, "2001:db8::1"), SLUICE_ACCESS_DENY);
 	assert_int_equal(look_up(w, 0, "10.0.0.1"), SLUICE_ACCESS_MANAGEMENT);
-	assert_int_equal(look_up(w, 0, "10.1.0.11"), SLUICE_ACCESS_NOTHING);
-	assert_int_equal(look_up(w, 0, "10.9.9.9"), SLUICE_ACCESS_NOTHING);
+	assert_int_equal(look_up(w, 0, "10.1.0.11"), SLUICE_ACCESS_INFRA);
+	assert_int_equal(look_up(w, 0, "10.9.9.9"), SLUICE_ACCESS_INFRA);
 	prefix_set_unref(gateways);
 	errs_done(&errors);
 	world_free(w);

@@ -110,7 +110,7 @@ static void test_scope_everything(void **state)
 	assert_int_equal(w->fake->host_limits[0], model_find_limit(w->model, "host")->id);
 	assert_int_equal(entry_of(w, "host")->flags, SLUICE_LIMIT_F_REPLIES);
 	assert_int_equal(find_access(w, "10.0.0.1", 0)->word,
-			 SLUICE_ACCESS(SLUICE_ACCESS_MANAGEMENT, 0));
+			 SLUICE_ACCESS(SLUICE_ACCESS_INFRA, 0));
 	assert_int_equal(find_access(w, "10.9.0.0/16", 0)->word,
 			 SLUICE_ACCESS(SLUICE_ACCESS_MANAGEMENT, 0));
 	add.addr = model_find_service(w->model, "dns")->pools[0].members[0].addr;

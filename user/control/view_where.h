@@ -21,6 +21,8 @@ const char *where_summary(const struct where_view *view, char *text, size_t size
 /* NULL when the answer names none, or the model does not know it (any more). */
 const struct model_service *where_service(const struct where_view *view);
 const struct model_limit *where_limit(const struct where_view *view);
+/* Does it keep the host on its network? */
+bool where_is_vital(const struct where_packet *packet);
 bool where_is_management(const struct where_view *view); /* its source */
 const struct model_member *where_member(const struct where_view *view, uint32_t index,
 					struct model_service **ret_service,

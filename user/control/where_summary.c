@@ -146,14 +146,24 @@ static void say_limit(const struct where_view *view, struct sentence *s)
 		say(s, "; limit %s would refuse it", name);
 }
 
+static enum sluice_vital vital_of(const struct where_packet *packet)
+{
+	const struct sluice_tuple *tuple = &packet->tuple;
+
+	return sluice_vital(tuple->family, tuple->proto, ntohs(tuple->sport_be),
+			    ntohs(tuple->dport_be), packet->is_syn && !packet->is_ack);
+}
+
+bool where_is_vital(const struct where_packet *packet)
+{
+	return vital_of(packet) != SLUICE_VITAL_NOT;
+}
+
 /* It is denied, and yet was not dropped. */
 static void say_denied(const struct where_view *view, struct sentence *s, const char *name)
 {
 	static const char *const names[] = {"", "OSPF", "VRRP", "BGP", "BFD", "DHCP"};
-	const struct sluice_tuple *tuple = &view->packet->tuple;
-	bool is_opening = view->packet->is_syn && !view->packet->is_ack;
-	enum sluice_vital vital = sluice_vital(tuple->family, tuple->proto, ntohs(tuple->sport_be),
-					       ntohs(tuple->dport_be), is_opening);
+	enum sluice_vital vital = vital_of(view->packet);
 
 	_Static_assert(ARRAY_SIZE(names) == SLUICE_VITAL_MAX, "vital");
 	if (verdicts_action(view->answer->found.verdict) == SLUICE_ACTION_DROP)

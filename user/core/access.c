@@ -35,7 +35,9 @@ static uint64_t word_of(const struct said *said)
 		return SLUICE_ACCESS(SLUICE_ACCESS_MANAGEMENT, 0);
 	if (said->exempt)
 		return SLUICE_ACCESS(SLUICE_ACCESS_EXEMPT, said->exempt);
-	if (said->deny && !said->is_infra)
+	if (said->is_infra)
+		return SLUICE_ACCESS(SLUICE_ACCESS_INFRA, 0);
+	if (said->deny)
 		return SLUICE_ACCESS(SLUICE_ACCESS_DENY, said->deny);
 	return SLUICE_ACCESS(SLUICE_ACCESS_NOTHING, 0);
 }

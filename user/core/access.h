@@ -2,7 +2,7 @@
 /*
  * From access lists to the table of the packet path. That one finds only the longest prefix that
  * matches, so what all the covering ones say together is worked out here, for each prefix; the
- * precedence holds whichever is the longest: management > exempt > deny.
+ * precedence holds whichever is the longest: management > exempt > infra > deny.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 /* What a set of prefixes says about the sources in it. */
 enum access_kind {
-	ACCESS_KIND_INFRA, /* gateways and members: a deny list does not apply */
+	ACCESS_KIND_INFRA, /* gateways and members: no deny list, no limit of all packets */
 	ACCESS_KIND_MANAGEMENT,
 	ACCESS_KIND_EXEMPT,
 	ACCESS_KIND_DENY,

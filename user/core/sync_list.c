@@ -91,14 +91,10 @@ static int write_table(struct sync *sync, bool is_kept)
 		add_source(&sources, list->runtime, ACCESS_KIND_ALLOW, list->id);
 	}
 	add_source(&sources, model_management(model), ACCESS_KIND_MANAGEMENT, 0);
-	/* Nothing else is kept from them. Limits of all packets are not for them at all. */
-	if (sources.has_deny || is_host_limited) {
-		enum access_kind kind = is_host_limited ? ACCESS_KIND_MANAGEMENT
-							: ACCESS_KIND_INFRA;
-
+	if (sources.has_deny || is_host_limited) { /* nothing else is kept from them */
 		members = collect_members(model);
-		add_source(&sources, members, kind, 0);
-		add_source(&sources, model_gateways(model), kind, 0);
+		add_source(&sources, members, ACCESS_KIND_INFRA, 0);
+		add_source(&sources, model_gateways(model), ACCESS_KIND_INFRA, 0);
 	}
 	access_build(sources.list, sources.count, &table);
 	sync_exceptions_add(sync, &table);
