@@ -283,10 +283,9 @@ static void add_limit_state(struct table *table, const json_t *limit)
 void render_limits(const struct view *view, const json_t *limits)
 {
 	static const struct table_column columns[] = {
-		{"LIMIT", false, 0, 12},      {"SCOPE", false, 1, 0},	    {"COUNTS", false, 1, 0},
-		{"RATE/SOURCE", false, 0, 0}, {"BURST", true, 2, 0},	    {"MODE", false, 0, 0},
-		{"REFUSED", true, 0, 0},      {"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0},
-		{"STATE", false, 0, 0},
+		{"LIMIT", false, 0, 12},      {"COUNTS", false, 1, 0}, {"RATE/SOURCE", false, 0, 0},
+		{"BURST", true, 2, 0},	      {"MODE", false, 0, 0},   {"REFUSED", true, 0, 0},
+		{"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0}, {"STATE", false, 0, 0},
 	};
 	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	const json_t *limit;
@@ -299,7 +298,6 @@ void render_limits(const struct view *view, const json_t *limits)
 
 		table_row(table);
 		table_text(table, field_text(limit, "name", NULL));
-		table_text(table, field_text(limit, "scope", NULL));
 		table_text(table, counts(limit));
 		table_textf(table, "%s /%u /%u", field_text(limit, "rate", "?"),
 			    (unsigned int)field_count(limit, "prefix4"),
