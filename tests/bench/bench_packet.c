@@ -49,7 +49,7 @@
 #define BANS SLUICE_BANS_DEFAULT
 
 /*
- * Limits that refuse nobody, yet every source is always in debt: a packet adds 105 s of it, and
+ * Limits that refuse nobody, yet every source is always in debt: a packet adds 0.1 s of it, and
  * five million are tolerated. Idle sources, whose words are free, would be cheaper to look up.
  */
 #define LIMIT(number, length)                                                                      \
