@@ -88,7 +88,7 @@ static struct sluice_limit_stats send_from_all(uint32_t packets)
 static void test_cpus_lose_nothing(void **state)
 {
 	int cpus[CPUS], count = find_cpus(cpus);
-	struct rule rule = {1000000, 1, 1000000, 4 * MS, {}};
+	struct rule rule = {1000000, 1, .burst = 1000000, .tick_ns = 4 * MS};
 
 	(void)state;
 	if (count < 2) {

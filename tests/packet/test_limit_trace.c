@@ -26,54 +26,6 @@ static const uint32_t ticks_ns[] = {1 * MS, 4 * MS, 10 * MS}; /* 1000, 250 and 1
 
 static struct world *world;
 
-/* What the daemon does once a second: words that owe nothing become free. */
-static void sweep(const struct rule *rule)
-{
-	uint32_t now = sluice_gcra_now(*world->clock_ns, rule->p.k);
-
-	for (size_t i = 0; i < 1U << LIMIT_WORLD_SETS_LOG2; i++)
-		for (size_t way = 0; way < SLUICE_LIMIT_WAYS; way++) {
-			__u64 *word = &world->limit_sets[i].source[way];
-
-			if ((int32_t)(SLUICE_SRC_TAT(*word) - now) <= 0)
-				*word = 0;
-		}
-}
-
-/* Sweeps that would have happened until now. */
-static void sweep_until(const struct rule *rule, uint64_t *swept_ns, uint64_t now_ns)
-{
-	uint64_t idle_ns = (uint64_t)(rule->p.tau + rule->p.inc) << rule->p.k >>
-			   SLUICE_GCRA_NS_LOG2;
-
-	/* After all debt is over each sweep finds the same. */
-	for (uint64_t end_ns = *swept_ns + idle_ns + 2 * S;
-	     *swept_ns + S <= now_ns && *swept_ns <= end_ns; *swept_ns += S) {
-		limit_world_clock(world, rule, *swept_ns + S);
-		sweep(rule);
-	}
-	*swept_ns = MAX(*swept_ns, now_ns / S * S);
-	limit_world_clock(world, rule, now_ns);
-}
-
-/* ---- the reference ------------------------------------------------------------------------ */
-
-struct bucket {
-	double rate, burst, tokens;
-	uint64_t last_ns;
-};
-
-static void bucket_fill(struct bucket *b, uint64_t now_ns)
-{
-	b->tokens = fmin(b->burst, b->tokens + (double)(now_ns - b->last_ns) * b->rate);
-	b->last_ns = now_ns;
-}
-
-static struct bucket bucket_new(double rate, double burst, uint64_t now_ns)
-{
-	return (struct bucket){rate, burst, burst, now_ns};
-}
-
 static uint64_t bucket_take(struct bucket *b, uint64_t now_ns, uint32_t packets)
 {
 	uint64_t taken;
@@ -85,14 +37,6 @@ static uint64_t bucket_take(struct bucket *b, uint64_t now_ns, uint32_t packets)
 }
 
 /* ---- traces ------------------------------------------------------------------------------- */
-
-static uint64_t random_state;
-
-static double unit_random(void)
-{
-	random_state += 0x9e3779b97f4a7c15ULL;
-	return ((double)(sluice_hash_mix(random_state) >> 11) + 0.5) / (double)(1ULL << 53);
-}
 
 struct rate {
 	uint64_t n;
@@ -117,11 +61,11 @@ static void check_long_run(struct rule *rule, double times)
 	while ((double)(now_ns - START) < span_ns) {
 		uint32_t packets;
 
-		now_ns += (uint64_t)(step_ns * (0.5 + unit_random()));
+		now_ns += (uint64_t)(step_ns * (0.5 + limit_random()));
 		due += times * rule_rate(rule) * step_ns;
 		packets = (uint32_t)due;
 		due -= packets;
-		sweep_until(rule, &swept_ns, now_ns);
+		limit_world_sweep(world, rule, &swept_ns, now_ns);
 		passed += limit_world_send(world, packets);
 		want += bucket_take(&bucket, now_ns, packets);
 	}
@@ -158,13 +102,13 @@ static void check_bursts(struct rule *rule)
 	more = (uint32_t)(rule->burst + rule->burst / 2 + 3);
 	assert_int_equal(limit_world_send(world, more), rule->burst);
 	for (i = 0; i < (rule->rate_n > LARGE ? 3 : 12); i++) {
-		double part = i % 3 == 2 ? 2 : unit_random();
+		double part = i % 3 == 2 ? 2 : limit_random();
 		uint64_t gap_ns = (uint64_t)(part * (double)rule->burst / rule_rate(rule));
 		double brought = (double)gap_ns * rule_rate(rule), tick;
 		uint64_t passed;
 
 		now_ns += gap_ns;
-		sweep_until(rule, &swept_ns, now_ns);
+		limit_world_sweep(world, rule, &swept_ns, now_ns);
 		passed = limit_world_send(world, more);
 		tick = rule_rate(rule) * rule->tick_ns + 0.005 * brought + 1;
 		if (part > 1.5 && passed != rule->burst)
@@ -186,23 +130,23 @@ static void test_bursts(void **state)
 			uint64_t least = gcra_burst_min(SLUICE_COUNT_PACKETS, rates[r].n,
 							rates[r].s, ticks_ns[t]);
 
-			check_bursts(
-				&(struct rule){rates[r].n, rates[r].s, least, ticks_ns[t], {}});
-			check_bursts(
-				&(struct rule){rates[r].n, rates[r].s, 3 * least, ticks_ns[t], {}});
+			check_bursts(&(struct rule){rates[r].n, rates[r].s, .burst = least,
+						    .tick_ns = ticks_ns[t]});
+			check_bursts(&(struct rule){rates[r].n, rates[r].s, .burst = 3 * least,
+						    .tick_ns = ticks_ns[t]});
 		}
 }
 
 /* What one moment of a random trace sends, and how long it is until the next. */
 static uint64_t random_gap(const struct rule *rule)
 {
-	double kind = unit_random(), mean = 1 / rule_rate(rule);
+	double kind = limit_random(), mean = 1 / rule_rate(rule);
 
 	if (kind < 0.02)
-		return (uint64_t)(unit_random() * 3 * (double)rule->burst * mean); /* a pause */
+		return (uint64_t)(limit_random() * 3 * (double)rule->burst * mean); /* a pause */
 	if (kind < 0.5)
-		return (uint64_t)(-log(unit_random()) * mean / 4);
-	return (uint64_t)(-log(unit_random()) * mean * 1.5);
+		return (uint64_t)(-log(limit_random()) * mean / 4);
+	return (uint64_t)(-log(limit_random()) * mean * 1.5);
 }
 
 /* At no moment more than a bucket that is one tick larger and fills half a per cent faster has, and
@@ -223,9 +167,9 @@ static void check_trace(struct rule *rule)
 		uint64_t passed;
 
 		now_ns += random_gap(rule);
-		if (unit_random() < 0.05)
-			packets = 1 + (uint32_t)(unit_random() * 1.5 * (double)rule->burst);
-		sweep_until(rule, &swept_ns, now_ns);
+		if (limit_random() < 0.05)
+			packets = 1 + (uint32_t)(limit_random() * 1.5 * (double)rule->burst);
+		limit_world_sweep(world, rule, &swept_ns, now_ns);
 		passed = limit_world_send(world, packets);
 		bucket_fill(&most, now_ns);
 		bucket_fill(&least, now_ns);
@@ -249,13 +193,12 @@ static void test_random_traces(void **state)
 			uint64_t least = gcra_burst_min(SLUICE_COUNT_PACKETS, rates[r].n,
 							rates[r].s, ticks_ns[t]);
 
-			check_trace(&(struct rule){rates[r].n, rates[r].s, least, ticks_ns[t], {}});
+			check_trace(&(struct rule){rates[r].n, rates[r].s, .burst = least,
+						   .tick_ns = ticks_ns[t]});
 			check_trace(&(struct rule){
-				rates[r].n,
-				rates[r].s,
-				least + (uint64_t)(4 * unit_random() * (double)least),
-				ticks_ns[t],
-				{}});
+				rates[r].n, rates[r].s,
+				.burst = least + (uint64_t)(4 * limit_random() * (double)least),
+				.tick_ns = ticks_ns[t]});
 		}
 }
 
@@ -274,11 +217,11 @@ static void test_years(void **state)
 		full_ns = (uint64_t)((double)rule.burst / rule_rate(&rule)) + 2 * rule.tick_ns;
 		more = (uint32_t)MIN(2 * rule.burst, rule.burst + 1000);
 		while (now_ns < 30 * 365 * DAY) {
-			sweep_until(&rule, &swept_ns, now_ns);
+			limit_world_sweep(world, &rule, &swept_ns, now_ns);
 			assert_int_equal(limit_world_send(world, more), rule.burst);
 			assert_int_equal(limit_world_send(world, 100), 0);
 			now_ns += full_ns + full_ns / 100 +
-				  (uint64_t)(exp(unit_random() * 19) * (double)S);
+				  (uint64_t)(exp(limit_random() * 19) * (double)S);
 		}
 	}
 }
@@ -301,7 +244,7 @@ static void test_without_sweeps(void **state)
 			limit_world_clock(world, &rule, now_ns);
 			assert_int_equal(limit_world_send(world, more), rule.burst);
 			now_ns +=
-				full_ns + (uint64_t)(unit_random() * (1090 * S - (double)full_ns));
+				full_ns + (uint64_t)(limit_random() * (1090 * S - (double)full_ns));
 		}
 	}
 }
