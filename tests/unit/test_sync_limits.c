@@ -228,7 +228,6 @@ static void test_restart(void **state)
 	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
 	config = two_services();
 	/* In another place of the file. */
-	config->limits = NULL;
 	config->limit_count = 0;
 	fake_config_limit(config, "new", 7, 16, SLUICE_LIMIT_SHADOW);
 	fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
