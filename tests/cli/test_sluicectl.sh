@@ -118,6 +118,8 @@ tap_match "member show" "$(ctl ok member show web 10.1.0.11:443)" '^next hop +re
 tap_is "member show: the port is encoded" "$(last_request ok)" \
 	"GET /v1/services/web/pools/-/members/10.1.0.11%3A443 "
 tap_match "limit list" "$(ctl ok limit list)" '^per-client +new conn +50/s /32 /64 +200 +enforce'
+tap_match "limit list: their scopes" "$(ctl ok limit list)" '^per-client .* service$'
+tap_is "which status has no room for" "$(ctl ok status -v | grep -c 'SCOPE$')" 0
 tap_match "limit show" "$(ctl ok limit show per-client)" '^mode +enforce \(shadow in the file\)$'
 tap_match "stats" "$(ctl ok stats)" '^limit +drop +38,100 +2\.29 MB +refused by'
 tap_is "stats: without packets only with -v" \

@@ -20,6 +20,8 @@ void render_bypass(const struct view *view, const json_t *bypass);
 /* A burst of a limit or source, or what is left of one: bytes as such. */
 const char *render_tokens(const json_t *object, const char *key, char buffer[TEXT_MAX]);
 void render_limits(const struct view *view, const json_t *limits);
+/* Without their scopes, for which status has no room. */
+void render_limits_brief(const struct view *view, const json_t *limits);
 void render_limit(const struct view *view, const json_t *limit);
 void render_bans(const struct view *view, const json_t *bans);
 void render_source_ban(const struct view *view, const json_t *ban);

@@ -280,14 +280,16 @@ static void add_limit_state(struct table *table, const json_t *limit)
 	table_colour(table, attack[0] != '\0' ? "red" : NULL);
 }
 
-void render_limits(const struct view *view, const json_t *limits)
+static void limits_table(const struct view *view, const json_t *limits, bool has_scope)
 {
 	static const struct table_column columns[] = {
 		{"LIMIT", false, 0, 12},      {"COUNTS", false, 1, 0}, {"RATE/SOURCE", false, 0, 0},
 		{"BURST", true, 2, 0},	      {"MODE", false, 0, 0},   {"REFUSED", true, 0, 0},
 		{"WOULD REFUSE", true, 0, 0}, {"SOURCES", true, 3, 0}, {"STATE", false, 0, 0},
+		{"SCOPE", false, 4, 0},
 	};
-	AUTO_TABLE struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	AUTO_TABLE struct table *table =
+		table_new(columns, has_scope ? ARRAY_SIZE(columns) : ARRAY_SIZE(columns) - 1);
 	const json_t *limit;
 	char number[TEXT_MAX];
 	size_t i;
@@ -311,8 +313,20 @@ void render_limits(const struct view *view, const json_t *limits)
 					  : NULL);
 		table_text(table, text_count(field_count(limit, "sources_refused"), number));
 		add_limit_state(table, limit);
+		if (has_scope)
+			table_text(table, field_text(limit, "scope", NULL));
 	}
 	table_print(table, view);
+}
+
+void render_limits(const struct view *view, const json_t *limits)
+{
+	limits_table(view, limits, true);
+}
+
+void render_limits_brief(const struct view *view, const json_t *limits)
+{
+	limits_table(view, limits, false);
 }
 
 static void render_scope(const struct view *view, const json_t *limit, const char *services)

@@ -293,7 +293,7 @@ void render_status(const struct view *view, const json_t *status)
 	}
 	if (json_array_size(limits) > 0 && (view->is_verbose || is_limit_busy(limits))) {
 		fputc('\n', view->out);
-		render_limits(view, limits);
+		render_limits_brief(view, limits);
 	}
 	if (json_array_size(lists) > 0 && (view->is_verbose || is_list_busy(lists))) {
 		fputc('\n', view->out);
