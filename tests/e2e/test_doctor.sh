@@ -169,6 +169,16 @@ map_bytes() { # LIMIT_SOURCES
 }
 tap_is "memory for maps is counted: eight bytes a source" \
 	"$(($(map_bytes 8388608) - $(map_bytes 4194304)))" $((4194304 * 8))
+little_memory() { # COMMAND...
+	printf 'MemTotal: %d kB\nMemAvailable: 4096 kB\n' $((1 << 30)) > "$LAB_DIR/meminfo"
+	unshare --mount bash -c "mount --bind '$LAB_DIR/meminfo' /proc/meminfo; exec \"\$@\"" - "$@"
+}
+tap_match "too little memory for them is a warning" "$(little_memory "$LAB_OUT/bin/sluicectl" \
+	--instance "$LAB_PREFIX" doctor lo --config "$CONFIG")" 'maps take [0-9]+ MiB, 4 of 1048576 MiB'
+tap_match "check warns of it, too" "$(little_memory "$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" \
+	check "$CONFIG")" '^warning: the maps take [0-9]+ MiB, 4 of 1048576 MiB .*: lower .capacity'
+tap_is "and of nothing with enough" "$("$LAB_OUT/bin/sluicectl" --instance "$LAB_PREFIX" --json \
+	check "$CONFIG" | jq -c .warnings)" "[]"
 
 # ---- addresses, next hops, MTU, reverse path
 lab_in lb ip address add 192.0.2.10/24 dev eth1

@@ -20,8 +20,9 @@
 #include "core/config.h"
 #include "core/limit_bound.h"
 #include "core/model.h"
-#include "state/sources.h"
 #include "core/overhead.h"
+#include "dataplane/doctor.h"
+#include "state/sources.h"
 
 struct cost {
 	bool has_v4, has_v6;
@@ -114,8 +115,33 @@ static void print_uses(const struct cli *cli, const struct overhead_use *uses, s
 			  cli->view.width);
 }
 
+/* What the doctor says of room for the maps on this host. */
+static void add_memory_warnings(const struct cli *cli, const struct config *config,
+				json_t *warnings)
+{
+	const char *instance = cli_option(cli, OPTION_INSTANCE);
+	const struct doctor_question question = {
+		.config = config,
+		.instance = instance != NULL ? instance : config->instance,
+		.is_brief = true,
+	};
+	struct doctor_facts *facts = doctor_gather(&question);
+	struct doctor_report report = {0};
+
+	doctor_judge(facts, &report);
+	for (size_t i = 0; i < report.count; i++) {
+		const struct finding *finding = &report.list[i];
+
+		if (finding->severity >= DOCTOR_WARNING && strcmp(finding->check, "memory") == 0)
+			json_array_append_new(warnings, json_sprintf("%s on this host: %s",
+								     finding->text, finding->fix));
+	}
+	doctor_report_done(&report);
+	doctor_facts_free(facts);
+}
+
 /* What is right, and yet may not be meant. */
-static json_t *warnings_of(const struct config *config)
+static json_t *warnings_of(const struct cli *cli, const struct config *config)
 {
 	json_t *warnings = json_array();
 	char text[400];
@@ -124,12 +150,13 @@ static json_t *warnings_of(const struct config *config)
 		if (limit_bound_warn(&config->limits[i], text, sizeof(text)))
 			json_array_append_new(warnings, json_string(text));
 	}
+	add_memory_warnings(cli, config, warnings);
 	return warnings;
 }
 
 static void print_warnings(const struct cli *cli, const struct config *config)
 {
-	json_t *warnings = warnings_of(config), *warning;
+	json_t *warnings = warnings_of(cli, config), *warning;
 	size_t i;
 
 	json_array_foreach (warnings, i, warning) {
@@ -163,7 +190,7 @@ static void print_json(const struct cli *cli, const struct config *config,
 			     (json_int_t)config->service_count, "members",
 			     (json_int_t)config_member_count(config), "limits",
 			     (json_int_t)config->limit_count, "modes", modes, "warnings",
-			     warnings_of(config));
+			     warnings_of(cli, config));
 	json_dumpf(document, cli->view.out, JSON_COMPACT);
 	fputc('\n', cli->view.out);
 	json_decref(document);
