@@ -38,7 +38,7 @@ source_is() { # ADDRESS JQ
 }
 
 tap_is "nobody is refused at first" "$(top '[.limits[] | .sources, .prefixes] | add')" "[]"
-tap_match "and limit top says so" "$(edge_ctl limit top per-client)" "nobody was refused"
+tap_match "and limit top says so" "$(edge_ctl limit top per-client)" "nobody is known of who was refused"
 tap_run "of a source nothing is known" source_is 100.64.0.66 \
 	'.refusals == null and .ban == null and .left == 40 and .burst == 40'
 

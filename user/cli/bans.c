@@ -29,7 +29,7 @@ void render_bans(const struct view *view, const json_t *bans)
 	size_t i;
 
 	json_array_foreach (bans, i, ban) {
-		const char *by = field_text(ban, "by", "");
+		const char *by = field_text(ban, "by", NULL); /* not known without the daemon */
 
 		table_row(table);
 		table_text(table, field_text(ban, "limit", NULL));
@@ -38,7 +38,7 @@ void render_bans(const struct view *view, const json_t *bans)
 		table_text(table,
 			   strcmp(field_text(ban, "packets", ""), "all") == 0 ? "all" : "new conn");
 		table_text(table, text_count(field_count(ban, "hits"), text));
-		table_text(table, by[0] != '\0' ? by : "limit");
+		table_text(table, by != NULL && by[0] == '\0' ? "limit" : by);
 		table_text(table, field_text(ban, "reason", NULL));
 	}
 	table_print(table, view);

@@ -64,7 +64,7 @@ static void render_offenders(const struct view *view, const json_t *limit, bool 
 	fprintf(view->out, "limit %s%s%s: ", field_text(limit, "limit", "?"),
 		attack[0] != '\0' ? ", " : "", attack);
 	if (json_array_size(list) == 0) {
-		fputs("nobody was refused in the last 10 minutes\n", view->out);
+		fputs("nobody is known of who was refused in the last 10 minutes\n", view->out);
 		return;
 	}
 	fprintf(view->out, "about %s source%s refused in the last 10 s\n",
