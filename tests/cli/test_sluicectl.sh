@@ -309,6 +309,8 @@ tap_fails "1: every mistake of a reload" 1 \
 	ctl fault reload
 tap_fails "1: no JSON" 1 'is .*garbage.sock the control socket' ctl garbage service list
 tap_fails "2: unknown command" 2 "did you mean 'status'" "$CTL" statsus
+tap_fails "2: too long a value, cut so that the error is not" 2 "'x{60}\.\.\.' is not at most 255" \
+	ctl ok ban add per-client 192.0.2.1 --reason "$(printf 'x%.0s' {1..600})"
 tap_fails "2: no number" 2 "'many' is not a whole number" ctl ok member weight web 10.1.0.11 many
 tap_fails "2: no address" 2 "'10.1.0.300' is not ADDRESS" ctl ok member add web 10.1.0.300
 tap_fails "2: a socket path too long" 2 'has 1 to 107 bytes' \
@@ -395,6 +397,9 @@ tap_fails "check: the other one, too" 1 'bad.yaml:5: services.dns.members\[0\].w
 sed 's/burst: 200/burst: 1/; s/rate: 50/rate: 50000/' "$TEMP/good.yaml" > "$TEMP/burst.yaml"
 tap_fails "check: a burst too small for the clock" 1 'burst.yaml:7: limits.all.*burst' \
 	"$CTL" check "$TEMP/burst.yaml"
+sed 's/check: tcp,/max_new: 0\/s,/' "$TEMP/good.yaml" > "$TEMP/zero.yaml"
+tap_fails "check: a ceiling of zero" 1 'zero.yaml:4: services.web.max_new: .*no key, no ceiling' \
+	"$CTL" check "$TEMP/zero.yaml"
 sed 's/rate: 50/rate: 1/' "$TEMP/good.yaml" > "$TEMP/bound.yaml"
 tap_match "check: a limit that a small flood gets around" "$("$CTL" check "$TEMP/bound.yaml")" \
 	'^warning: limit all remembers 262144 sources: '

@@ -8,6 +8,7 @@
 #include "base/util.h"
 
 #define CANDIDATES_MAX 64
+#define TOLD_MAX 60 /* of a value, in an error about it */
 
 struct parse {
 	struct invocation call;
@@ -127,7 +128,8 @@ static int check_value(struct parse *p, enum arg_kind kind, const char *what, co
 	size_t count = 0;
 
 	if (problem != NULL) {
-		snprintf(p->message, p->size, "%s: '%s' is not %s", what, text, problem);
+		snprintf(p->message, p->size, "%s: '%.*s%s' is not %s", what, TOLD_MAX, text,
+			 strlen(text) > TOLD_MAX ? "..." : "", problem);
 		return -EINVAL;
 	}
 	if (def->choices == NULL)

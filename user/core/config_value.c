@@ -261,7 +261,10 @@ static int parse_rate(const struct config_field *field, const char *text, void *
 	}
 	if (rate.n == 0) {
 		fail(field, text, e);
-		err_hint(e, "a rate above 0; a limit that should do nothing has mode: disabled");
+		err_hint(e, strcmp(field->key, "rate") == 0
+				    ? "a rate above 0; a limit that should do nothing has "
+				      "mode: disabled"
+				    : "a rate above 0; no key, no ceiling");
 		return -EINVAL;
 	}
 	memcpy((char *)base + field->offset, &rate, sizeof(rate));
