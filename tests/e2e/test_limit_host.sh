@@ -37,6 +37,9 @@ tap_match "where knows that members are spared" \
 tap_match "gateways, too" "$(edge_ctl where "icmp 10.99.0.1 > $EDGE_LB")" '^limit +host,.*: does not count'
 tap_match "and routing protocols" "$(edge_ctl where "tcp 198.51.100.66:4711 > $EDGE_LB:179")" \
 	'^limit +host,.*: does not count'
+tap_match "limit show, too" "$(edge_ctl limit show host --source 10.99.0.21)" \
+	'^exempt +by scope everything, as a member'
+tap_fails "so a ban would be none" 6 "exempt by scope everything" edge_ctl ban add host 10.99.0.21
 tap_match "limit list names the scope" "$(edge_ctl limit list)" '^host +packets .* everything$'
 tap_is "members still answer their checks" "$(edge_ctl --json service show web | jq .members_serving)" 2
 

@@ -303,6 +303,13 @@ static void test_bad_orders(void **state)
 	assert_non_null(strstr(e.text, "exempt by management"));
 	assert_int_not_equal(order(f, "client", "203.0.113.9", 60, &e), 0);
 	assert_non_null(strstr(e.text, "exempt by list partners"));
+	/* A limit of everything spares members; its ban would hold for none. */
+	model_find_limit(f->w->model, "client")->config.scope = LIMIT_SCOPE_EVERYTHING;
+	assert_int_not_equal(order(f, "client", "10.1.0.11", 60, &e), 0);
+	assert_non_null(strstr(e.text, "exempt by scope everything"));
+	model_find_limit(f->w->model, "client")->config.scope = LIMIT_SCOPE_SERVICE;
+	assert_int_equal(order(f, "client", "10.1.0.11", 60, &e), 0);
+	assert_int_equal(bans_lift(f->bans, id_of(f, "client"), &f->last.source, "test"), 0);
 	model_find_limit(f->w->model, "client")->config.mode = SLUICE_LIMIT_SHADOW;
 	assert_int_not_equal(order(f, "client", "198.51.100.7", 60, &e), 0);
 	assert_non_null(strstr(e.text, "mode shadow, which bans nobody"));

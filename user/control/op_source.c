@@ -72,7 +72,7 @@ int op_limit_source(const struct request *request, struct reply *reply, struct e
 	if (r)
 		return r;
 	ban = bans_find(host->bans, limit->id, &source);
-	by = bans_exempt(host->model, &source, exempt);
+	by = bans_exempt_from(host->model, limit, &source, exempt);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:o}", "limit", limit->config.name,
 			   "mode", view_limit_mode(limit->config.mode), "count",
 			   view_limit_count(limit->config.count), "source",

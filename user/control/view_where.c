@@ -76,35 +76,13 @@ static bool is_exempt(const struct where_view *view)
 	return where_is_management(view) || (list && list->action == LIST_EXEMPT);
 }
 
-static bool is_gateway(const struct model *model, const struct sluice_addr *addr)
-{
-	const struct prefix host = prefix_of_addr(addr);
-	const struct prefix_set *gateways = model_gateways(model);
-
-	return gateways && prefix_set_find(gateways, &host);
-}
-
-static bool is_member(const struct model *model, const struct sluice_addr *addr)
-{
-	for (size_t s = 0; s < model_service_count(model); s++) {
-		const struct model_service *service = model_service_at(model, s);
-
-		for (size_t p = 0; p < service->pool_count; p++)
-			for (size_t m = 0; m < service->pools[p].member_count; m++)
-				if (addr_equal(&service->pools[p].members[m].addr, addr))
-					return true;
-	}
-	return false;
-}
-
 /* Whom limits of all packets leave alone, besides the exempt. */
 static bool is_spared(const struct where_view *view)
 {
 	const struct where_packet *packet = view->packet;
-	const struct sluice_tuple *tuple = &packet->tuple;
+	const struct prefix source = prefix_of_addr(&packet->tuple.saddr);
 
-	return where_is_vital(packet) || is_gateway(view->host->model, &tuple->saddr) ||
-	       is_member(view->host->model, &tuple->saddr);
+	return where_is_vital(packet) || bans_is_spared(view->host->model, &source);
 }
 
 /* Does the limit count a packet like this one? As the packet path: LIMIT_F_NEW. */

@@ -78,3 +78,39 @@ const char *bans_exempt(const struct model *model, const struct prefix *source, 
 	}
 	return NULL;
 }
+
+static bool is_gateway(const struct model *model, const struct prefix *source)
+{
+	const struct prefix_set *gateways = model_gateways(model);
+
+	return gateways && prefix_set_find(gateways, source);
+}
+
+bool bans_is_spared(const struct model *model, const struct prefix *source)
+{
+	for (size_t s = 0; s < model_service_count(model); s++) {
+		const struct model_service *service = model_service_at(model, s);
+
+		for (size_t p = 0; p < service->pool_count; p++)
+			for (size_t m = 0; m < service->pools[p].member_count; m++) {
+				const struct prefix member =
+					prefix_of_addr(&service->pools[p].members[m].addr);
+
+				if (!prefix_compare(&member, source))
+					return true;
+			}
+	}
+	return is_gateway(model, source);
+}
+
+const char *bans_exempt_from(const struct model *model, const struct model_limit *limit,
+			     const struct prefix *source, char text[80])
+{
+	const char *exempt = bans_exempt(model, source, text);
+
+	if (exempt || limit->config.scope != LIMIT_SCOPE_EVERYTHING ||
+	    !bans_is_spared(model, source))
+		return exempt;
+	snprintf(text, 80, "scope everything, as a member or a gateway");
+	return text;
+}

@@ -299,7 +299,7 @@ int bans_set(struct bans *bans, const struct ban_order *order, const struct bans
 		.is_manual = true,
 	};
 	char name[PREFIX_TEXT_MAX], text[80];
-	const char *exempt = bans_exempt(bans->model, &order->source, text);
+	const char *exempt = bans_exempt_from(bans->model, order->limit, &order->source, text);
 	int ret;
 
 	prefix_format(&order->source, name);
@@ -313,7 +313,7 @@ int bans_set(struct bans *bans, const struct ban_order *order, const struct bans
 	if (exempt) {
 		ret = err_set(e, ERR_CONFLICT, "", "%s is exempt by %s, which comes before bans",
 			      name, exempt);
-		err_hint(e, "take it out there first");
+		err_hint(e, "end that first, or name another limit");
 		return ret;
 	}
 	util_copy(ban.limit_name, sizeof(ban.limit_name), config->name);

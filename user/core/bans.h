@@ -79,6 +79,11 @@ int bans_source(const struct model_limit *limit, const char *text, struct prefix
 struct prefix bans_source_of(const struct model_limit *limit, const struct sluice_addr *addr);
 /* What exempts all of a prefix: "management", "list partners", or NULL. */
 const char *bans_exempt(const struct model *model, const struct prefix *source, char text[80]);
+/* A member or a gateway, whom limits of everything leave alone. */
+bool bans_is_spared(const struct model *model, const struct prefix *source);
+/* What exempts it from this limit. */
+const char *bans_exempt_from(const struct model *model, const struct model_limit *limit,
+			     const struct prefix *source, char text[80]);
 
 /* A sample of what limits refuse. */
 void bans_refused(struct bans *bans, const struct dp_refusal *refusal, const struct bans_now *now);
