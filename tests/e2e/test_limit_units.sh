@@ -44,6 +44,7 @@ passed() {
 tap_is "bits and bytes are one rate" "$(limit volume '| [.rate,.rate_n,.rate_s,.burst] | join(" ")')" \
 	"800kbit/s 100000 1 100000"
 tap_match "bytes are written as such" "$(edge_ctl limit show volume)" '^rate +800kbit/s bytes per source, burst 100 kB$'
+tap_match "and exactness in full frames" "$(edge_ctl limit show volume)" '^exact +up to 17\.3 Mpps of full frames '
 tap_match "of a source, too" "$(edge_ctl limit show volume --source 192.0.2.200)" '^left +100 kB of 100 kB now$'
 # Frames of 42 bytes, which may count as the smallest of Ethernet, 60.
 tap_between "bytes: a flood passes at the rate" "$(passed volume 3 -u $PARTNER "$EDGE_DNS" 53)" \

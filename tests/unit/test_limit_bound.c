@@ -67,6 +67,13 @@ static void test_warning(void **state)
 	assert_non_null(strstr(text, "sources: 16777216 is the most"));
 	limit.mode = SLUICE_LIMIT_DISABLED;
 	assert_false(limit_bound_warn(&limit, text, sizeof(text)));
+	/* 1 Gbit/s are 123 MB/s of full frames: these 262144 sources pay back 126, those 52. */
+	limit = limit_of(480, 1, 262144, SLUICE_COUNT_BYTES);
+	assert_false(limit_bound_warn(&limit, text, sizeof(text)));
+	limit.rate.n = 200;
+	assert_true(limit_bound_warn(&limit, text, sizeof(text)));
+	assert_non_null(strstr(text, "up to 34629 full frames a second, less than 1 Gbit/s; "));
+	assert_non_null(strstr(text, "sources: 1048576 would do"));
 }
 
 int main(void)

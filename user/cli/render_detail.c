@@ -395,8 +395,9 @@ void render_limit(const struct view *view, const json_t *limit)
 		     strcmp(field_text(limit, "overload", "open"), "closed") == 0
 			     ? "leaves its debt to the next (overload: closed)"
 			     : "is forgotten (overload: open)");
-	render_field(view, "exact", "up to %s from sources never seen before",
-		     text_pps(field_number(limit, "exact_up_to_pps", 0), b));
+	render_field(view, "exact", "up to %s%s from sources never seen before",
+		     text_pps(field_number(limit, "exact_up_to_pps", 0), b),
+		     strcmp(field_text(limit, "count", ""), "bytes") == 0 ? " of full frames" : "");
 	render_field(view, "shared", "two sources have one bucket by a chance of 1 in %s",
 		     text_count(field_count(limit, "shared_one_in"), a));
 	render_field(view, "now", "refuses %s, would refuse %s",

@@ -47,19 +47,22 @@ uint64_t limit_bound_shared_one_in(const struct limit_config *config, uint64_t i
 bool limit_bound_warn(const struct limit_config *config, char *buffer, size_t size)
 {
 	uint64_t pps = limit_bound_pps(config), words = limit_bound_words(config), enough = words;
+	bool is_bytes = config->count == SLUICE_COUNT_BYTES;
+	uint64_t low = is_bytes ? LIMIT_BOUND_LOW_FRAMES : LIMIT_BOUND_LOW_PPS;
 
-	if (config->mode == SLUICE_LIMIT_DISABLED || pps >= LIMIT_BOUND_LOW_PPS)
+	if (config->mode == SLUICE_LIMIT_DISABLED || pps >= low)
 		return false;
-	while (enough < WORDS_MAX && pps < LIMIT_BOUND_LOW_PPS) {
+	while (enough < WORDS_MAX && pps < low) {
 		enough *= 2;
 		pps *= 2;
 	}
 	snprintf(buffer, size,
 		 "limit %s remembers %" PRIu64 " sources: it is exact in a flood with spoofed "
-		 "sources of up to %" PRIu64 " packets a second, less than 1 Gbit/s of the "
-		 "smallest; sources: %" PRIu64 " %s",
-		 config->name, words, limit_bound_pps(config), enough,
-		 pps >= LIMIT_BOUND_LOW_PPS ? "would do"
-					    : "is the most there is, a higher rate helps as much");
+		 "sources of up to %" PRIu64 " %s; sources: %" PRIu64 " %s",
+		 config->name, words, limit_bound_pps(config),
+		 is_bytes ? "full frames a second, less than 1 Gbit/s"
+			  : "packets a second, less than 1 Gbit/s of the smallest",
+		 enough,
+		 pps >= low ? "would do" : "is the most there is, a higher rate helps as much");
 	return true;
 }

@@ -13,7 +13,9 @@
 
 /* Frames of 64 bytes on a link of 1 Gbit/s: less than that is worth a warning. */
 #define LIMIT_BOUND_LOW_PPS 1488095U
-#define LIMIT_BOUND_FRAME 1514U /* of a flood against a limit of bytes */
+/* Against a limit of bytes a flood has full frames: so long are they, and there are so many then. */
+#define LIMIT_BOUND_FRAME 1514U
+#define LIMIT_BOUND_LOW_FRAMES 81274U
 
 /* Words, as the configured number is rounded up. */
 uint64_t limit_bound_words(const struct limit_config *config);
