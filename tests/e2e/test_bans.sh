@@ -127,7 +127,9 @@ tap_fails "not the limit's prefix" 1 "knows sources of /25, not of /32" \
 	edge_ctl ban add per-network $BANNED/32
 tap_fails "a limit that is not enforced" 6 "mode shadow, which bans nobody" \
 	edge_ctl ban add trial $BANNED
-tap_fails "for too long" 1 "2592000" edge_ctl ban add per-network $BANNED --for 31d
+tap_fails "for too long" 2 "for 31d: at most 30 days" edge_ctl ban add per-network $BANNED --for 31d
+tap_fails "with too much to say" 2 "at most 127 bytes" \
+	edge_ctl ban add per-network $BANNED --reason "$(printf 'x%.0s' {1..128})"
 tap_fails "no address" 2 "ADDRESS" edge_ctl ban add per-network alice
 tap_fails "not banned" 3 "does not ban" edge_ctl ban lift per-network $BANNED
 tap_fails "in the maps, while a daemon runs" 6 "lives, but does not listen" \

@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "core/bans.h"
 
 void render_bans(const struct view *view, const json_t *bans)
 {
@@ -80,6 +81,17 @@ static void print_ban(const struct cli *cli, const json_t *ban, const char *what
 	}
 }
 
+static int check_add(const char *for_text, uint64_t for_s, const char *reason)
+{
+	if (for_s > BANS_FOR_MAX_S)
+		cli_error("--for %s: at most %d days", for_text, BANS_FOR_MAX_S / 86400);
+	else if (reason != NULL && strlen(reason) > BANS_REASON_MAX)
+		cli_error("--reason: at most %d bytes", BANS_REASON_MAX);
+	else
+		return CLI_OK;
+	return CLI_USAGE;
+}
+
 int run_ban_add(struct cli *cli)
 {
 	AUTO_FREE char *path =
@@ -87,12 +99,18 @@ int run_ban_add(struct cli *cli)
 	const char *reason = cli_option(cli, OPTION_REASON);
 	const char *for_text = cli_option(cli, OPTION_FOR);
 	char what[80], left[TEXT_MAX];
-	AUTO_ANSWER struct answer answer;
-	json_t *body = json_object();
-	uint64_t seconds;
+	AUTO_ANSWER struct answer answer = {0};
+	uint64_t seconds = 0;
+	json_t *body;
 	int r;
 
-	if (for_text != NULL && text_parse_duration(for_text, &seconds) == 0)
+	if (for_text != NULL)
+		text_parse_duration(for_text, &seconds);
+	r = check_add(for_text, seconds, reason);
+	if (r != CLI_OK)
+		return r;
+	body = json_object();
+	if (seconds > 0)
 		json_object_set_new(body, "for_s", json_integer((json_int_t)seconds));
 	if (reason != NULL)
 		json_object_set_new(body, "reason", json_string(reason));
