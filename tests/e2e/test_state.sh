@@ -288,7 +288,7 @@ lab_stop sluiced TERM
 
 rm -rf "$LAB_DIR/state"
 mkdir -p "$STATE"
-mount -t tmpfs -o size=16k,mode=700 tmpfs "$STATE"
+mount -t tmpfs -o size=32k,mode=700 tmpfs "$STATE"
 start "a tiny disk"
 dd if=/dev/zero of="$STATE/filler" bs=1k count=64 2> /dev/null
 tap_run "full: a change is taken" edge_ctl member weight web 10.99.0.21 33
