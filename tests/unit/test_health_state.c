@@ -143,6 +143,32 @@ static void worst_time_to_take_out(void **state)
 	}
 }
 
+/* From when the last one was due after a pass, from its end after anything else. */
+static void next_probe(void **state)
+{
+	static const uint64_t due = 50000000;
+	const uint32_t middle = UINT32_MAX / 2 + 1;
+	struct health_machine up = {HEALTH_UP, 0}, doubted = {HEALTH_UP, 1};
+
+	(void)state;
+	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 900000, middle),
+			 due + 2000000);
+	assert_int_equal(
+		health_state_next_us(&doubted, &check, PROBE_FAIL, due, due + 1000000, middle),
+		due + 1500000);
+	assert_int_equal(
+		health_state_next_us(&up, &check, PROBE_UNDECIDED, due, due + 1000000, middle),
+		due + 3000000);
+	/* Late by less than an interval: at once. */
+	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 3000000, middle),
+			 due + 3001000);
+	/* By more: anywhere within one. */
+	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 9000000, 0),
+			 due + 9001000);
+	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 9000000, middle),
+			 due + 10001000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +177,7 @@ int main(void)
 		cmocka_unit_test(pause_depends_on_doubt),
 		cmocka_unit_test(jitter_stays_within_its_bounds),
 		cmocka_unit_test(worst_time_to_take_out),
+		cmocka_unit_test(next_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

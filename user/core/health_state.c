@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/health_state.h"
 
+#include "base/util.h"
+
 const char *probe_result_name(enum probe_result result)
 {
 	static const char *const names[PROBE_RESULT_MAX] = {
@@ -62,4 +64,19 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 uint32_t health_state_first_delay_ms(const struct check_config *check, uint32_t random)
 {
 	return (uint32_t)((uint64_t)check->interval_ms * random >> 32);
+}
+
+uint64_t health_state_next_us(const struct health_machine *machine,
+			      const struct check_config *check, enum probe_result result,
+			      uint64_t due_us, uint64_t now_us, uint32_t random)
+{
+	/* From when it should have gone out, so that what is late does not add up; but after a
+	 * failure there is a pause, however long the probe took. */
+	uint64_t from_us = result == PROBE_PASS ? due_us : now_us;
+	uint64_t delay_us = health_state_delay_ms(machine, check, random) * 1000ULL;
+
+	/* A stall has made all probes wait: they must not go on in step. */
+	if (from_us + delay_us + check->interval_ms * 1000ULL < now_us)
+		return now_us + 1000 + health_state_first_delay_ms(check, random) * 1000ULL;
+	return MAX(from_us + delay_us, now_us + 1000);
 }

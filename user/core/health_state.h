@@ -42,3 +42,10 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 
 /* When the first probe goes out: anywhere within one interval. */
 uint32_t health_state_first_delay_ms(const struct check_config *check, uint32_t random);
+
+/* When the next probe goes out, after one that was due at due_us and has ended now_us with that
+ * result, which the machine was fed. At least 1 ms from now; within one interval when more than one
+ * was missed. */
+uint64_t health_state_next_us(const struct health_machine *machine,
+			      const struct check_config *check, enum probe_result result,
+			      uint64_t due_us, uint64_t now_us, uint32_t random);

@@ -54,6 +54,9 @@ struct model_member *model_find_member(struct model_pool *pool, const struct slu
 /* The member's own check, or its pool's. */
 const struct check_config *model_check_of(const struct model_pool *pool,
 					  const struct model_member *member);
+/* Would CHANGE_MEMBER_CIRCUIT, with what its probes have counted so far, have something to do? */
+bool model_circuit_is_due(const struct model_pool *pool, const struct model_member *member,
+			  uint64_t probes_passed, uint64_t probes_failed, uint64_t now_ms);
 /* By id, whatever the service; also its pool and service when asked (may be NULL). */
 struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 					struct model_service **ret_service,

@@ -5,15 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* splitmix64 (Steele, Lea, Flood 2014): spreads pauses, guards nothing. */
-static uint32_t dice(uint64_t member_id, uint64_t now_ms)
-{
-	uint64_t z = member_id * 0x9e3779b97f4a7c15ULL + now_ms;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return (uint32_t)(z >> 32);
-}
+#include "core/dice.h"
 
 static void tell_open(struct apply *apply, const struct model_service *service,
 		      const struct model_pool *pool, const struct model_member *member,
@@ -53,7 +45,9 @@ static void feed(struct apply *apply, struct model_service *service, struct mode
 		 struct model_member *member, enum breaker_event event, const char *cause)
 {
 	const struct breaker_input input = {
-		.event = event, .now_ms = apply->now_ms, .random = dice(member->id, apply->now_ms)};
+		.event = event,
+		.now_ms = apply->now_ms,
+		.random = dice_of(member->id * DICE_STEP + apply->now_ms)};
 	enum breaker_state before = member->breaker.state;
 
 	if (!breaker_feed(&member->breaker, &pool->circuit, &input))
@@ -121,6 +115,20 @@ static void judge_ratio(struct apply *apply, struct model_service *service, stru
 			    "not ejected, though %s: %zu of %zu members are out, the cap is %zu",
 			    cause, out, pool->member_count, cap);
 	member->is_suppressed = true;
+}
+
+bool model_circuit_is_due(const struct model_pool *pool, const struct model_member *member,
+			  uint64_t probes_passed, uint64_t probes_failed, uint64_t now_ms)
+{
+	uint32_t good, bad;
+
+	if (!pool->circuit.is_enabled)
+		return false;
+	breaker_window(&member->breaker, &pool->circuit, now_ms, &good, &bad);
+	/* One of whom nothing fails needs no look but the first. */
+	return breaker_is_due(&member->breaker, now_ms) || probes_failed != member->probes_failed ||
+	       (probes_passed != member->probes_passed &&
+		(bad || !member->sampled_ms || member->breaker.state != BREAKER_CLOSED));
 }
 
 void model_change_circuit(struct apply *apply, struct model_service *service,

@@ -22,18 +22,13 @@ static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
 {
 	struct check_report report;
 	uint64_t passed, failed;
-	uint32_t good, bad;
 
-	if (!pool->circuit.is_enabled || !daemon->health || cut_off_holds(daemon))
+	if (!daemon->health || cut_off_holds(daemon))
 		return;
 	health_member_report(daemon->health, pool, member, &report);
 	passed = report.results[PROBE_PASS];
 	failed = report.results[PROBE_FAIL];
-	breaker_window(&member->breaker, &pool->circuit, now_ms, &good, &bad);
-	/* One of whom nothing fails needs no look but the first. */
-	if (breaker_is_due(&member->breaker, now_ms) || failed != member->probes_failed ||
-	    (passed != member->probes_passed &&
-	     (bad || !member->sampled_ms || member->breaker.state != BREAKER_CLOSED)))
+	if (model_circuit_is_due(pool, member, passed, failed, now_ms))
 		observe_circuit(daemon, member, passed, failed);
 }
 

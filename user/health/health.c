@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "core/dice.h"
 #include "health/apart.h"
 #include "health/hosts.h"
 #include "health/pinger.h"
@@ -58,17 +59,8 @@ struct health {
 	struct pinger *pinger;
 	size_t apart_count;			      /* targets that are probed there */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
-	uint64_t random;
+	uint64_t dice;
 };
-
-static uint32_t next_random(struct health *health)
-{
-	/* xorshift64 (Marsaglia 2003): spreads probes, guards nothing. */
-	health->random ^= health->random << 13;
-	health->random ^= health->random >> 7;
-	health->random ^= health->random << 17;
-	return (uint32_t)(health->random >> 32);
-}
 
 /* The caller's, to free. */
 static struct target_key *make_key(const struct check_config *check,
@@ -138,12 +130,9 @@ static void note_expiry(struct target *target, int64_t expires_s)
 
 static void on_due(uv_timer_t *timer);
 
-/* From when the last one should have gone out, so that what is late does not add up. */
-static void schedule(struct target *target, uint64_t from_us, uint32_t delay_ms)
+static void schedule(struct target *target, uint64_t now_us, uint64_t due_us)
 {
-	uint64_t now_us = clock_now_ns() / 1000;
-
-	target->due_us = MAX(from_us + (uint64_t)delay_ms * 1000, now_us + 1000);
+	target->due_us = due_us;
 	uv_timer_start(&target->timer, on_due, (target->due_us - now_us + 500) / 1000, 0);
 }
 
@@ -183,7 +172,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	struct target *target = arg;
 	struct health *health = target->health;
 	char text[160], fitting[sizeof(target->text)];
-	uint64_t from_us = target->due_us;
+	uint64_t now_us = clock_now_ns() / 1000;
 	bool is_news;
 
 	target->probe = NULL;
@@ -198,11 +187,9 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	if (answer->result == PROBE_PASS &&
 	    clock_now_ms() - target->reported_ms >= LATENCY_REPORT_MS)
 		is_news = true;
-	/* After a failure there is a pause, however long the probe took. */
-	if (answer->result != PROBE_PASS)
-		from_us = clock_now_ns() / 1000;
-	schedule(target, from_us,
-		 health_state_delay_ms(&target->machine, &target->check, next_random(health)));
+	schedule(target, now_us,
+		 health_state_next_us(&target->machine, &target->check, answer->result,
+				      target->due_us, now_us, dice_next(&health->dice)));
 	if (is_news)
 		report(target);
 	turn_end(&target->turn);
@@ -278,6 +265,8 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 				 const struct model_member *member)
 {
 	struct target *target = util_alloc(sizeof(*target));
+	uint64_t now_us;
+	uint32_t first_ms;
 
 	_Static_assert(offsetof(struct target_key, spec) ==
 			       offsetof(struct target_key, spec_length) +
@@ -296,8 +285,9 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 	HASH_ADD_KEYPTR(hh, health->targets, target->key, bytes, target);
 	hosts_join(health->hosts, &target->turn, &key->addr, on_turn);
 	health->apart_count += check_type_is_apart(check->type);
-	schedule(target, clock_now_ns() / 1000,
-		 health_state_first_delay_ms(check, next_random(health)));
+	now_us = clock_now_ns() / 1000;
+	first_ms = health_state_first_delay_ms(check, dice_next(&health->dice));
+	schedule(target, now_us, now_us + MAX(first_ms, 1U) * 1000ULL);
 	return target;
 }
 
@@ -369,7 +359,7 @@ struct health *health_new(uv_loop_t *loop, const char *program,
 
 	health->loop = loop;
 	health->listener = *listener;
-	health->random = clock_now_ns() | 1;
+	health->dice = clock_now_ns();
 	health->hosts = hosts_new();
 	health->apart = apart_new(loop, program);
 	health->pinger = pinger_new(loop);
