@@ -92,5 +92,5 @@ MEMBER=/v1/services/web/pools/main/members/10.99.0.21
 tap_match "a restore has no time" "$(edge_api PUT $MEMBER/override -d '{"override":"none","for_s":5}')" \
 	'^422 .*leave for_s out|^400 .*leave for_s out'
 tap_match "an unknown word" "$(edge_api PUT $MEMBER/override -d '{"override":"gone"}')" '^4[0-9][0-9] '
-tap_is "nothing changed" "$(edge_member web 10.99.0.21 state)" serving
+tap_is "nothing changed" "$(edge_member web 10.99.0.21 override)" null
 tap_done
