@@ -45,7 +45,7 @@ LAB_PROGRAMS := $(patsubst tests/lib/%.c,$(OUT)/tests/lib/%,$(filter-out %.bpf.c
 LAB_OBJECTS := $(patsubst tests/lib/%.bpf.c,$(OUT)/bpf/%.bpf.o,$(wildcard tests/lib/*.bpf.c))
 BENCHES := $(patsubst tests/%.c,$(OUT)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
 TEST_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/fake/*.c))
-SIM_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c)))
+SIM_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out %main.c,$(wildcard tests/sim/*.c)))
 PACKET_HELPERS = $(OUT)/obj/tests/fake/flow_cases.o $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/packet/test_%,$(wildcard tests/packet/*.c)))
 DATAPLANE_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/dataplane/test_%,$(wildcard tests/dataplane/*.c)))
 BENCH_HELPERS = $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench_% %.bpf.c,$(wildcard tests/bench/*.c)))
@@ -111,9 +111,11 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
-$(OUT)/tests/unit/test_sim: $(SIM_OBJECTS)
+$(OUT)/tests/unit/test_sim $(OUT)/tests/unit/test_fleet: $(SIM_OBJECTS)
 
-$(OUT)/tests/sim: $(OUT)/obj/tests/sim/main.o $(SIM_OBJECTS) $(TEST_HELPERS) $(ARCHIVES)
+$(OUT)/tests/sim: $(OUT)/obj/tests/sim/main.o
+$(OUT)/tests/sim_fleet: $(OUT)/obj/tests/sim/fleet_main.o
+$(OUT)/tests/sim $(OUT)/tests/sim_fleet: $(SIM_OBJECTS) $(TEST_HELPERS) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group -lcmocka $(LIBS)
 
@@ -163,8 +165,9 @@ bench: ## measure; writes build/bench/*.json and prints tables (root)
 bench-attack: ## honest and loud sources inside floods from forged ones; ends with one line (root)
 	tests/bench/run attack
 
-sim: $(OUT)/tests/sim ## a million connections under recorded changes; ends with one line
+sim: $(OUT)/tests/sim $(OUT)/tests/sim_fleet ## a million connections under recorded changes, and 200 balancers that check 100 backends
 	$(OUT)/tests/sim
+	$(OUT)/tests/sim_fleet
 
 demo: ## real traffic through namespaces, about a minute (root)
 	deploy/demo/run

@@ -61,11 +61,12 @@ static void every_state_and_result(void **state)
 	/* Three streaks for unknown and up (below fall), two for down (below rise). */
 	assert_int_equal(ARRAY_SIZE(rows), (3 + 3 + 2) * PROBE_RESULT_MAX);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct health_machine machine = {rows[i].state, rows[i].streak};
+		struct health_machine machine = {
+			.state = rows[i].state, .streak = rows[i].streak, .is_new = true};
 		bool is_changed = health_state_feed(&machine, &check, rows[i].result);
 
 		if (machine.state != rows[i].next || machine.streak != rows[i].next_streak ||
-		    is_changed != (rows[i].state != rows[i].next))
+		    machine.is_new != is_changed || is_changed != (rows[i].state != rows[i].next))
 			fail_msg("row %zu: state %d streak %u", i, machine.state, machine.streak);
 	}
 }
@@ -97,6 +98,10 @@ static void pause_depends_on_doubt(void **state)
 	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 500);
 	health_state_init(&machine, HEALTH_DOWN);
 	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 5000);
+	machine.is_new = true;
+	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 2500);
+	assert_int_equal(health_state_delay_ms(&machine, &check, 0), 1);
+	machine.is_new = false;
 	machine.streak = 1;
 	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 500);
 	health_state_init(&machine, HEALTH_UNKNOWN);
@@ -148,7 +153,7 @@ static void next_probe(void **state)
 {
 	static const uint64_t due = 50000000;
 	const uint32_t middle = UINT32_MAX / 2 + 1;
-	struct health_machine up = {HEALTH_UP, 0}, doubted = {HEALTH_UP, 1};
+	struct health_machine up = {.state = HEALTH_UP}, doubted = {HEALTH_UP, 1, false};
 
 	(void)state;
 	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 900000, middle),

@@ -18,6 +18,7 @@ void health_state_init(struct health_machine *machine, enum health_state state)
 {
 	machine->state = state;
 	machine->streak = 0;
+	machine->is_new = false;
 }
 
 /* How many results in a row turn the state over. */
@@ -31,6 +32,7 @@ bool health_state_feed(struct health_machine *machine, const struct check_config
 {
 	enum probe_result opposing = machine->state == HEALTH_DOWN ? PROBE_PASS : PROBE_FAIL;
 
+	machine->is_new = false;
 	if (result == PROBE_UNDECIDED)
 		return false;
 	if (result != opposing) {
@@ -38,11 +40,13 @@ bool health_state_feed(struct health_machine *machine, const struct check_config
 		if (machine->state != HEALTH_UNKNOWN)
 			return false;
 		machine->state = HEALTH_UP;
+		machine->is_new = true;
 		return true;
 	}
 	if (++machine->streak < threshold(machine->state, check))
 		return false;
 	health_state_init(machine, machine->state == HEALTH_DOWN ? HEALTH_UP : HEALTH_DOWN);
+	machine->is_new = true;
 	return true;
 }
 
@@ -57,7 +61,10 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 	else if (machine->state == HEALTH_DOWN)
 		base = check->down_ms;
 	spread = base * check->jitter_percent / 100;
-	base = base - spread + (2 * spread * random >> 32);
+	if (machine->state == HEALTH_DOWN && machine->is_new)
+		base = base * random >> 32;
+	else
+		base = base - spread + (2 * spread * random >> 32);
 	return base ? (uint32_t)base : 1;
 }
 
