@@ -2,6 +2,7 @@
 /* What is known of checks, for those who show it. */
 #pragma once
 
+#include "core/check_durations.h"
 #include "core/check_message.h"
 
 /* Of one member's target. */
@@ -15,6 +16,8 @@ struct check_report {
 
 /* Of all of them. */
 struct check_totals {
+	/* By type, and PROBE_PASS or PROBE_FAIL; NULL: no probe has been made. */
+	const struct check_durations (*durations)[2];
 	size_t targets, running, waiting; /* waiting: for others of the same host */
 	uint64_t lag_us;		  /* worst of the last 10 to 20 s: how late probes began */
 	struct {

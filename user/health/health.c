@@ -35,6 +35,7 @@ struct target {
 	enum health_cause cause; /* of the last failure */
 	uv_timer_t timer;	 /* to the next probe */
 	uint64_t due_us;	 /* when it should go out */
+	uint64_t began_us;	 /* the last one */
 	struct probe *probe;	 /* running, or NULL */
 	bool is_wanted;		 /* by the model, in health_follow() */
 	bool is_news;		 /* a member joined */
@@ -60,6 +61,7 @@ struct health {
 	size_t apart_count;			      /* targets that are probed there */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
 	uint64_t dice;
+	struct check_durations durations[CHECK_TYPE_MAX][2]; /* by type, and pass or fail */
 };
 
 /* The caller's, to free. */
@@ -153,6 +155,18 @@ static void describe(struct target *target, const struct check_answer *answer,
 		snprintf(text, 160, "%s", answer->text);
 }
 
+/* A pass says itself how long it took; a failure did until we heard of it. */
+static void note_duration(struct target *target, const struct check_answer *answer, uint64_t now_us)
+{
+	uint64_t us = answer->result == PROBE_PASS ? answer->times.total_us
+						   : now_us - target->began_us;
+
+	_Static_assert(PROBE_PASS == 0 && PROBE_FAIL == 1, "indices");
+	if (answer->result != PROBE_UNDECIDED)
+		check_durations_add(&target->health->durations[target->check.type][answer->result],
+				    us);
+}
+
 static void take(struct target *target, const struct check_answer *answer)
 {
 	target->report.results[answer->result]++;
@@ -176,6 +190,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	bool is_news;
 
 	target->probe = NULL;
+	note_duration(target, answer, now_us);
 	take(target, answer);
 	is_news = health_state_feed(&target->machine, &target->check, answer->result);
 	describe(target, answer, text);
@@ -215,6 +230,7 @@ static void probe(struct target *target)
 	const struct target_key *key = target->key;
 	uint64_t now_us = clock_now_ns() / 1000;
 
+	target->began_us = now_us;
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
 	if (check_type_is_apart(target->check.type))
 		target->probe = apart_probe(health->apart, &key->addr, (uint16_t)key->port,
@@ -400,6 +416,7 @@ void health_member_report(const struct health *health, const struct model_pool *
 void health_totals(const struct health *health, struct check_totals *ret_totals)
 {
 	*ret_totals = (struct check_totals){
+		.durations = health->durations,
 		.targets = HASH_COUNT(health->targets),
 		.running = hosts_running(health->hosts),
 		.waiting = hosts_waiting(health->hosts),

@@ -45,6 +45,7 @@ void health_follow(struct health *health, const struct model *model);
 /* Of the member's target so far; zeros when it has none. */
 void health_member_report(const struct health *health, const struct model_pool *pool,
 			  const struct model_member *member, struct check_report *ret_report);
+/* What it points at is health's. */
 void health_totals(const struct health *health, struct check_totals *ret_totals);
 /* Why echo requests of the family cannot be sent, NULL when they can. */
 const char *health_icmp_problem(const struct health *health, enum sluice_family family);

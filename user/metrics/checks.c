@@ -1,6 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "core/check_spec.h"
 #include "metrics/metrics.h"
 #include "metrics/text.h"
+
+/* Of types that were probed. */
+static void write_durations(struct metric_text *text, const struct check_totals *totals)
+{
+	static const struct metric metric = {
+		"sluice_check_duration_seconds", METRIC_HISTOGRAM,
+		"How long health probes took until they passed or failed."};
+	double ends[CHECK_BUCKETS];
+	enum check_type type;
+	int result, i;
+
+	for (i = 0; i < CHECK_BUCKETS; i++)
+		ends[i] = check_bucket_us[i] / 1e6;
+	metric_begin(text, &metric);
+	for (type = 0; totals->durations && type < CHECK_TYPE_MAX; type++) {
+		for (result = PROBE_PASS; result <= PROBE_FAIL; result++) {
+			const struct check_durations *durations = &totals->durations[type][result];
+			const struct metric_label labels[METRIC_LABELS_MAX] = {
+				{"type", check_type_name(type)},
+				{"result", probe_result_name(result)}};
+
+			if (durations->sum_us)
+				metric_histogram(text, labels, ends, CHECK_BUCKETS,
+						 durations->counts,
+						 (double)durations->sum_us / 1e6);
+		}
+	}
+}
 
 void metrics_write_checks(struct metric_text *text, const struct metrics_source *source)
 {
@@ -16,6 +45,7 @@ void metrics_write_checks(struct metric_text *text, const struct metrics_source 
 	metric_one(text, "sluice_check_lag_seconds", METRIC_GAUGE,
 		   "How late probes began, at worst, in the last 10 to 20 seconds.",
 		   (double)totals->lag_us / 1e6);
+	write_durations(text, totals);
 	metric_one(text, "sluice_checker_up", METRIC_GAUGE,
 		   "1 while sluice-check runs, which makes the probes that read answers.",
 		   totals->apart.is_up);

@@ -23,6 +23,7 @@ static const char *suffix(const struct metric *metric)
 		[METRIC_COUNTER] = "_total",
 		[METRIC_GAUGE] = "",
 		[METRIC_INFO] = "_info",
+		[METRIC_HISTOGRAM] = "",
 	};
 
 	return suffixes[metric->type];
@@ -34,6 +35,7 @@ void metric_begin(struct metric_text *text, const struct metric *metric)
 		[METRIC_COUNTER] = "counter",
 		[METRIC_GAUGE] = "gauge",
 		[METRIC_INFO] = "info",
+		[METRIC_HISTOGRAM] = "histogram",
 	};
 	/* The old format names the family as its samples are named and has no infos. */
 	const char *family = text->is_openmetrics ? "" : suffix(metric);
@@ -46,19 +48,29 @@ void metric_begin(struct metric_text *text, const struct metric *metric)
 		is_old_info ? "gauge" : types[metric->type]);
 }
 
-static void write_name(struct metric_text *text, const struct metric_label *labels)
+/* end: of a bucket, "" for none. */
+static void write_sample(struct metric_text *text, const char *part,
+			 const struct metric_label *labels, const char *end)
 {
+	bool is_any = false;
 	size_t i;
 
-	fprintf(text->out, "%s%s", text->metric->name, suffix(text->metric));
-	if (!labels || !labels[0].name)
-		return;
-	for (i = 0; i < METRIC_LABELS_MAX && labels[i].name; i++) {
+	fprintf(text->out, "%s%s", text->metric->name, part);
+	for (i = 0; labels && i < METRIC_LABELS_MAX && labels[i].name; i++) {
 		fprintf(text->out, "%s%s=\"", i ? "," : "{", labels[i].name);
 		write_escaped(text->out, labels[i].value, true);
 		fputc('"', text->out);
+		is_any = true;
 	}
-	fputc('}', text->out);
+	if (*end)
+		fprintf(text->out, "%sle=\"%s\"", is_any ? "," : "{", end);
+	if (is_any || *end)
+		fputc('}', text->out);
+}
+
+static void write_name(struct metric_text *text, const struct metric_label *labels)
+{
+	write_sample(text, suffix(text->metric), labels, "");
 }
 
 void metric_value(struct metric_text *text, const struct metric_label *labels, double value)
@@ -71,6 +83,29 @@ void metric_count(struct metric_text *text, const struct metric_label *labels, u
 {
 	write_name(text, labels);
 	fprintf(text->out, " %" PRIu64 "\n", value);
+}
+
+void metric_histogram(struct metric_text *text, const struct metric_label *labels,
+		      const double *ends, size_t end_count, const uint64_t *counts, double sum)
+{
+	uint64_t below = 0;
+	char end[32];
+	size_t i;
+
+	for (i = 0; i <= end_count; i++) {
+		below += counts[i];
+		if (i == end_count)
+			snprintf(end, sizeof(end), "+Inf");
+		else /* OpenMetrics wants whole numbers to look like others */
+			snprintf(end, sizeof(end),
+				 ends[i] == (double)(uint64_t)ends[i] ? "%.1f" : "%.10g", ends[i]);
+		write_sample(text, "_bucket", labels, end);
+		fprintf(text->out, " %" PRIu64 "\n", below);
+	}
+	write_sample(text, "_sum", labels, "");
+	fprintf(text->out, " %.10g\n", sum);
+	write_sample(text, "_count", labels, "");
+	fprintf(text->out, " %" PRIu64 "\n", below);
 }
 
 void metric_end(struct metric_text *text)
