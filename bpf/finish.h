@@ -8,6 +8,7 @@
 #include "config.h"
 #include "gate.h"
 #include "maps.h"
+#include "passive.h"
 #include "pkt.h"
 
 /* Is it one of the verdicts with this action? Generated from the list in verdict.h. */
@@ -75,8 +76,10 @@ static __always_inline int finish(struct xdp_md *ctx, struct pkt *p, enum sluice
 	if (effects)
 		finish_count(p, verdict);
 	if (verdict == SLUICE_V_forwarded) {
-		if (effects)
+		if (effects) {
 			finish_count_member(p);
+			passive_watch(p);
+		}
 		return sent;
 	}
 	if (verdict == SLUICE_V_local && effects && p->member_index != SLUICE_MEMBER_NONE)

@@ -66,8 +66,17 @@ struct {
 	__type(value, struct sluice_ban);
 } bans SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SLUICE_MEMBERS_DEFAULT);
+	__type(key, struct sluice_addr);
+	__type(value, struct sluice_host);
+} hosts SEC(".maps");
+
 /* Of one size. */
 MAP_PERCPU(verdict_stats, SLUICE_V_MAX, struct sluice_verdict_stats);
+MAP_SHARED(passive, SLUICE_PASSIVE_CELLS, __u64);
 MAP_PERCPU(event_gate, 1, struct sluice_event_gate);
 MAP_PERCPU(icmp_gate, 1, struct sluice_event_gate);
 MAP_PERCPU(neighbor_gate, 1, struct sluice_event_gate);

@@ -21,6 +21,7 @@
 #include "rewrite.h"
 #include "service.h"
 #include "transmit.h"
+#include "unreachable.h"
 
 #define STAGE(call)                                                                                \
 	do {                                                                                       \
@@ -59,6 +60,8 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 	STAGE(access_check(p, effects));
 	found = service_find(p);
 	STAGE(host_check(ctx, p, found, effects));
+	if (effects && (found == SLUICE_V_not_service || found == SLUICE_V_unknown_port_passed))
+		unreachable_look(ctx, p);
 	STAGE(found);
 	STAGE(access_check_service(p, effects));
 	STAGE(ban_check(p, effects));

@@ -5,7 +5,7 @@
 /* Version of every pinned map layout. Part of the pin path: a daemon never adopts another one's.
  * Tests of the change from one to another build it with another number. */
 #ifndef SLUICE_ABI
-#define SLUICE_ABI 4
+#define SLUICE_ABI 5
 #endif
 
 #define SLUICE_PIN_ROOT "/sys/fs/bpf/sluice"
@@ -87,6 +87,8 @@
 #define SLUICE_MAP_FLOW_SETTINGS "flow_settings"
 #define SLUICE_MAP_FLOW_STATS "flow_stats"
 #define SLUICE_MAP_MEMBER_STATS "member_stats"
+#define SLUICE_MAP_PASSIVE "passive"
+#define SLUICE_MAP_HOSTS "hosts"
 #define SLUICE_MAP_VERDICT_STATS "verdict_stats"
 #define SLUICE_MAP_LIMIT_STATS "limit_stats"
 #define SLUICE_MAP_META "meta"

@@ -12,6 +12,7 @@
 #include <sluice/abi.h>
 #include <sluice/flow_types.h>
 #include <sluice/limit_types.h>
+#include <sluice/passive_types.h>
 #include <sluice/types.h>
 
 /* ---- services ---------------------------------------------------------------------------- */
@@ -97,6 +98,8 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_MEMBER_F_WAS_DEAD (1ULL << 56) /* with F_OFFLINE: dead before, for another reason */
 #define SLUICE_MEMBER_F_DRAIN (1ULL << 57)    /* drains: a SYN does not follow a flow's old entry */
 #define SLUICE_MEMBER_F_DOWN (1ULL << 58)     /* fails its check, but answers: keeps its flows */
+#define SLUICE_MEMBER_F_SAMPLE (1ULL << 59) /* passive_types.h: a sample of its flows is watched, */
+#define SLUICE_MEMBER_F_SAMPLE_ALL (1ULL << 60) /* or all of them */
 #define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
 	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \
 	 SLUICE_MEMBER_F_USED)
@@ -157,6 +160,11 @@ struct sluice_member_stats {
 	__u64 packets;
 	__u64 bytes;	       /* as received, from the Ethernet header on */
 	__u64 new_connections; /* TCP SYN without ACK */
+	/* Of TCP flows that are watched (passive_types.h): */
+	__u64 syns;	/* flows that opened */
+	__u64 repeated; /* of these: their SYN came again, at least once */
+	__u64 followed; /* went on with an ACK, or a RST, which answers an answer */
+	__u64 lost; /* too many were watched at once, or it went on to another member: not known */
 	__u64 pad;
 };
 

@@ -154,6 +154,7 @@ struct world *world_new(const struct world_options *options)
 	world->refusals = map_memory(world->skel->maps.refusals);
 	world->explain = map_memory(world->skel->maps.explain);
 	world->clock_ns = map_memory(world->skel->maps.test_clock_ns);
+	world->passive = map_memory(world->skel->maps.passive);
 	return world;
 }
 
@@ -181,14 +182,18 @@ void world_free(struct world *world)
 	map_unmap(world->skel->maps.measures, world->measures);
 	map_unmap(world->skel->maps.refusals, world->refusals);
 	map_unmap(world->skel->maps.test_clock_ns, world->clock_ns);
+	map_unmap(world->skel->maps.passive, world->passive);
 	sluice_bpf__destroy(world->skel);
 	free(world);
 }
 
-static void clear_bans(struct world *world)
+static void clear_hash(struct bpf_map *map)
 {
-	int fd = bpf_map__fd(world->skel->maps.bans);
-	struct sluice_ban_key key;
+	union {
+		struct sluice_ban_key ban;
+		struct sluice_addr host;
+	} key;
+	int fd = bpf_map__fd(map);
 
 	while (!bpf_map_get_next_key(fd, NULL, &key))
 		bpf_map_delete_elem(fd, &key);
@@ -196,7 +201,9 @@ static void clear_bans(struct world *world)
 
 void world_clear(struct world *world)
 {
-	clear_bans(world);
+	clear_hash(world->skel->maps.bans);
+	clear_hash(world->skel->maps.hosts);
+	memset(world->passive, 0, SLUICE_PASSIVE_CELLS * sizeof(*world->passive));
 	memset(world->ceilings, 0, WORLD_CEILINGS * sizeof(*world->ceilings));
 	memset(world->services, 0, WORLD_CELLS * sizeof(*world->services));
 	memset(world->slots, 0, WORLD_SLOTS * sizeof(*world->slots));
@@ -291,6 +298,25 @@ void world_member(struct world *world, uint32_t index, const char *addr, enum sl
 	member->addr = world_addr(addr);
 	member->family = strchr(addr, ':') ? SLUICE_FAMILY_V6 : SLUICE_FAMILY_V4;
 	member->word = SLUICE_MEMBER(nexthop, mode, 0, mtu);
+}
+
+void world_host(struct world *world, const char *text, uint32_t member)
+{
+	struct sluice_addr addr = world_addr(text);
+	struct sluice_host host = {.member = member};
+
+	if (bpf_map_update_elem(bpf_map__fd(world->skel->maps.hosts), &addr, &host, BPF_ANY))
+		die("cannot add host", text, errno);
+}
+
+struct sluice_host world_host_of(struct world *world, const char *text)
+{
+	struct sluice_addr addr = world_addr(text);
+	struct sluice_host host;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(world->skel->maps.hosts), &addr, &host))
+		die("no host", text, errno);
+	return host;
 }
 
 void world_nexthop(struct world *world, uint32_t index, const struct sluice_nexthop *nexthop)

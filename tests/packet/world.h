@@ -50,6 +50,7 @@ struct world {
 	struct sluice_measure *measures;
 	struct sluice_explain *explain;
 	uint64_t *clock_ns;
+	uint64_t *passive;
 };
 
 struct world_options {
@@ -87,6 +88,9 @@ struct sluice_service *world_address(struct world *world, const char *addr, uint
 void world_slots(struct world *world, uint32_t region, uint32_t owner, uint32_t runner);
 void world_member(struct world *world, uint32_t index, const char *addr, enum sluice_mode mode,
 		  uint32_t nexthop, uint16_t mtu);
+/* The host with this address is the member's: ICMP errors about it count. */
+void world_host(struct world *world, const char *addr, uint32_t member);
+struct sluice_host world_host_of(struct world *world, const char *addr);
 void world_nexthop(struct world *world, uint32_t index, const struct sluice_nexthop *nexthop);
 
 /* Bans a source, which is the limit's prefix of it, and sets the flags that have packets ask. */
