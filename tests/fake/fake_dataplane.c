@@ -334,6 +334,21 @@ static int fake_member_stats_reset(void *dp, uint32_t index)
 	return ret;
 }
 
+static int fake_host_stats(void *dp, const struct sluice_addr *addr, struct sluice_host *ret_stats)
+{
+	const struct fake_dataplane *fake = dp;
+	uint32_t i;
+
+	for (i = 1; i < fake->capacity.members; i++) {
+		if (SLUICE_MEMBER_MODE(fake->members[i].word) != SLUICE_MODE_IPIP ||
+		    memcmp(&fake->members[i].addr, addr, sizeof(*addr)) != 0)
+			continue;
+		*ret_stats = fake->hosts[i];
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static int fake_limit_stats(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats)
 {
 	(void)dp;
@@ -379,6 +394,7 @@ static const struct dataplane_ops fake_ops = {
 	.host_limits_set = fake_host_limits_set,
 	.member_stats = fake_member_stats,
 	.member_stats_reset = fake_member_stats_reset,
+	.host_stats = fake_host_stats,
 	.limit_stats = fake_limit_stats,
 	.ceiling_set = fake_ceiling_set,
 	.ceiling_stats = fake_ceiling_stats,
@@ -425,6 +441,7 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 	fake->runner = util_alloc_array(c.slots, sizeof(*fake->runner));
 	fake->members = util_alloc_array(c.members, sizeof(*fake->members));
 	fake->member_stats = util_alloc_array(c.members, sizeof(*fake->member_stats));
+	fake->hosts = util_alloc_array(c.members, sizeof(*fake->hosts));
 	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
 	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
 	fake->ceilings = util_alloc_array((size_t)c.service_cells + c.member_ceilings,
@@ -450,6 +467,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->runner);
 	free(fake->members);
 	free(fake->member_stats);
+	free(fake->hosts);
 	free(fake->nexthops);
 	free(fake->limits);
 	free(fake->access);

@@ -24,6 +24,7 @@ struct fake_dataplane {
 	struct sluice_flow_settings flow_settings;
 	struct sluice_member *members;
 	struct sluice_member_stats *member_stats; /* what fake_path_send() counted */
+	struct sluice_host *hosts; /* by member, the first one with the address; set by tests */
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
 	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];

@@ -145,6 +145,9 @@ struct dataplane_ops {
 	/* Counters, summed over CPUs. */
 	int (*member_stats)(void *dp, uint32_t index, struct sluice_member_stats *ret_stats);
 	int (*member_stats_reset)(void *dp, uint32_t index);
+	/* ICMP errors about packets to a host: -ENOENT when no member has this address. Begins at zero
+	 * with the first member that has it. */
+	int (*host_stats)(void *dp, const struct sluice_addr *addr, struct sluice_host *ret_stats);
 	int (*limit_stats)(void *dp, uint32_t index, struct sluice_limit_stats *ret_stats);
 	int (*ceiling_stats)(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 	int (*list_stats)(void *dp, uint32_t list, struct sluice_list_stats *ret_stats);

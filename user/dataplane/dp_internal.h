@@ -11,6 +11,7 @@ struct sluice_bpf;
 struct clock_bpf;
 struct dp_access;
 struct dp_bans;
+struct dp_hosts;
 struct dp_refusals;
 struct bpf_map;
 struct ring_buffer;
@@ -64,6 +65,7 @@ struct dp_bpf {
 	struct dp_access *access;     /* the table of access lists; NULL: not written yet */
 	struct dp_bans *bans;	      /* how many there are */
 	struct dp_refusals *refusals; /* what has been read of them */
+	struct dp_hosts *hosts;	      /* which members are of one */
 	uint32_t interfaces[CONFIG_INTERFACES_MAX]; /* attached: their MACs are kept fresh */
 	size_t interface_count;
 	int cpus;
@@ -115,6 +117,15 @@ int dp_clear_percpu(const struct dp_bpf *dp, const struct bpf_map *map, uint32_t
 int dp_list_stats(void *arg, uint32_t list, struct sluice_list_stats *ret_stats);
 int dp_verdict_stats(void *arg, struct sluice_verdict_stats ret_stats[SLUICE_V_MAX]);
 int dp_flow_stats(void *arg, struct sluice_flow_stats *ret_stats);
+
+/* unreachable.c */
+int dp_host_stats(void *arg, const struct sluice_addr *addr, struct sluice_host *ret_stats);
+/* Before the member gets this word, and before its address is another one: its host is known while it
+ * is used in a tunnel. What cannot be written is tried again with the member's next word. */
+void dp_hosts_update(struct dp_bpf *dp, uint32_t index, uint64_t word);
+void dp_hosts_adopt(struct dp_bpf *dp);
+void dp_hosts_open(struct dp_bpf *dp);
+void dp_hosts_close(struct dp_bpf *dp); /* before the maps */
 
 /* slots.c, flows.c: operations of the port */
 int dp_slots_write(void *arg, uint32_t base, uint32_t log2, const uint64_t *words,

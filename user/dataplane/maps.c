@@ -168,9 +168,11 @@ static int member_set(void *arg, uint32_t index, const struct sluice_member *mem
 
 	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
 		return -EINVAL;
+	dp_hosts_update(dp, index, 0);
 	store(&cell->word, 0);
 	memcpy((char *)cell + sizeof(cell->word), (const char *)member + sizeof(cell->word),
 	       sizeof(*cell) - sizeof(cell->word));
+	dp_hosts_update(dp, index, member->word);
 	store(&cell->word, member->word);
 	return 0;
 }
@@ -181,6 +183,7 @@ static int member_set_word(void *arg, uint32_t index, uint64_t word)
 
 	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
 		return -EINVAL;
+	dp_hosts_update(dp, index, word);
 	store(&dp->maps.members[index].word, word);
 	return 0;
 }
@@ -363,9 +366,11 @@ static int adopt(void *arg, struct dp_adopted *ret_adopted)
 	if (!dp->is_adopted)
 		return 0;
 	ret = placement_adopt(dp->placement);
-	if (!ret)
-		adopt_cells(&dp->maps, dp->placement, ret_adopted);
-	return ret;
+	if (ret)
+		return ret;
+	dp_hosts_adopt(dp);
+	adopt_cells(&dp->maps, dp->placement, ret_adopted);
+	return 0;
 }
 
 static int host_limits_set(void *arg, const uint16_t limits[SLUICE_SERVICE_LIMITS_MAX])
@@ -403,6 +408,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.host_limits_set = host_limits_set,
 		.member_stats = dp_member_stats,
 		.member_stats_reset = dp_member_stats_reset,
+		.host_stats = dp_host_stats,
 		.limit_stats = dp_limit_stats,
 		.ceiling_set = dp_ceiling_set,
 		.ceiling_stats = dp_ceiling_stats,

@@ -84,6 +84,7 @@ void dp_set_entries(struct sluice_bpf *skel, const struct dp_capacity *capacity)
 	bpf_map__set_max_entries(skel->maps.runners, capacity->slots / 2);
 	bpf_map__set_max_entries(skel->maps.members, capacity->members);
 	bpf_map__set_max_entries(skel->maps.member_stats, capacity->members);
+	bpf_map__set_max_entries(skel->maps.hosts, capacity->members);
 	bpf_map__set_max_entries(skel->maps.nexthops, capacity->nexthops);
 	bpf_map__set_max_entries(skel->maps.limits, capacity->limits);
 	bpf_map__set_max_entries(skel->maps.limit_stats, capacity->limits);
@@ -158,6 +159,7 @@ static int bring_up(struct dp_bpf *dp, const struct dp_bpf_options *options, str
 				      &dp->maps.meta->key);
 	if (dp_stats_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot count the possible CPUs");
+	dp_hosts_open(dp);
 	dp_measure_stop(dp); /* whoever asked is gone */
 	if (dp_bans_open(dp) || dp_refusals_open(dp))
 		return err_set(e, ERR_SYSTEM, "", "cannot read bans and refusals: %s",
@@ -223,6 +225,7 @@ void dp_bpf_close(struct dp_bpf *dp)
 	free(dp->sources_in_use);
 	dp_bans_close(dp);
 	dp_refusals_close(dp);
+	dp_hosts_close(dp);
 	dp_maps_close(dp);
 	free(dp->percpu);
 	free(dp->dispatched_ids);
