@@ -1,72 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Mode ipip: an outer IPv4 or IPv6 header in front of the packet (RFC 2003, 2473, 4213). The inner
- * packet stays as it is, byte for byte. TOS and traffic class are copied, ECN with them (RFC 6040,
- * normal mode).
- */
+/* Mode ipip: an outer header in front of the packet. The inner packet stays as it is, byte for byte. */
 #pragma once
 
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
+#include "outer.h"
+#include "resize.h"
 
-#include "csum.h"
-#include "frame.h"
-
-#define ENCAP_TTL 64
-
-static __always_inline __u32 encap_inner_proto(const struct pkt *p)
-{
-	return p->tuple.family == SLUICE_FAMILY_V4 ? IPPROTO_IPIP : IPPROTO_IPV6;
-}
-
-/* Id 0 with "don't fragment" (RFC 6864): the path MTU is known and was checked. */
-static __always_inline void encap_write_ipv4(void *l3, const struct pkt *p)
-{
-	__be32 *out = l3;
-	__be32 first = bpf_htonl(0x45000000U | (__u32)p->tos << 16 |
-				 (p->ip_len + (__u32)sizeof(struct iphdr)));
-	__be32 second = bpf_htonl(0x4000);
-	__be32 third = bpf_htonl((__u32)ENCAP_TTL << 24 | encap_inner_proto(p) << 16);
-	__be32 saddr = p->nexthop->src4_be;
-	__be32 daddr = p->member->addr.w_be[3];
-	__u16 csum = csum_fold((__u64)first + second + third + saddr + daddr);
-
-	out[0] = first;
-	out[1] = second;
-	/* The sum is of words in memory order, and is stored in it. */
-	out[2] = third;
-	((__u16 *)l3)[5] = csum;
-	out[3] = saddr;
-	out[4] = daddr;
-}
-
-/* The flow label comes from the flow hash, so that routers spread flows (RFC 6438). */
-static __always_inline void encap_write_ipv6(void *l3, const struct pkt *p)
-{
-	__be32 *out = l3;
-	__u32 label = (p->flow_hash >> 20) & 0xfffff;
-
-	out[0] = bpf_htonl(0x60000000U | (__u32)p->tos << 20 | label);
-	out[1] = bpf_htonl((__u32)p->ip_len << 16 | encap_inner_proto(p) << 8 | ENCAP_TTL);
-	out[2] = p->nexthop->src6.w_be[0];
-	out[3] = p->nexthop->src6.w_be[1];
-	out[4] = p->nexthop->src6.w_be[2];
-	out[5] = p->nexthop->src6.w_be[3];
-	out[6] = p->member->addr.w_be[0];
-	out[7] = p->member->addr.w_be[1];
-	out[8] = p->member->addr.w_be[2];
-	out[9] = p->member->addr.w_be[3];
-}
-
-/* outer is a constant: each family gets straight code of its own. */
+/* outer is a constant. */
 static __always_inline enum sluice_verdict encap_push(struct xdp_md *ctx, struct pkt *p,
 						      __u32 outer)
 {
 	enum sluice_verdict verdict;
-	void *data, *end, *l3;
+	void *data, *end;
 
-	verdict = frame_resize(ctx, p, outer);
+	verdict = resize_frame(ctx, p, outer);
 	if (verdict != V_NEXT)
 		return verdict;
 	data = (void *)(long)ctx->data;
@@ -74,32 +20,16 @@ static __always_inline enum sluice_verdict encap_push(struct xdp_md *ctx, struct
 	/* Cannot be: an inner IP header follows. The verifier wants to see it. */
 	if (data + FRAME_LINK_MAX + outer > end)
 		return SLUICE_V_bad_ip_length;
-	if (outer == sizeof(struct iphdr)) {
-		l3 = frame_write(data, p, ETH_P_IP);
-		encap_write_ipv4(l3, p);
-	} else {
-		l3 = frame_write(data, p, ETH_P_IPV6);
-		encap_write_ipv6(l3, p);
-	}
+	outer_write(data, p, outer);
 	return V_NEXT;
-}
-
-/* Bytes of outer header that the member's packets get. */
-static __always_inline __u32 encap_outer(const struct pkt *p)
-{
-	return p->member->family == SLUICE_FAMILY_V4 ? sizeof(struct iphdr)
-						     : sizeof(struct ipv6hdr);
 }
 
 static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p)
 {
 	frame_set_tags(p);
-	if (p->member->family == SLUICE_FAMILY_V4) {
-		if (!p->nexthop->src4_be)
-			return SLUICE_V_no_nexthop;
-		return encap_push(ctx, p, sizeof(struct iphdr));
-	}
-	if (!(p->nexthop->src6.d[0] | p->nexthop->src6.d[1]))
+	if (!outer_has_source(p))
 		return SLUICE_V_no_nexthop;
+	if (p->member->family == SLUICE_FAMILY_V4)
+		return encap_push(ctx, p, sizeof(struct iphdr));
 	return encap_push(ctx, p, sizeof(struct ipv6hdr));
 }

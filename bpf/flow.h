@@ -3,22 +3,11 @@
  * motion, what flow_rules.h says. */
 #pragma once
 
-#include <sluice/hash.h>
-
-#include "config.h"
+#include "flow_name.h"
 #include "flow_rules.h"
 #include "maps.h"
+#include "member.h"
 #include "pkt.h"
-
-/* Reads the word of p->member_index into p->word. NULL: the index is out of range. */
-static __always_inline struct sluice_member *flow_read_member(struct pkt *p)
-{
-	struct sluice_member *member = bpf_map_lookup_elem(&members, &p->member_index);
-
-	if (member)
-		p->word = READ_WORD(member->word);
-	return member;
-}
 
 /* The owner is dead: the runner-up takes over at once, until the table is rebuilt. */
 static __always_inline enum sluice_verdict flow_run_up(struct pkt *p)
@@ -31,19 +20,10 @@ static __always_inline enum sluice_verdict flow_run_up(struct pkt *p)
 	p->member_index = SLUICE_RUNNER(READ_WORD(*runner), p->slot);
 	if (p->member_index == SLUICE_MEMBER_NONE)
 		return SLUICE_V_no_member;
-	p->member = flow_read_member(p);
+	p->member = member_read(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
 	return flow_is_alive(p->word) ? V_NEXT : SLUICE_V_no_member;
-}
-
-/* The hash that stands for the flow. */
-static __always_inline void flow_name(struct pkt *p)
-{
-	p->flow_hash = sluice_hash_flow(&p->tuple, config_key());
-	if (p->svc_word & SLUICE_SVC_F_SOURCE)
-		p->flow_hash = sluice_flow_by_source(
-			p->flow_hash, sluice_hash_addr(&p->tuple.saddr, config_key()));
 }
 
 /* Finds the slot: reads its word, and begins no more, for the limit may yet refuse. */
@@ -117,12 +97,11 @@ static __always_inline void flow_refused(const struct pkt *p, bool effects)
 static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effects)
 {
 	enum sluice_verdict verdict;
-	__u32 nexthop;
 
 	flow_owner(p, effects);
 	if (p->member_index == SLUICE_MEMBER_NONE)
 		return SLUICE_V_no_member;
-	p->member = flow_read_member(p);
+	p->member = member_read(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
 	if (!flow_is_alive(p->word)) {
@@ -130,11 +109,5 @@ static __always_inline enum sluice_verdict flow_member(struct pkt *p, bool effec
 		if (verdict != V_NEXT)
 			return verdict;
 	}
-	nexthop = SLUICE_MEMBER_NEXTHOP(p->word);
-	if (nexthop == SLUICE_NEXTHOP_NONE)
-		return SLUICE_V_no_nexthop;
-	p->nexthop = bpf_map_lookup_elem(&nexthops, &nexthop);
-	if (!p->nexthop || !(p->nexthop->flags & SLUICE_NEXTHOP_F_USED))
-		return SLUICE_V_bad_table;
-	return V_NEXT;
+	return member_find_nexthop(p);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The link layer of what leaves: room at both ends, and the Ethernet header with its tags. */
+/* The link layer of what leaves: the Ethernet header with its tags. */
 #pragma once
 
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 
-#include "maps.h"
 #include "pkt.h"
 
 #define FRAME_LEN_MIN ETH_ZLEN
@@ -19,28 +18,6 @@ static __always_inline void frame_set_tags(struct pkt *p)
 		return;
 	p->tag_be[0] = bpf_htonl((__u32)ETH_P_8021Q << 16 | bpf_ntohs(p->nexthop->vlan_tci_be));
 	p->tags = 1;
-}
-
-/*
- * Makes the frame what it will be: outer bytes of room between link and network layer, and
- * nothing behind the IP packet that is not Ethernet's minimum padding (what a sender hid there
- * must not grow past the MTU, nor travel on). All packet pointers are stale afterwards.
- */
-static __always_inline enum sluice_verdict frame_resize(struct xdp_md *ctx, struct pkt *p,
-							__u32 outer)
-{
-	__u32 link = ETH_HLEN + p->tags * FRAME_TAG_LEN;
-	int grow = (int)(link + outer) - p->l3_off;
-	int len = p->frame_len + grow;
-	int want = link + outer + p->ip_len;
-
-	if (want < FRAME_LEN_MIN)
-		want = FRAME_LEN_MIN;
-	if (len > want && bpf_xdp_adjust_tail(ctx, want - len))
-		return SLUICE_V_no_headroom;
-	if (grow && bpf_xdp_adjust_head(ctx, -grow))
-		return SLUICE_V_no_headroom;
-	return V_NEXT;
 }
 
 /* Writes the Ethernet header at data; the caller has checked FRAME_LINK_MAX bytes. Returns where

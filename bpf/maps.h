@@ -5,9 +5,6 @@
  */
 #pragma once
 
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
 #include <sluice/access_types.h>
 #include <sluice/capture_types.h>
 #include <sluice/ceiling_types.h>
@@ -17,25 +14,13 @@
 #include <sluice/source_types.h>
 #include <sluice/verdict.h>
 
-#define MAP_ARRAY(name_, type_, entries_, value_, flags_)                                          \
-	struct {                                                                                   \
-		__uint(type, type_);                                                               \
-		__uint(map_flags, flags_);                                                         \
-		__uint(max_entries, entries_);                                                     \
-		__type(key, __u32);                                                                \
-		__type(value, value_);                                                             \
-	} name_ SEC(".maps")
-#define MAP_SHARED(name_, entries_, value_)                                                        \
-	MAP_ARRAY(name_, BPF_MAP_TYPE_ARRAY, entries_, value_, BPF_F_MMAPABLE)
-#define MAP_PERCPU(name_, entries_, value_)                                                        \
-	MAP_ARRAY(name_, BPF_MAP_TYPE_PERCPU_ARRAY, entries_, value_, 0)
+#include "map.h"
+#include "member.h"
 
 /* Sized by the configuration; `runners` has half as many entries as `slots`. */
 MAP_SHARED(services, SLUICE_SERVICE_CELLS_DEFAULT, struct sluice_service);
 MAP_SHARED(slots, SLUICE_SLOTS_DEFAULT, __u64);
 MAP_SHARED(runners, SLUICE_SLOTS_DEFAULT / 2, __u64);
-MAP_SHARED(members, SLUICE_MEMBERS_DEFAULT, struct sluice_member);
-MAP_SHARED(nexthops, SLUICE_NEXTHOPS_DEFAULT, struct sluice_nexthop);
 MAP_SHARED(limits, SLUICE_LIMITS_DEFAULT, struct sluice_limit);
 MAP_SHARED(limit_sets, SLUICE_LIMIT_SETS_DEFAULT, struct sluice_limit_set);
 MAP_SHARED(flows, SLUICE_FLOW_SETS_DEFAULT, struct sluice_flow_set);

@@ -16,6 +16,7 @@
 #include "limit.h"
 #include "measure.h"
 #include "neighbor.h"
+#include "outer.h"
 #include "parse.h"
 #include "pkt.h"
 #include "rewrite.h"
@@ -29,16 +30,6 @@
 		if (verdict != V_NEXT)                                                             \
 			return verdict;                                                            \
 	} while (0)
-
-/* The largest IP packet that fits on the way to the member. */
-static __always_inline __u32 pipeline_room(const struct pkt *p)
-{
-	__u32 room = SLUICE_MEMBER_MTU(p->word), outer = 0;
-
-	if (SLUICE_MEMBER_MODE(p->word) == SLUICE_MODE_IPIP)
-		outer = encap_outer(p);
-	return room > outer ? room - outer : 0;
-}
 
 static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, struct pkt *p,
 							   bool effects, int *ret_action)
@@ -94,7 +85,7 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		flow_refused(p, effects);
 		return verdict;
 	}
-	room = pipeline_room(p);
+	room = outer_room(p);
 	if (p->ip_len > room) {
 		if (!effects || icmp_may_answer())
 			*ret_action = icmp_too_big(ctx, &p->tuple, p->frame_len, p->l3_off, room);

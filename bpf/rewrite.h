@@ -3,6 +3,7 @@
 #pragma once
 
 #include "frame.h"
+#include "resize.h"
 
 static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pkt *p)
 {
@@ -10,7 +11,7 @@ static __always_inline enum sluice_verdict rewrite(struct xdp_md *ctx, struct pk
 	void *data, *end;
 
 	frame_set_tags(p);
-	verdict = frame_resize(ctx, p, 0);
+	verdict = resize_frame(ctx, p, 0);
 	if (verdict != V_NEXT)
 		return verdict;
 	data = (void *)(long)ctx->data;

@@ -69,7 +69,7 @@ static __always_inline enum sluice_verdict track_flow_member(struct pkt *p, bool
 	__u32 nexthop;
 
 	(void)effects;
-	p->member = flow_read_member(p);
+	p->member = member_read(p);
 	if (!p->member)
 		return SLUICE_V_bad_table;
 	if (!flow_is_alive(p->word))
