@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
+#include "packet/prober.h"
 #include "packet/world.h"
 
 /* A tenth of what the kernel allows. Complexity creeps: raise this only with a reason. */
@@ -54,6 +55,17 @@ static void test_budget(void **state)
 	}
 }
 
+static void test_probe_budget(void **state)
+{
+	struct world *world = world_new(&(struct world_options){0});
+	struct prober *prober = prober_new(world);
+
+	(void)state;
+	check_program(prober->skel->progs.sluice_probe, "as ever");
+	prober_free(prober);
+	world_free(world);
+}
+
 /* Limits work on jiffies as they do on the clock of the tests. */
 static void test_real_clock(void **state)
 {
@@ -82,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_probe_budget),
 		cmocka_unit_test(test_real_clock),
 	};
 
