@@ -13,6 +13,7 @@
 #include "dataplane/layout.h"
 #include "dataplane/ours.h"
 #include "dataplane/pins.h"
+#include "dataplane/probe_path.h"
 #include "dataplane/rights.h"
 
 static void append_name(char *names, size_t size, const char *name)
@@ -112,6 +113,8 @@ int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e
 		ret = withdraw_routes(&layouts.list[i], e);
 	if (!ret)
 		ret = detach_all(dir, names, size, e);
+	if (!ret)
+		ret = probe_path_cleanup(instance, NULL, e);
 	if (ret)
 		return ret;
 	for (i = 0; i < layouts.count; i++) {

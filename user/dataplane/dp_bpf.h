@@ -107,8 +107,8 @@ int dp_bpf_find(const struct dp_bpf *dp, const char *interface,
 		struct dp_attachment *ret_attachment);
 /* Interfaces of this network namespace that run our program. Returns the count. */
 size_t dp_bpf_attachments(const struct dp_bpf *dp, struct dp_attachment *attachments, size_t max);
-/* Without a daemon: withdraws the instance's routes, detaches every program of it in this namespace
- * and removes its pins.
+/* Without a daemon: withdraws the instance's routes, detaches every program of it in this namespace,
+ * removes what probes needed on the host (probe_path.h) and its pins.
  * Interfaces are appended to names, comma separated. Nothing there: 0 and an empty text. */
 int dp_bpf_cleanup(const char *instance, char *names, size_t size, struct err *e);
 

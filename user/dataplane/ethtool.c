@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "dataplane/ethtool.h"
 
+#include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -73,6 +74,17 @@ enum fact ethtool_feature(const char *interface, const char *feature)
 	if (ask(interface, state))
 		return FACT_UNKNOWN;
 	return state->features[at / 32].active & 1U << at % 32 ? FACT_YES : FACT_NO;
+}
+
+int ethtool_checksums_off(const char *interface)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GTXCSUM};
+
+	if (!ask(interface, &value) && !value.data)
+		return 0;
+	/* Scattered packets and segmentation go with it. */
+	value = (struct ethtool_value){.cmd = ETHTOOL_STXCSUM};
+	return ask(interface, &value) ? -errno : 0;
 }
 
 struct doctor_channels ethtool_channels(const char *interface)

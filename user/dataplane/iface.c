@@ -67,24 +67,29 @@ int iface_find(const char *name, struct iface *ret_iface, struct err *e)
 	return 0;
 }
 
-static bool is_address(const struct sockaddr *sockaddr, const struct sluice_addr *addr)
+bool iface_address(const struct ifaddrs *at, struct sluice_addr *ret_addr)
 {
-	const void *bytes;
+	const struct sockaddr *sockaddr = at->ifa_addr;
+	struct sluice_addr addr = {0};
 
-	int family = addr_family(addr) == SLUICE_FAMILY_V4 ? AF_INET : AF_INET6;
-
-	if (!sockaddr || sockaddr->sa_family != family)
+	if (sockaddr && sockaddr->sa_family == AF_INET6) {
+		memcpy(addr.b, &((const struct sockaddr_in6 *)sockaddr)->sin6_addr, 16);
+	} else if (sockaddr && sockaddr->sa_family == AF_INET) {
+		memset(addr.b + 10, 0xff, 2);
+		memcpy(addr.b + 12, &((const struct sockaddr_in *)sockaddr)->sin_addr, 4);
+	} else {
 		return false;
-	if (sockaddr->sa_family == AF_INET6)
-		return !memcmp(&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, addr->b, 16);
-	bytes = &((const struct sockaddr_in *)sockaddr)->sin_addr;
-	return !memcmp(bytes, addr->b + 12, 4);
+	}
+	*ret_addr = addr;
+	return true;
 }
 
 const struct ifaddrs *iface_with_address(const struct ifaddrs *list, const struct sluice_addr *addr)
 {
+	struct sluice_addr own;
+
 	for (; list; list = list->ifa_next)
-		if (is_address(list->ifa_addr, addr))
+		if (iface_address(list, &own) && addr_equal(&own, addr))
 			return list;
 	return NULL;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -19,6 +20,8 @@ int iface_find(const char *name, struct iface *ret_iface, struct err *e);
 
 struct ifaddrs;
 struct sluice_addr;
+/* The address of an entry of a list by getifaddrs(); false when it has none that IP knows. */
+bool iface_address(const struct ifaddrs *at, struct sluice_addr *ret_addr);
 /* The entry of a list by getifaddrs() that has the address; NULL: none. */
 const struct ifaddrs *iface_with_address(const struct ifaddrs *list,
 					 const struct sluice_addr *addr);
