@@ -115,9 +115,14 @@ static void test_requests(void **state)
 	assert_int_equal(found->type, CHECK_HTTPS);
 	assert_memory_equal(&found->addr, &request.addr, sizeof(found->addr));
 	assert_string_equal(found->details.sni, "sni.example.net");
+	assert_false(found->has_socket);
 	for (i = 0; i < length; i++)
 		assert_false(check_request_read(message, i, found));
 	assert_false(check_request_read(message, length + 1, found));
+	request.has_socket = true;
+	assert_int_equal(check_request_write(message, &request, spec), length);
+	assert_true(check_request_read(message, length, found));
+	assert_true(found->has_socket);
 }
 
 static const struct check_answer good = {

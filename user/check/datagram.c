@@ -79,11 +79,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static int open_socket(const struct check_request *request)
+static int open_socket(struct job *job)
 {
+	const struct check_request *request = &job->request;
 	struct sockaddr_storage sa;
 	socklen_t length = addr_to_sockaddr(&request->addr, request->port, &sa);
-	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = request->has_socket
+			 ? job_take_socket(job)
+			 : socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -97,7 +100,7 @@ static int open_socket(const struct check_request *request)
 void datagram_begin(struct job *job, const uint8_t *data, size_t length, datagram_judge_fn judge)
 {
 	uv_loop_t *loop = &job->worker->loop;
-	int fd = open_socket(&job->request);
+	int fd = open_socket(job);
 	struct datagram *datagram;
 	const char *text;
 

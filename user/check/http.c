@@ -279,6 +279,16 @@ static void set_target(struct fetch *fetch)
 	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
 }
 
+/* The connection goes out by the socket that came with the request, or not at all. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = job_take_socket(arg);
+
+	(void)purpose;
+	(void)address;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static void set_tls(struct fetch *fetch)
 {
 	const struct check_details *details = &fetch->job->request.details;
@@ -314,6 +324,10 @@ static void set_request(struct fetch *fetch)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+	if (request->has_socket) {
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch->job);
+	}
 	if (request->details.method == CHECK_HEAD)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	else

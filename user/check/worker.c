@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -16,6 +17,20 @@ uint32_t job_us(const struct job *job)
 	return (uint32_t)MAX((clock_now_ns() - job->start_ns) / 1000, 1);
 }
 
+int job_take_socket(struct job *job)
+{
+	int fd = job->socket_fd;
+
+	job->socket_fd = -1;
+	return fd;
+}
+
+static void job_free(struct job *job)
+{
+	util_close_p(&job->socket_fd);
+	free(job);
+}
+
 void job_answer(struct job *job, struct check_answer *answer)
 {
 	uint8_t message[CHECK_MESSAGE_MAX];
@@ -26,7 +41,7 @@ void job_answer(struct job *job, struct check_answer *answer)
 	/* No room: it is not listening, and counts the probe as not answered. */
 	(void)!send(job->worker->fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	job->worker->running--;
-	free(job);
+	job_free(job);
 }
 
 void job_fail(struct job *job, enum probe_result result, enum health_cause cause, const char *fmt,
@@ -68,19 +83,21 @@ static void begin(struct job *job)
 	}
 }
 
-/* What waited too long has been given up by who asked. */
-static void take(struct worker *worker, const uint8_t *message, size_t length)
+/* What waited too long has been given up by who asked. socket_fd becomes the job's. */
+static void take(struct worker *worker, const uint8_t *message, size_t length, int socket_fd)
 {
 	struct job *job = util_alloc(sizeof(*job));
 	uint64_t now_ms = clock_now_ms();
 
-	if (!check_request_read(message, length, &job->request)) {
+	job->socket_fd = socket_fd;
+	if (!check_request_read(message, length, &job->request) ||
+	    job->request.has_socket != (socket_fd >= 0)) {
 		log_error("sluice-check", "a request that makes no sense was left out");
-		free(job);
+		job_free(job);
 		return;
 	}
 	if (now_ms - job->request.sent_ms > job->request.timeout_ms) {
-		free(job);
+		job_free(job);
 		return;
 	}
 	job->worker = worker;
@@ -89,16 +106,40 @@ static void take(struct worker *worker, const uint8_t *message, size_t length)
 	begin(job);
 }
 
+/* One message and the descriptor that came with it, -1: none. There is room for one; the kernel
+ * closes what does not fit. */
+static ssize_t receive(int fd, uint8_t *message, int *ret_socket_fd)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {.iov_base = message, .iov_len = CHECK_MESSAGE_MAX};
+	struct msghdr in = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n = recvmsg(fd, &in, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&in) : NULL;
+
+	*ret_socket_fd = -1;
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len >= CMSG_LEN(sizeof(int)))
+		memcpy(ret_socket_fd, CMSG_DATA(head), sizeof(int));
+	return n;
+}
+
 static void on_requests(uv_poll_t *poll, int status, int events)
 {
 	struct worker *worker = poll->data;
 	uint8_t message[CHECK_MESSAGE_MAX];
-	int i;
+	int i, socket_fd;
 
 	(void)events;
 	for (i = 0; i < TURN_MAX; i++) {
-		ssize_t n = status < 0 ? 0
-				       : recv(worker->fd, message, sizeof(message), MSG_DONTWAIT);
+		ssize_t n = status < 0 ? 0 : receive(worker->fd, message, &socket_fd);
 
 		if (!n) {
 			uv_stop(&worker->loop);
@@ -106,7 +147,7 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 		}
 		if (n < 0)
 			return;
-		take(worker, message, (size_t)n);
+		take(worker, message, (size_t)n, socket_fd);
 	}
 }
 

@@ -21,6 +21,7 @@ struct worker {
 struct job {
 	struct worker *worker;
 	struct check_request request;
+	int socket_fd; /* that the probe is to use, -1: any; closed with the job unless it was taken */
 	uint64_t start_ns;
 };
 
@@ -29,6 +30,8 @@ int worker_run(int fd);
 
 /* Since the probe began; at least 1. */
 uint32_t job_us(const struct job *job);
+/* The socket that the probe is to use, now the caller's; -1: none. */
+int job_take_socket(struct job *job);
 /* The end of a job: sends the answer with its id and frees it. */
 void job_answer(struct job *job, struct check_answer *answer);
 /* The same of a failure, or an error of this side's. */

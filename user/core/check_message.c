@@ -18,7 +18,7 @@ struct request_head {
 	uint64_t sent_ms;
 	struct sluice_addr addr;
 	uint16_t port;
-	uint16_t reserved;
+	uint16_t has_socket;
 	uint32_t spec_length;
 };
 
@@ -42,6 +42,7 @@ size_t check_request_write(uint8_t message[CHECK_MESSAGE_MAX], const struct chec
 		.sent_ms = request->sent_ms,
 		.addr = request->addr,
 		.port = request->port,
+		.has_socket = request->has_socket,
 		.spec_length = spec->length,
 	};
 
@@ -58,7 +59,7 @@ bool check_request_read(const uint8_t *message, size_t length, struct check_requ
 	if (length < sizeof(head))
 		return false;
 	memcpy(&head, message, sizeof(head));
-	if (head.magic != REQUEST_MAGIC || head.reserved ||
+	if (head.magic != REQUEST_MAGIC || head.has_socket > 1 ||
 	    head.spec_length != length - sizeof(head))
 		return false;
 	ret_request->id = head.id;
@@ -66,6 +67,7 @@ bool check_request_read(const uint8_t *message, size_t length, struct check_requ
 	ret_request->timeout_ms = head.timeout_ms;
 	ret_request->addr = head.addr;
 	ret_request->port = head.port;
+	ret_request->has_socket = head.has_socket;
 	return check_spec_decode(message + sizeof(head), head.spec_length, &ret_request->type,
 				 &ret_request->details);
 }

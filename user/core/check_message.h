@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What sluiced and sluice-check say to each other: one request or answer is one message of a
- * SOCK_SEQPACKET pair. sluice-check reads what strangers send, so sluiced believes an answer only as
+ * SOCK_SEQPACKET pair; with a request for a probe through the path comes its socket. sluice-check reads what strangers send, so sluiced believes an answer only as
  * far as check_answer_read() does. Pure.
  */
 #pragma once
@@ -42,6 +42,7 @@ struct check_request {
 	uint32_t timeout_ms; /* from then on */
 	struct sluice_addr addr;
 	uint16_t port;
+	bool has_socket; /* one descriptor comes with it, which the probe is to use */
 	enum check_type type;
 	struct check_details details;
 };
