@@ -92,7 +92,7 @@ static struct model *make_model(void)
 	FILE *f = open_memstream(&yaml, &length);
 
 	fputs("version: 1\ninterfaces: [lo]\nservices:\n  web:\n    listen: tcp 192.0.2.10:80\n"
-	      "    mode: ipip\n    check: tcp\n    members:\n",
+	      "    mode: ipip\n    check: {type: tcp, via: member}\n    members:\n",
 	      f);
 	for (i = 0; i < TARGETS; i++)
 		fprintf(f, "      - 10.77.%zu.%zu\n", i / 250, 1 + i % 250);
@@ -109,7 +109,8 @@ static struct model *make_model(void)
 
 static void take(struct bench *bench, struct sample *sample)
 {
-	const struct model_pool *pool = &model_service_at(bench->model, 0)->pools[0];
+	const struct model_service *service = model_service_at(bench->model, 0);
+	const struct model_pool *pool = &service->pools[0];
 	struct timespec cpu;
 	size_t m;
 
@@ -119,7 +120,7 @@ static void take(struct bench *bench, struct sample *sample)
 	for (m = 0; m < pool->member_count; m++) {
 		struct check_report report;
 
-		health_member_report(bench->health, pool, &pool->members[m], &report);
+		health_member_report(bench->health, service, pool, &pool->members[m], &report);
 		sample->passes += report.results[PROBE_PASS];
 		sample->others += report.results[PROBE_FAIL] + report.results[PROBE_UNDECIDED];
 	}
@@ -173,7 +174,7 @@ int main(int argc, char **argv)
 	uv_loop_init(&bench.loop);
 	bench.model = make_model();
 	/* No check here needs the other process. */
-	bench.health = health_new(&bench.loop, "/bin/true", &listener);
+	bench.health = health_new(&bench.loop, "/bin/true", &listener, NULL);
 	health_follow(bench.health, bench.model);
 	uv_timer_init(&bench.loop, &bench.timer);
 	bench.timer.data = &bench;

@@ -81,7 +81,8 @@ check_row headers down "(headers of more than 65536 bytes|Too large)" "type: htt
 check_row endless up "" "type: http, port: 9000, path: /endless"
 check_row garbage down "Received HTTP/0.9" "type: http, port: 9000, path: /garbage"
 check_row refused down "connection refused" "type: http, port: 9999"
-check_row nowhere down "(connect timeout|host unreachable)" "type: http, port: 9000" 10.99.0.77
+check_row nowhere down "(connect timeout|host unreachable)" "type: http, port: 9000, via: member" 10.99.0.77
+check_row noway unknown "check not possible from here: no next hop" "type: http, port: 9000" 10.99.0.78
 check_row tls up "" "type: https, port: 9001, host: www.example.net, $CA, path: /status/200"
 check_row sni up "" "type: https, port: 9001, host: x.example, sni: www.example.net, $CA, path: /host, body: x.example"
 check_row soon up "" "type: https, port: 9002, sni: www.example.net, $CA, path: /status/200"

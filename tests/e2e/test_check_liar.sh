@@ -31,7 +31,15 @@ checks_report
 metric() { # NAME
 	edge_ctl metrics | awk -v name="$1" '$1 == name { print $2 }'
 }
+open_files() {
+	find "/proc/${LAB_PIDS[sluiced]}/fd" | wc -l
+}
+before=$(open_files)
 sleep 5 # lies
+tap_between "the daemon keeps none of the descriptors that it is sent" $(($(open_files) - before)) -3 3
+tap_is "a socket of a probe through the path reaches that member alone" \
+	"$(grep -c 'its socket reaches nobody else' "$LAB_DIR/sluiced.log")/$(grep -c 'reaches anybody' "$LAB_DIR/sluiced.log")" 1/0
+tap_is "each request brings one" "$(grep -c 'sockets came' "$LAB_DIR/sluiced.log")" 0
 tap_match "what it says is refused" "$(metric sluice_checker_refused_total)" '^[1-9]'
 tap_is "nobody is down" "$(edge_ctl --json status | jq '[.services[] | .members_serving] | add')" 2
 tap_match "status says so" "$(edge_ctl status | tr -s '\n ' ' ')" 'sluice-check'

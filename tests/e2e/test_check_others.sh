@@ -55,12 +55,13 @@ program colours <<- 'END'
 	exit 1
 END
 
-DNS="type: dns, port: 9053"
-check_row udp up "" 'type: udp, port: 9000, send: "hello", answer: "b1 hello"'
-check_row udp-any up "" "type: udp, port: 9000, send: hex:00ff"
-check_row udp-wrong down "the answer, 8 bytes, lacks" "type: udp, port: 9000, send: hello, answer: bye"
-check_row udp-closed down "port unreachable" "type: udp, port: 9001, send: hello"
-check_row udp-silent down "no answer within 400 ms" "type: udp, port: 9000, send: hello" 10.99.0.22
+# These servers answer at the member's own address, or from it.
+DNS="type: dns, via: member, port: 9053"
+check_row udp up "" 'type: udp, via: member, port: 9000, send: "hello", answer: "b1 hello"'
+check_row udp-any up "" "type: udp, via: member, port: 9000, send: hex:00ff"
+check_row udp-wrong down "the answer, 8 bytes, lacks" "type: udp, via: member, port: 9000, send: hello, answer: bye"
+check_row udp-closed down "port unreachable" "type: udp, via: member, port: 9001, send: hello"
+check_row udp-silent down "no answer within 400 ms" "type: udp, via: member, port: 9000, send: hello" 10.99.0.22
 check_row dns up "" "$DNS, name: good.example, answer: 192.0.2.77"
 check_row dns6 up "" "$DNS, name: good.example" 2001:db8:99::21
 check_row dns-text up "" "$DNS, name: text.example, record: TXT, answer: is well"

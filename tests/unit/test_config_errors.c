@@ -273,7 +273,8 @@ static void test_checks(void **state)
 		{FULL "    check: http\n", "none\n"},
 		{FULL "    check: icmpp\n", "8 invalid services.web.check\n"},
 		{FULL "    check: [tcp]\n", "8 invalid services.web.check\n"},
-		{FULL "    check: {via: path}\n", "8 unsupported services.web.check.via\n"},
+		{FULL "    check: {via: path}\n", "none\n"},
+		{FULL "    check: {via: tunnel}\n", "8 invalid services.web.check.via\n"},
 		{FULL "    check: {type: tcp, path: /x, port: 0, port: 70000}\n",
 		 "8 invalid services.web.check.path\n"
 		 "8 invalid services.web.check.port\n8 duplicate services.web.check.port\n"},

@@ -56,6 +56,12 @@ static void test_other_checks(void **state)
 {
 	static const struct row ROWS[] = {
 		{FULL "    check: icmp\n", "none\n"},
+		{CHECK("type: icmp, via: member"), "none\n"},
+		{CHECK("type: icmp, via: path"), "8 invalid services.web.check.via\n"},
+		{CHECK("type: exec, command: [/bin/true], via: path"),
+		 "8 invalid services.web.check.via\n"},
+		{CHECK("type: none, via: path"), "8 invalid services.web.check.via\n"},
+		{CHECK("type: dns, name: a, via: path"), "none\n"},
 		{CHECK("type: icmp, port: 7"), "8 invalid services.web.check.port\n"},
 		{CHECK("type: none, port: 7"), "8 invalid services.web.check.port\n"},
 		{FULL "    check: udp\n", "8 invalid services.web.check.send\n"},
@@ -158,13 +164,41 @@ static void test_inheritance(void **state)
 	config_free(config);
 }
 
+/* Without a word the way follows the pool's mode and the check's type. */
+static void test_ways(void **state)
+{
+	static const char text[] = HEAD
+		"services:\n  web:\n    listen: tcp 192.0.2.10:80\n    mode: ipip\n    pools:\n"
+		"      a: {members: [192.0.2.21, {address: 192.0.2.22, check: icmp}, {address: "
+		"192.0.2.23, check: {via: member}}, {address: 192.0.2.24, check: {type: exec, "
+		"command: [/bin/true]}}]}\n"
+		"      b: {mode: l2, check: {type: https, via: member}, members: [{address: "
+		"192.0.2.25, check: {type: udp, send: x}}]}\n"
+		"      c: {check: none, members: [192.0.2.26]}\n";
+	const struct pool_config *pools;
+	struct config *config = NULL;
+	struct errs errors = {0};
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
+	pools = config->services[0].pools;
+	assert_int_equal(pools[0].check.via, CHECK_VIA_PATH);
+	assert_int_equal(pools[0].checks->list[0].via, CHECK_VIA_PATH);
+	assert_int_equal(pools[0].checks->list[pools[0].members[1].check].via, CHECK_VIA_MEMBER);
+	assert_int_equal(pools[0].checks->list[pools[0].members[2].check].via, CHECK_VIA_MEMBER);
+	assert_int_equal(pools[0].checks->list[pools[0].members[3].check].via, CHECK_VIA_MEMBER);
+	assert_int_equal(pools[1].check.via, CHECK_VIA_MEMBER);
+	assert_int_equal(pools[1].checks->list[pools[1].members[0].check].via, CHECK_VIA_PATH);
+	assert_int_equal(pools[2].check.via, CHECK_VIA_MEMBER);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_http_checks),
-		cmocka_unit_test(test_other_checks),
-		cmocka_unit_test(test_programs),
-		cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_http_checks), cmocka_unit_test(test_other_checks),
+		cmocka_unit_test(test_programs),    cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_ways),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

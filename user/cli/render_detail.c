@@ -34,13 +34,15 @@ static void render_check(const struct view *view, const json_t *check)
 	} parts[] = {{"connect_us", "connect"}, {"tls_us", "TLS"}, {"first_byte_us", "first byte"}};
 	const json_t *times = json_object_get(check, "times");
 	const char *type = field_text(check, "type", "none");
-	char text[200], took[TEXT_MAX], a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
+	bool is_through = strcmp(field_text(check, "via", ""), "path") == 0;
+	char text[240], took[TEXT_MAX], a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
 	size_t length, i;
 
 	if (!json_is_object(check) || !strcmp(type, "none"))
 		return;
-	length = (size_t)snprintf(text, sizeof(text), "%s, %s passed, %s failed, %s undecided",
-				  type, text_count(field_count(check, "pass"), a),
+	length = (size_t)snprintf(text, sizeof(text), "%s%s, %s passed, %s failed, %s undecided",
+				  type, is_through ? " through the path" : "",
+				  text_count(field_count(check, "pass"), a),
 				  text_count(field_count(check, "fail"), b),
 				  text_count(field_count(check, "undecided"), c));
 	for (i = 0; i < ARRAY_SIZE(parts) && length < sizeof(text); i++) {

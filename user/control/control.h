@@ -168,7 +168,8 @@ struct control_host {
 	const struct capture *(*capture_get)(void *arg, uint32_t id);
 	bool (*capture_stop)(void *arg, uint32_t id); /* whether it was running */
 	/* What is known of a member's check, and of all of them. */
-	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
+	void (*checks)(void *arg, const struct model_service *service,
+		       const struct model_pool *pool, const struct model_member *member,
 		       struct check_report *ret_report);
 	void (*check_totals)(void *arg, struct check_totals *ret_totals);
 	/* Words of a limit that are in use. */

@@ -230,7 +230,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "health_since_s",
 			    json_integer((json_int_t)member->health_since_s));
 	json_object_set_new(object, "latency_us", json_integer(member->latency_us));
-	json_object_set_new(object, "check", view_member_check(host, pool, member));
+	json_object_set_new(object, "check", view_member_check(host, service, pool, member));
 	json_object_set_new(object, "nexthop", view_nexthop(member));
 	json_object_set_new(
 		object, "ceiling",

@@ -57,25 +57,26 @@ static void add_details(json_t *object, const struct check_spec *spec)
 
 json_t *view_check(const struct check_config *check)
 {
-	json_t *object = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "type",
-				   check_type_name(check->type), "port", check->port, "interval_ms",
-				   check->interval_ms, "timeout_ms", check->timeout_ms, "fast_ms",
-				   check->fast_ms, "down_ms", check->down_ms, "fall", check->fall,
-				   "rise", check->rise);
+	json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "type",
+				   check_type_name(check->type), "via", check_via_name(check->via),
+				   "port", check->port, "interval_ms", check->interval_ms,
+				   "timeout_ms", check->timeout_ms, "fast_ms", check->fast_ms,
+				   "down_ms", check->down_ms, "fall", check->fall, "rise",
+				   check->rise);
 
 	if (check->spec)
 		add_details(object, check->spec);
 	return object;
 }
 
-json_t *view_member_check(const struct control_host *host, const struct model_pool *pool,
-			  const struct model_member *member)
+json_t *view_member_check(const struct control_host *host, const struct model_service *service,
+			  const struct model_pool *pool, const struct model_member *member)
 {
 	json_t *object = view_check(model_check_of(pool, member));
 	struct check_report report;
 	enum probe_result result;
 
-	host->checks(host->arg, pool, member, &report);
+	host->checks(host->arg, service, pool, member, &report);
 	for (result = 0; result < PROBE_RESULT_MAX; result++)
 		json_object_set_new(object, probe_result_name(result),
 				    json_integer((json_int_t)report.results[result]));

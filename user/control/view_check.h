@@ -9,5 +9,5 @@
 /* As it is configured. */
 json_t *view_check(const struct check_config *check);
 /* A member's own, and what came of it. */
-json_t *view_member_check(const struct control_host *host, const struct model_pool *pool,
-			  const struct model_member *member);
+json_t *view_member_check(const struct control_host *host, const struct model_service *service,
+			  const struct model_pool *pool, const struct model_member *member);

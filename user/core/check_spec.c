@@ -8,17 +8,27 @@
 
 static const struct {
 	const char *name;
-	bool is_apart;
+	bool is_apart, has_path;
 } TYPES[CHECK_TYPE_MAX] = {
-	[CHECK_NONE] = {"none", false},	 [CHECK_TCP] = {"tcp", false},
-	[CHECK_ICMP] = {"icmp", false},	 [CHECK_HTTP] = {"http", true},
-	[CHECK_HTTPS] = {"https", true}, [CHECK_UDP] = {"udp", true},
-	[CHECK_DNS] = {"dns", true},	 [CHECK_EXEC] = {"exec", true},
+	[CHECK_NONE] = {"none", false, false}, [CHECK_TCP] = {"tcp", false, true},
+	[CHECK_ICMP] = {"icmp", false, false}, [CHECK_HTTP] = {"http", true, true},
+	[CHECK_HTTPS] = {"https", true, true}, [CHECK_UDP] = {"udp", true, true},
+	[CHECK_DNS] = {"dns", true, true},     [CHECK_EXEC] = {"exec", true, false},
 };
 
 bool check_type_is_apart(enum check_type type)
 {
 	return type < CHECK_TYPE_MAX && TYPES[type].is_apart;
+}
+
+bool check_type_has_path(enum check_type type)
+{
+	return type < CHECK_TYPE_MAX && TYPES[type].has_path;
+}
+
+const char *check_via_name(enum check_via via)
+{
+	return via == CHECK_VIA_PATH ? "path" : "member";
 }
 
 const char *check_type_name(enum check_type type)

@@ -68,6 +68,9 @@ bool check_spec_decode(const void *bytes, size_t length, enum check_type *ret_ty
 uint32_t check_spec_expiry_s(const struct check_spec *spec);
 /* Whether the probe is made by sluice-check. */
 bool check_type_is_apart(enum check_type type);
+/* Whether its probes can go to the service's address, by the way of its packets. */
+bool check_type_has_path(enum check_type type);
+const char *check_via_name(enum check_via via);
 const char *check_type_name(enum check_type type);
 const char *check_method_name(enum check_method method);
 /* The word at the position, NULL behind the last. */

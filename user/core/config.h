@@ -69,8 +69,13 @@ struct config_file {
 struct check_spec; /* core/check_spec.h */
 struct check_set;
 
+/* Where probes go: to the service's address by the way that its packets take to the member, or to the
+ * member's own address. */
+enum check_via { CHECK_VIA_DEFAULT, CHECK_VIA_PATH, CHECK_VIA_MEMBER, CHECK_VIA_MAX };
+
 struct check_config {
 	enum check_type type;
+	enum check_via via;	       /* the default stands only while it is read */
 	const struct check_spec *spec; /* what else a probe needs; NULL: nothing */
 	uint16_t port;		       /* 0: the member's */
 	uint32_t interval_ms;	       /* 2000; 100 ms .. 1 h */

@@ -117,10 +117,8 @@ static const struct config_word VERIFY_WORDS[] = {
 };
 
 static const struct config_word VIA_WORDS[] = {
-	{"member", 0, NULL},
-	{"path", 0,
-	 "(probing through the path that traffic takes) " LATER
-	 ": leave the key out or write member"},
+	{"path", CHECK_VIA_PATH, NULL},
+	{"member", CHECK_VIA_MEMBER, NULL},
 	{},
 };
 
@@ -384,8 +382,8 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .words = CHECK_WORDS, .help = "what a probe is"},
 	{CONFIG_SECTION_CHECK, "port", CONFIG_TYPE_NUMBER, CHECK_AT(check.port), .min = 1,
 	 .max = 65535, .help = "port probed; without it the service's"},
-	{CONFIG_SECTION_CHECK, "via", CONFIG_TYPE_WORD, .fallback = "member", .words = VIA_WORDS,
-	 .help = "which address is probed"},
+	{CONFIG_SECTION_CHECK, "via", CONFIG_TYPE_WORD, CHECK_AT(check.via), .words = VIA_WORDS,
+	 .help = "the way of the service's packets, or the member's own address"},
 	{CONFIG_SECTION_CHECK, "interval", CONFIG_TYPE_DURATION, CHECK_AT(check.interval_ms),
 	 .min = 100, .max = 3600000, .fallback = "2s", .help = "between probes"},
 	{CONFIG_SECTION_CHECK, "timeout", CONFIG_TYPE_DURATION, CHECK_AT(check.timeout_ms),

@@ -135,6 +135,21 @@ static void check_dns(struct config_reader *r, yaml_node_t *node,
 			 "record: A has an IPv4 address, record: AAAA an IPv6 one");
 }
 
+static void check_via(struct config_reader *r, yaml_node_t *node, const struct check_config *check)
+{
+	struct err *e;
+
+	if (check->via != CHECK_VIA_PATH || check_type_has_path(check->type))
+		return;
+	e = fail_key(r, node, "via",
+		     check->type == CHECK_ICMP
+			     ? "an echo request has no port, so it is no packet of the service"
+		     : check->type == CHECK_EXEC
+			     ? "a program connects by itself, and has no right to take the path"
+			     : "there is no probe that could take the path");
+	err_hint(e, "leave the key out, or use a check of type tcp, http, https, udp or dns");
+}
+
 /* What no key can know alone. */
 static void check_whole(struct config_reader *r, yaml_node_t *key, yaml_node_t *node,
 			const struct check_reading *reading)
@@ -147,6 +162,7 @@ static void check_whole(struct config_reader *r, yaml_node_t *key, yaml_node_t *
 				     check->timeout_ms, check->interval_ms),
 			 "a probe must end before the next one: lower timeout or raise interval");
 	check_keys(r, node, check->type);
+	check_via(r, node, check);
 	if (BIT(check->type) & HTTP_TYPES)
 		check_http(r, node, &reading->details);
 	if (check->type == CHECK_HTTPS)
@@ -222,6 +238,15 @@ bool config_read_check(struct config_reader *r, yaml_node_t *mapping,
 	*ret_check = reading->check;
 	ret_check->spec = check_spec_encode(reading->check.type, &reading->details);
 	return true;
+}
+
+void config_settle_via(struct check_config *check, enum sluice_mode mode)
+{
+	bool is_sent = mode == SLUICE_MODE_L2 || mode == SLUICE_MODE_IPIP;
+
+	if (check->via == CHECK_VIA_DEFAULT)
+		check->via = is_sent && check_type_has_path(check->type) ? CHECK_VIA_PATH
+									 : CHECK_VIA_MEMBER;
 }
 
 struct check_config config_default_check(uint8_t proto)

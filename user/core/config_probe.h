@@ -18,6 +18,8 @@ bool config_read_check(struct config_reader *r, yaml_node_t *mapping,
 /* One word of a command, its program first. */
 void config_read_word(struct config_reader *r, yaml_node_t *node, size_t position, const char *text,
 		      struct check_reading *reading);
+/* Without a word in the file the way follows the mode in which packets reach the members. */
+void config_settle_via(struct check_config *check, enum sluice_mode mode);
 /* What holds without the key. */
 struct check_config config_default_check(uint8_t proto);
 /* The same with a spec of its own. */

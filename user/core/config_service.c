@@ -82,8 +82,10 @@ static void read_member(struct config_reader *r, const struct service_config *se
 	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
 		return;
 	config_check_ceiling(r, node, "max_new", &member->max_new);
-	if (config_read_check(r, node, &check))
+	if (config_read_check(r, node, &check)) {
+		config_settle_via(&check, pool->mode);
 		member->check = check_set_add(pool->checks, &check);
+	}
 	address = config_find(r, node, "address", NULL);
 	if (!address || !config_text(r, address, true))
 		return; /* has its error already */
@@ -158,8 +160,9 @@ static struct pool_config *add_pool(struct pool_context *context, const char *na
 static void set_check(struct pool_config *pool, const struct check_config *check)
 {
 	pool->check = *check;
+	config_settle_via(&pool->check, pool->mode);
 	pool->checks = check_set_new();
-	check_set_add(pool->checks, check);
+	check_set_add(pool->checks, &pool->check);
 }
 
 static void read_pool(struct config_reader *r, const char *name, yaml_node_t *key,

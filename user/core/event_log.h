@@ -27,6 +27,8 @@
 	X(shift)                                                                                   \
 	X(member_nexthop)                                                                          \
 	X(member_certificate)                                                                      \
+	X(member_diagnosis)                                                                        \
+	X(probe_path)                                                                              \
 	X(limit_changed)                                                                           \
 	X(first_refusal)                                                                           \
 	X(attack_begun)                                                                            \

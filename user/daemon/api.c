@@ -210,12 +210,12 @@ static int detach(void *arg, char *names, size_t size, struct err *e)
 	return r;
 }
 
-static void checks(void *arg, const struct model_pool *pool, const struct model_member *member,
-		   struct check_report *ret_report)
+static void checks(void *arg, const struct model_service *service, const struct model_pool *pool,
+		   const struct model_member *member, struct check_report *ret_report)
 {
 	const struct daemon *daemon = arg;
 
-	health_member_report(daemon->health, pool, member, ret_report);
+	health_member_report(daemon->health, service, pool, member, ret_report);
 }
 
 static void check_totals(void *arg, struct check_totals *ret_totals)

@@ -31,37 +31,61 @@ static const char *end_text(int64_t expires_s, char *text, size_t size)
 	return text;
 }
 
-void checks_certificate(void *arg, uint64_t member_id, int64_t expires_s)
+/* False: the member has gone. */
+static bool name_member(const struct daemon *daemon, uint64_t member_id, struct event *event)
 {
-	struct event event = {.type = EVENT_member_certificate};
 	const struct model_member *member;
 	struct model_service *service;
-	struct daemon *daemon = arg;
 	struct model_pool *pool;
-	char text[64];
 
 	member = model_member_by_id(daemon->model, member_id, &service, &pool);
 	if (!member)
-		return;
-	util_copy(event.service, sizeof(event.service), service->name);
-	util_copy(event.pool, sizeof(event.pool), pool->name);
-	addr_format_endpoint(&member->addr, member->port, event.member);
-	snprintf(event.text, sizeof(event.text), "its certificate %s",
-		 end_text(expires_s, text, sizeof(text)));
-	event_log_add(daemon->events, &event);
-	log_warning("check", "member %s/%s/%s: %s", event.service, event.pool, event.member,
-		    event.text);
+		return false;
+	util_copy(event->service, sizeof(event->service), service->name);
+	util_copy(event->pool, sizeof(event->pool), pool->name);
+	addr_format_endpoint(&member->addr, member->port, event->member);
+	return true;
 }
 
-static bool is_due(const struct daemon *daemon, const struct model_pool *pool,
-		   const struct model_member *member, int64_t *ret_expires_s)
+static void say(struct daemon *daemon, const struct event *event)
+{
+	event_log_add(daemon->events, event);
+	log_warning("check", "member %s/%s/%s: %s", event->service, event->pool, event->member,
+		    event->text);
+}
+
+void checks_certificate(void *arg, uint64_t member_id, int64_t expires_s)
+{
+	struct event event = {.type = EVENT_member_certificate};
+	char text[64];
+
+	if (!name_member(arg, member_id, &event))
+		return;
+	snprintf(event.text, sizeof(event.text), "its certificate %s",
+		 end_text(expires_s, text, sizeof(text)));
+	say(arg, &event);
+}
+
+void checks_diagnosis(void *arg, uint64_t member_id, const char *text)
+{
+	struct event event = {.type = EVENT_member_diagnosis};
+
+	if (!name_member(arg, member_id, &event))
+		return;
+	util_copy(event.text, sizeof(event.text), text);
+	say(arg, &event);
+}
+
+static bool is_due(const struct daemon *daemon, const struct model_service *service,
+		   const struct model_pool *pool, const struct model_member *member,
+		   int64_t *ret_expires_s)
 {
 	const struct check_config *check = model_check_of(pool, member);
 	struct check_report report;
 
 	if (check->type != CHECK_HTTPS)
 		return false;
-	health_member_report(daemon->health, pool, member, &report);
+	health_member_report(daemon->health, service, pool, member, &report);
 	*ret_expires_s = report.expires_s;
 	return report.is_expiry_near;
 }
@@ -82,7 +106,7 @@ static size_t find_certificates(const struct daemon *daemon, struct control_find
 			for (m = 0; m < pool->member_count && count < max; m++) {
 				const struct model_member *member = &pool->members[m];
 
-				if (!is_due(daemon, pool, member, &expires_s))
+				if (!is_due(daemon, service, pool, member, &expires_s))
 					continue;
 				addr_format_endpoint(&member->addr, member->port, endpoint);
 				list[count].severity = CONTROL_NOTE;
@@ -121,7 +145,8 @@ size_t checks_findings(const struct daemon *daemon, struct control_finding *list
 
 	if (!daemon->health)
 		return 0;
-	count = find_apart(daemon, list, max);
+	count = probing_findings(daemon, list, max);
+	count += find_apart(daemon, list + count, max - count);
 	return count + find_certificates(daemon, list + count,
 					 MIN(max - count, (size_t)CERTIFICATES_SHOWN));
 }

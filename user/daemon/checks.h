@@ -12,6 +12,8 @@ struct daemon;
 
 /* As health_certificate_fn. */
 void checks_certificate(void *arg, uint64_t member_id, int64_t expires_s);
+/* As health_diagnosis_fn. */
+void checks_diagnosis(void *arg, uint64_t member_id, const char *text);
 size_t checks_findings(const struct daemon *daemon, struct control_finding *list, size_t max);
 /* What checks need and this host lacks. */
 void checks_check(const struct daemon *daemon, const struct config *config, struct errs *errors);

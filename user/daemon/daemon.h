@@ -18,6 +18,7 @@
 #include "daemon/locals.h"
 #include "daemon/measurements.h"
 #include "daemon/nexthops.h"
+#include "daemon/probing.h"
 #include "daemon/refusals.h"
 #include "daemon/state.h"
 #include "daemon/trial.h"
@@ -44,7 +45,7 @@ struct daemon_options {
 /* Observations wait here for the end of the loop turn, then go into the model together. */
 struct observations {
 	struct change *list;
-	char (*texts)[96];
+	char (*texts)[HEALTH_TEXT_MAX];
 	size_t count, capacity, text_capacity;
 };
 
@@ -92,7 +93,8 @@ struct daemon {
 	json_t *kept_files; /* of the last good configuration, while it is taken up */
 	bool is_host_due;   /* gateways may have changed */
 	uint64_t host_refreshed_ms;
-	bool is_synced; /* sync may run: next hops are known or waited for long enough */
+	bool is_synced;	      /* sync may run: next hops are known or waited for long enough */
+	bool are_tables_held; /* but no table is built yet: a cold start waits for verdicts */
 	bool is_ready;
 	uint64_t young_until_ms; /* what has no route yet gets none before; 0: not young */
 	bool is_stopping;
@@ -111,6 +113,7 @@ struct daemon {
 	struct watch watch;
 	struct cut_off cut_off;
 	struct locals locals;
+	struct probing probing;
 	struct troubles troubles;
 	uint64_t sync_complained_ms;
 	uint64_t sync_failing_ms; /* since then, 0: the last run had no errors */

@@ -17,15 +17,16 @@ static void cut(struct daemon *daemon, const struct model_member *member)
 	observe_cut(daemon, member, text);
 }
 
-static void circuit_tick(struct daemon *daemon, const struct model_pool *pool,
-			 const struct model_member *member, uint64_t now_ms)
+static void circuit_tick(struct daemon *daemon, const struct model_service *service,
+			 const struct model_pool *pool, const struct model_member *member,
+			 uint64_t now_ms)
 {
 	struct check_report report;
 	uint64_t passed, failed;
 
 	if (!daemon->health || cut_off_holds(daemon))
 		return;
-	health_member_report(daemon->health, pool, member, &report);
+	health_member_report(daemon->health, service, pool, member, &report);
 	passed = report.results[PROBE_PASS];
 	failed = report.results[PROBE_FAIL];
 	if (model_circuit_is_due(pool, member, passed, failed, now_ms))
@@ -36,7 +37,7 @@ static void member_tick(struct daemon *daemon, const struct model_service *servi
 			const struct model_pool *pool, const struct model_member *member,
 			uint64_t now_s, uint64_t now_ms)
 {
-	circuit_tick(daemon, pool, member, now_ms);
+	circuit_tick(daemon, service, pool, member, now_ms);
 	if (member->override_until_s && member->override_until_s <= now_s)
 		observe_expiry(daemon, member);
 	if (member->drain_until_s && !member->is_cut && member->drain_until_s <= now_s)

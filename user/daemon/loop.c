@@ -69,8 +69,10 @@ static void follow_structure(struct daemon *daemon)
 	forget_unchecked(daemon);
 	/* While tables are first built a flapping member would only put off being ready. But maps that
 	 * take over from others must not begin with members that those have out. */
-	if (daemon->is_ready || dp_bpf_cold_reason(daemon->dp))
+	if (daemon->is_ready || dp_bpf_cold_reason(daemon->dp)) {
 		health_follow(daemon->health, daemon->model);
+		probing_follow(daemon);
+	}
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */
@@ -109,8 +111,8 @@ static void start_jobs(struct daemon *daemon)
 {
 	struct build_job *job;
 
-	while (!daemon->is_detached && !daemon->is_stopping && daemon->jobs < JOBS_MAX &&
-	       (job = sync_take_job(daemon->sync))) {
+	while (!daemon->are_tables_held && !daemon->is_detached && !daemon->is_stopping &&
+	       daemon->jobs < JOBS_MAX && (job = sync_take_job(daemon->sync))) {
 		struct work *work = util_alloc(sizeof(*work));
 
 		work->daemon = daemon;
@@ -211,6 +213,8 @@ static void on_tick(uv_timer_t *timer)
 	watch_tick(daemon);
 	cut_off_tick(daemon);
 	troubles_tick(daemon);
+	if (daemon->is_ready || dp_bpf_cold_reason(daemon->dp))
+		probing_tick(daemon);
 	if (dp_bpf_refresh_macs(daemon->dp))
 		announce_again(daemon->announcer);
 	collect_counters(daemon, true);

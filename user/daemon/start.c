@@ -152,8 +152,10 @@ static int check_host(struct daemon *daemon)
 	const struct health_listener listener = {
 		.report = observe_health,
 		.certificate = checks_certificate,
+		.diagnosis = checks_diagnosis,
 		.arg = daemon,
 	};
+	const struct health_path path = probing_health_path(daemon);
 	struct errs errors = {0};
 	struct err e = {0};
 
@@ -164,7 +166,7 @@ static int check_host(struct daemon *daemon)
 	nexthops_set_sources(daemon->nexthops, &daemon->config->outer_source4,
 			     &daemon->config->outer_source6);
 	find_beside("sluice-check", daemon->checker, sizeof(daemon->checker));
-	daemon->health = health_new(&daemon->loop, daemon->checker, &listener);
+	daemon->health = health_new(&daemon->loop, daemon->checker, &listener, &path);
 	if (reload_check_host(daemon, daemon->config, &errors))
 		return fail_config(daemon, &errors);
 	return 0;
@@ -266,7 +268,10 @@ static int build_tables(struct daemon *daemon)
 	if (!dp_bpf_cold_reason(daemon->dp)) {
 		loop_run_until(daemon, are_nexthops_known, NEXTHOPS_WAIT_MS);
 	} else {
+		/* Probes through the path go to members that are in the maps. */
+		daemon->are_tables_held = daemon->is_synced = daemon->is_sync_due = true;
 		loop_run_until(daemon, are_members_known, MEMBERS_WAIT_MS);
+		daemon->are_tables_held = false;
 		if (!daemon->is_stopping && !are_members_known(daemon))
 			log_warning("daemon",
 				    "some members have no verdict after %d s: those count "
@@ -384,6 +389,7 @@ static void release(struct daemon *daemon)
 	if (daemon->model)
 		model_free(daemon->model);
 	captures_free(daemon->captures);
+	probing_done(daemon);
 	dp_bpf_close(daemon->dp);
 	stats_free(daemon->stats);
 	locals_done(&daemon->locals);

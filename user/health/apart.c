@@ -401,31 +401,61 @@ void apart_free(struct apart *apart)
 	uv_close((uv_handle_t *)&apart->retry, on_apart_closed);
 }
 
-/* Why the request did not get out, NULL when it did. */
-static const char *send_request(struct apart *apart, const struct check_request *request,
-				const struct check_spec *spec)
+/* socket_fd: goes with the message, -1: none; it stays the caller's. */
+static bool send_message(int fd, uint8_t *message, size_t length, int socket_fd)
 {
+	union {
+		struct cmsghdr head;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
+	struct iovec part = {.iov_base = message, .iov_len = length};
+	struct msghdr out = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (socket_fd >= 0) {
+		memcpy(CMSG_DATA(&control.head), &socket_fd, sizeof(socket_fd));
+		out.msg_control = control.bytes;
+		out.msg_controllen = sizeof(control.bytes);
+	}
+	return sendmsg(fd, &out, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* Why the request did not get out, NULL when it did. */
+static const char *send_request(struct apart *apart, struct check_request *request,
+				const struct way *way, const struct check_config *check)
+{
+	bool is_stream = check->type == CHECK_HTTP || check->type == CHECK_HTTPS;
 	uint8_t message[CHECK_MESSAGE_MAX];
-	size_t length = check_request_write(message, request, spec);
+	AUTO_CLOSE int fd = -1;
 
 	if (!apart->life)
 		return "sluice-check does not run";
-	if (send(apart->life->work_fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	if (way->mark) {
+		fd = way_socket(way, is_stream ? SOCK_STREAM : SOCK_DGRAM);
+		if (fd < 0)
+			return "no socket for it";
+		request->has_socket = true;
+	}
+	if (send_message(apart->life->work_fd, message,
+			 check_request_write(message, request, check->spec), fd))
 		return NULL;
-	return errno == EAGAIN ? "sluice-check is too busy" : "sluice-check does not run";
+	/* ETOOMANYREFS: so many sockets are on their way already. */
+	return errno == EAGAIN || errno == ETOOMANYREFS ? "sluice-check is too busy"
+							: "sluice-check does not run";
 }
 
-struct probe *apart_probe(struct apart *apart, const struct sluice_addr *addr, uint16_t port,
+struct probe *apart_probe(struct apart *apart, const struct way *way,
 			  const struct check_config *check, probe_fn fn, void *arg)
 {
 	struct ask *ask = util_alloc(sizeof(*ask));
 	uint64_t now_ms = clock_now_ms();
-	const struct check_request request = {
+	struct check_request request = {
 		.id = ++apart->next_id,
 		.sent_ms = now_ms,
 		.timeout_ms = check->timeout_ms,
-		.addr = *addr,
-		.port = port,
+		.addr = way->addr,
+		.port = way->port,
 	};
 
 	apart->is_asked = true;
@@ -441,7 +471,7 @@ struct probe *apart_probe(struct apart *apart, const struct sluice_addr *addr, u
 	uv_timer_init(apart->loop, &ask->timer);
 	ask->timer.data = ask;
 	HASH_ADD(hh, apart->asks, id, sizeof(ask->id), ask);
-	ask->failure = send_request(apart, &request, check->spec);
+	ask->failure = send_request(apart, &request, way, check);
 	uv_timer_start(&ask->timer, on_ask_timer,
 		       ask->failure ? 0 : (uint64_t)check->timeout_ms + GRACE_MS, 0);
 	return &ask->probe;

@@ -8,23 +8,13 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "core/dice.h"
-#include "health/apart.h"
 #include "health/hosts.h"
-#include "health/pinger.h"
+#include "health/look.h"
+#include "health/target_key.h"
 
 /* A latency alone is no news more often than this. */
 #define LATENCY_REPORT_MS 10000
 #define LAG_WINDOW_MS 10000
-
-/* What makes two probes the same; hashed as bytes, so without gaps. */
-struct target_key {
-	struct sluice_addr addr;
-	uint32_t port, type;
-	uint32_t interval_ms, timeout_ms, fast_ms, down_ms;
-	uint32_t fall, rise, jitter_percent;
-	uint32_t spec_length;
-	uint8_t spec[];
-};
 
 struct target {
 	struct target_key *key;
@@ -36,12 +26,15 @@ struct target {
 	uv_timer_t timer;	 /* to the next probe */
 	uint64_t due_us;	 /* when it should go out */
 	uint64_t began_us;	 /* the last one */
-	struct probe *probe;	 /* running, or NULL */
-	bool is_wanted;		 /* by the model, in health_follow() */
-	bool is_news;		 /* a member joined */
-	uint64_t *members;
-	size_t member_count, member_capacity;
-	char text[96];
+	struct probe *probe;	 /* running, or NULL; also a look */
+	struct path_target path; /* also of those who are told of other probes */
+	struct look_target look_target;
+	enum look_result look;	     /* of the failure that the text tells */
+	struct check_answer failure; /* the last one, while a look goes on */
+	bool is_wanted;		     /* by the model, in health_follow() */
+	bool is_news;		     /* a member joined */
+	size_t member_capacity;
+	char text[HEALTH_TEXT_MAX];
 	uint32_t latency_us;
 	uint64_t reported_ms;
 	struct check_report report;
@@ -56,39 +49,13 @@ struct health {
 	struct target *targets;
 	uv_timer_t news; /* reports what health_follow() found, one turn later */
 	struct hosts *hosts;
-	struct apart *apart;
-	struct pinger *pinger;
-	size_t apart_count;			      /* targets that are probed there */
+	struct prober *prober;
+	size_t apart_count;			      /* targets that are probed by sluice-check */
+	size_t path_count;			      /* and through the path */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
 	uint64_t dice;
 	struct check_durations durations[CHECK_TYPE_MAX][2]; /* by type, and pass or fail */
 };
-
-/* The caller's, to free. */
-static struct target_key *make_key(const struct check_config *check,
-				   const struct model_member *member, size_t *ret_bytes)
-{
-	uint32_t length = check->spec ? check->spec->length : 0;
-	struct target_key *key = util_alloc(sizeof(*key) + length);
-
-	_Static_assert(sizeof(struct target_key) == 16 + 10 * 4, "no gaps");
-	key->addr = member->addr;
-	if (check->type != CHECK_ICMP)
-		key->port = check->port ? check->port : member->port;
-	key->type = check->type;
-	key->interval_ms = check->interval_ms;
-	key->timeout_ms = check->timeout_ms;
-	key->fast_ms = check->fast_ms;
-	key->down_ms = check->down_ms;
-	key->fall = check->fall;
-	key->rise = check->rise;
-	key->jitter_percent = check->jitter_percent;
-	key->spec_length = length;
-	if (length)
-		memcpy(key->spec, check->spec->bytes, length);
-	*ret_bytes = sizeof(*key) + length;
-	return key;
-}
 
 static struct target *find_target(const struct health *health, const struct target_key *key,
 				  size_t bytes)
@@ -105,8 +72,8 @@ static void report(struct target *target)
 	size_t i;
 
 	target->reported_ms = clock_now_ms();
-	for (i = 0; i < target->member_count; i++)
-		health->listener.report(health->listener.arg, target->members[i],
+	for (i = 0; i < target->path.member_count; i++)
+		health->listener.report(health->listener.arg, target->path.members[i],
 					target->machine.state, target->cause, target->text,
 					target->latency_us);
 }
@@ -126,33 +93,47 @@ static void note_expiry(struct target *target, int64_t expires_s)
 			 : left_s <= (int64_t)target->expiry_s ? EXPIRY_NEAR
 							       : EXPIRY_FAR;
 	target->report.is_expiry_near = target->expiry != EXPIRY_FAR;
-	for (i = 0; target->expiry > was && i < target->member_count; i++)
-		listener->certificate(listener->arg, target->members[i], expires_s);
+	for (i = 0; target->expiry > was && i < target->path.member_count; i++)
+		listener->certificate(listener->arg, target->path.members[i], expires_s);
 }
 
 static void on_due(uv_timer_t *timer);
 
 static void schedule(struct target *target, uint64_t now_us, uint64_t due_us)
 {
+	uint64_t wait_us = due_us > now_us ? due_us - now_us : 0;
+
 	target->due_us = due_us;
-	uv_timer_start(&target->timer, on_due, (target->due_us - now_us + 500) / 1000, 0);
+	uv_timer_start(&target->timer, on_due, MAX((wait_us + 500) / 1000, 1), 0);
+}
+
+static bool is_through(const struct target *target)
+{
+	return target->key->mode != 0;
 }
 
 /* The words a person reads next to the state. */
 static void describe(struct target *target, const struct check_answer *answer,
-		     char text[static 160])
+		     char text[HEALTH_TEXT_MAX])
 {
 	const struct health_machine *machine = &target->machine;
+	bool is_silent = answer->result == PROBE_FAIL && answer->cause == HEALTH_SILENT;
+	char way[HEALTH_TEXT_MAX] = "", words[2 * HEALTH_TEXT_MAX];
 
+	if (is_through(target) && is_silent)
+		look_describe(target->look, target->check.type, target->key->mode,
+			      &target->key->service, way);
 	if (answer->result == PROBE_UNDECIDED)
-		snprintf(text, 160, "check not possible from here: %s", answer->text);
+		snprintf(words, sizeof(words), "check not possible from here: %s", answer->text);
 	else if (machine->state == HEALTH_DOWN && answer->result == PROBE_PASS)
-		snprintf(text, 160, "answers again, %u of %u", machine->streak, target->check.rise);
+		snprintf(words, sizeof(words), "answers again, %u of %u", machine->streak,
+			 target->check.rise);
 	else if (answer->result == PROBE_FAIL && machine->state != HEALTH_DOWN)
-		snprintf(text, 160, "%s, %u of %u", answer->text, machine->streak,
+		snprintf(words, sizeof(words), "%s%s, %u of %u", answer->text, way, machine->streak,
 			 target->check.fall);
 	else
-		snprintf(text, 160, "%s", answer->text);
+		snprintf(words, sizeof(words), "%s%s", answer->text, way);
+	util_copy(text, HEALTH_TEXT_MAX, words);
 }
 
 /* A pass says itself how long it took; a failure did until we heard of it. */
@@ -174,6 +155,8 @@ static void take(struct target *target, const struct check_answer *answer)
 		note_expiry(target, answer->expires_s);
 	if (answer->result == PROBE_FAIL)
 		target->cause = answer->cause;
+	if (answer->result == PROBE_PASS || answer->cause != HEALTH_SILENT)
+		target->look = LOOK_NONE;
 	if (answer->result != PROBE_PASS)
 		return;
 	target->report.latency_us_sum += answer->times.total_us;
@@ -181,11 +164,65 @@ static void take(struct target *target, const struct check_answer *answer)
 	target->latency_us = answer->times.total_us;
 }
 
+/* True: the text is another one. */
+static bool say(struct target *target, const struct check_answer *answer)
+{
+	char text[HEALTH_TEXT_MAX];
+
+	describe(target, answer, text);
+	if (!strcmp(text, target->text))
+		return false;
+	memcpy(target->text, text, sizeof(target->text));
+	return true;
+}
+
+/* Probes and looks of this turn are over. */
+static void rest(struct target *target)
+{
+	schedule(target, clock_now_ns() / 1000, target->due_us);
+	turn_end(&target->turn);
+}
+
+static void on_looked(void *arg, enum look_result result)
+{
+	struct target *target = arg;
+	const struct health_listener *listener = &target->health->listener;
+	bool is_news = result != target->look && result != LOOK_NONE;
+	size_t i;
+
+	target->probe = NULL;
+	target->look = result;
+	if (say(target, &target->failure))
+		report(target);
+	for (i = 0; is_news && i < target->path.member_count; i++)
+		listener->diagnosis(listener->arg, target->path.members[i], target->text);
+	rest(target);
+}
+
+/* Who is out and silent through the path is asked why; that costs a probe or two for each. */
+static bool begin_look(struct target *target, const struct check_answer *answer)
+{
+	const struct target_key *key = target->key;
+
+	if (!is_through(target) || target->machine.state != HEALTH_DOWN ||
+	    answer->result != PROBE_FAIL || answer->cause != HEALTH_SILENT)
+		return false;
+	target->failure = *answer;
+	target->look_target = (struct look_target){
+		.addr = key->addr,
+		.service = key->service,
+		.port = key->port,
+		.mode = key->mode,
+		.path = &target->path,
+		.check = &target->check,
+	};
+	target->probe = look_begin(target->health->prober, &target->look_target, on_looked, target);
+	return true;
+}
+
 static void on_probed(void *arg, const struct check_answer *answer)
 {
 	struct target *target = arg;
-	struct health *health = target->health;
-	char text[160], fitting[sizeof(target->text)];
 	uint64_t now_us = clock_now_ns() / 1000;
 	bool is_news;
 
@@ -193,21 +230,17 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	note_duration(target, answer, now_us);
 	take(target, answer);
 	is_news = health_state_feed(&target->machine, &target->check, answer->result);
-	describe(target, answer, text);
-	util_copy(fitting, sizeof(fitting), text);
-	if (strcmp(fitting, target->text)) {
-		memcpy(target->text, fitting, sizeof(target->text));
-		is_news = true;
-	}
+	is_news |= say(target, answer);
 	if (answer->result == PROBE_PASS &&
 	    clock_now_ms() - target->reported_ms >= LATENCY_REPORT_MS)
 		is_news = true;
-	schedule(target, now_us,
-		 health_state_next_us(&target->machine, &target->check, answer->result,
-				      target->due_us, now_us, dice_next(&health->dice)));
+	target->due_us = health_state_next_us(&target->machine, &target->check, answer->result,
+					      target->due_us, now_us,
+					      dice_next(&target->health->dice));
 	if (is_news)
 		report(target);
-	turn_end(&target->turn);
+	if (!begin_look(target, answer))
+		rest(target);
 }
 
 static void note_lag(struct health *health, uint64_t lag_us)
@@ -232,15 +265,12 @@ static void probe(struct target *target)
 
 	target->began_us = now_us;
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
-	if (check_type_is_apart(target->check.type))
-		target->probe = apart_probe(health->apart, &key->addr, (uint16_t)key->port,
-					    &target->check, on_probed, target);
-	else if (target->check.type == CHECK_ICMP)
-		target->probe = pinger_probe(health->pinger, &key->addr, target->check.timeout_ms,
-					     on_probed, target);
+	if (is_through(target))
+		target->probe = prober_through(health->prober, &target->path, &key->service,
+					       key->port, &target->check, on_probed, target);
 	else
-		target->probe = tcp_probe(health->loop, &key->addr, (uint16_t)key->port,
-					  target->check.timeout_ms, on_probed, target);
+		target->probe = prober_direct(health->prober, &key->addr, key->port, &target->check,
+					      on_probed, target);
 }
 
 static void on_turn(struct turn *turn)
@@ -260,7 +290,7 @@ static void on_target_closed(uv_handle_t *handle)
 {
 	struct target *target = handle->data;
 
-	free(target->members);
+	free(target->path.members);
 	free(target->key);
 	free(target);
 }
@@ -269,8 +299,10 @@ static void drop_target(struct health *health, struct target *target)
 {
 	HASH_DEL(health->targets, target);
 	health->apart_count -= check_type_is_apart(target->check.type);
+	health->path_count -= is_through(target);
 	probe_cancel(target->probe);
 	target->probe = NULL;
+	prober_give_index(health->prober, target->path.index);
 	hosts_leave(health->hosts, &target->turn);
 	uv_close((uv_handle_t *)&target->timer, on_target_closed);
 }
@@ -301,27 +333,36 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 	HASH_ADD_KEYPTR(hh, health->targets, target->key, bytes, target);
 	hosts_join(health->hosts, &target->turn, &key->addr, on_turn);
 	health->apart_count += check_type_is_apart(check->type);
+	health->path_count += is_through(target);
+	if (is_through(target))
+		target->path.index = prober_take_index(health->prober);
 	now_us = clock_now_ns() / 1000;
 	first_ms = health_state_first_delay_ms(check, dice_next(&health->dice));
 	schedule(target, now_us, now_us + MAX(first_ms, 1U) * 1000ULL);
 	return target;
 }
 
-static void want(struct health *health, const struct check_config *check,
-		 const struct model_member *member)
+static void want(struct health *health, const struct model_service *service,
+		 const struct model_pool *pool, const struct model_member *member)
 {
+	const struct check_config *check = model_check_of(pool, member);
 	size_t bytes;
-	struct target_key *key = make_key(check, member, &bytes);
-	struct target *target = find_target(health, key, bytes);
+	struct target_key *key;
+	struct target *target;
 
+	if (check->type == CHECK_NONE)
+		return;
+	key = target_key_make(service, pool, member, &bytes);
+	target = find_target(health, key, bytes);
 	if (target)
 		free(key);
 	else
 		target = add_target(health, key, bytes, check, member);
 	target->is_wanted = true;
-	target->members = util_grow(target->members, &target->member_capacity,
-				    target->member_count + 1, sizeof(*target->members));
-	target->members[target->member_count++] = member->id;
+	target->path.members = util_grow(target->path.members, &target->member_capacity,
+					 target->path.member_count + 1,
+					 sizeof(*target->path.members));
+	target->path.members[target->path.member_count++] = member->id;
 	if (member->health != target->machine.state)
 		target->is_news = true;
 }
@@ -345,7 +386,7 @@ void health_follow(struct health *health, const struct model *model)
 
 	HASH_ITER (hh, health->targets, target, tmp) {
 		target->is_wanted = false;
-		target->member_count = 0;
+		target->path.member_count = 0;
 	}
 	for (s = 0; s < model_service_count(model); s++) {
 		const struct model_service *service = model_service_at(model, s);
@@ -353,13 +394,8 @@ void health_follow(struct health *health, const struct model *model)
 		for (p = 0; p < service->pool_count; p++) {
 			const struct model_pool *pool = &service->pools[p];
 
-			for (m = 0; m < pool->member_count; m++) {
-				const struct model_member *member = &pool->members[m];
-				const struct check_config *check = model_check_of(pool, member);
-
-				if (check->type != CHECK_NONE)
-					want(health, check, member);
-			}
+			for (m = 0; m < pool->member_count; m++)
+				want(health, service, pool, &pool->members[m]);
 		}
 	}
 	HASH_ITER (hh, health->targets, target, tmp)
@@ -369,7 +405,7 @@ void health_follow(struct health *health, const struct model *model)
 }
 
 struct health *health_new(uv_loop_t *loop, const char *program,
-			  const struct health_listener *listener)
+			  const struct health_listener *listener, const struct health_path *path)
 {
 	struct health *health = util_alloc(sizeof(*health));
 
@@ -377,8 +413,7 @@ struct health *health_new(uv_loop_t *loop, const char *program,
 	health->listener = *listener;
 	health->dice = clock_now_ns();
 	health->hosts = hosts_new();
-	health->apart = apart_new(loop, program);
-	health->pinger = pinger_new(loop);
+	health->prober = prober_new(loop, program, path);
 	uv_timer_init(loop, &health->news);
 	health->news.data = health;
 	return health;
@@ -398,19 +433,24 @@ void health_free(struct health *health)
 	HASH_ITER (hh, health->targets, target, tmp)
 		drop_target(health, target);
 	hosts_free(health->hosts);
-	apart_free(health->apart);
-	pinger_free(health->pinger);
+	prober_free(health->prober);
 	uv_close((uv_handle_t *)&health->news, on_health_closed);
 }
 
-void health_member_report(const struct health *health, const struct model_pool *pool,
-			  const struct model_member *member, struct check_report *ret_report)
+void health_member_report(const struct health *health, const struct model_service *service,
+			  const struct model_pool *pool, const struct model_member *member,
+			  struct check_report *ret_report)
 {
 	size_t bytes;
-	AUTO_FREE struct target_key *key = make_key(model_check_of(pool, member), member, &bytes);
+	AUTO_FREE struct target_key *key = target_key_make(service, pool, member, &bytes);
 	const struct target *target = find_target(health, key, bytes);
 
 	*ret_report = target ? target->report : (struct check_report){0};
+}
+
+size_t health_path_targets(const struct health *health)
+{
+	return health->path_count;
 }
 
 void health_totals(const struct health *health, struct check_totals *ret_totals)
@@ -422,11 +462,11 @@ void health_totals(const struct health *health, struct check_totals *ret_totals)
 		.waiting = hosts_waiting(health->hosts),
 		.lag_us = MAX(health->lag_us, health->lag_before_us),
 	};
-	apart_describe(health->apart, ret_totals);
+	prober_describe(health->prober, ret_totals);
 	ret_totals->apart.is_wanted = health->apart_count > 0;
 }
 
 const char *health_icmp_problem(const struct health *health, enum sluice_family family)
 {
-	return pinger_problem(health->pinger, family);
+	return prober_icmp_problem(health->prober, family);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Active health checks. One stream of probes per distinct target (address, port, check), however
+ * Active health checks. One stream of probes per distinct target (address, port, check; through
+ * the path the service, too), however
  * many members share it; it follows the model, and a change elsewhere leaves a target's state and
  * schedule alone. Runs on the caller's loop, one thread.
  */
@@ -12,6 +13,7 @@
 
 #include "core/check_report.h"
 #include "core/model.h"
+#include "health/path.h"
 
 struct health;
 
@@ -25,15 +27,21 @@ typedef void (*health_report_fn)(void *arg, uint64_t member_id, enum health_stat
  * each. Under the same conditions. */
 typedef void (*health_certificate_fn)(void *arg, uint64_t member_id, int64_t expires_s);
 
+/* It is known why the member, which is down, is silent through the path, or that has changed: told
+ * with what the last report said of it. Under the same conditions. */
+typedef void (*health_diagnosis_fn)(void *arg, uint64_t member_id, const char *text);
+
 struct health_listener {
 	health_report_fn report;
 	health_certificate_fn certificate;
+	health_diagnosis_fn diagnosis;
 	void *arg;
 };
 
-/* program: sluice-check, started at once, while there are rights to make it another user's. */
+/* program: sluice-check, started at once, while there are rights to make it another user's. path: for
+ * probes through it, NULL: those are undecided. */
 struct health *health_new(uv_loop_t *loop, const char *program,
-			  const struct health_listener *listener);
+			  const struct health_listener *listener, const struct health_path *path);
 /* Stops every probe; memory goes when the loop has run the close callbacks. Accepts NULL. */
 void health_free(struct health *health);
 
@@ -43,8 +51,11 @@ void health_free(struct health *health);
 void health_follow(struct health *health, const struct model *model);
 
 /* Of the member's target so far; zeros when it has none. */
-void health_member_report(const struct health *health, const struct model_pool *pool,
-			  const struct model_member *member, struct check_report *ret_report);
+void health_member_report(const struct health *health, const struct model_service *service,
+			  const struct model_pool *pool, const struct model_member *member,
+			  struct check_report *ret_report);
+/* So many targets are probed through the path. */
+size_t health_path_targets(const struct health *health);
 /* What it points at is health's. */
 void health_totals(const struct health *health, struct check_totals *ret_totals);
 /* Why echo requests of the family cannot be sent, NULL when they can. */

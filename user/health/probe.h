@@ -7,6 +7,7 @@
 #include <sluice/types.h>
 
 #include "core/check_message.h"
+#include "health/way.h"
 
 /* First in what each kind has of its own. */
 struct probe {
@@ -24,5 +25,5 @@ static inline void probe_cancel(struct probe *probe)
 }
 
 /* A TCP connection. Never answers from within the call. */
-struct probe *tcp_probe(uv_loop_t *loop, const struct sluice_addr *addr, uint16_t port,
-			uint32_t timeout_ms, probe_fn fn, void *arg);
+struct probe *tcp_probe(uv_loop_t *loop, const struct way *way, uint32_t timeout_ms, probe_fn fn,
+			void *arg);

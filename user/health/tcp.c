@@ -82,16 +82,16 @@ static void on_connected(uv_poll_t *poll, int status, int events)
 }
 
 /* Opens the socket and starts to connect. 0, EINPROGRESS or another positive errno. */
-static int begin_connect(struct tcp *tcp, const struct sluice_addr *addr, uint16_t port)
+static int begin_connect(struct tcp *tcp, const struct way *way)
 {
 	/* Close with a reset: a connection per probe and member must not pile up in TIME_WAIT. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	struct sockaddr_storage sa;
-	socklen_t length = addr_to_sockaddr(addr, port, &sa);
+	socklen_t length = addr_to_sockaddr(&way->addr, way->port, &sa);
 
-	tcp->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	tcp->fd = way_socket(way, SOCK_STREAM);
 	if (tcp->fd < 0)
-		return errno;
+		return -tcp->fd;
 	if (setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
 		return errno;
 	return connect(tcp->fd, (struct sockaddr *)&sa, length) ? errno : 0;
@@ -102,8 +102,8 @@ static void cancel(struct probe *probe)
 	release((struct tcp *)probe);
 }
 
-struct probe *tcp_probe(uv_loop_t *loop, const struct sluice_addr *addr, uint16_t port,
-			uint32_t timeout_ms, probe_fn fn, void *arg)
+struct probe *tcp_probe(uv_loop_t *loop, const struct way *way, uint32_t timeout_ms, probe_fn fn,
+			void *arg)
 {
 	struct tcp *tcp = util_alloc(sizeof(*tcp));
 	int error;
@@ -117,7 +117,7 @@ struct probe *tcp_probe(uv_loop_t *loop, const struct sluice_addr *addr, uint16_
 	tcp->timer.data = tcp;
 	tcp->handles = 1;
 
-	error = begin_connect(tcp, addr, port);
+	error = begin_connect(tcp, way);
 	if (!error || error == EINPROGRESS) {
 		error = -uv_poll_init(loop, &tcp->poll, tcp->fd);
 		if (!error) {

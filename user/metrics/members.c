@@ -23,6 +23,7 @@ uint32_t metrics_count_members(const struct model_service *service, bool is_serv
 }
 
 struct member_view {
+	const struct model_service *service;
 	const struct model_pool *pool;
 	const struct model_member *member;
 	struct metric_label labels[METRIC_LABELS_MAX]; /* three set, room for more */
@@ -46,6 +47,7 @@ static void for_each_member(struct metric_text *text, const struct metrics_sourc
 				const struct model_member *member = &pool->members[m];
 				char endpoint[ENDPOINT_TEXT_MAX];
 				struct member_view view = {
+					.service = service,
 					.pool = pool,
 					.member = member,
 					.labels = {{"lb_service", service->name},
@@ -165,7 +167,7 @@ static void write_checks(struct metric_text *text, const struct metrics_source *
 	struct check_report report;
 	enum probe_result result;
 
-	source->checks(source->arg, view->pool, view->member, &report);
+	source->checks(source->arg, view->service, view->pool, view->member, &report);
 	for (result = 0; result < PROBE_RESULT_MAX; result++) {
 		view->labels[3] = (struct metric_label){"result", probe_result_name(result)};
 		metric_count(text, view->labels, report.results[result]);
@@ -177,7 +179,7 @@ static void write_check_time(struct metric_text *text, const struct metrics_sour
 {
 	struct check_report report;
 
-	source->checks(source->arg, view->pool, view->member, &report);
+	source->checks(source->arg, view->service, view->pool, view->member, &report);
 	metric_value(text, view->labels, (double)report.latency_us_sum / 1e6);
 }
 
@@ -198,7 +200,7 @@ static void write_expiry(struct metric_text *text, const struct metrics_source *
 {
 	struct check_report report;
 
-	source->checks(source->arg, view->pool, view->member, &report);
+	source->checks(source->arg, view->service, view->pool, view->member, &report);
 	if (report.expires_s)
 		metric_count(text, view->labels, (uint64_t)report.expires_s);
 }

@@ -43,7 +43,8 @@ struct metrics_source {
 	bool is_active; /* the node's role */
 	uint64_t arp_addresses, route_addresses, routes_installed, gratuitous_sent;
 	struct check_totals check_totals;
-	void (*checks)(void *arg, const struct model_pool *pool, const struct model_member *member,
+	void (*checks)(void *arg, const struct model_service *service,
+		       const struct model_pool *pool, const struct model_member *member,
 		       struct check_report *ret_report);
 	uint32_t (*limit_sources)(void *arg, uint32_t limit); /* words in use */
 	void *arg;

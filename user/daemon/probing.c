@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "daemon/daemon.h"
+
+#include <string.h>
+
+#include <sluice/probe_types.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "dataplane/probe_path.h"
+
+#define LOOK_MS 5000   /* between looks at the host, and between attempts */
+#define STRAY_MS 30000 /* so long one that went astray is worth telling */
+
+/* ---- what health asks for -------------------------------------------------------------------- */
+
+static bool refuse(char problem[HEALTH_TEXT_MAX], const char *text)
+{
+	util_copy(problem, HEALTH_TEXT_MAX, text);
+	return false;
+}
+
+static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
+		struct path_aim *ret_aim, char problem[HEALTH_TEXT_MAX])
+{
+	struct daemon *daemon = arg;
+	struct probe_path *path = daemon->probing.path;
+	struct probe_path_counts counts;
+	const char *missing;
+	uint32_t member;
+
+	if (!path)
+		return refuse(problem, *daemon->probing.problem ? daemon->probing.problem
+								: "the path is not made yet");
+	missing = probe_path_problem(path, addr_family(addr));
+	if (missing)
+		return refuse(problem, missing);
+	member = sync_member_index(daemon->sync, member_id);
+	if (!member)
+		return refuse(problem, "the member is in no table yet");
+	if (probe_path_set(path, index, member, addr))
+		return refuse(problem, "too many are probed through the path");
+	probe_path_counts(path, index, &counts);
+	*ret_aim = (struct path_aim){probe_path_mark(path, index), counts.sent, counts.dropped};
+	return true;
+}
+
+/* A member without a next hop is out for that alone; anything else is worth a word of its own. */
+static void note_stray(struct probing *probing, const struct sluice_addr *addr, const struct err *e)
+{
+	char address[ADDR_TEXT_MAX];
+
+	snprintf(probing->stray, sizeof(probing->stray),
+		 "probes of %s do not take the path: %.120s", addr_format(addr, address), e->text);
+	util_copy(probing->stray_fix, sizeof(probing->stray_fix), e->hint);
+	probing->stray_addr = *addr;
+	probing->stray_ms = clock_now_ms();
+}
+
+static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
+		 const struct path_aim *aim, char problem[HEALTH_TEXT_MAX])
+{
+	struct daemon *daemon = arg;
+	struct probing *probing = &daemon->probing;
+	struct probe_path_counts counts = {0};
+	struct err e = {0};
+
+	if (!probing->path)
+		return refuse(problem, "the path was taken away");
+	probe_path_counts(probing->path, index, &counts);
+	if (counts.sent > aim->sent) {
+		if (addr_equal(addr, &probing->stray_addr))
+			probing->stray[0] = '\0';
+		return true;
+	}
+	if (counts.dropped > aim->dropped)
+		return refuse(problem, counts.reason ? counts.reason : "the path refused it");
+	if (!probe_path_check(probing->path, addr, &e))
+		err_set(&e, ERR_SYSTEM, "", "its packets went another way");
+	if (!*e.hint)
+		err_hint(&e, "does a firewall of this host set or clear marks of packets?");
+	note_stray(probing, addr, &e);
+	return refuse(problem, e.text);
+}
+
+static void clear(void *arg, uint32_t index)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->probing.path)
+		probe_path_clear(daemon->probing.path, index);
+}
+
+struct health_path probing_health_path(struct daemon *daemon)
+{
+	return (struct health_path){
+		.indices = MIN(daemon->config->capacity.members, SLUICE_PROBE_TARGETS_MAX - 1),
+		.aim = aim,
+		.went = went,
+		.clear = clear,
+		.arg = daemon,
+	};
+}
+
+/* ---- the path -------------------------------------------------------------------------------- */
+
+static void set_problem(struct probing *probing, const struct err *e)
+{
+	util_copy(probing->problem, sizeof(probing->problem), e->text);
+	util_copy(probing->fix, sizeof(probing->fix), e->hint);
+}
+
+/* The family's problem counts only for who is probed in it. */
+static const char *find_problem(const struct probing *probing)
+{
+	const char *problem = NULL;
+	int family;
+
+	if (*probing->problem)
+		return probing->problem;
+	for (family = 0; probing->path && !problem && family < SLUICE_FAMILY_MAX; family++)
+		if (probing->is_wanted[family])
+			problem = probe_path_problem(probing->path, family);
+	return problem;
+}
+
+static void tell(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+	const char *problem = find_problem(probing);
+
+	if (!strcmp(problem ? problem : "", probing->told))
+		return;
+	util_copy(probing->told, sizeof(probing->told), problem ? problem : "");
+	if (problem) {
+		daemon_event(daemon, EVENT_probe_path, "probes cannot take the path: %s", problem);
+		log_error("check", "probes cannot take the path: %s; members stay as they are",
+			  problem);
+	} else {
+		daemon_event(daemon, EVENT_probe_path, "probes take the path again");
+		log_info("check", "probes take the path again");
+	}
+}
+
+/* As those of the tunnels to members do: who can send to that address can answer. */
+static void set_sources(struct daemon *daemon)
+{
+	struct sluice_addr sources[2] = {daemon->config->outer_source4,
+					 daemon->config->outer_source6};
+	size_t s, p, m;
+
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++) {
+				const struct nexthop *nexthop =
+					&service->pools[p].members[m].nexthop;
+
+				if (!(sources[0].d[0] | sources[0].d[1]))
+					sources[0] = nexthop->src4;
+				if (!(sources[1].d[0] | sources[1].d[1]))
+					sources[1] = nexthop->src6;
+			}
+	}
+	probe_path_set_sources(daemon->probing.path, &sources[0], &sources[1]);
+}
+
+static void close_path(struct daemon *daemon)
+{
+	probe_path_close(daemon->probing.path);
+	daemon->probing.path = NULL;
+}
+
+/* Nobody wants it: nothing of it shall be left on the host, by whomever it was made. */
+static void take_away(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+	struct err e = {0};
+
+	close_path(daemon);
+	probing->problem[0] = probing->fix[0] = '\0';
+	if (probe_path_cleanup(daemon->instance, NULL, &e))
+		daemon_log_err(LOG_LEVEL_WARNING, daemon, &e);
+	else
+		probing->is_cleared = true;
+}
+
+static void make(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+	struct err e = {0};
+
+	probing->is_cleared = false;
+	if (!probe_path_open(daemon->dp, daemon->instance, probing_health_path(daemon).indices,
+			     &probing->path, &e)) {
+		probing->problem[0] = probing->fix[0] = '\0';
+		return;
+	}
+	probing->path = NULL;
+	set_problem(probing, &e);
+}
+
+static void look(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+	struct err e = {0};
+
+	probing->looked_ms = clock_now_ms();
+	probing->addresses = resolver_addresses(nexthops_resolver(daemon->nexthops));
+	if (!health_path_targets(daemon->health)) {
+		if (probing->path || !probing->is_cleared)
+			take_away(daemon);
+		return;
+	}
+	if (!probing->path)
+		make(daemon);
+	if (probing->path) {
+		set_sources(daemon);
+		probe_path_refresh(probing->path, &e); /* find_problem() tells of what fails */
+		util_copy(probing->fix, sizeof(probing->fix), e.hint);
+	}
+}
+
+void probing_follow(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+	size_t s, p;
+	uint32_t i;
+
+	memset(probing->is_wanted, 0, sizeof(probing->is_wanted));
+	for (s = 0; s < model_service_count(daemon->model); s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+
+		for (p = 0; p < service->pool_count; p++) {
+			const struct check_set *checks = service->pools[p].checks;
+
+			for (i = 0; checks && i < checks->count; i++)
+				probing->is_wanted[addr_family(&service->addr)] |=
+					checks->list[i].via == CHECK_VIA_PATH;
+		}
+	}
+	look(daemon);
+	tell(daemon);
+}
+
+void probing_tick(struct daemon *daemon)
+{
+	struct probing *probing = &daemon->probing;
+
+	if (clock_now_ms() - probing->looked_ms < LOOK_MS &&
+	    probing->addresses == resolver_addresses(nexthops_resolver(daemon->nexthops)))
+		return;
+	look(daemon);
+	tell(daemon);
+}
+
+size_t probing_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
+{
+	const struct probing *probing = &daemon->probing;
+	const char *problem = find_problem(probing);
+	bool is_stray = *probing->stray && clock_now_ms() - probing->stray_ms < STRAY_MS;
+
+	if (!max || !health_path_targets(daemon->health) || !(problem || is_stray))
+		return 0;
+	list->severity = CONTROL_DEGRADED;
+	snprintf(list->text, sizeof(list->text), "%s%s: members stay as their checks had them",
+		 problem ? "probes cannot take the path: " : "",
+		 problem ? problem : probing->stray);
+	util_copy(list->fix, sizeof(list->fix), problem ? probing->fix : probing->stray_fix);
+	return 1;
+}
+
+void probing_done(struct daemon *daemon)
+{
+	close_path(daemon);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "health/prober.h"
+
+#include <stdlib.h>
+
+#include "base/util.h"
+#include "health/apart.h"
+#include "health/pinger.h"
+
+struct prober {
+	uv_loop_t *loop;
+	struct apart *apart;
+	struct pinger *pinger;
+	struct health_path path; /* indices 0: there is none */
+	uint32_t *free_indices;
+	size_t free_count, free_capacity;
+	uint32_t next_index;
+};
+
+struct prober *prober_new(uv_loop_t *loop, const char *program, const struct health_path *path)
+{
+	struct prober *prober = util_alloc(sizeof(*prober));
+
+	prober->loop = loop;
+	prober->apart = apart_new(loop, program);
+	prober->pinger = pinger_new(loop);
+	if (path)
+		prober->path = *path;
+	prober->next_index = 1;
+	return prober;
+}
+
+void prober_free(struct prober *prober)
+{
+	apart_free(prober->apart);
+	pinger_free(prober->pinger);
+	free(prober->free_indices);
+	free(prober);
+}
+
+uint32_t prober_take_index(struct prober *prober)
+{
+	if (prober->free_count)
+		return prober->free_indices[--prober->free_count];
+	return prober->next_index <= prober->path.indices ? prober->next_index++ : 0;
+}
+
+void prober_give_index(struct prober *prober, uint32_t index)
+{
+	if (!index)
+		return;
+	prober->path.clear(prober->path.arg, index);
+	prober->free_indices = util_grow(prober->free_indices, &prober->free_capacity,
+					 prober->free_count + 1, sizeof(*prober->free_indices));
+	prober->free_indices[prober->free_count++] = index;
+}
+
+static struct probe *begin(struct prober *prober, const struct way *way,
+			   const struct check_config *check, probe_fn fn, void *arg)
+{
+	if (check_type_is_apart(check->type))
+		return apart_probe(prober->apart, way, check, fn, arg);
+	if (check->type == CHECK_ICMP)
+		return pinger_probe(prober->pinger, &way->addr, check->timeout_ms, fn, arg);
+	return tcp_probe(prober->loop, way, check->timeout_ms, fn, arg);
+}
+
+struct probe *prober_direct(struct prober *prober, const struct sluice_addr *addr, uint16_t port,
+			    const struct check_config *check, probe_fn fn, void *arg)
+{
+	const struct way way = {.addr = *addr, .port = port};
+
+	return begin(prober, &way, check, fn, arg);
+}
+
+/* ---- through the path ------------------------------------------------------------------------ */
+
+struct through {
+	struct probe probe;
+	struct prober *prober;
+	struct probe *inner; /* NULL: it could not begin */
+	uv_timer_t timer;    /* tells so at the next turn */
+	uint32_t index;
+	struct sluice_addr addr;
+	struct path_aim aim;
+	char problem[HEALTH_TEXT_MAX];
+	probe_fn fn;
+	void *arg;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void cancel(struct probe *probe)
+{
+	struct through *through = (struct through *)probe;
+
+	probe_cancel(through->inner);
+	uv_close((uv_handle_t *)&through->timer, on_closed);
+}
+
+static void finish(struct through *through, const struct check_answer *answer)
+{
+	probe_fn fn = through->fn;
+	void *arg = through->arg;
+
+	uv_close((uv_handle_t *)&through->timer, on_closed);
+	fn(arg, answer);
+}
+
+static void finish_undecided(struct through *through)
+{
+	struct check_answer undecided = {.result = PROBE_UNDECIDED};
+
+	util_copy(undecided.text, sizeof(undecided.text), through->problem);
+	finish(through, &undecided);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	finish_undecided(timer->data);
+}
+
+/* Only what went through the path says something of it: an answer may have come from this host, whose
+ * address it is meanwhile. */
+static void on_answer(void *arg, const struct check_answer *answer)
+{
+	struct through *through = arg;
+	const struct health_path *path = &through->prober->path;
+
+	through->inner = NULL;
+	if (answer->result == PROBE_UNDECIDED ||
+	    path->went(path->arg, through->index, &through->addr, &through->aim, through->problem))
+		finish(through, answer);
+	else
+		finish_undecided(through);
+}
+
+static bool aim(struct through *through, const struct path_target *target)
+{
+	const struct health_path *path = &through->prober->path;
+	size_t i;
+
+	util_copy(through->problem, sizeof(through->problem),
+		  path->indices ? "too many are probed through the path"
+				: "there is no path for probes");
+	for (i = 0; target->index && i < target->member_count; i++)
+		if (path->aim(path->arg, target->index, target->members[i], &through->addr,
+			      &through->aim, through->problem))
+			return true;
+	return false;
+}
+
+struct probe *prober_through(struct prober *prober, const struct path_target *target,
+			     const struct sluice_addr *addr, uint16_t port,
+			     const struct check_config *check, probe_fn fn, void *arg)
+{
+	struct through *through = util_alloc(sizeof(*through));
+	struct way way = {.addr = *addr, .port = port};
+
+	through->probe.cancel = cancel;
+	through->prober = prober;
+	through->index = target->index;
+	through->addr = *addr;
+	through->fn = fn;
+	through->arg = arg;
+	uv_timer_init(prober->loop, &through->timer);
+	through->timer.data = through;
+	if (aim(through, target)) {
+		way.mark = through->aim.mark;
+		through->inner = begin(prober, &way, check, on_answer, through);
+	} else {
+		uv_timer_start(&through->timer, on_timer, 0, 0);
+	}
+	return &through->probe;
+}
+
+/* ---- about it -------------------------------------------------------------------------------- */
+
+void prober_describe(const struct prober *prober, struct check_totals *totals)
+{
+	apart_describe(prober->apart, totals);
+}
+
+const char *prober_icmp_problem(const struct prober *prober, enum sluice_family family)
+{
+	return pinger_problem(prober->pinger, family);
+}

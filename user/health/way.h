@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where the packets of a probe go. */
+#pragma once
+
+#include <stdint.h>
+
+#include <sluice/types.h>
+
+struct way {
+	struct sluice_addr addr;
+	uint16_t port;
+	uint32_t mark; /* of its packets; 0: none, the host routes them as any */
+};
+
+/* A socket of the type for probes on that way, not connected yet; the caller's. Negative errno. */
+int way_socket(const struct way *way, int type);
