@@ -197,14 +197,10 @@ __noinline int unreachable_note(struct xdp_md *ctx, const struct sluice_tuple *t
 		if (tuple->proto != IPPROTO_ICMP || bpf_xdp_load_bytes(ctx, l3_off, &byte, 1))
 			return 0;
 		head = (byte & 0xf) * 4;
-	} else {
-		/* An error behind extension headers is nobody's we know. */
-		if (tuple->proto != IPPROTO_ICMPV6 ||
-		    bpf_xdp_load_bytes(ctx, l3_off + __builtin_offsetof(struct ipv6hdr, nexthdr),
-				       &byte, 1) ||
-		    byte != IPPROTO_ICMPV6)
-			return 0;
+	} else if (tuple->proto != IPPROTO_ICMPV6) {
+		return 0;
 	}
+	/* Behind extension headers nothing is found: none of them begins as one of these errors. */
 	if (ip_len < head)
 		return 0;
 	kind = unreachable_read(ctx, tuple, l3_off + head, ip_len - head, &to);
