@@ -42,6 +42,8 @@
 #define V4_MOVING 0xc0000205
 #define V4_LIMITED_2 0xc0000206
 #define V4_LIMITED_3 0xc0000207
+#define V4_SAMPLED 0xc0000208
+#define V4_WATCHED 0xc0000209
 #define V6_IPIP 0x00030001
 
 /* As many sources as can be banned, none of which sends. */
@@ -82,7 +84,7 @@ struct path {
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
 
 #define FLOW_COUNTS (sizeof(flow_counts) / sizeof(flow_counts[0]))
-#define PATHS_MAX 16
+#define PATHS_MAX 20
 /* Of `flows`: two million entries, so that a million have room. */
 #define PACKET_FLOW_SETS (1U << 19)
 
@@ -259,6 +261,10 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 		 .family = SLUICE_FAMILY_V6},
 		{fixture_v4(V4_MOVING), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
 		 .family = SLUICE_FAMILY_V4, .is_moving = true},
+		{fixture_v4(V4_SAMPLED), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
+		 .family = SLUICE_FAMILY_V4, .watch = SLUICE_MEMBER_F_SAMPLE},
+		{fixture_v4(V4_WATCHED), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
+		 .family = SLUICE_FAMILY_V4, .watch = SLUICE_MEMBER_F_SAMPLE_ALL},
 	};
 	int err = fixture_open(f, object, ro);
 	size_t i;
@@ -342,6 +348,12 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 		 .verdict = SLUICE_V_forwarded},
 		{"ipip_v4_exceptional", ours_fd, run, &f, frame_v4(V4_MOVING), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded, .is_held = true},
+		{"ipip_v4_sampled", ours_fd, run, &f, frame_v4(V4_SAMPLED), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded},
+		{"ipip_v4_watched", ours_fd, run, &f, frame_v4(V4_WATCHED), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded},
+		{"ipip_v4_watched_syn", ours_fd, run, &f, frame_syn(V4_WATCHED), 20, XDP_TX,
+		 .verdict = SLUICE_V_forwarded},
 		{"ipip_v4_fulltrack", full_fd, full_run, &full_f, frame_v4(V4_IPIP), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded},
 	};

@@ -211,6 +211,10 @@ static bool judge_packet(const struct report *r)
 			ipip_1 / ns(r, "ipip_v4_untracked", REPORT_ONE), true, 1.05, " x");
 	is_met &= judge("stable path, 1 M flows: of one without tracking",
 			ipip_m / ns(r, "ipip_v4_untracked", REPORT_MILLION), true, 1.05, " x");
+	is_met &= judge("flows sampled, 1 flow: of the stable path",
+			ns(r, "ipip_v4_sampled", REPORT_ONE) / ipip_1, true, 1.05, " x");
+	is_met &= judge("flows sampled, 1 M flows: of the stable path",
+			ns(r, "ipip_v4_sampled", REPORT_MILLION) / ipip_m, true, 1.05, " x");
 	is_met &= judge("1 M flows: faster than the full-tracking variant", track_m / ipip_m, false,
 			5, " x");
 	return is_met;

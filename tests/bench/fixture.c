@@ -193,7 +193,7 @@ static void member_write(struct fixture *f, uint32_t index, uint32_t id,
 	m->service = id;
 	m->port_be = htons(s->port);
 	m->family = (uint8_t)s->family;
-	m->word = SLUICE_MEMBER(1, s->mode, 0, FIXTURE_MTU);
+	m->word = SLUICE_MEMBER(1, s->mode, 0, FIXTURE_MTU) | s->watch;
 }
 
 int fixture_service(struct fixture *f, const struct fixture_service *s)

@@ -37,6 +37,7 @@ struct fixture_service {
 	enum sluice_family family; /* of the members */
 	uint64_t limit;		   /* index, 0: none; of several as in a service's cell */
 	bool is_moving;		   /* each slot has another owner for new flows, and learns */
+	uint64_t watch;		   /* SLUICE_MEMBER_F_SAMPLE, or _ALL */
 };
 
 /* Before the object is loaded: constants as the daemon would set them, events as asked. */
