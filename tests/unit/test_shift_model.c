@@ -173,6 +173,30 @@ static void reloads(void **state)
 	world_free(w);
 }
 
+/* What people and files say of a shift is counted; what time does is not. */
+static void orders(void **state)
+{
+	AUTO_FREE char *same = util_printf("%s" TWO "    slow_start: 60s\n", HEAD, "0");
+	AUTO_FREE char *other = util_printf("%s" TWO, HEAD, "10");
+	struct world *w = two("0");
+	uint32_t count;
+
+	(void)state;
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	count = web(w)->shift_orders;
+	pass(w, 12000);
+	assert_int_equal(web(w)->shift.percent, 25);
+	assert_int_equal(web(w)->shift_orders, count);
+	assert_int_equal(shift(w, SHIFT_ACTION_SET, NULL, 70), 0);
+	assert_int_equal(web(w)->shift_orders, count + 1);
+	world_load_text(w, same);
+	assert_int_equal(web(w)->shift_orders, count + 1);
+	world_load_text(w, other);
+	assert_int_equal(web(w)->shift.state, SHIFT_NONE);
+	assert_int_equal(web(w)->shift_orders, count + 2);
+	world_free(w);
+}
+
 /* Slots, by who owns them, of the table that the weights make. */
 static void owners(const struct world *w, uint32_t *owner, unsigned int log2)
 {
@@ -226,11 +250,9 @@ static void clients_stay_shifted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_the_end),
-		cmocka_unit_test(rolled_back),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(reloads),
-		cmocka_unit_test(clients_stay_shifted),
+		cmocka_unit_test(to_the_end), cmocka_unit_test(rolled_back),
+		cmocka_unit_test(refused),    cmocka_unit_test(reloads),
+		cmocka_unit_test(orders),     cmocka_unit_test(clients_stay_shifted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

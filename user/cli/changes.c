@@ -175,8 +175,9 @@ static void print_left_out(FILE *out, const json_t *answer)
 	size_t i;
 
 	json_array_foreach (json_object_get(answer, "left_out"), i, item) {
-		fprintf(out, "left out: %s: %s\n", field_text(item, "object", "?"),
-			field_text(item, "text", ""));
+		AUTO_FREE char *told = cli_as_told(field_text(item, "text", ""));
+
+		fprintf(out, "left out: %s: %s\n", field_text(item, "object", "?"), told);
 	}
 }
 

@@ -45,6 +45,34 @@ static void view_runtime_lists(const struct model *model, json_t *list)
 	}
 }
 
+/* "running at 20 %, in the file pool next has share 0". */
+static json_t *view_runtime_shift(const struct model_service *service)
+{
+	const struct shift *shift = &service->shift;
+	char object[2 * NAME_MAX_LENGTH + 16], text[2 * NAME_MAX_LENGTH + 120];
+	uint32_t share = 0;
+	size_t p;
+
+	for (p = 0; p < service->pool_count; p++)
+		if (!strcmp(service->pools[p].name, service->shift_to))
+			share = service->pools[p].share_file;
+	snprintf(object, sizeof(object), "shift %s/%s", service->name, service->shift_to);
+	snprintf(text, sizeof(text), "%s at %u %% (share %u in the file; sluicectl shift %s)",
+		 shift_state_name(shift->state), shift->percent, share, service->name);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "change", "shift", "object", object,
+			 "text", text, "service", service->name, "to", service->shift_to, "percent",
+			 (int)shift->percent);
+}
+
+static void view_runtime_shifts(const struct model *model, json_t *list)
+{
+	size_t s;
+
+	for (s = 0; s < model_service_count(model); s++)
+		if (shift_is_on(&model_service_at(model, s)->shift))
+			json_array_append_new(list, view_runtime_shift(model_service_at(model, s)));
+}
+
 /* Not the opposite: where the file says standby, something else decides. */
 bool view_is_role_changed(const struct control_node *node)
 {
@@ -84,6 +112,7 @@ static json_t *view_runtime(const struct control_host *host)
 	}
 	overlay_done(&overlay);
 	view_runtime_lists(model, list);
+	view_runtime_shifts(model, list);
 	view_runtime_role(host, list);
 	return list;
 }
@@ -155,6 +184,7 @@ static json_t *view_left_out(const struct control_host *host)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "object", object, "text",
 						      text, "entries", (json_int_t)expiring));
 	}
+	view_runtime_shifts(host->model, list);
 	host->node(host->arg, &node);
 	if (node.is_active && node.is_standby_first)
 		json_array_append_new(list,

@@ -130,6 +130,7 @@ static void end(struct apply *apply, struct model_service *service, const char *
 		return;
 	model_event(apply, EVENT_shift, service, pool_named(service, service->shift_to), NULL,
 		    "ended: %s", why);
+	service->shift_orders++;
 	service->shift = (struct shift){0};
 	service->shift_to[0] = service->shift_text[0] = '\0';
 	set_shares(service);
@@ -209,6 +210,9 @@ static void restore(struct apply *apply, struct model_service *service, const st
 	service->shift.gate_ms = apply->now_ms + 15000; /* checks have to speak first */
 	service->shift.hold_ms = apply->now_ms + service->shift.plan.hold_s * 1000ULL;
 	set_shares(service);
+	model_event(apply, EVENT_shift, service, pool_named(service, service->shift_to), NULL,
+		    "restored: %s at %" PRIu32 " %%", shift_state_name(service->shift.state),
+		    service->shift.percent);
 }
 
 void model_change_shift(struct apply *apply, const struct change *change)
@@ -228,6 +232,7 @@ void model_change_shift(struct apply *apply, const struct change *change)
 			 change->service ? change->service : "");
 		return;
 	}
+	service->shift_orders++;
 	if (change->shift_action == SHIFT_ACTION_START) {
 		start(apply, service, change);
 	} else if (change->shift_action == SHIFT_ACTION_RESTORE) {
@@ -250,6 +255,7 @@ void model_shift_keep(struct apply *apply, const struct model_service *old,
 {
 	size_t p;
 
+	service->shift_orders = old->shift_orders;
 	if (!shift_is_on(&old->shift))
 		return;
 	service->shift = old->shift;

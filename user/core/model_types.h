@@ -116,6 +116,7 @@ struct model_service {
 	struct shift shift;
 	char shift_to[NAME_MAX_LENGTH + 1]; /* pool, with a shift */
 	char shift_text[128];		    /* why it was rolled back */
+	uint32_t shift_orders;		    /* of people and files, so far: not of time */
 	uint32_t min_healthy;
 	bool is_panic_dropped;
 	enum ejection_panic panic;

@@ -134,6 +134,8 @@ size_t overlay_count(const struct model *model)
 
 	for (i = 0; i < model_list_count(model); i++)
 		count += model_list_is_added_to(model_list_at(model, i));
+	for (i = 0; i < model_service_count(model); i++)
+		count += shift_is_on(&model_service_at(model, i)->shift);
 	return count;
 }
 

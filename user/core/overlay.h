@@ -45,7 +45,8 @@ struct overlay_entry *overlay_add(struct overlay *overlay);
 bool overlay_has_admin(const struct overlay_entry *entry);
 /* Adds the model's differences, ordered as the model is, members before limits. */
 void overlay_collect(const struct model *model, struct overlay *overlay);
-/* Those and the access lists that commands added to, which are kept apart: they may be large. */
+/* Those, and what is kept apart: access lists that commands added to, which may be large, and shifts,
+ * which time moves on. */
 size_t overlay_count(const struct model *model);
 /* Is there nothing that differs? Ports do not matter. */
 bool overlay_equal(const struct overlay *a, const struct overlay *b);

@@ -9,15 +9,28 @@
 
 struct daemon;
 
+struct before_shift {
+	char service[NAME_MAX_LENGTH + 1];
+	char to[NAME_MAX_LENGTH + 1];
+	char text[128];
+	struct shift shift;
+	uint32_t orders;
+};
+
 struct before {
 	bool is_taken;
 	struct overlay changes;
 	struct model_list *lists; /* only name, action and runtime */
 	size_t list_count;
+	struct before_shift *shifts; /* all that were on */
+	size_t shift_count;
 	size_t commands; /* that changed something since */
 };
 
 void before_take(struct before *before, const struct model *model);
+/* Only time has gone by for the service's shift since, or it was rolled back, which is no command's
+ * doing: that stays. */
+bool before_keeps_shift(const struct before *before, const struct model_service *service);
 void before_done(struct before *before);
 /* Makes the model differ from its configuration, which is that of then or a mended one, as it did
  * then, and in nothing else. Tells of what cannot be restored. */

@@ -8,28 +8,43 @@
 #include "base/clock.h"
 #include "daemon/daemon.h"
 
+static json_t *save(const char *service, const char *to, const char *text,
+		    const struct shift *shift)
+{
+	json_t *steps = json_array();
+	size_t i;
+
+	for (i = 0; i < shift->plan.step_count; i++)
+		json_array_append_new(steps, json_integer(shift->plan.steps[i]));
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s}", "service", service, "to", to,
+			 "state", shift_state_name(shift->state), "steps", steps, "hold_s",
+			 (json_int_t)shift->plan.hold_s, "step", (json_int_t)shift->step, "percent",
+			 (json_int_t)shift->percent, "text", text);
+}
+
 json_t *kept_save_shifts(struct daemon *daemon)
 {
+	/* What a trial leads to is not known to stay. */
+	const struct before *before = &daemon->trial.before;
 	json_t *list = json_array();
-	size_t s, i;
+	size_t i;
 
-	for (s = 0; s < model_service_count(daemon->model); s++) {
-		const struct model_service *service = model_service_at(daemon->model, s);
-		const struct shift *shift = &service->shift;
-		json_t *steps;
+	for (i = 0; i < model_service_count(daemon->model); i++) {
+		const struct model_service *service = model_service_at(daemon->model, i);
 
-		if (!shift_is_on(shift))
-			continue;
-		steps = json_array();
-		for (i = 0; i < shift->plan.step_count; i++)
-			json_array_append_new(steps, json_integer(shift->plan.steps[i]));
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s}", "service",
-					service->name, "to", service->shift_to, "state",
-					shift_state_name(shift->state), "steps", steps, "hold_s",
-					(json_int_t)shift->plan.hold_s, "step",
-					(json_int_t)shift->step, "percent",
-					(json_int_t)shift->percent, "text", service->shift_text));
+		if (shift_is_on(&service->shift) &&
+		    (!before->is_taken || before_keeps_shift(before, service)))
+			json_array_append_new(list, save(service->name, service->shift_to,
+							 service->shift_text, &service->shift));
+	}
+	for (i = 0; before->is_taken && i < before->shift_count; i++) {
+		const struct before_shift *kept = &before->shifts[i];
+		const struct model_service *service =
+			model_find_service(daemon->model, kept->service);
+
+		if (!service || !before_keeps_shift(before, service))
+			json_array_append_new(
+				list, save(kept->service, kept->to, kept->text, &kept->shift));
 	}
 	return json_pack("{s:o}", "shifts", list);
 }

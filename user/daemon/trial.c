@@ -44,6 +44,7 @@ static void keep(struct daemon *daemon)
 	forget(daemon);
 	state_mark(daemon->state, STATE_CHANGES);
 	state_mark(daemon->state, STATE_LISTS);
+	state_mark(daemon->state, STATE_SHIFTS);
 	state_mark(daemon->state, STATE_LAST_GOOD);
 }
 
