@@ -199,12 +199,22 @@ static const struct answer answers[SITUATION_MAX][BREAKER_EVENT_MAX] =
 			},
 };
 
+_Static_assert(BREAKER_STATE_MAX == 3 && BREAKER_EVENT_MAX == 8, "another one takes rows above");
+
 static void every_state_and_event(void **state)
 {
+	unsigned int pairs[BREAKER_STATE_MAX][BREAKER_EVENT_MAX] = {0};
+	enum breaker_state at;
 	enum situation s;
 	enum breaker_event e;
 
 	(void)state;
+	for (s = 0; s < SITUATION_MAX; s++)
+		for (e = 0; e < BREAKER_EVENT_MAX; e++)
+			pairs[situations[s].state][e]++;
+	for (at = 0; at < BREAKER_STATE_MAX; at++)
+		for (e = 0; e < BREAKER_EVENT_MAX; e++)
+			assert_in_range(pairs[at][e], 3, 4); /* situations of each pair */
 	for (s = 0; s < SITUATION_MAX; s++) {
 		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
 			const struct breaker_input input = {e, NOW, MIDDLE, 5};

@@ -26,6 +26,9 @@ static void cap(void **state)
 	}
 }
 
+_Static_assert(EJECTION_RANK_MAX == 3 && PANIC_MAX == 4 && GATEWAY_STATE_MAX == 3,
+	       "another one takes rows below");
+
 static void panic(void **state)
 {
 	static const struct {
@@ -62,6 +65,7 @@ static void panic(void **state)
 		 PANIC_DROP,
 		 0},
 	};
+	unsigned int seen[PANIC_MAX][EJECTION_RANK_MAX] = {0};
 	enum ejection_rank rank;
 	size_t i;
 
@@ -71,7 +75,12 @@ static void panic(void **state)
 		rank = 0;
 		assert_int_equal(ejection_panic(&rows[i].q, &rank), rows[i].answer);
 		assert_int_equal(rank, rows[i].rank);
+		seen[rows[i].answer][rows[i].rank]++;
 	}
+	for (i = 0; i < PANIC_MAX; i++)
+		assert_true(seen[i][0] > 0);
+	for (i = 0; i < EJECTION_RANK_MAX; i++)
+		assert_true(seen[PANIC_READMIT][i] > 0);
 }
 
 /* Whoever can serve does, unless told to drop; nobody more than needed is re-admitted. */

@@ -27,6 +27,8 @@ struct row {
 	uint32_t next_streak;
 };
 
+_Static_assert(HEALTH_STATE_MAX == 3 && PROBE_RESULT_MAX == 3, "another one takes rows below");
+
 static void every_state_and_result(void **state)
 {
 	static const struct row rows[] = {

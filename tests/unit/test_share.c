@@ -68,6 +68,7 @@ static const struct {
 
 static void by_table(void **state)
 {
+	unsigned int seen[SHARE_RULE_MAX] = {0};
 	uint32_t share;
 	size_t i;
 
@@ -76,7 +77,10 @@ static void by_table(void **state)
 		print_message("# row %zu\n", i);
 		assert_int_equal(share_decide(&rows[i].q, &share), rows[i].rule);
 		assert_int_equal(share, rows[i].share);
+		seen[rows[i].rule]++;
 	}
+	for (i = 0; i < SHARE_RULE_MAX; i++)
+		assert_true(seen[i] > 0);
 }
 
 /* The rules as sentences, whatever else is the case. */
@@ -109,6 +113,60 @@ static void check_one(const struct share_question *q)
 		assert_int_equal(share, SHARE_ONE * 2 / 100);
 }
 
+_Static_assert(ADMIN_STATE_MAX == 3 && DISCOVERY_STATE_MAX == 3 && OVERRIDE_STATE_MAX == 3 &&
+		       NEXTHOP_STATE_MAX == 3 && HEALTH_STATE_MAX == 3 && BREAKER_STATE_MAX == 3,
+	       "another one takes sentences above and combinations below");
+
+/* Which rule comes before which, one against one: both of the case, the earlier one decides. */
+static void in_order(void **state)
+{
+	/* Of each rule but the last one case, alone. */
+	static const struct share_question alone[SHARE_RULE_MAX] = {
+		[SHARE_MAINT] = {.admin = ADMIN_MAINT},
+		[SHARE_DRAIN] = {.admin = ADMIN_DRAIN},
+		[SHARE_NOT_READY] = {.discovery = DISCOVERY_NOT_READY},
+		[SHARE_EJECTED] = {.override = OVERRIDE_EJECTED},
+		[SHARE_UNREACHABLE] = {.nexthop = NEXTHOP_FAILED},
+		[SHARE_FORCED] = {.override = OVERRIDE_FORCED},
+		[SHARE_TERMINATING] = {.discovery = DISCOVERY_TERMINATING, .has_others = true},
+		[SHARE_READMITTED] = {.health = HEALTH_DOWN, .is_readmitted = true},
+		[SHARE_DOWN] = {.health = HEALTH_DOWN},
+		[SHARE_OPEN] = {.circuit = BREAKER_OPEN},
+		[SHARE_TRIAL] = {.circuit = BREAKER_HALF_OPEN},
+		[SHARE_RAMP] = {.ramp_percent = 30},
+		[SHARE_FULL] = {.has_others = true},
+	};
+	size_t a, b, pairs = 0;
+
+	(void)state;
+	for (a = 0; a < SHARE_RULE_MAX; a++) {
+		for (b = a + 1; b < SHARE_RULE_MAX; b++) {
+			const struct share_question *x = &alone[a], *y = &alone[b];
+			/* One axis cannot be in two states. */
+			bool is_clash = (x->admin && y->admin) || (x->discovery && y->discovery) ||
+					(x->override && y->override) || (x->circuit && y->circuit);
+			struct share_question both = {
+				.admin = MAX(x->admin, y->admin),
+				.discovery = MAX(x->discovery, y->discovery),
+				.override = MAX(x->override, y->override),
+				.nexthop = MAX(MAX(x->nexthop, y->nexthop), NEXTHOP_RESOLVED),
+				.health = MAX(x->health, y->health),
+				.circuit = MAX(x->circuit, y->circuit),
+				.has_others = x->has_others || y->has_others,
+				.is_readmitted = x->is_readmitted || y->is_readmitted,
+				.trial_percent = 2,
+				.ramp_percent = MAX(x->ramp_percent, y->ramp_percent)};
+
+			if (is_clash)
+				continue;
+			pairs++;
+			print_message("# rule %zu before %zu\n", a, b);
+			assert_int_equal(share_decide(&both, NULL), a);
+		}
+	}
+	assert_int_equal(pairs, SHARE_RULE_MAX * (SHARE_RULE_MAX - 1) / 2 - 4);
+}
+
 static void every_combination(void **state)
 {
 	static const uint32_t ramps[] = {0, 10, 60};
@@ -137,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_table),
+		cmocka_unit_test(in_order),
 		cmocka_unit_test(every_combination),
 	};
 

@@ -141,12 +141,19 @@ static const struct answer answers[SITUATION_MAX][EVENTS] = {
 			 SAME(SHIFT_ROLLED_BACK, 0, 0)},
 };
 
+_Static_assert(SHIFT_STATE_MAX == 6 && SHIFT_EVENT_MAX == 6, "another one takes rows above");
+
 static void every_state_and_event(void **state)
 {
+	unsigned int seen[SHIFT_STATE_MAX] = {0};
 	enum situation s;
 	unsigned int e;
 
 	(void)state;
+	for (s = 0; s < SITUATION_MAX; s++)
+		seen[situation(s).state]++;
+	for (e = 0; e < SHIFT_STATE_MAX; e++)
+		assert_true(seen[e] > 0);
 	for (s = 0; s < SITUATION_MAX; s++) {
 		for (e = 0; e < EVENTS; e++) {
 			struct shift_input input = {
