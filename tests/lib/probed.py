@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A server that behaves as the path says, for tests of health checks. IPv4 and IPv6.
 
-usage: probed.py PORT [CERTIFICATE KEY]
+usage: probed.py [--root FOLDER] PORT [CERTIFICATE KEY]
 
   /status/N     answers with status N
   /body/TEXT    answers 200 with a body of 20,000 bytes that ends with TEXT, in two packets that
@@ -15,12 +15,17 @@ usage: probed.py PORT [CERTIFICATE KEY]
   /endless      never ends its body
   /garbage      is no HTTP
   /file/PATH    answers with the status that the file holds now
+  /as/NAME      behaves as the path in FOLDER/NAME says now
 """
+import os
 import socket
 import ssl
 import sys
 import threading
 import time
+
+
+ROOT = "/"
 
 
 def answer(sock, status, body=b""):
@@ -60,6 +65,9 @@ def behave(sock, method, path, headers):
         forever(sock, b"z" * 65536)
     elif what == "garbage":
         sock.sendall(b"\x00\x1b[31mSSH-2.0-x\r\n" * 3)
+    elif what == "as":
+        with open(os.path.join(ROOT, rest), encoding="ascii") as file:
+            behave(sock, method, file.read().strip(), headers)
     elif what == "file":
         with open("/" + rest, encoding="ascii") as file:
             answer(sock, int(file.read()))
@@ -89,12 +97,17 @@ def serve(sock, context):
 
 
 def main():
+    global ROOT
     context = None
-    if len(sys.argv) > 2:
+    words = sys.argv[1:]
+    if words[0] == "--root":
+        ROOT = words[1]
+        words = words[2:]
+    if len(words) > 1:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[2], sys.argv[3])
+        context.load_cert_chain(words[1], words[2])
     with socket.create_server(
-        ("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=256
+        ("::", int(words[0])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=256
     ) as listener:
         print("ready", flush=True)
         while True:

@@ -317,10 +317,14 @@ static void story(void **state)
 {
 	struct breaker b = {0};
 	struct breaker_input in = {.now_ms = NOW, .random = UINT32_MAX};
+	uint32_t good, bad;
 
 	(void)state;
+	breaker_count(&b, &circuit, 3, 9, NOW);
 	in.event = BREAKER_FELL;
 	assert_true(breaker_feed(&b, &circuit, &in));
+	breaker_window(&b, &circuit, NOW, &good, &bad);
+	assert_int_equal(good + bad, 0);
 	in.event = BREAKER_TIME;
 	in.now_ms += 60000;
 	assert_false(breaker_feed(&b, &circuit, &in)); /* still down */

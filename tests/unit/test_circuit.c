@@ -165,6 +165,81 @@ static void three_of_four(void **state)
 	world_free(w);
 }
 
+/* How often it failed while it was out, or before, is not held against it when it is back. */
+static void back_for_good(void **state)
+{
+	struct world *w =
+		world(FOUR "    circuit: {volume: 4, open: 1s, trial: 2s, window: 60s}\n");
+	struct model_member *m = member(w, 1);
+	unsigned int s;
+
+	(void)state;
+	passes(w, m);
+	look(w, m, 1, 0);
+	look(w, m, 1, 3);
+	fails(w, m, HEALTH_ANSWERED);
+	for (s = 0; s < 20; s++) {
+		w->fake->now_ms += 1000;
+		look(w, m, 0, 2);
+	}
+	w->fake->now_ms += 1000;
+	passes(w, m);
+	assert_int_equal(m->breaker.state, BREAKER_HALF_OPEN);
+	look(w, m, 1, 8); /* those failed before */
+	assert_int_equal(m->breaker.state, BREAKER_HALF_OPEN);
+	for (s = 0; s < 10; s++) {
+		w->fake->now_ms += 1000;
+		look(w, m, 2, 0);
+		assert_int_not_equal(m->breaker.state, BREAKER_OPEN);
+	}
+	assert_int_equal(m->breaker.state, BREAKER_CLOSED);
+	assert_int_equal(m->trips, 1);
+	/* From now on it is. */
+	look(w, m, 0, 9);
+	look(w, m, 0, 20);
+	assert_int_equal(m->breaker.state, BREAKER_OPEN);
+	assert_true(m->breaker.is_by_ratio);
+	world_free(w);
+}
+
+static bool is_due(const struct world *w, const struct model_member *m, uint64_t passed,
+		   uint64_t failed)
+{
+	return model_circuit_is_due(&web(w)->pools[0], m, m->probes_passed + passed,
+				    m->probes_failed + failed, w->fake->now_ms);
+}
+
+/* Thousands of members that are well cost nothing; whoever is not is looked at. */
+static void looks_where_needed(void **state)
+{
+	struct world *w = world(FOUR "    circuit: {open: 1s, trial: 2s}\n");
+	struct world *off = world(FOUR "    circuit: {mode: disabled}\n");
+	struct model_member *m = member(w, 1);
+
+	(void)state;
+	assert_true(is_due(w, m, 1, 0)); /* the first look */
+	look(w, m, 1, 0);
+	assert_false(is_due(w, m, 0, 0));
+	assert_false(is_due(w, m, 5, 0));
+	assert_true(is_due(w, m, 0, 1));
+	look(w, m, 0, 1);
+	assert_true(is_due(w, m, 1, 0)); /* of the window something failed */
+	w->fake->now_ms += 120000;
+	assert_false(is_due(w, m, 1, 0));
+	fails(w, m, HEALTH_ANSWERED);
+	w->fake->now_ms += 5000;
+	assert_false(is_due(w, m, 0, 0)); /* its check fails still */
+	passes(w, m);
+	assert_int_equal(m->breaker.state, BREAKER_HALF_OPEN);
+	assert_false(is_due(w, m, 0, 0));
+	assert_true(is_due(w, m, 1, 0));
+	w->fake->now_ms += 2000;
+	assert_true(is_due(w, m, 0, 0)); /* its trial is over */
+	assert_false(is_due(off, member(off, 1), 1, 1));
+	world_free(off);
+	world_free(w);
+}
+
 static void told_to_drop(void **state)
 {
 	struct world *w = world(FOUR "    panic: drop\n");
@@ -323,6 +398,8 @@ int main(void)
 		cmocka_unit_test(by_ratio_up_to_the_cap),
 		cmocka_unit_test(three_of_four),
 		cmocka_unit_test(told_to_drop),
+		cmocka_unit_test(back_for_good),
+		cmocka_unit_test(looks_where_needed),
 		cmocka_unit_test(min_healthy),
 		cmocka_unit_test(fallback),
 		cmocka_unit_test(by_hand),

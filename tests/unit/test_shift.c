@@ -198,7 +198,10 @@ static void from_first_to_last(void **state)
 	in.event = SHIFT_RESUME;
 	shift_feed(&shift, &in);
 	in.event = SHIFT_TIME;
-	in.now_ms += 60000;
+	in.now_ms += 59000;
+	shift_feed(&shift, &in);
+	assert_int_equal(shift.percent, 10); /* that holds anew */
+	in.now_ms += SHIFT_GATE_MS;
 	shift_feed(&shift, &in);
 	assert_int_equal(shift.percent, 25);
 }

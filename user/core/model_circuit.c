@@ -143,15 +143,16 @@ void model_change_circuit(struct apply *apply, struct model_service *service,
 	/* Of another stream of probes, or the first look at this one. */
 	bool is_news = !member->sampled_ms || change->probes_passed < member->probes_passed ||
 		       change->probes_failed < member->probes_failed;
-	/* What happened before it is tried says nothing of the trial. */
+	/* What happened before it is tried says nothing of the trial, and nothing of it when it is back. */
 	bool is_since = member->breaker.since_ms <= member->sampled_ms;
 
 	member->probes_passed = change->probes_passed;
 	member->probes_failed = change->probes_failed;
 	member->sampled_ms = apply->now_ms;
 	if (!is_news && passed + failed) {
-		breaker_count(&member->breaker, &pool->circuit, (uint32_t)passed,
-			      (uint32_t)MIN(failed, UINT16_MAX), apply->now_ms);
+		if (is_since && member->breaker.state != BREAKER_OPEN)
+			breaker_count(&member->breaker, &pool->circuit, (uint32_t)passed,
+				      (uint32_t)MIN(failed, UINT16_MAX), apply->now_ms);
 		if (is_since)
 			feed(apply, service, pool, member, failed ? BREAKER_FAILED : BREAKER_PASSED,
 			     *member->health_text ? member->health_text : "a probe failed");
