@@ -91,8 +91,13 @@ check_row untrusted down ".*certificate" "type: https, port: 9001, host: www.exa
 check_row gone down ".*certificate has expired" "type: https, port: 9003, host: www.example.net, $CA, path: /status/200"
 check_row unverified up "" "type: https, port: 9003, verify: disabled, path: /status/200"
 check_row notls down "no TLS handshake within 400 ms" "type: https, port: 9000, verify: disabled"
-check_row noca unknown "check not possible from here: .*(CA|verify locations|certificate file)" "type: https, port: 9001, ca: /nowhere.pem"
+echo nonsense > "$LAB_DIR/tls/nonsense.pem"
+chmod 644 "$LAB_DIR/tls/nonsense.pem"
+check_row noca unknown "check not possible from here: .*(CA|verify locations|certificate|trust anchors)" "type: https, port: 9001, ca: $LAB_DIR/tls/nonsense.pem"
 check_row changes up "" "type: http, port: 9000, path: /file$LAB_DIR/state"
+sed "s,nonsense.pem,none.pem," "$E2E_CONFIG" > "$LAB_DIR/none.yaml"
+tap_fails "a file of certificates that is not there is refused" 1 \
+	'services.noca.check.ca: .*none.pem: No such file or directory .write the path of a file' edge_ctl check "$LAB_DIR/none.yaml"
 e2e_start
 
 checks_report

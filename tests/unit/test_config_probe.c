@@ -30,6 +30,8 @@ static void test_http_checks(void **state)
 		{HTTP("expect: "
 		      "[200,201,202,203,204,205,206,207,208,209,210,211,212,213,214,215,216]"),
 		 "8 invalid services.web.check.expect\n"},
+		{HTTP("body: ''"), "8 invalid services.web.check.body\n"},
+		{HTTP("body: \"\\0\""), "8 invalid services.web.check.body\n"},
 		{HTTP("body: longer, read: 5"), "8 invalid services.web.check.body\n"},
 		{HTTP("body: x, method: HEAD"), "8 invalid services.web.check.body\n"},
 		{HTTP("method: POST"), "8 invalid services.web.check.method\n"},
@@ -62,6 +64,17 @@ static void test_other_checks(void **state)
 		 "8 invalid services.web.check.via\n"},
 		{CHECK("type: none, via: path"), "8 invalid services.web.check.via\n"},
 		{CHECK("type: dns, name: a, via: path"), "none\n"},
+		{CHECK("type: tcp, port: 0"), "8 invalid services.web.check.port\n"},
+		{CHECK("type: tcp, port: 65536"), "8 invalid services.web.check.port\n"},
+		{CHECK("type: tcp, port: -1"), "8 invalid services.web.check.port\n"},
+		{CHECK("type: tcp, port: http"), "8 invalid services.web.check.port\n"},
+		{CHECK("type: tcp, interval: 500ms"), "8 invalid services.web.check\n"},
+		{CHECK("type: tcp, interval: 1s, timeout: 2s"), "8 invalid services.web.check\n"},
+		{CHECK("type: tcp, fall: 0, rise: 101, jitter: 51"),
+		 "8 invalid services.web.check.fall\n8 invalid services.web.check.rise\n"
+		 "8 invalid services.web.check.jitter\n"},
+		{CHECK("type: tcp, body: x, expect: 200"),
+		 "8 invalid services.web.check.body\n8 invalid services.web.check.expect\n"},
 		{CHECK("type: icmp, port: 7"), "8 invalid services.web.check.port\n"},
 		{CHECK("type: none, port: 7"), "8 invalid services.web.check.port\n"},
 		{FULL "    check: udp\n", "8 invalid services.web.check.send\n"},
@@ -109,9 +122,10 @@ static void test_other_checks(void **state)
 
 static bool looked_at;
 
-static bool refuse(const char *path, char text[200], char hint[200])
+static bool refuse(const char *path, bool is_program, char text[200], char hint[200])
 {
 	looked_at = true;
+	assert_int_equal(is_program, strcmp(path, "/x") == 0);
 	snprintf(text, 200, "%.100s: no", path);
 	snprintf(hint, 200, "yes");
 	return false;
@@ -123,15 +137,20 @@ static void test_programs(void **state)
 		"services:\n  web:\n    listen: tcp 192.0.2.10:80\n    mode: l2\n    pools:\n"
 		"      a: {members: [192.0.2.21], check: tcp}\n"
 		"      b:\n        members: [{address: 192.0.2.22, check: {type: exec, command: "
-		"[/x]}}]\n";
+		"[/x]}}]\n"
+		"      c: {members: [192.0.2.23], check: {type: https, ca: /c.pem}}\n"
+		"      d: {members: [192.0.2.24], check: https}\n";
 	struct config *config = NULL;
 	struct errs errors = {0};
 
 	(void)state;
 	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	assert_true(config_check_commands(config, refuse, &errors) < 0);
+	assert_true(config_check_files(config, refuse, &errors) < 0);
 	assert_true(looked_at);
-	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.count, 2);
+	assert_string_equal(errors.list[1].path, "services.web.pools.c.check.ca");
+	assert_string_equal(errors.list[1].text, "/c.pem: no");
+	assert_int_equal(errors.list[1].line, 11);
 	assert_string_equal(errors.list[0].path, "services.web.pools.b.check.command");
 	assert_string_equal(errors.list[0].text, "/x: no");
 	assert_int_equal(errors.list[0].line, 9);

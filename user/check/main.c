@@ -5,8 +5,10 @@
  * probes that were under way.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -16,11 +18,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "check/sandbox.h"
 #include "check/worker.h"
 
 #define PAUSE_MS 100 /* before a dead worker's successor; doubled each time, up to the longest */
 #define PAUSE_MAX_MS 10000
+#define ORPHANS_WAIT_US 10000
 #define STEADY_MS 60000 /* so long alive: the next pause is short again */
 
 struct watcher {
@@ -61,6 +65,51 @@ static void end(const struct watcher *watcher)
 		kill(watcher->worker, SIGKILL);
 }
 
+/* Programs of checks outlive the worker that started them: they become our children then, and are
+ * ended with all of their group. Returns how many there were. */
+static unsigned int end_orphans(const struct watcher *watcher)
+{
+	char text[4096], *at = text;
+	unsigned int count = 0;
+	ssize_t length;
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[MAX(length, 0)] = '\0';
+	/* Each is followed by a space; one that is cut off would be another's. */
+	while (strchr(at, ' ')) {
+		pid_t pid = (pid_t)strtol(at, &at, 10);
+
+		at++;
+		count++;
+		if (pid <= 1 || pid == watcher->worker)
+			continue;
+		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+	}
+	return count;
+}
+
+/* The worker, and whatever is left of it. */
+static void end_all(struct watcher *watcher)
+{
+	int tries;
+
+	end(watcher);
+	if (watcher->worker)
+		waitpid(watcher->worker, NULL, 0);
+	watcher->worker = 0;
+	/* Of those who left their group the children become ours in turn. */
+	for (tries = 0; tries < 100 && end_orphans(watcher); tries++) {
+		usleep(ORPHANS_WAIT_US);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
 static void tell_death(int status)
 {
 	char note[CHECK_CONTROL_MAX] = {CHECK_CONTROL_DIED};
@@ -77,12 +126,21 @@ static void reap(struct watcher *watcher)
 {
 	struct signalfd_siginfo info;
 	uint64_t now_ms = clock_now_ms();
-	int status;
+	int status = 0, of;
+	bool is_worker = false;
+	pid_t pid;
 
 	(void)!read(watcher->signal_fd, &info, sizeof(info));
-	if (!watcher->worker || waitpid(watcher->worker, &status, WNOHANG) != watcher->worker)
+	while ((pid = waitpid(-1, &of, WNOHANG)) > 0) {
+		if (pid != watcher->worker)
+			continue; /* an orphan */
+		is_worker = true;
+		status = of;
+	}
+	if (!is_worker)
 		return;
 	watcher->worker = 0;
+	end_orphans(watcher);
 	if (now_ms - watcher->started_ms > STEADY_MS || !watcher->pause_ms)
 		watcher->pause_ms = PAUSE_MS;
 	watcher->next_ms = now_ms + watcher->pause_ms;
@@ -121,13 +179,13 @@ static int watch(struct watcher *watcher)
 		if (fds[1].revents)
 			reap(watcher);
 		if (fds[0].revents && !obey(watcher)) {
-			end(watcher);
+			end_all(watcher);
 			return 0;
 		}
 		if (fds[2].revents & POLLIN)
 			start(watcher);
 		else if (fds[2].revents) {
-			end(watcher);
+			end_all(watcher);
 			return 0;
 		}
 	}
@@ -172,6 +230,7 @@ int main(int argc, char **argv)
 	}
 	if (sandbox_enter())
 		return 1;
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	watcher.signal_fd = catch_signals();
 	if (watcher.signal_fd < 0)
 		return 1;

@@ -271,7 +271,7 @@ int check_load(const struct cli *cli, const char *file, struct sources *ret_sour
 	if (r == 0)
 		r = config_load_lists(config, util_read_file, &errors);
 	if (r == 0)
-		r = config_check_commands(config, program_look, &errors);
+		r = config_check_files(config, program_look, &errors);
 	if (r == 0)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r != 0) {

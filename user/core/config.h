@@ -268,9 +268,10 @@ int config_load_lists(struct config *config, config_read_file_fn read, struct er
 int config_load_list(struct list_config *list, config_read_file_fn read, struct errs *errors);
 int config_take_list(struct list_config *list, const char *text, size_t length,
 		     struct errs *errors);
-/* Looks at each program of a check by exec. 0, or -EINVAL and an error for each that cannot run. */
-typedef bool (*config_look_fn)(const char *path, char text[200], char hint[200]);
-int config_check_commands(const struct config *config, config_look_fn look, struct errs *errors);
+/* Looks at each program of a check by exec, and each file of certificates of one by https. 0, or -EINVAL
+ * and an error for each that cannot be run, or read. */
+typedef bool (*config_look_fn)(const char *path, bool is_program, char text[200], char hint[200]);
+int config_check_files(const struct config *config, config_look_fn look, struct errs *errors);
 const char *list_action_name(enum list_action action);
 /* The same from a main file and drop-ins in their order; core/config_merge.h says how they join. */
 int config_parse_files(const struct config_file *files, size_t count, struct config **ret_config,

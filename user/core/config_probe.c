@@ -273,23 +273,35 @@ struct check_config config_copy_check(const struct check_config *check)
 	return copy;
 }
 
-static void check_commands(const struct config *config, const struct service_config *service,
-			   const struct pool_config *pool, config_look_fn look, struct errs *errors)
+/* What the check needs of the disk, NULL: nothing. */
+static const char *file_of(const struct check_config *check, struct check_details *details)
+{
+	enum check_type type;
+
+	if (!check->spec ||
+	    !check_spec_decode(check->spec->bytes, check->spec->length, &type, details))
+		return NULL;
+	if (type == CHECK_EXEC)
+		return check_command_word(details, 0);
+	return type == CHECK_HTTPS && details->ca[0] ? details->ca : NULL;
+}
+
+static void check_files(const struct config *config, const struct service_config *service,
+			const struct pool_config *pool, config_look_fn look, struct errs *errors)
 {
 	AUTO_FREE struct check_details *details = util_alloc(sizeof(*details));
 	char path[3 * NAME_MAX_LENGTH], text[200], hint[200];
-	enum check_type type;
 
 	for (uint32_t i = 0; pool->checks && i < pool->checks->count; i++) {
-		const struct check_config *check = &pool->checks->list[i];
+		const char *file = file_of(&pool->checks->list[i], details);
+		bool is_program = pool->checks->list[i].type == CHECK_EXEC;
 		struct err *e;
 
-		if (check->type != CHECK_EXEC || !check->spec ||
-		    !check_spec_decode(check->spec->bytes, check->spec->length, &type, details) ||
-		    look(check_command_word(details, 0), text, hint))
+		if (!file || look(file, is_program, text, hint))
 			continue;
-		snprintf(path, sizeof(path), "services.%s%s%s.check.command", service->name,
-			 service->has_pools ? ".pools." : "", service->has_pools ? pool->name : "");
+		snprintf(path, sizeof(path), "services.%s%s%s.check.%s", service->name,
+			 service->has_pools ? ".pools." : "", service->has_pools ? pool->name : "",
+			 is_program ? "command" : "ca");
 		e = errs_add(errors, ERR_INVALID, path, "%s", text);
 		err_hint(e, "%s", hint);
 		e->line = pool->line;
@@ -297,13 +309,13 @@ static void check_commands(const struct config *config, const struct service_con
 	}
 }
 
-int config_check_commands(const struct config *config, config_look_fn look, struct errs *errors)
+int config_check_files(const struct config *config, config_look_fn look, struct errs *errors)
 {
 	size_t before = errors->count;
 
 	for (size_t s = 0; s < config->service_count; s++)
 		for (size_t p = 0; p < config->services[s].pool_count; p++)
-			check_commands(config, &config->services[s], &config->services[s].pools[p],
-				       look, errors);
+			check_files(config, &config->services[s], &config->services[s].pools[p],
+				    look, errors);
 	return errors->count > before ? -EINVAL : 0;
 }

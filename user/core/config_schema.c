@@ -108,7 +108,7 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 			 field->flags & CONFIG_OR_ZERO ? ", or 0s" : "");
 		break;
 	case CONFIG_TYPE_TEXT:
-		snprintf(buffer, size, "a text of at most %zu bytes", field->size - 1);
+		snprintf(buffer, size, "a text of 1 to %zu bytes", field->size - 1);
 		break;
 	case CONFIG_TYPE_WORD:
 		rule_of_words(field->words, buffer, size);

@@ -197,7 +197,7 @@ void checks_check(const struct daemon *daemon, const struct config *config, stru
 	char path[2 * NAME_MAX_LENGTH + 32];
 	size_t s, p;
 
-	config_check_commands(config, program_look, errors);
+	config_check_files(config, program_look, errors);
 
 	for (s = 0; s < config->service_count; s++)
 		for (p = 0; p < config->services[s].pool_count; p++) {

@@ -101,7 +101,7 @@ static int check_file(const char *path)
 	if (!r)
 		r = config_load_lists(config, util_read_file, &errors);
 	if (!r)
-		r = config_check_commands(config, program_look, &errors);
+		r = config_check_files(config, program_look, &errors);
 	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), &errors);
 	if (r) {
