@@ -29,16 +29,18 @@ static const struct circuit_config circuit = {
 
 /* Situations: a state, and what else an answer depends on. */
 enum situation {
-	CLOSED_NEW,	  /* never out */
-	CLOSED_TWICE,	  /* n 2, sinks at LATER */
-	CLOSED_DUE,	  /* n 2, sinks now */
-	OPEN_EARLY,	  /* n 2, its check passes, until LATER */
-	OPEN_OVER,	  /* the pause is over, the check passes */
-	OPEN_FAILS,	  /* the pause is over, the check fails */
-	HALF_EARLY,	  /* n 2, until LATER, nothing seen */
-	HALF_OVER,	  /* nothing seen, decision now */
-	HALF_OVER_PASSED, /* probes passed, decision now */
-	HALF_FLOWS,	  /* 5 good flows */
+	CLOSED_NEW,	   /* never out */
+	CLOSED_TWICE,	   /* n 2, sinks at LATER */
+	CLOSED_DUE,	   /* n 2, sinks now */
+	OPEN_EARLY,	   /* n 2, its check passes, until LATER */
+	OPEN_OVER,	   /* the pause is over, the check passes */
+	OPEN_FAILS,	   /* the pause is over, the check fails */
+	HALF_EARLY,	   /* n 2, until LATER, nothing seen */
+	HALF_OVER,	   /* nothing seen, decision now */
+	HALF_OVER_PASSED,  /* probes passed, decision now */
+	HALF_FLOWS,	   /* 5 good flows */
+	HALF_ALL_FLOWS,	   /* as many as it takes, but no probe */
+	HALF_FLOWS_PASSED, /* 5 good flows, and probes passed */
 	SITUATION_MAX
 };
 
@@ -54,6 +56,9 @@ static const struct breaker situations[SITUATION_MAX] = {
 	[HALF_OVER_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = NOW,
 			      .has_passed = true},
 	[HALF_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 5},
+	[HALF_ALL_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 10},
+	[HALF_FLOWS_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 5,
+			       .has_passed = true},
 };
 
 /* What comes of it: state, n, and when the next thing is due, from now. */
@@ -187,6 +192,29 @@ static const struct answer answers[SITUATION_MAX][BREAKER_EVENT_MAX] =
 				[BREAKER_RESET] = RESET,
 			},
 		[HALF_FLOWS] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = {BREAKER_HALF_OPEN, 2, LATER},
+				/* 5 and 5 more, but clients can forge them */
+				[BREAKER_FLOWED] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_ALL_FLOWS] =
+			{
+				[BREAKER_FELL] = OUT(3, 15000),
+				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_FAILED] = OUT(3, 15000),
+				[BREAKER_PASSED] = WELL,
+				[BREAKER_FLOWED] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RATIO] = OUT(3, 15000),
+				[BREAKER_TIME] = {BREAKER_HALF_OPEN, 2, LATER},
+				[BREAKER_RESET] = RESET,
+			},
+		[HALF_FLOWS_PASSED] =
 			{
 				[BREAKER_FELL] = OUT(3, 15000),
 				[BREAKER_ROSE] = {BREAKER_HALF_OPEN, 2, LATER},
@@ -365,8 +393,10 @@ static void check_change(const struct breaker *before, const struct breaker *aft
 	if (before->state == BREAKER_OPEN && after->state == BREAKER_CLOSED)
 		assert_int_equal(in->event, BREAKER_RESET);
 	if (before->state == BREAKER_HALF_OPEN && after->state == BREAKER_CLOSED)
-		assert_true(in->event == BREAKER_RESET || before->has_passed ||
-			    before->good_flows || in->event == BREAKER_FLOWED);
+		assert_true(
+			in->event == BREAKER_RESET || before->has_passed ||
+			(before->good_flows && in->event == BREAKER_TIME) ||
+			(before->good_flows >= BREAKER_GOOD_FLOWS && in->event == BREAKER_PASSED));
 	if (before->state == BREAKER_OPEN && after->state == BREAKER_HALF_OPEN)
 		assert_true(in->now_ms >= before->until_ms && !after->is_failing);
 	/* Out for at most the longest pause, and at least half of the shortest. */

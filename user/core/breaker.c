@@ -164,6 +164,13 @@ static void decide(struct breaker *breaker, const struct circuit_config *circuit
 		trip_for(breaker, circuit, input);
 }
 
+/* Flows alone do not do: whoever sends packets can make them look good. */
+static void recover_early(struct breaker *breaker, uint64_t now_ms)
+{
+	if (breaker->has_passed && breaker->good_flows >= BREAKER_GOOD_FLOWS)
+		recover(breaker, now_ms);
+}
+
 static void feed_half_open(struct breaker *breaker, const struct circuit_config *circuit,
 			   const struct breaker_input *input)
 {
@@ -175,11 +182,13 @@ static void feed_half_open(struct breaker *breaker, const struct circuit_config 
 		break;
 	case BREAKER_PASSED:
 		breaker->has_passed = true;
+		recover_early(breaker, input->now_ms);
 		break;
 	case BREAKER_FLOWED:
-		breaker->good_flows += MIN(input->flows, BREAKER_GOOD_FLOWS);
-		if (breaker->good_flows >= BREAKER_GOOD_FLOWS)
-			recover(breaker, input->now_ms);
+		breaker->good_flows =
+			MIN(breaker->good_flows + MIN(input->flows, BREAKER_GOOD_FLOWS),
+			    BREAKER_GOOD_FLOWS);
+		recover_early(breaker, input->now_ms);
 		break;
 	case BREAKER_TIME:
 		if (breaker_is_due(breaker, input->now_ms))

@@ -16,7 +16,7 @@
 #include "core/config.h"
 
 #define BREAKER_BUCKETS 6	 /* of the window in which failures are counted */
-#define BREAKER_GOOD_FLOWS 10	 /* close a half-open circuit */
+#define BREAKER_GOOD_FLOWS 10	 /* close a half-open circuit, with a probe that passed */
 #define BREAKER_FORGIVE_MS 60000 /* without a failure: one time out is forgotten */
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_STATE_MAX };
