@@ -110,6 +110,23 @@ static void pause_depends_on_doubt(void **state)
 	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 500);
 }
 
+static void suspicion_makes_it_fast(void **state)
+{
+	const uint32_t middle = UINT32_MAX / 2 + 1;
+	struct health_machine machine = {.is_suspect = true};
+	struct check_config slow = check;
+
+	(void)state;
+	health_state_init(&machine, HEALTH_UP);
+	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 500);
+	/* Never slower than without. */
+	slow.fast_ms = 9000;
+	assert_int_equal(health_state_delay_ms(&machine, &slow, middle), 2000);
+	/* One that is down is out already. */
+	health_state_init(&machine, HEALTH_DOWN);
+	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 5000);
+}
+
 static void jitter_stays_within_its_bounds(void **state)
 {
 	struct health_machine machine;
@@ -155,7 +172,8 @@ static void next_probe(void **state)
 {
 	static const uint64_t due = 50000000;
 	const uint32_t middle = UINT32_MAX / 2 + 1;
-	struct health_machine up = {.state = HEALTH_UP}, doubted = {HEALTH_UP, 1, false};
+	struct health_machine up = {.state = HEALTH_UP},
+			      doubted = {.state = HEALTH_UP, .streak = 1};
 
 	(void)state;
 	assert_int_equal(health_state_next_us(&up, &check, PROBE_PASS, due, due + 900000, middle),
@@ -182,6 +200,7 @@ int main(void)
 		cmocka_unit_test(every_state_and_result),
 		cmocka_unit_test(one_failure_can_be_enough),
 		cmocka_unit_test(pause_depends_on_doubt),
+		cmocka_unit_test(suspicion_makes_it_fast),
 		cmocka_unit_test(jitter_stays_within_its_bounds),
 		cmocka_unit_test(worst_time_to_take_out),
 		cmocka_unit_test(next_probe),

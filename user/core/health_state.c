@@ -50,6 +50,11 @@ bool health_state_feed(struct health_machine *machine, const struct check_config
 	return true;
 }
 
+uint32_t health_state_fast_ms(const struct check_config *check)
+{
+	return MIN(check->fast_ms, check->interval_ms);
+}
+
 uint32_t health_state_delay_ms(const struct health_machine *machine,
 			       const struct check_config *check, uint32_t random)
 {
@@ -60,6 +65,8 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 		base = check->fast_ms;
 	else if (machine->state == HEALTH_DOWN)
 		base = check->down_ms;
+	else if (machine->is_suspect)
+		base = health_state_fast_ms(check);
 	spread = base * check->jitter_percent / 100;
 	if (machine->state == HEALTH_DOWN && machine->is_new)
 		base = base * random >> 32;

@@ -28,6 +28,7 @@ struct health_machine {
 	enum health_state state;
 	uint32_t streak; /* results in a row that speak against state; below fall or rise */
 	bool is_new;	 /* the state, by the last result */
+	bool is_suspect; /* other things than probes speak against the member: the caller's to set */
 };
 
 void health_state_init(struct health_machine *machine, enum health_state state);
@@ -36,8 +37,11 @@ void health_state_init(struct health_machine *machine, enum health_state state);
 bool health_state_feed(struct health_machine *machine, const struct check_config *check,
 		       enum probe_result result);
 
-/* Pause from the end of a probe to the next one: the interval, the fast one while in doubt, the
- * down one while down. random in 0..UINT32_MAX spreads it by +-jitter_percent. The first one while
+/* The fast interval, of a member that something else speaks against: never longer than the usual
+ * one. */
+uint32_t health_state_fast_ms(const struct check_config *check);
+/* Pause from the end of a probe to the next one: the interval, the fast one while in doubt or
+ * suspect, the down one while down. random in 0..UINT32_MAX spreads it by +-jitter_percent. The first one while
  * down is anything up to it: who dies is taken out by all balancers within a second or two, and all
  * would take it back as close together. At least 1 ms. */
 uint32_t health_state_delay_ms(const struct health_machine *machine,

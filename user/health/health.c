@@ -37,6 +37,7 @@ struct target {
 	char text[HEALTH_TEXT_MAX];
 	uint32_t latency_us;
 	uint64_t reported_ms;
+	uint64_t suspect_until_ms; /* see health_suspect() */
 	struct check_report report;
 	uint32_t expiry_s; /* so long before its end a certificate is news; 0: never */
 	enum expiry { EXPIRY_FAR, EXPIRY_NEAR, EXPIRY_OVER } expiry;
@@ -234,6 +235,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	if (answer->result == PROBE_PASS &&
 	    clock_now_ms() - target->reported_ms >= LATENCY_REPORT_MS)
 		is_news = true;
+	target->machine.is_suspect = now_us / 1000 < target->suspect_until_ms;
 	target->due_us = health_state_next_us(&target->machine, &target->check, answer->result,
 					      target->due_us, now_us,
 					      dice_next(&target->health->dice));
@@ -451,6 +453,27 @@ void health_member_report(const struct health *health, const struct model_servic
 size_t health_path_targets(const struct health *health)
 {
 	return health->path_count;
+}
+
+void health_suspect(struct health *health, const struct model_service *service,
+		    const struct model_pool *pool, const struct model_member *member,
+		    uint32_t for_ms)
+{
+	size_t bytes;
+	AUTO_FREE struct target_key *key = target_key_make(service, pool, member, &bytes);
+	struct target *target = find_target(health, key, bytes);
+	uint64_t now_us = clock_now_ns() / 1000, due_us;
+
+	if (!target || target->machine.state == HEALTH_DOWN)
+		return;
+	target->suspect_until_ms = now_us / 1000 + for_ms;
+	target->machine.is_suspect = true;
+	due_us = now_us +
+		 health_state_delay_ms(&target->machine, &target->check, dice_next(&health->dice)) *
+			 1000ULL;
+	/* The next probe is no later than if it had been so before. */
+	if (uv_is_active((uv_handle_t *)&target->timer) && target->due_us > due_us)
+		schedule(target, now_us, due_us);
 }
 
 void health_totals(const struct health *health, struct check_totals *ret_totals)

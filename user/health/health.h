@@ -50,6 +50,11 @@ void health_free(struct health *health);
  * a report at the next turn. */
 void health_follow(struct health *health, const struct model *model);
 
+/* Other things than probes speak against the member: its target is probed at the fast interval for
+ * so long, unless it is down. To be told again before that is over. */
+void health_suspect(struct health *health, const struct model_service *service,
+		    const struct model_pool *pool, const struct model_member *member,
+		    uint32_t for_ms);
 /* Of the member's target so far; zeros when it has none. */
 void health_member_report(const struct health *health, const struct model_service *service,
 			  const struct model_pool *pool, const struct model_member *member,
