@@ -22,6 +22,11 @@ static void test_circuit(void **state)
 		 "8 invalid services.web.circuit.ratio\n"
 		 "8 invalid services.web.circuit.volume\n"
 		 "8 invalid services.web.circuit.window\n"},
+		{FULL "    circuit: {passive: observe}\n", "none\n"},
+		{FULL "    circuit: {mode: disabled, passive: suspect}\n", "none\n"},
+		{FULL "    circuit: {passive: disabled}\n", "none\n"},
+		{FULL "    circuit: {passive: off}\n", "8 invalid services.web.circuit.passive\n"},
+		{FULL "    circuit: {passive: trip}\n", "8 invalid services.web.circuit.passive\n"},
 		{FULL "    circuit: {opens: 5s}\n", "8 unknown_key services.web.circuit.opens\n"},
 		{WEB "    pools:\n      a:\n        members: []\n"
 		     "        circuit: {open_max: 4s}\n",

@@ -17,7 +17,14 @@
 static void count(struct passive_window *window, uint32_t second, uint64_t syn, uint64_t repeated,
 		  uint64_t followed, uint64_t unreachable)
 {
-	const struct passive_counts counted = {syn, repeated, followed, unreachable};
+	const struct passive_counts counted = {syn, repeated, followed, 0, unreachable};
+
+	passive_count(window, &counted, second);
+}
+
+static void lose(struct passive_window *window, uint32_t second, uint64_t lost)
+{
+	const struct passive_counts counted = {.lost = lost};
 
 	passive_count(window, &counted, second);
 }
@@ -95,6 +102,24 @@ static void repeats_count_once(void **state)
 	/* More repeats than flows: of those that are no longer in the window. */
 	count(&window, START + 1, 0, 500, 0, 0);
 	assert_int_equal(sums_at(&window, START + 1).failed, 100);
+}
+
+static void lost_ones_say_nothing(void **state)
+{
+	struct passive_window window;
+	struct passive_sums sums;
+
+	(void)state;
+	passive_clear(&window, START);
+	count(&window, START, 100, 0, 20, 0);
+	lose(&window, START, 60);
+	lose(&window, START + 1, 10);
+	sums = sums_at(&window, START + 1);
+	assert_int_equal(sums.flows, 30);
+	assert_int_equal(sums.failed, 10);
+	lose(&window, START + 1, 500);
+	assert_int_equal(sums_at(&window, START + 1).flows, 0);
+	assert_int_equal(sums_at(&window, START + 1).failed, 0);
 }
 
 static void too_much_for_a_bucket(void **state)
@@ -243,15 +268,21 @@ static void words(void **state)
 		 "61 % of 240 new flows were not answered (pool 2 %)"},
 		{{.flows = 240, .percent = 61}, "61 % of 240 new flows were not answered"},
 		{{.flows = 19, .percent = 61}, "too few new flows to tell"},
-		{{.unreachable = 1}, "1 ICMP error: unreachable"},
-		{{.flows = 20, .percent = 100, .unreachable = 3},
-		 "3 ICMP errors: unreachable, and 100 % of 20 new flows were not answered"},
+		{{.unreachable = 1}, "1 ICMP error (network unreachable)"},
+		{{.flows = 20,
+		  .percent = 100,
+		  .unreachable = 3,
+		  .error = SLUICE_UNREACHABLE_PROTOCOL},
+		 "3 ICMP errors (protocol unreachable), and 100 % of 20 new flows were not "
+		 "answered"},
 		{{.flows = UINT32_MAX,
 		  .percent = 100,
 		  .unreachable = UINT32_MAX,
 		  .has_median = true,
-		  .median = 100},
-		 "4294967295 ICMP errors: unreachable, and 100 % of 4294967295 new flows were not "
+		  .median = 100,
+		  .error = SLUICE_UNREACHABLE_PROTOCOL},
+		 "4294967295 ICMP errors (protocol unreachable), and 100 % of 4294967295 new flows "
+		 "were not "
 		 "answered (pool 100 %)"},
 	};
 	char text[PASSIVE_TEXT_MAX];
@@ -274,7 +305,7 @@ static uint32_t pick(uint32_t n)
 }
 
 struct naive { /* all seconds, added up each time */
-	uint32_t syn[300], repeated[300], followed[300], unreachable[300];
+	uint32_t syn[300], repeated[300], followed[300], lost[300], unreachable[300];
 };
 
 static uint32_t add_up(const uint32_t *list, uint32_t second, uint32_t from_ago, uint32_t to_ago)
@@ -288,7 +319,9 @@ static uint32_t add_up(const uint32_t *list, uint32_t second, uint32_t from_ago,
 
 static void check_sums(const struct passive_sums *sums, const struct naive *n, uint32_t second)
 {
-	uint32_t flows = add_up(n->syn, second, 1, PASSIVE_WINDOW_S);
+	uint32_t syn = add_up(n->syn, second, 1, PASSIVE_WINDOW_S);
+	uint32_t lost = add_up(n->lost, second, 0, PASSIVE_WINDOW_S - 1);
+	uint32_t flows = syn > lost ? syn - lost : 0;
 	uint32_t followed = add_up(n->followed, second, 0, PASSIVE_WINDOW_S - 1);
 	uint32_t repeated = add_up(n->repeated, second, 0, PASSIVE_WINDOW_S - 1);
 	uint32_t silent = flows > followed ? flows - followed : 0;
@@ -320,6 +353,8 @@ static void live(struct member *m, uint32_t second)
 	m->naive.syn[second] = syn;
 	m->naive.repeated[second] = fails;
 	m->naive.followed[second] = syn - fails;
+	m->naive.lost[second] = pick(10) ? 0 : pick(30);
+	lose(&m->window, START + second, m->naive.lost[second]);
 	m->naive.unreachable[second] = pick(400) == 0;
 	count(&m->window, START + second, syn, fails, syn - fails, m->naive.unreachable[second]);
 }
@@ -406,6 +441,7 @@ int main(void)
 		cmocka_unit_test(answers_have_a_second),
 		cmocka_unit_test(window_ends),
 		cmocka_unit_test(repeats_count_once),
+		cmocka_unit_test(lost_ones_say_nothing),
 		cmocka_unit_test(too_much_for_a_bucket),
 		cmocka_unit_test(medians),
 		cmocka_unit_test(judgements),

@@ -24,6 +24,7 @@ enum change_type {
 				  nothing to tell */
 	CHANGE_MEMBER_RAMP,    /* member_id: the next step of its slow start is due */
 	CHANGE_MEMBER_CIRCUIT, /* member_id, probes_passed, probes_failed: so far; and time goes by */
+	CHANGE_MEMBER_PASSIVE, /* member_id, passive: of one second */
 	CHANGE_MEMBER_OVERRIDE, /* override, override_until_s, text (reason, may be ""), who, since_s (0:
 				   now) */
 	CHANGE_MEMBER_EXPIRY, /* member_id, override_until_s: so long it was overridden */
@@ -68,6 +69,7 @@ struct change {
 	enum shift_action shift_action;
 	const char *who; /* NULL: nobody in particular */
 	uint64_t probes_passed, probes_failed;
+	struct passive_report passive;
 	enum override_state override;
 	uint64_t override_until_s; /* wall clock, 0: until somebody ends it */
 	uint64_t since_s;

@@ -87,6 +87,14 @@ struct check_config {
 	uint32_t jitter_percent;       /* 10; 0..50 */
 };
 
+/* What the packets of clients do to a member's circuit (core/passive.h). */
+enum passive_mode {
+	PASSIVE_MODE_OBSERVE,  /* they are counted, compared and shown */
+	PASSIVE_MODE_SUSPECT,  /* a member that looks bad is probed faster, too */
+	PASSIVE_MODE_DISABLED, /* nobody looks at them */
+	PASSIVE_MODE_MAX
+};
+
 /* When a member is out, and how it comes back (core/breaker.h). */
 struct circuit_config {
 	bool is_enabled;	/* else its check decides alone */
@@ -97,6 +105,7 @@ struct circuit_config {
 	uint32_t ratio_percent; /* 50: so many failing probes of the window eject; 0: none do */
 	uint32_t volume;	/* 10: of at least so many */
 	uint32_t window_ms;	/* 60 s */
+	enum passive_mode passive;
 };
 
 struct member_config {

@@ -128,6 +128,13 @@ static const struct config_word CIRCUIT_WORDS[] = {
 	{},
 };
 
+static const struct config_word PASSIVE_WORDS[] = {
+	{"observe", PASSIVE_MODE_OBSERVE, NULL},
+	{"suspect", PASSIVE_MODE_SUSPECT, NULL},
+	{"disabled", PASSIVE_MODE_DISABLED, NULL},
+	{},
+};
+
 static const struct config_word PANIC_WORDS[] = {
 	{"readmit", false, NULL},
 	{"drop", true, NULL},
@@ -450,6 +457,9 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .max = 10000, .fallback = "10", .help = "of at least so many probes"},
 	{CONFIG_SECTION_CIRCUIT, "window", CONFIG_TYPE_DURATION, AT(circuit_config, window_ms),
 	 .min = 6000, .max = 3600000, .fallback = "60s", .help = "in so much time"},
+	{CONFIG_SECTION_CIRCUIT, "passive", CONFIG_TYPE_WORD, AT(circuit_config, passive),
+	 .fallback = "observe", .words = PASSIVE_WORDS,
+	 .help = "what is made of new flows that a member does not answer"},
 
 	{CONFIG_SECTION_LIMIT, "count", CONFIG_TYPE_WORD, AT(limit_config, count),
 	 .flags = CONFIG_REQUIRED, .words = COUNT_WORDS, .help = "what is counted"},

@@ -22,6 +22,7 @@
 	X(member_up)                                                                               \
 	X(member_down)                                                                             \
 	X(member_circuit)                                                                          \
+	X(member_suspect)                                                                          \
 	X(member_override)                                                                         \
 	X(local_fault)                                                                             \
 	X(shift)                                                                                   \

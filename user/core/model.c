@@ -122,8 +122,8 @@ static bool is_observation(const struct change *change)
 {
 	return change->type == CHANGE_MEMBER_HEALTH || change->type == CHANGE_MEMBER_NEXTHOP ||
 	       change->type == CHANGE_MEMBER_CUT || change->type == CHANGE_MEMBER_RAMP ||
-	       change->type == CHANGE_MEMBER_CIRCUIT || change->type == CHANGE_MEMBER_EXPIRY ||
-	       change->type == CHANGE_SHIFT_TIME;
+	       change->type == CHANGE_MEMBER_CIRCUIT || change->type == CHANGE_MEMBER_PASSIVE ||
+	       change->type == CHANGE_MEMBER_EXPIRY || change->type == CHANGE_SHIFT_TIME;
 }
 
 static bool is_observation_valid(const struct model *model, const struct change *change,
@@ -157,6 +157,8 @@ static void observe(struct apply *apply, const struct model *model, const struct
 		model_service_refresh(apply, service);
 	else if (change->type == CHANGE_MEMBER_CIRCUIT)
 		model_change_circuit(apply, service, pool, member, change);
+	else if (change->type == CHANGE_MEMBER_PASSIVE)
+		model_change_passive(apply, service, pool, member, change);
 	else if (change->type == CHANGE_SHIFT_TIME)
 		model_shift_time(apply, service);
 	else if (change->type == CHANGE_MEMBER_EXPIRY)

@@ -41,13 +41,15 @@ static void tell(struct apply *apply, const struct model_service *service,
 						   : "its trial went well");
 }
 
-static void feed(struct apply *apply, struct model_service *service, struct model_pool *pool,
-		 struct model_member *member, enum breaker_event event, const char *cause)
+static void feed_flows(struct apply *apply, struct model_service *service, struct model_pool *pool,
+		       struct model_member *member, enum breaker_event event, uint32_t flows,
+		       const char *cause)
 {
-	const struct breaker_input input = {
-		.event = event,
-		.now_ms = apply->now_ms,
-		.random = dice_of(member->id * DICE_STEP + apply->now_ms)};
+	const struct breaker_input input = {.event = event,
+					    .now_ms = apply->now_ms,
+					    .random =
+						    dice_of(member->id * DICE_STEP + apply->now_ms),
+					    .flows = flows};
 	enum breaker_state before = member->breaker.state;
 
 	if (!breaker_feed(&member->breaker, &pool->circuit, &input))
@@ -58,6 +60,18 @@ static void feed(struct apply *apply, struct model_service *service, struct mode
 	tell(apply, service, pool, member, before, event);
 	service->is_dirty = true;
 	model_service_refresh(apply, service);
+}
+
+static void feed(struct apply *apply, struct model_service *service, struct model_pool *pool,
+		 struct model_member *member, enum breaker_event event, const char *cause)
+{
+	feed_flows(apply, service, pool, member, event, 0, cause);
+}
+
+void model_circuit_flowed(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member, uint32_t flows)
+{
+	feed_flows(apply, service, pool, member, BREAKER_FLOWED, flows, "");
 }
 
 void model_circuit_health(struct apply *apply, struct model_service *service,

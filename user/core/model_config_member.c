@@ -81,6 +81,8 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 			health_init(&member, check);
 		if (!pool->circuit.is_enabled)
 			model_circuit_forget(&member);
+		if (pool->circuit.passive == PASSIVE_MODE_DISABLED)
+			member.suspicion = (struct passive_view){0};
 	}
 	model_pool_add(pool, &member);
 }

@@ -76,8 +76,16 @@ void model_circuit_health(struct apply *apply, struct model_service *service,
 void model_change_circuit(struct apply *apply, struct model_service *service,
 			  struct model_pool *pool, struct model_member *member,
 			  const struct change *change);
+/* So many flows of its trial went well, and none of a member that looks bad. */
+void model_circuit_flowed(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member, uint32_t flows);
 /* Nothing is known of it any more. */
 void model_circuit_forget(struct model_member *member);
+
+/* model_passive.c */
+void model_change_passive(struct apply *apply, struct model_service *service,
+			  struct model_pool *pool, struct model_member *member,
+			  const struct change *change);
 
 /* model_shift.c */
 void model_change_shift(struct apply *apply, const struct change *change);

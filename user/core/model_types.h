@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "core/ejection.h"
 #include "core/override.h"
+#include "core/passive.h"
 #include "core/ramp.h"
 #include "core/shift.h"
 
@@ -71,11 +72,13 @@ struct model_member {
 	uint64_t sampled_ms;		       /* when its probes were counted last; 0: not yet */
 	uint64_t probes_passed, probes_failed; /* as they were then */
 	uint32_t trips, suppressed;	       /* so far */
-	bool is_suppressed;	      /* its ratio would eject it, but too many are out already */
-	enum override_state override; /* who and why: model_override_of() */
-	uint64_t override_until_s;    /* wall clock; 0: until somebody ends it */
-	bool is_readmitted;	      /* it fails but it serves: see model_service.panic */
-	struct rate max_new;	      /* ceiling on new connections, n 0: none */
+	bool is_suppressed;	/* its ratio would eject it, but too many are out already */
+	bool is_watched_wholly; /* all of its new flows, not only a sample (core/suspects.h) */
+	struct passive_view suspicion; /* its numbers, while there is one: else its cause is 0 */
+	enum override_state override;  /* who and why: model_override_of() */
+	uint64_t override_until_s;     /* wall clock; 0: until somebody ends it */
+	bool is_readmitted;	       /* it fails but it serves: see model_service.panic */
+	struct rate max_new;	       /* ceiling on new connections, n 0: none */
 };
 
 struct model_pool {

@@ -36,7 +36,7 @@ void passive_count(struct passive_window *window, const struct passive_counts *c
 		   uint32_t second)
 {
 	struct passive_bucket *bucket;
-	uint64_t syn, repeated, followed;
+	uint64_t syn, repeated, followed, lost;
 	unsigned int shift = 0;
 
 	assert(second - window->second < UINT32_MAX / 2);
@@ -45,12 +45,14 @@ void passive_count(struct passive_window *window, const struct passive_counts *c
 	syn = bucket->syn + counted->syn;
 	repeated = bucket->repeated + counted->repeated;
 	followed = bucket->followed + counted->followed;
+	lost = bucket->lost + counted->lost;
 	/* What does not fit becomes smaller altogether: it is only compared with each other. */
-	while ((syn | repeated | followed) >> shift > UINT16_MAX)
+	while ((syn | repeated | followed | lost) >> shift > UINT16_MAX)
 		shift++;
 	bucket->syn = (uint16_t)(syn >> shift);
 	bucket->repeated = (uint16_t)(repeated >> shift);
 	bucket->followed = (uint16_t)(followed >> shift);
+	bucket->lost = (uint16_t)(lost >> shift);
 	bucket->unreachable = (uint16_t)MIN(bucket->unreachable + counted->unreachable, UINT16_MAX);
 }
 
@@ -59,7 +61,7 @@ void passive_count(struct passive_window *window, const struct passive_counts *c
 void passive_sum(const struct passive_window *window, uint32_t second,
 		 struct passive_sums *ret_sums)
 {
-	uint32_t gone = second - window->second, followed = 0, repeated = 0, i;
+	uint32_t gone = second - window->second, followed = 0, repeated = 0, lost = 0, i;
 	struct passive_sums sums = {0};
 
 	for (i = gone; i < BUCKETS; i++) {
@@ -72,10 +74,12 @@ void passive_sum(const struct passive_window *window, uint32_t second,
 			break;
 		followed += bucket->followed;
 		repeated += bucket->repeated;
+		lost += bucket->lost;
 		sums.unreachable += bucket->unreachable;
 	}
 	if (gone == 0)
 		sums.followed = window->buckets[second % BUCKETS].followed;
+	sums.flows -= MIN(lost, sums.flows);
 	/* Who repeats its SYN may be answered then: it counts once. */
 	sums.failed = MAX(sums.flows - MIN(followed, sums.flows), MIN(repeated, sums.flows));
 	*ret_sums = sums;
@@ -143,15 +147,29 @@ bool passive_feed(struct passive_state *state, enum passive_sign sign)
 
 /* ---- words --------------------------------------------------------------------------------- */
 
+const char *passive_error_name(unsigned int error)
+{
+	static const char *const names[SLUICE_UNREACHABLE_MAX] = {
+		[SLUICE_UNREACHABLE_NETWORK] = "network unreachable",
+		[SLUICE_UNREACHABLE_HOST] = "host unreachable",
+		[SLUICE_UNREACHABLE_PROTOCOL] = "protocol unreachable",
+		[SLUICE_UNREACHABLE_PORT] = "port unreachable",
+		[SLUICE_UNREACHABLE_PROHIBITED] = "prohibited",
+		[SLUICE_UNREACHABLE_EXPIRED] = "TTL exceeded",
+	};
+
+	return error < SLUICE_UNREACHABLE_MAX ? names[error] : "?";
+}
+
 const char *passive_text(const struct passive_view *view, char buffer[PASSIVE_TEXT_MAX])
 {
 	size_t used = 0;
 
 	buffer[0] = '\0';
 	if (view->unreachable)
-		used = (size_t)snprintf(buffer, PASSIVE_TEXT_MAX,
-					"%" PRIu32 " ICMP error%s: unreachable", view->unreachable,
-					view->unreachable == 1 ? "" : "s");
+		used = (size_t)snprintf(buffer, PASSIVE_TEXT_MAX, "%" PRIu32 " ICMP error%s (%s)",
+					view->unreachable, view->unreachable == 1 ? "" : "s",
+					passive_error_name(view->error));
 	if (view->flows < PASSIVE_VOLUME) {
 		if (!used)
 			snprintf(buffer, PASSIVE_TEXT_MAX, "too few new flows to tell");

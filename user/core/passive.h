@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sluice/passive_types.h>
+
 #define PASSIVE_WINDOW_S 10
 #define PASSIVE_VOLUME 20	 /* sampled flows in the window: fewer say nothing */
 #define PASSIVE_MEMBERS 3	 /* with volume: fewer have no median */
@@ -29,6 +31,7 @@ struct passive_counts {
 	uint64_t syn;	      /* their first SYN */
 	uint64_t repeated;    /* flows whose SYN came again, for nothing had answered */
 	uint64_t followed;    /* flows that went on after their SYN */
+	uint64_t lost;	      /* flows of which nobody knows: too many at once */
 	uint64_t unreachable; /* ICMP errors: our packets do not get to it */
 };
 
@@ -36,7 +39,7 @@ struct passive_counts {
 struct passive_window {
 	uint32_t second; /* of the newest bucket */
 	struct passive_bucket {
-		uint16_t syn, repeated, followed, unreachable;
+		uint16_t syn, repeated, followed, lost, unreachable;
 	} buckets[PASSIVE_WINDOW_S + 1];
 };
 
@@ -89,11 +92,22 @@ struct passive_view {
 	uint32_t flows;	      /* in the window */
 	uint32_t unreachable; /* in the window */
 	uint8_t cause;	      /* enum passive_sign, as in passive_state */
+	uint8_t error;	      /* enum sluice_unreachable: the last ICMP error */
 	uint8_t percent;      /* of them that failed */
 	uint8_t has_median;
 	uint8_t median; /* of the pool */
 };
 
-#define PASSIVE_TEXT_MAX 112
+/* What one second says of a member to the model. */
+struct passive_report {
+	struct passive_view view; /* cause 0: not suspect */
+	uint32_t good_flows;	  /* on trial: that went on, while few failed */
+	bool is_watched_wholly;	  /* all of its flows shall be looked at, not only a sample */
+};
+
+/* "protocol unreachable" */
+const char *passive_error_name(unsigned int error);
+
+#define PASSIVE_TEXT_MAX 128
 /* "61 % of 240 new flows were not answered (pool 2 %)", of the window as it is. */
 const char *passive_text(const struct passive_view *view, char buffer[PASSIVE_TEXT_MAX]);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
+#include "core/health_state.h"
 #include "core/weights.h"
 
 struct words {
@@ -87,6 +88,25 @@ static void say_down(struct words *words)
 		say(words, "on trial when its check passes");
 }
 
+/* Behind what it gets. */
+static void say_suspicion(struct words *words)
+{
+	const struct model_pool *pool = words->pool;
+	const struct check_config *check = model_check_of(pool, words->member);
+	char text[PASSIVE_TEXT_MAX];
+
+	if (member_state_of(words->member) != MEMBER_SUSPECT)
+		return;
+	say(words, "%ssuspect: %s, ", words->used ? "; " : "",
+	    passive_text(&words->member->suspicion, text));
+	if (pool->circuit.passive == PASSIVE_MODE_OBSERVE)
+		say(words, "only shown (passive: observe)");
+	else if (check->type == CHECK_NONE)
+		say(words, "it has no check that could say more");
+	else
+		say(words, "probing every %" PRIu32 " ms", health_state_fast_ms(check));
+}
+
 static void say_full(struct words *words)
 {
 	const struct model_member *member = words->member;
@@ -99,7 +119,7 @@ static void say_full(struct words *words)
 		say(words, "no weight: nothing");
 	else if (member->health == HEALTH_UNKNOWN)
 		say(words, "checking: all of its weight until its first check says otherwise");
-	else
+	else if (member_state_of(member) != MEMBER_SUSPECT)
 		say(words, "serving: all of its weight");
 }
 
@@ -154,5 +174,6 @@ const char *share_text(const struct model *model, const struct model_service *se
 	default:
 		say_full(&w);
 	}
+	say_suspicion(&w);
 	return buffer;
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,15 @@ static bool is_news(const struct sync_member *record)
 	       record->written.word & SLUICE_MEMBER_F_OFFLINE;
 }
 
+/* Which of its flows the packet path looks at. */
+static uint64_t watch_flags(const struct model_service *service, const struct model_pool *pool,
+			    const struct model_member *member)
+{
+	if (service->proto != IPPROTO_TCP || pool->circuit.passive == PASSIVE_MODE_DISABLED)
+		return 0;
+	return member->is_watched_wholly ? SLUICE_MEMBER_F_SAMPLE_ALL : SLUICE_MEMBER_F_SAMPLE;
+}
+
 static uint64_t member_word(const struct sync_member *record, const struct sync_nexthop *nexthop,
 			    enum sluice_mode mode, const struct model_member *member)
 {
@@ -157,6 +167,7 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 		       const struct model_service *model, size_t pool_position,
 		       const struct model_member *member)
 {
+	const struct model_pool *pool = &model->pools[pool_position];
 	struct sync_nexthop *nexthop = NULL;
 	struct sync_member *record;
 	uint32_t index;
@@ -178,7 +189,7 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 		if (!nexthop)
 			nexthop = record->nexthop;
 	}
-	word = member_word(record, nexthop, model->pools[pool_position].mode, member);
+	word = member_word(record, nexthop, pool->mode, member) | watch_flags(model, pool, member);
 	record->is_urgent = member->is_dead ||
 			    (member->admin == ADMIN_READY && weights_member_share(member) == 0);
 	/* Who is back takes the packets of slots whose runner-up it is: they stay with it. */

@@ -12,6 +12,7 @@ const char *member_state_name(enum member_state state)
 		[MEMBER_EJECTED] = "ejected",	      [MEMBER_UNREACHABLE] = "unreachable",
 		[MEMBER_MAINTENANCE] = "maintenance", [MEMBER_DRAINING] = "draining",
 		[MEMBER_NO_WEIGHT] = "no weight",     [MEMBER_ON_TRIAL] = "on trial",
+		[MEMBER_SUSPECT] = "suspect",
 	};
 
 	return (unsigned int)state < MEMBER_STATE_MAX ? names[state] : "unknown";
@@ -64,7 +65,13 @@ enum member_state member_state_of(const struct model_member *member)
 	if (rule != SHARE_FORCED && states[rule] == MEMBER_SERVING &&
 	    member->health == HEALTH_UNKNOWN)
 		return MEMBER_CHECKING;
-	return states[rule];
+	return states[rule] == MEMBER_SERVING && member->suspicion.cause ? MEMBER_SUSPECT
+									 : states[rule];
+}
+
+bool member_state_serves(enum member_state state)
+{
+	return state == MEMBER_SERVING || state == MEMBER_CHECKING || state == MEMBER_SUSPECT;
 }
 
 uint32_t weights_member_share(const struct model_member *member)

@@ -8,6 +8,7 @@
 enum member_state { /* the word a user sees */
 		    MEMBER_SERVING,
 		    MEMBER_CHECKING,	/* no verdict yet: serves */
+		    MEMBER_SUSPECT,	/* serves, but clients' packets speak against it */
 		    MEMBER_EJECTED,	/* health down, circuit open, or by hand */
 		    MEMBER_ON_TRIAL,	/* circuit half-open */
 		    MEMBER_UNREACHABLE, /* next hop not resolved */
@@ -19,6 +20,8 @@ enum member_state { /* the word a user sees */
 
 const char *member_state_name(enum member_state state);
 enum member_state member_state_of(const struct model_member *member);
+/* Does a member in this state get new flows as its weight says? */
+bool member_state_serves(enum member_state state);
 
 /* Share of its own weight that a member gets now, 0..65536 (Q16.16 of 0..1). */
 uint32_t weights_member_share(const struct model_member *member);

@@ -149,7 +149,7 @@ static bool can_serve(const struct model_service *service)
 		for (m = 0; service->pools[p].share && m < service->pools[p].member_count; m++) {
 			enum member_state state = member_state_of(&service->pools[p].members[m]);
 
-			if (state == MEMBER_SERVING || state == MEMBER_CHECKING)
+			if (member_state_serves(state))
 				return true;
 		}
 	}

@@ -17,18 +17,20 @@ static void collect_verdicts(struct daemon *daemon)
 	}
 }
 
-static void collect_index(struct daemon *daemon, uint64_t group, uint64_t key, uint32_t index)
+/* False: they could not be read. */
+static bool collect_index(struct daemon *daemon, uint64_t group, uint64_t key, uint32_t index,
+			  struct sluice_member_stats *stats)
 {
-	struct sluice_member_stats stats = {0};
-	uint64_t raw[STATS_COUNTERS];
+	uint64_t raw[STATS_COUNTERS] = {0};
 
-	if (index && daemon->port.ops->member_stats(daemon->port.dp, index, &stats))
-		return;
-	raw[0] = stats.packets;
-	raw[1] = stats.bytes;
-	raw[2] = stats.new_connections;
-	raw[3] = raw[4] = 0;
+	*stats = (struct sluice_member_stats){0};
+	if (index && daemon->port.ops->member_stats(daemon->port.dp, index, stats))
+		return false;
+	raw[0] = stats->packets;
+	raw[1] = stats->bytes;
+	raw[2] = stats->new_connections;
 	stats_record(daemon->stats, key, group, raw);
+	return index != 0;
 }
 
 static void collect_ceiling(struct daemon *daemon, uint32_t index, bool has_ceiling)
@@ -41,15 +43,23 @@ static void collect_ceiling(struct daemon *daemon, uint32_t index, bool has_ceil
 			     (uint64_t[STATS_COUNTERS]){stats.passed, stats.refused});
 }
 
-static void collect_member(struct daemon *daemon, uint64_t group, const struct model_member *member)
+static void collect_member(struct daemon *daemon, const struct model_service *service,
+			   const struct model_pool *pool, const struct model_member *member,
+			   bool is_tick)
 {
-	collect_index(daemon, group, STATS_KEY(STATS_MEMBER, member->id),
-		      sync_member_index(daemon->sync, member->id));
+	uint32_t index = sync_member_index(daemon->sync, member->id);
+	struct sluice_member_stats stats;
+
+	if (collect_index(daemon, STATS_KEY(STATS_SERVICE, service->id),
+			  STATS_KEY(STATS_MEMBER, member->id), index, &stats) &&
+	    is_tick)
+		passive_take(daemon, service, pool, member, index, &stats);
 	collect_ceiling(daemon, sync_member_ceiling(daemon->sync, member->id), member->max_new.n);
 }
 
-static void collect_services(struct daemon *daemon)
+static void collect_services(struct daemon *daemon, bool is_tick)
 {
+	struct sluice_member_stats local;
 	size_t s, p, m;
 
 	for (s = 0; s < model_service_count(daemon->model); s++) {
@@ -60,10 +70,11 @@ static void collect_services(struct daemon *daemon)
 		collect_ceiling(daemon, service->id, service->max_new.n);
 		if (service->mode == SLUICE_MODE_LOCAL)
 			collect_index(daemon, group, STATS_KEY(STATS_LOCAL, service->id),
-				      sync_local_index(daemon->sync, service->id));
+				      sync_local_index(daemon->sync, service->id), &local);
 		for (p = 0; p < service->pool_count; p++)
 			for (m = 0; m < service->pools[p].member_count; m++)
-				collect_member(daemon, group, &service->pools[p].members[m]);
+				collect_member(daemon, service, &service->pools[p],
+					       &service->pools[p].members[m], is_tick);
 	}
 }
 
@@ -118,7 +129,7 @@ void collect_counters(struct daemon *daemon, bool is_tick)
 		return;
 	stats_begin(daemon->stats, clock_now_ms(), is_tick);
 	collect_verdicts(daemon);
-	collect_services(daemon);
+	collect_services(daemon, is_tick);
 	collect_limits(daemon);
 	collect_lists(daemon);
 	stats_end(daemon->stats);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "core/stats.h"
+#include "core/suspects.h"
 #include "core/sync.h"
 #include "daemon/announce.h"
 #include "daemon/captures.h"
@@ -75,6 +76,8 @@ struct daemon {
 	struct dataplane port;
 	struct sync *sync;
 	struct stats *stats;
+	struct suspects *suspects;
+	uint64_t suspects_ms; /* of the last round */
 	struct nexthops *nexthops;
 	struct health *health;
 	struct announcer *announcer;
@@ -155,6 +158,8 @@ void observe_health(void *arg, uint64_t member_id, enum health_state state, enum
 void observe_ramp(struct daemon *daemon, const struct model_member *member);
 void observe_circuit(struct daemon *daemon, const struct model_member *member,
 		     uint64_t probes_passed, uint64_t probes_failed);
+void observe_passive(struct daemon *daemon, const struct model_member *member,
+		     const struct passive_report *report);
 void observe_shift(struct daemon *daemon, const struct model_member *member);
 void observe_expiry(struct daemon *daemon, const struct model_member *member);
 void observe_cut(struct daemon *daemon, const struct model_member *member, const char *text);
@@ -200,6 +205,12 @@ void disk_compare(struct daemon *daemon, struct control_disk *ret_disk);
  * errno and errors. */
 int disk_make_dropin(struct daemon *daemon, char **ret_path, char **ret_text, size_t *ret_count,
 		     struct errs *errors);
+
+/* passive.c: what clients' packets say of members. Each second their counters, then the verdict. */
+void passive_take(struct daemon *daemon, const struct model_service *service,
+		  const struct model_pool *pool, const struct model_member *member, uint32_t index,
+		  const struct sluice_member_stats *stats);
+void passive_tick(struct daemon *daemon);
 
 /* collect.c: counters of the packet path into stats. */
 void collect_counters(struct daemon *daemon, bool is_tick);

@@ -218,6 +218,7 @@ static void on_tick(uv_timer_t *timer)
 	if (dp_bpf_refresh_macs(daemon->dp))
 		announce_again(daemon->announcer);
 	collect_counters(daemon, true);
+	passive_tick(daemon);
 	refusals_tick(daemon);
 	notes_tick(daemon);
 	switches_tick(daemon);

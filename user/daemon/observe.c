@@ -64,6 +64,12 @@ void observe_circuit(struct daemon *daemon, const struct model_member *member,
 	change->probes_failed = probes_failed;
 }
 
+void observe_passive(struct daemon *daemon, const struct model_member *member,
+		     const struct passive_report *report)
+{
+	add_observation(daemon, CHANGE_MEMBER_PASSIVE, member->id, "")->passive = *report;
+}
+
 void observe_shift(struct daemon *daemon, const struct model_member *member)
 {
 	add_observation(daemon, CHANGE_SHIFT_TIME, member->id, "");
@@ -94,7 +100,7 @@ static void log_transition(const struct model *model, const struct change *chang
 	struct model_service *service;
 	struct model_pool *pool;
 	struct model_member *member = model_member_by_id(model, change->member_id, &service, &pool);
-	char endpoint[ENDPOINT_TEXT_MAX];
+	char endpoint[ENDPOINT_TEXT_MAX], suspicion[PASSIVE_TEXT_MAX];
 
 	addr_format_endpoint(&member->addr, member->port, endpoint);
 	if (change->type == CHANGE_MEMBER_HEALTH && change->health != member->health &&
@@ -106,6 +112,10 @@ static void log_transition(const struct model *model, const struct change *chang
 	if (change->type == CHANGE_MEMBER_CUT)
 		log_warning("drain", "member %s/%s/%s: %s", service->name, pool->name, endpoint,
 			    change->text);
+	if (change->type == CHANGE_MEMBER_PASSIVE && change->passive.view.cause &&
+	    !member->suspicion.cause)
+		log_warning("health", "member %s/%s/%s is suspect (%s)", service->name, pool->name,
+			    endpoint, passive_text(&change->passive.view, suspicion));
 	if (change->type == CHANGE_MEMBER_NEXTHOP && change->nexthop_state == NEXTHOP_FAILED &&
 	    member->nexthop_state != NEXTHOP_FAILED)
 		log_warning("nexthop", "member %s/%s/%s is unreachable (%s)", service->name,

@@ -392,6 +392,7 @@ static void release(struct daemon *daemon)
 	probing_done(daemon);
 	dp_bpf_close(daemon->dp);
 	stats_free(daemon->stats);
+	suspects_free(daemon->suspects);
 	locals_done(&daemon->locals);
 	event_log_free(daemon->events);
 	config_free(daemon->config);
@@ -414,6 +415,7 @@ int daemon_run(const struct daemon_options *options)
 	daemon->started_s = clock_wall_s();
 	daemon->events = event_log_new(EVENT_LOG_SIZE);
 	daemon->stats = stats_new();
+	daemon->suspects = suspects_new();
 	loop_init(daemon);
 
 	is_up = !read_config(daemon) && !take_rights(daemon) && !use_last_good(daemon) &&
