@@ -17,8 +17,8 @@ const char *render_state_colour(const char *state)
 {
 	static const char *const good[] = {"ok", "serving", "enforce"};
 	static const char *const bad[] = {"down", "fault", "ejected", "unreachable"};
-	static const char *const odd[] = {"degraded", "maintenance", "draining", "no weight",
-					  "on trial"};
+	static const char *const odd[] = {"degraded",  "maintenance", "draining",
+					  "no weight", "on trial",    "suspect"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -147,6 +147,20 @@ static size_t override_text(const json_t *override, const char *state, char *buf
 	return used;
 }
 
+/* ", 61 % unanswered", or ", protocol unreachable". */
+static size_t suspect_text(const json_t *passive, char *buffer, size_t size)
+{
+	const json_t *percent = json_object_get(passive, "unanswered_percent");
+	const char *error = field_text(passive, "icmp_error", "");
+
+	if (*error)
+		return (size_t)snprintf(buffer, size, ", %s", error);
+	if (json_is_integer(percent))
+		return (size_t)snprintf(buffer, size, ", %u %% unanswered",
+					(unsigned int)json_integer_value(percent));
+	return 0;
+}
+
 static void state_text(const struct view *view, const json_t *member, char *buffer, size_t size)
 {
 	const json_t *nexthop = json_object_get(member, "nexthop");
@@ -169,6 +183,9 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 			buffer + used, size - used, " %s, decision in %s",
 			text_percent(field_number(member, "now_percent", 0), number),
 			text_duration(field_count(circuit, "next_s"), left));
+	else if (strcmp(state, "suspect") == 0)
+		used += suspect_text(json_object_get(member, "passive"), buffer + used,
+				     size - used);
 	else if (strcmp(state, "ejected") == 0 &&
 		 strcmp(field_text(member, "health", ""), "up") == 0)
 		used += (size_t)snprintf(buffer + used, size - used, ", on trial in %s",

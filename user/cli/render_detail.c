@@ -159,6 +159,32 @@ static void render_circuit(const struct view *view, const json_t *circuit)
 		     window, cause[0] != '\0' ? "; last out for: " : "", cause);
 }
 
+/* What clients' packets say of it. */
+static void render_passive(const struct view *view, const json_t *passive)
+{
+	const json_t *percent = json_object_get(passive, "unanswered_percent");
+	const json_t *pool = json_object_get(passive, "pool_percent");
+	const char *mode = field_text(passive, "mode", "disabled");
+	uint64_t errors = field_count(passive, "icmp_errors");
+	char flows[96], beside[32] = "", icmp[80] = "";
+
+	if (!json_is_object(passive) || strcmp(mode, "disabled") == 0)
+		return;
+	snprintf(flows, sizeof(flows), "%u new flows watched: too few to tell",
+		 (unsigned int)field_count(passive, "flows"));
+	if (json_is_integer(percent))
+		snprintf(flows, sizeof(flows), "%u %% of %u new flows were not answered",
+			 (unsigned int)json_integer_value(percent),
+			 (unsigned int)field_count(passive, "flows"));
+	if (json_is_integer(percent) && json_is_integer(pool))
+		snprintf(beside, sizeof(beside), " (pool %u %%)",
+			 (unsigned int)json_integer_value(pool));
+	if (errors > 0)
+		snprintf(icmp, sizeof(icmp), ", %u ICMP error%s (%s)", (unsigned int)errors,
+			 errors == 1 ? "" : "s", field_text(passive, "icmp_error", "?"));
+	render_field(view, "passive", "%s; in 10 s %s%s%s", mode, flows, beside, icmp);
+}
+
 static void render_history(const struct view *view, const json_t *history)
 {
 	const json_t *event;
@@ -194,6 +220,7 @@ void render_member(const struct view *view, const json_t *member)
 	render_ceiling(view, member);
 	render_field(view, "why", "%s", field_text(member, "share_text", ""));
 	render_circuit(view, json_object_get(member, "circuit"));
+	render_passive(view, json_object_get(member, "passive"));
 	admin_text(member, text, sizeof(text));
 	render_field(view, "admin", "%s", text);
 	render_leaving(view, member);

@@ -243,6 +243,18 @@ static bool is_limit_busy(const json_t *limits)
 	return false;
 }
 
+static bool has_suspect(const json_t *members)
+{
+	const json_t *member;
+	size_t i;
+
+	json_array_foreach (members, i, member) {
+		if (strcmp(field_text(member, "state", ""), "suspect") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void render_service_members(const struct view *view, const json_t *services)
 {
 	const json_t *service;
@@ -250,11 +262,11 @@ static void render_service_members(const struct view *view, const json_t *servic
 
 	json_array_foreach (services, i, service) {
 		json_t *members;
+		bool is_shown = view->is_verbose ||
+				strcmp(field_text(service, "state", ""), "ok") != 0;
 
-		if (!view->is_verbose && strcmp(field_text(service, "state", ""), "ok") == 0)
-			continue;
 		members = render_pool_members(json_object_get(service, "pools"));
-		if (json_array_size(members) > 0) {
+		if (json_array_size(members) > 0 && (is_shown || has_suspect(members))) {
 			fprintf(view->out, "\n%s\n", field_text(service, "name", "?"));
 			render_members(view, members);
 		}

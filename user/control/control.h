@@ -17,6 +17,7 @@
 #include "core/model.h"
 #include "core/offenders.h"
 #include "core/stats.h"
+#include "core/suspects.h"
 #include "core/sync.h"
 #include "core/where.h"
 
@@ -120,6 +121,7 @@ struct control_host {
 	struct model *model;
 	const struct sync *sync;
 	const struct stats *stats;
+	const struct suspects *suspects;
 	const struct event_log *events;
 	const struct offenders *offenders;
 	const struct bans *bans;

@@ -101,6 +101,7 @@ static void explain_member(const struct control_host *host, struct diagnosis *di
 		}
 		/* fall through */
 	case MEMBER_ON_TRIAL:
+	case MEMBER_SUSPECT:
 		add_why(diagnosis, "%s: %s %s", service->name, endpoint,
 			share_text(host->model, service, pool, member, clock_now_ms(),
 				   clock_wall_s(), words));
@@ -154,13 +155,14 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 	size_t p, m;
 
 	explain_shift(diagnosis, service);
-	if (!strcmp(state, "ok"))
+	/* Who is suspect still serves: the state stays as it is. */
+	if (!strcmp(state, "ok") && !tally.suspect)
 		return;
 	snprintf(next, sizeof(next), "sluicectl member list %s", service->name);
 	if (!strcmp(state, "down"))
 		blame(diagnosis, SEVERITY_FAULT, next, "%s: none of %zu members serving",
 		      service->name, tally.total);
-	else
+	else if (strcmp(state, "ok") != 0)
 		blame(diagnosis, SEVERITY_DEGRADED, next,
 		      "%s: %zu of %zu members serving, %u %% of configured weight", service->name,
 		      tally.serving, tally.total, tally.weight_percent);
@@ -173,7 +175,7 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 
 static void summarise_ok(const struct control_host *host, struct diagnosis *diagnosis)
 {
-	size_t serving = 0, total = 0, maintenance = 0;
+	size_t serving = 0, total = 0, maintenance = 0, suspect = 0;
 	size_t count = model_service_count(host->model);
 	size_t s;
 	int n;
@@ -184,13 +186,17 @@ static void summarise_ok(const struct control_host *host, struct diagnosis *diag
 		serving += tally.serving;
 		total += tally.total;
 		maintenance += tally.maintenance;
+		suspect += tally.suspect;
 	}
 	n = snprintf(diagnosis->summary, sizeof(diagnosis->summary),
 		     "%zu service%s, %zu of %zu members serving", count, count == 1 ? "" : "s",
 		     serving, total);
 	if (maintenance)
+		n += snprintf(diagnosis->summary + n, sizeof(diagnosis->summary) - (size_t)n,
+			      ", %zu in maintenance", maintenance);
+	if (suspect)
 		snprintf(diagnosis->summary + n, sizeof(diagnosis->summary) - (size_t)n,
-			 ", %zu in maintenance", maintenance);
+			 ", %zu suspect", suspect);
 }
 
 static void append(char *text, size_t size, const char *fmt, ...) PRINTF(3, 4);

@@ -57,7 +57,8 @@ struct view_tally view_count(const struct model_service *service)
 			uint64_t weight = (uint64_t)member->weight * weights_pool_share(pool);
 
 			tally.total++;
-			tally.serving += state == MEMBER_SERVING || state == MEMBER_CHECKING;
+			tally.serving += member_state_serves(state);
+			tally.suspect += state == MEMBER_SUSPECT;
 			tally.trial += state == MEMBER_ON_TRIAL;
 			tally.broken += state == MEMBER_EJECTED || state == MEMBER_UNREACHABLE ||
 					state == MEMBER_ON_TRIAL;
@@ -224,6 +225,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 			    json_string(share_text(host->model, service, pool, member,
 						   clock_now_ms(), clock_wall_s(), words)));
 	json_object_set_new(object, "circuit", view_circuit(pool, member));
+	json_object_set_new(object, "passive", view_passive(host, service, pool, member));
 	json_object_set_new(object, "override", view_override(host, member));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
 	json_object_set_new(object, "health_text", json_string(member->health_text));
@@ -242,13 +244,14 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 
 static json_t *view_pool_circuit(const struct circuit_config *circuit, size_t members)
 {
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "mode",
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "mode",
 			 circuit->is_enabled ? "enabled" : "disabled", "open_ms",
 			 (int)circuit->open_ms, "open_max_ms", (int)circuit->open_max_ms,
 			 "trial_ms", (int)circuit->trial_ms, "trial_percent",
 			 (int)circuit->trial_percent, "ratio_percent", (int)circuit->ratio_percent,
 			 "volume", (int)circuit->volume, "window_ms", (int)circuit->window_ms,
-			 "ratio_cap", (int)ejection_cap(members));
+			 "ratio_cap", (int)ejection_cap(members), "passive",
+			 view_passive_mode(circuit->passive));
 }
 
 json_t *view_pool(const struct control_host *host, const struct model_service *service,

@@ -11,6 +11,7 @@
 struct view_tally {
 	size_t total;	/* members */
 	size_t serving; /* of them: serving or checking, with weight */
+	size_t suspect;
 	size_t trial;
 	size_t broken; /* on trial, ejected or unreachable */
 	size_t maintenance;
@@ -32,6 +33,10 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 json_t *view_shift(const struct model_service *service);
 /* What happened to it, the oldest first. */
 json_t *view_history(const struct control_host *host, const struct model_service *service,
+		     const struct model_pool *pool, const struct model_member *member);
+const char *view_passive_mode(enum passive_mode mode);
+/* What clients' packets say of it. */
+json_t *view_passive(const struct control_host *host, const struct model_service *service,
 		     const struct model_pool *pool, const struct model_member *member);
 /* Slots in motion, and flows that do not follow their slot. */
 json_t *view_service_flows(const struct control_host *host, const struct model_service *service);

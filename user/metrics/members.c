@@ -15,8 +15,7 @@ uint32_t metrics_count_members(const struct model_service *service, bool is_serv
 		for (m = 0; m < service->pools[p].member_count; m++) {
 			enum member_state state = member_state_of(&service->pools[p].members[m]);
 
-			count += !is_serving_only || state == MEMBER_SERVING ||
-				 state == MEMBER_CHECKING;
+			count += !is_serving_only || member_state_serves(state);
 		}
 	}
 	return count;
@@ -149,6 +148,45 @@ static void write_suppressed(struct metric_text *text, const struct metrics_sour
 	metric_count(text, view->labels, view->member->suppressed);
 }
 
+static struct passive_counts passive_total(const struct metrics_source *source,
+					   const struct member_view *view)
+{
+	struct suspects_view now;
+
+	suspects_view(source->suspects, view->member->id, &now);
+	return now.total;
+}
+
+static void write_watched(struct metric_text *text, const struct metrics_source *source,
+			  struct member_view *view)
+{
+	metric_count(text, view->labels, passive_total(source, view).syn);
+}
+
+static void write_handshakes(struct metric_text *text, const struct metrics_source *source,
+			     struct member_view *view)
+{
+	metric_count(text, view->labels, passive_total(source, view).followed);
+}
+
+static void write_retransmits(struct metric_text *text, const struct metrics_source *source,
+			      struct member_view *view)
+{
+	metric_count(text, view->labels, passive_total(source, view).repeated);
+}
+
+static void write_lost(struct metric_text *text, const struct metrics_source *source,
+		       struct member_view *view)
+{
+	metric_count(text, view->labels, passive_total(source, view).lost);
+}
+
+static void write_icmp_errors(struct metric_text *text, const struct metrics_source *source,
+			      struct member_view *view)
+{
+	metric_count(text, view->labels, passive_total(source, view).unreachable);
+}
+
 static void write_override(struct metric_text *text, const struct metrics_source *source,
 			   struct member_view *view)
 {
@@ -229,6 +267,20 @@ static const struct {
 	{{"sluice_member_circuit_suppressed", METRIC_COUNTER,
 	  "How often it was not ejected for its ratio because too many were out already."},
 	 write_suppressed},
+	{{"sluice_member_watched_flows", METRIC_COUNTER,
+	  "New TCP flows to the member that were watched: a sample, or all."},
+	 write_watched},
+	{{"sluice_member_handshakes", METRIC_COUNTER, "Of the watched flows, those that went on."},
+	 write_handshakes},
+	{{"sluice_member_syn_retransmits", METRIC_COUNTER,
+	  "Of the watched flows, those whose SYN was sent again."},
+	 write_retransmits},
+	{{"sluice_member_watched_lost", METRIC_COUNTER,
+	  "Of the watched flows, those of which it is not known whether they went on."},
+	 write_lost},
+	{{"sluice_member_icmp_errors", METRIC_COUNTER,
+	  "ICMP errors about packets to the member's host."},
+	 write_icmp_errors},
 	{{"sluice_member_override", METRIC_GAUGE, "1 when a person ejected it or forced it in."},
 	 write_override},
 	{{"sluice_member_checks", METRIC_COUNTER,

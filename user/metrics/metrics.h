@@ -13,6 +13,7 @@
 #include "core/model.h"
 #include "core/offenders.h"
 #include "core/stats.h"
+#include "core/suspects.h"
 #include "core/sync.h"
 
 #define METRICS_MEMBERS_MAX 2000
@@ -27,6 +28,7 @@ struct metrics_source {
 	const struct model *model;
 	const struct sync *sync;
 	const struct stats *stats;
+	const struct suspects *suspects;
 	const struct offenders *offenders;
 	const struct bans *bans; /* NULL: nothing of sources is shown */
 	uint64_t refusals_lost;
