@@ -41,9 +41,9 @@ bool health_state_feed(struct health_machine *machine, const struct check_config
  * one. */
 uint32_t health_state_fast_ms(const struct check_config *check);
 /* Pause from the end of a probe to the next one: the interval, the fast one while in doubt or
- * suspect, the down one while down. random in 0..UINT32_MAX spreads it by +-jitter_percent. The first one while
- * down is anything up to it: who dies is taken out by all balancers within a second or two, and all
- * would take it back as close together. At least 1 ms. */
+ * suspect, the down one while down. random in 0..UINT32_MAX spreads it by +-jitter_percent. The
+ * first one while down is anything up to it: who dies is taken out by all balancers within a second
+ * or two, and all would take it back as close together. At least 1 ms. */
 uint32_t health_state_delay_ms(const struct health_machine *machine,
 			       const struct check_config *check, uint32_t random);
 
