@@ -62,6 +62,21 @@ static void answers_have_a_second(void **state)
 	assert_int_equal(passive_percent(&sums), 50);
 }
 
+static void clock_begins(void **state)
+{
+	struct passive_window window;
+	uint32_t s;
+
+	(void)state;
+	passive_clear(&window, 0);
+	for (s = 0; s < 30; s++) {
+		assert_int_equal(sums_at(&window, s).flows, 30 * MIN(s, PASSIVE_WINDOW_S));
+		count(&window, s, 30, 0, 30, 1);
+		assert_int_equal(sums_at(&window, s).flows, 30 * MIN(s, PASSIVE_WINDOW_S));
+		assert_int_equal(sums_at(&window, s).unreachable, MIN(s + 1, PASSIVE_WINDOW_S));
+	}
+}
+
 static void window_ends(void **state)
 {
 	struct passive_window window;
@@ -439,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_have_a_second),
+		cmocka_unit_test(clock_begins),
 		cmocka_unit_test(window_ends),
 		cmocka_unit_test(repeats_count_once),
 		cmocka_unit_test(lost_ones_say_nothing),

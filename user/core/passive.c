@@ -66,7 +66,7 @@ void passive_sum(const struct passive_window *window, uint32_t second,
 
 	for (i = gone; i < BUCKETS; i++) {
 		const struct passive_bucket *bucket =
-			&window->buckets[(second - i) % BUCKETS]; /* i seconds ago */
+			&window->buckets[(second % BUCKETS + BUCKETS - i) % BUCKETS];
 
 		if (i > 0)
 			sums.flows += bucket->syn;
