@@ -42,7 +42,7 @@ suspects() { # how many members of web are
 	edge_ctl --json service show web | jq '[.pools[].members[] | select(.passive.is_suspect)] | length'
 }
 # What b2 sends to clients, or to everybody, gets lost on its own way out.
-CLIENTS="198.51.100.0/24 203.0.113.0/24"
+CLIENTS=(198.51.100.0/24 203.0.113.0/24)
 deafen() { # add|del NAME PREFIX...
 	local prefix
 	for prefix in "${@:3}"; do lab_in "$2" ip route "$1" blackhole "$prefix"; done
@@ -76,7 +76,7 @@ tap_match "metrics count them" "$(edge_ctl metrics)" \
 	'sluice_member_handshakes_total\{lb_service="web",pool="default",member="10.99.0.22:80"\} [1-9]'
 
 # ---- answers to clients get lost, checks pass
-deafen add b2 $CLIENTS
+deafen add b2 "${CLIENTS[@]}"
 took=$(took_until 30 member_is .state '"suspect"')
 echo "# answers to clients get lost: suspect after $took ms"
 tap_between "suspect in time" "$took" 1 15000
@@ -102,7 +102,7 @@ tap_is "after a restart it is not suspect" "$(member .passive.is_suspect)" false
 tap_run "until there is evidence again" wait_for 30 member_is .state '"suspect"'
 
 # ---- calm
-deafen del b2 $CLIENTS
+deafen del b2 "${CLIENTS[@]}"
 took=$(took_until 60 member_is .state '"serving"')
 echo "# answers arrive again: calm after $took ms"
 tap_between "calm in time" "$took" 9000 40000
@@ -115,14 +115,14 @@ echo "# refused, not suspect: out after $took ms"
 tap_between "out at the usual interval" "$took" 1 4500
 edge_server_start b3
 tap_run "it serves again" wait_for 60 e2e_all_serving
-deafen add b2 $CLIENTS
+deafen add b2 "${CLIENTS[@]}"
 tap_run "b2 is suspect" wait_for 30 member_is .state '"suspect"'
 edge_server_stop b2
 took=$(took_until 20 member_is .now_percent 0)
 echo "# refused, suspect: out after $took ms"
 tap_between "out sooner" "$took" 1 2800
 tap_is "its check has done it" "$(member .health)" '"down"'
-deafen del b2 $CLIENTS
+deafen del b2 "${CLIENTS[@]}"
 
 # ---- a trial ends early when flows go well
 edge_server_start b2
@@ -153,7 +153,7 @@ wait_for 20 lab_is_gone flood || true
 config "{passive: observe}" > "$E2E_CONFIG"
 tap_run "passive: observe" edge_ctl reload
 tap_run "calm again" wait_for 60 calm
-deafen add b3 $CLIENTS
+deafen add b3 "${CLIENTS[@]}"
 tap_run "suspect is shown" wait_for 60 member_is .state '"suspect"' 3
 tap_match "and that nothing comes of it" "$(member .share_text 3)" 'only shown \(passive: observe\)'
 usual=$(probes 3 6)
@@ -165,7 +165,7 @@ config "{passive: disabled}" > "$E2E_CONFIG"
 tap_run "passive: disabled" edge_ctl reload
 tap_is "nobody is suspect" "$(suspects)" 0
 tap_is "nothing is watched" "$(member .passive.watched 3)" '"none"'
-deafen del b3 $CLIENTS
+deafen del b3 "${CLIENTS[@]}"
 lab_stop load TERM
 
 # ---- a host without decapsulation says so itself
