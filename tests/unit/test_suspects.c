@@ -309,20 +309,21 @@ static void watched(void **state)
 static void from_all_to_a_sample(void **state)
 {
 	struct scene *s = scene(THREE EAGER);
+	struct sluice_member_stats *stats = &s->stats[0];
 	unsigned int i;
 
 	(void)state;
 	seconds(s, 12, 0);
-	for (i = 0; i < 60; i++) {
-		bool was_all = watch_of(s, 0) == SLUICE_MEMBER_F_SAMPLE_ALL;
-
-		s->stats[0].packets += i < 40 ? 100 * SUSPECTS_FEW_PACKETS : 0;
-		traffic(s, 0, 30, 0);
-		if (was_all && i < 40)
-			s->stats[0].followed -= 25;
+	assert_int_equal(watch_of(s, 0), SLUICE_MEMBER_F_SAMPLE_ALL);
+	/* A second of very many, all of them watched; of those after it one in 64. */
+	for (i = 0; i < 30; i++) {
+		stats->new_connections += 20000;
+		stats->syns += i == 0 ? 20000 : 312;
+		stats->followed += 312;
 		traffic(s, 1, 30, 0);
 		traffic(s, 2, 30, 0);
 		end_second(s, false);
+		assert_int_equal(watch_of(s, 0), SLUICE_MEMBER_F_SAMPLE);
 		assert_false(is_suspect(s, 0));
 	}
 	scene_free(s);

@@ -16,9 +16,7 @@ const char *probe_result_name(enum probe_result result)
 
 void health_state_init(struct health_machine *machine, enum health_state state)
 {
-	machine->state = state;
-	machine->streak = 0;
-	machine->is_new = false;
+	*machine = (struct health_machine){.state = state};
 }
 
 /* How many results in a row turn the state over. */
@@ -45,7 +43,8 @@ bool health_state_feed(struct health_machine *machine, const struct check_config
 	}
 	if (++machine->streak < threshold(machine->state, check))
 		return false;
-	health_state_init(machine, machine->state == HEALTH_DOWN ? HEALTH_UP : HEALTH_DOWN);
+	machine->state = machine->state == HEALTH_DOWN ? HEALTH_UP : HEALTH_DOWN;
+	machine->streak = 0;
 	machine->is_new = true;
 	return true;
 }
