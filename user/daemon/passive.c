@@ -33,12 +33,13 @@ static void on_report(void *arg, const struct model_member *member,
 		      const struct passive_report *report)
 {
 	struct daemon *daemon = arg;
+	struct model_service *service;
 	struct model_pool *pool;
 
 	observe_passive(daemon, member, report);
-	model_member_by_id(daemon->model, member->id, NULL, &pool);
+	model_member_by_id(daemon->model, member->id, &service, &pool);
 	if (report->view.cause && pool->circuit.passive == PASSIVE_MODE_SUSPECT && daemon->health)
-		health_suspect(daemon->health, pool, member, SUSPECT_FOR_MS);
+		health_suspect(daemon->health, service, pool, member, SUSPECT_FOR_MS);
 }
 
 void passive_tick(struct daemon *daemon)
