@@ -18,10 +18,10 @@ config() { # CIRCUIT
 		    check: tcp
 		    circuit: $1
 		    members: [10.99.0.21, 10.99.0.22, 10.99.0.23]
-		  tunnel:
+		  tunnel: # nobody looks whether the member decapsulates: it does not
 		    listen: tcp $EDGE_TUNNEL:80
 		    mode: ipip
-		    check: tcp
+		    check: {type: tcp, via: member}
 		    circuit: $1
 		    members: [10.99.0.21]
 	END

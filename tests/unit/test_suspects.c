@@ -239,12 +239,17 @@ static void errors_of_a_host(void **state)
 
 	(void)state;
 	seconds(s, 2, 0);
+	/* Of other members of that host, which it gets tunnel packets for. */
+	s->host.unreachable[SLUICE_UNREACHABLE_PROTOCOL]++;
+	seconds(s, 1, 0);
+	assert_false(is_suspect(s, 0));
+	web(s->w)->pools[0].mode = SLUICE_MODE_IPIP;
 	s->host.unreachable[SLUICE_UNREACHABLE_PROTOCOL] += 2;
 	seconds(s, 1, 0);
 	assert_true(is_suspect(s, 0)); /* at once */
 	assert_string_equal(last_event(s),
 			    "suspect: 2 ICMP errors (protocol unreachable), and 0 % of "
-			    "30 new flows were not answered (pool 0 %); it has no check "
+			    "60 new flows were not answered (pool 0 %); it has no check "
 			    "that could say more");
 	seconds(s, PASSIVE_WINDOW_S + PASSIVE_CALM_S - 2, 0);
 	assert_true(is_suspect(s, 0));

@@ -292,7 +292,9 @@ static void judge_pool(struct suspects *suspects, const struct model_pool *pool,
 
 		*suspect = find(suspects, pool->members[m].id);
 		suspects->sums[m] = (struct passive_sums){0};
-		count_errors(suspects, &pool->members[m], suspect);
+		/* Packets to members are ours only where they are encapsulated. */
+		if (pool->mode == SLUICE_MODE_IPIP)
+			count_errors(suspects, &pool->members[m], suspect);
 		if (!*suspect)
 			continue;
 		(*suspect)->taken = suspects->round;
