@@ -39,7 +39,7 @@ struct probe_path {
 	struct netlink netlink;
 	struct probe_device device;
 	struct sluice_addr wanted[SLUICE_FAMILY_MAX]; /* sources */
-	char problems[SLUICE_FAMILY_MAX][160];	      /* "": none */
+	char problems[SLUICE_FAMILY_MAX][320];	      /* "": none */
 };
 
 /* ---- names and numbers ---------------------------------------------------------------------- */
