@@ -73,9 +73,10 @@ static uint32_t shortest(const struct frame *frame)
 bool prober_run(struct prober *prober, uint32_t mark, const struct frame *frame,
 		struct world_run *run)
 {
+	static uint8_t out[FRAME_MAX];
 	struct __sk_buff in = {.mark = mark};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->len,
-		    .data_out = run->out, .data_size_out = sizeof(run->out), .ctx_in = &in,
+		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &in,
 		    .ctx_size_in = sizeof(in), .repeat = 1);
 
 	if (frame->len < shortest(frame))
@@ -84,5 +85,6 @@ bool prober_run(struct prober *prober, uint32_t mark, const struct frame *frame,
 		die("test run of a packet", errno);
 	run->action = (int)opts.retval;
 	run->out_len = opts.data_size_out;
+	memcpy(run->out, out, run->out_len);
 	return true;
 }

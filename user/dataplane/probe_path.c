@@ -199,7 +199,7 @@ static void refresh_family(struct probe_path *path, enum sluice_family family)
 
 int probe_path_refresh(struct probe_path *path, struct err *e)
 {
-	struct err local;
+	struct err local = {0};
 	int ret;
 
 	e = e ? e : &local;
