@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What probes through the path need on a host: made once, mended, taken over, refused, removed; and
- * packets of marked sockets, which meet the real program. */
+/* What probes through the path need on a host: made once, mended, taken over,
+ * refused, removed; and packets of marked sockets, which meet the real program.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -11,9 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cap-ng.h>
 #include <cmocka.h>
+#include <linux/capability.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -135,7 +139,9 @@ static int tear_down(void **state)
 	return probe_path_cleanup(INSTANCE, NULL, NULL);
 }
 
-/* ---- tests ---------------------------------------------------------------------------------- */
+/* ---- tests
+ * ----------------------------------------------------------------------------------
+ */
 
 static void test_place(void **state)
 {
@@ -170,24 +176,28 @@ static void test_make(void **state)
 	assert_int_equal(probe_path_mark(path, 7), place.mark | 7);
 }
 
-/* Nothing that is right is touched: whoever listens to the kernel hears nothing. */
+/* Nothing that is right is touched: whoever listens to the kernel hears
+ * nothing. */
 static void test_silent(void **state)
 {
 	(void)state;
 	open_path();
 	space_run("rm -f /tmp/slpk-monitor; timeout 30 ip monitor link route rule "
-		  ">/tmp/slpk-monitor 2>&1 & for i in $(seq 100); do ip link set slpk0 mtu $((1300 "
+		  ">/tmp/slpk-monitor 2>&1 & for i in $(seq 100); do ip link set "
+		  "slpk0 mtu $((1300 "
 		  "+ i)); "
 		  "grep -q slpk0 /tmp/slpk-monitor && break; sleep 0.05; done");
 	refresh();
 	refresh();
-	space_run("ip link set slpk0 mtu 1500; for i in $(seq 100); do grep -q 'slpk0.*mtu 1500' "
+	space_run("ip link set slpk0 mtu 1500; for i in $(seq 100); do grep -q "
+		  "'slpk0.*mtu 1500' "
 		  "/tmp/slpk-monitor && break; sleep 0.05; done");
 	expect_lines(0, "cat /tmp/slpk-monitor", "proto 202|sluice");
 	space_run("grep -q 'slpk0.*mtu 1500' /tmp/slpk-monitor");
 }
 
-/* The next daemon takes over what the first one left, and its program is in force. */
+/* The next daemon takes over what the first one left, and its program is in
+ * force. */
 static void test_take_over(void **state)
 {
 	(void)state;
@@ -392,7 +402,8 @@ static void test_check(void **state)
 	space_run("ip address del " SERVICE4 "/32 dev lo");
 	space_run("ip address del " SERVICE6 "/128 dev lo");
 
-	space_run("ip rule add preference 9 lookup 78 && ip route add default dev slpk0 table 78");
+	space_run("ip rule add preference 9 lookup 78 && ip route add default dev "
+		  "slpk0 table 78");
 	assert_int_equal(probe_path_check(path, &service4, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, "would leave by slpk0: another rule"));
 	space_run("ip rule del preference 9 && ip route flush table 78");
@@ -424,7 +435,9 @@ static void test_without_ipv6(void **state)
 	expect_whole("10.9.0.1", "2001:db8:9::1");
 }
 
-/* ---- packets -------------------------------------------------------------------------------- */
+/* ---- packets
+ * --------------------------------------------------------------------------------
+ */
 
 static struct probe_path_counts send_datagram(uint32_t index, const char *to)
 {
@@ -534,6 +547,43 @@ static void test_detach(void **state)
 	expect_nothing();
 }
 
+/* What the daemon keeps of root's rights is enough; without those to change the
+ * network it is told. */
+static int open_with(int capability, struct err *e)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON,
+		      capability, -1);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return 1;
+	return probe_path_open(dp, INSTANCE, TARGETS, &path, e);
+}
+
+static void test_rights(void **state)
+{
+	static const int capabilities[] = {CAP_NET_ADMIN, CAP_BPF};
+	static const int wanted[] = {0, -EPERM};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(capabilities); i++) {
+		pid_t child = fork();
+		struct err e = {};
+		int status, ret;
+
+		assert_true(child >= 0);
+		if (child == 0) {
+			ret = open_with(capabilities[i], &e);
+			if (ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN))
+				fprintf(stderr, "# %d: %s (%s)\n", ret, e.text, e.hint);
+			_exit(ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		assert_int_equal(probe_path_cleanup(INSTANCE, NULL, NULL), 0);
+	}
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -546,6 +596,7 @@ int main(void)
 		TEST(test_cleanup),	 TEST(test_check),
 		TEST(test_without_ipv6), TEST(test_targets),
 		TEST(test_sizes),	 TEST(test_detach),
+		TEST(test_rights),
 	};
 	int failed;
 

@@ -98,8 +98,11 @@ static int load(struct probe_path *path, const struct dp_bpf *dp, struct err *e)
 	if (!ret)
 		ret = probe_bpf__load(skel);
 	if (ret)
-		return err_set(e, ret == -ENOMEM ? ERR_CAPACITY : ERR_UNSUPPORTED, "",
-			       "the kernel refuses the program that sends probes: %s: %s",
+		return err_set(e,
+			       ret == -ENOMEM  ? ERR_CAPACITY
+			       : ret == -EPERM ? ERR_FORBIDDEN
+					       : ERR_UNSUPPORTED,
+			       "", "the kernel refuses the program that sends probes: %s: %s",
 			       strerror(-ret), kernel_message());
 	targets = mmap(NULL, targets_bytes(path), PROT_READ | PROT_WRITE, MAP_SHARED,
 		       bpf_map__fd(skel->maps.probe_targets), 0);
