@@ -12,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cap-ng.h>
 #include <cmocka.h>
-#include <linux/capability.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -547,43 +544,6 @@ static void test_detach(void **state)
 	expect_nothing();
 }
 
-/* What the daemon keeps of root's rights is enough; without those to change the
- * network it is told. */
-static int open_with(int capability, struct err *e)
-{
-	capng_clear(CAPNG_SELECT_BOTH);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON,
-		      capability, -1);
-	if (capng_apply(CAPNG_SELECT_CAPS))
-		return 1;
-	return probe_path_open(dp, INSTANCE, TARGETS, &path, e);
-}
-
-static void test_rights(void **state)
-{
-	static const int capabilities[] = {CAP_NET_ADMIN, CAP_BPF};
-	static const int wanted[] = {0, -EPERM};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_SIZE(capabilities); i++) {
-		pid_t child = fork();
-		struct err e = {};
-		int status, ret;
-
-		assert_true(child >= 0);
-		if (child == 0) {
-			ret = open_with(capabilities[i], &e);
-			if (ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN))
-				fprintf(stderr, "# %d: %s (%s)\n", ret, e.text, e.hint);
-			_exit(ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN));
-		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(status, 0);
-		assert_int_equal(probe_path_cleanup(INSTANCE, NULL, NULL), 0);
-	}
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -596,7 +556,6 @@ int main(void)
 		TEST(test_cleanup),	 TEST(test_check),
 		TEST(test_without_ipv6), TEST(test_targets),
 		TEST(test_sizes),	 TEST(test_detach),
-		TEST(test_rights),
 	};
 	int failed;
 

@@ -20,7 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cap-ng.h>
 #include <cmocka.h>
+#include <linux/capability.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -38,7 +40,8 @@
 #define TARGET 3
 #define MEMBER 5
 #define NEXTHOP 2
-#define BYTES 6000 /* more than one packet, both ways */
+#define PATIENCE_S 10 /* with what must work, on a busy machine */
+#define BYTES 6000    /* more than one packet, both ways */
 
 static struct dp_bpf *dp;
 static struct probe_path *path;
@@ -154,10 +157,10 @@ static int transfer(int fd)
 	return done == BYTES && !memcmp(in, out, BYTES) ? 0 : EPROTO;
 }
 
-/* Connects, and has BYTES sent back. 0 or a positive errno. */
-static int probe(const char *service, uint16_t port, uint32_t mark)
+/* Connects, and has BYTES sent back, each within so many seconds. 0 or a positive errno. */
+static int probe(const char *service, uint16_t port, uint32_t mark, time_t patience_s)
 {
-	struct timeval patience = {.tv_sec = 1};
+	struct timeval patience = {.tv_sec = patience_s};
 	struct linger reset = {.l_onoff = 1};
 	struct sluice_addr to = addr(service);
 	struct sockaddr_storage sa;
@@ -196,7 +199,7 @@ static void expect(const struct way *way, int wanted)
 	int ret;
 
 	set_member(way->mode, way->backend, way->service);
-	ret = probe(way->service, PORT, mark());
+	ret = probe(way->service, PORT, mark(), wanted ? 1 : PATIENCE_S);
 	if (wanted ? !ret : ret)
 		fail_msg("%s: %s", way->name, ret ? strerror(ret) : "the backend answers");
 	probe_path_counts(path, TARGET, &counts);
@@ -219,7 +222,7 @@ static void test_refused(void **state)
 {
 	(void)state;
 	set_member(SLUICE_MODE_IPIP, BACKEND4, SERVICE4);
-	assert_int_equal(probe(SERVICE4, PORT + 1, mark()), ECONNREFUSED);
+	assert_int_equal(probe(SERVICE4, PORT + 1, mark(), PATIENCE_S), ECONNREFUSED);
 }
 
 /* The backend runs, and answers at its own address; but not as traffic needs it. */
@@ -229,7 +232,7 @@ static void test_without_address(void **state)
 	space_run_peer("ip address del " SERVICE4 "/32 dev lo");
 	expect(&ways[0], EAGAIN);
 	expect(&ways[2], EAGAIN);
-	assert_int_equal(probe(BACKEND4, PORT, 0), 0);
+	assert_int_equal(probe(BACKEND4, PORT, 0, PATIENCE_S), 0);
 	space_run_peer("ip address add " SERVICE4 "/32 dev lo");
 	expect(&ways[2], 0);
 }
@@ -255,7 +258,7 @@ static void test_no_nexthop(void **state)
 	set_member(SLUICE_MODE_IPIP, BACKEND4, SERVICE4);
 	port.ops->member_set_word(port.dp, MEMBER,
 				  SLUICE_MEMBER(SLUICE_NEXTHOP_NONE, SLUICE_MODE_IPIP, 0, 0));
-	assert_int_not_equal(probe(SERVICE4, PORT, mark()), 0);
+	assert_int_not_equal(probe(SERVICE4, PORT, mark(), 1), 0);
 	probe_path_counts(path, TARGET, &counts);
 	assert_int_equal(counts.sent, 0);
 	assert_in_range(counts.dropped, 1, 1000);
@@ -310,6 +313,44 @@ static void test_source_filter(void **state)
 	expect(&ways[2], 0);
 }
 
+/* What the daemon keeps of root's rights is enough; without those to change the
+ * network it is told. */
+static int open_with(int capability, struct err *e)
+{
+	struct probe_path *other;
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON,
+		      capability, -1);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return 1;
+	return probe_path_open(dp, INSTANCE, 16, &other, e);
+}
+
+static void test_rights(void **state)
+{
+	static const int capabilities[] = {CAP_NET_ADMIN, CAP_BPF};
+	static const int wanted[] = {0, -EPERM};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(capabilities); i++) {
+		pid_t child = fork();
+		struct err e = {};
+		int status, ret;
+
+		assert_true(child >= 0);
+		if (child == 0) {
+			ret = open_with(capabilities[i], &e);
+			if (ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN))
+				fprintf(stderr, "# %d: %s (%s)\n", ret, e.text, e.hint);
+			_exit(ret != wanted[i] || (ret && e.code != ERR_FORBIDDEN));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void set_up_hosts(void)
 {
 	const struct sluice_addr own4 = addr("10.9.0.1"), own6 = addr("2001:db8:9::1");
@@ -362,7 +403,7 @@ int main(void)
 		cmocka_unit_test(test_all_ways),	cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_without_address), cmocka_unit_test(test_without_decap),
 		cmocka_unit_test(test_no_nexthop),	cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_source_filter),
+		cmocka_unit_test(test_source_filter),	cmocka_unit_test(test_rights),
 	};
 	int failed;
 
