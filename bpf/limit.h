@@ -31,7 +31,8 @@ static __always_inline __u64 limit_rate(const struct sluice_limit *limit, __u64 
 	return SLUICE_LIMIT_RATE(SLUICE_EXCEPTION_INC(own), SLUICE_EXCEPTION_TAU(own));
 }
 
-/* One limit and one source (its address as two big-endian words). Returns enum limit_result. */
+/* One limit and one source (its address as two big-endian words). Returns enum limit_result; in the last
+ * round (LIMIT_F_LAST) not that it raced. */
 __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u64 flags)
 {
 	struct sluice_limit *limit = bpf_map_lookup_elem(&limits, &index);
@@ -75,6 +76,8 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u64 
 		   word); /* one way from here on, whatever is counted and whose rate it is */
 	PKT_FORGET(flags, word);
 	result = limit_decide(set, at, now, index, flags);
+	if (result == LIMIT_RACED && flags & LIMIT_F_LAST)
+		result = LIMIT_REFUSE;
 	if (result == LIMIT_REFUSE) {
 		if (mode == SLUICE_LIMIT_SHADOW)
 			result = LIMIT_WOULD_REFUSE;
@@ -100,7 +103,7 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u64 
 __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 flags)
 {
 	__u32 verdict = V_NEXT, named = 0, would = 0;
-	int i;
+	int i, round;
 
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++) {
 		__u32 index = SLUICE_SVC_LIMIT(limits, i);
@@ -109,6 +112,10 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 f
 		if (index == SLUICE_LIMIT_NONE)
 			break;
 		result = limit_check(index, hi, lo, now_ns, flags);
+#pragma nounroll
+		for (round = 1; result == LIMIT_RACED && round <= LIMIT_ROUNDS; round++)
+			result = limit_check(index, hi, lo, now_ns,
+					     round == LIMIT_ROUNDS ? flags | LIMIT_F_LAST : flags);
 		if (result == LIMIT_BAD_TABLE)
 			return LIMIT_ANSWER(SLUICE_V_bad_table, 0, 0);
 		if (result != LIMIT_ADMIT && flags & LIMIT_F_EFFECTS)

@@ -13,8 +13,12 @@
 #include "pkt.h"
 #include "source.h"
 
-/* Of compare-and-swap. A packet that loses all of them to other CPUs passes without a charge. */
-#define LIMIT_TRIES 8
+/* Of compare-and-swap, and how often as many again. A packet that loses all of them is refused: as many of
+ * its source have passed meanwhile on other CPUs, and none may pass without a charge. */
+#define LIMIT_TRIES 2
+#define LIMIT_ROUNDS 32
+
+#define LIMIT_WAY_FREE 8 /* in what limit_way() returns: nobody's way */
 
 /* How limit_check is called; in the upper half the length of the frame. */
 #define LIMIT_FRAME(flags) ((__u32)((flags) >> 32))
@@ -26,6 +30,7 @@
 #define LIMIT_F_NO_ENFORCE (1U << 5) /* enforcing limits stand aside: another one has refused */
 #define LIMIT_F_TOUCHED (1U << 6)    /* the source may be one that has a rate of its own */
 #define LIMIT_F_CLOSED (1U << 7)     /* this limit's newcomers inherit the debt that they replace */
+#define LIMIT_F_LAST (1U << 8)	     /* the last round: who loses now is refused */
 
 enum limit_result {
 	LIMIT_ADMIT,
@@ -33,6 +38,7 @@ enum limit_result {
 	LIMIT_WOULD_REFUSE, /* shadow */
 	LIMIT_BYPASSED,	    /* would refuse, but for the bypass */
 	LIMIT_BAD_TABLE,
+	LIMIT_RACED, /* not decided: other CPUs were faster */
 };
 
 struct limit_now {
@@ -74,7 +80,8 @@ static __always_inline __u32 limit_debt(__u64 word, const struct limit_now *now)
 
 /*
  * The way of the source in set `at`, or where it would go: a free word, else the one with the
- * smallest debt for its idle time. Global, so that the verifier sees it once.
+ * smallest debt for its idle time. Global, so that the verifier sees it once. It is not one look at all
+ * ways: other CPUs write them meanwhile, so whoever takes a way must look for a twin.
  */
 __noinline int limit_way(__u32 at, __u32 tag, __u32 units, __u32 seen, __u32 k)
 {
@@ -106,7 +113,27 @@ __noinline int limit_way(__u32 at, __u32 tag, __u32 units, __u32 seen, __u32 k)
 		if (!debt)
 			break;
 	}
-	return (int)best;
+	return best_debt ? (int)best : (int)(best | LIMIT_WAY_FREE);
+}
+
+/*
+ * Has the source another word in set `at` than the one in this way? Two CPUs that both saw none may
+ * have taken different ways. Each looks after it has written: at least one of them sees the other's.
+ */
+__noinline int limit_has_twin(__u32 at, __u32 tag, __u32 way)
+{
+	struct sluice_limit_set *set = bpf_map_lookup_elem(&limit_sets, &at);
+	__u32 i;
+
+	if (!set)
+		return 0;
+	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
+		__u64 word = READ_WORD(set->source[i]);
+
+		if (i != way && word && SLUICE_SRC_TAG(word) == tag)
+			return 1;
+	}
+	return 0;
 }
 
 static __always_inline void limit_count(__u32 index, enum limit_result result, __u32 lost)
@@ -125,7 +152,11 @@ static __always_inline void limit_count(__u32 index, enum limit_result result, _
 		stats->replaced_debt++;
 }
 
-/* Decides about one source in set `at`, and charges it if the flags allow. */
+/*
+ * Decides about one source in set `at`, and charges it if the flags allow. Whatever other CPUs do
+ * meanwhile, what passes is charged; a packet that was to be charged only (LIMIT_F_CHARGE) is refused if
+ * another one took what it was promised.
+ */
 static __always_inline enum limit_result
 limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32 index, __u64 flags)
 {
@@ -138,21 +169,18 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 		/* What follows from these is worked out again, not kept: the stack is short. */
 		asm volatile("" : "+r"(now.units), "+r"(now.seen), "+r"(now.tag), "+r"(flags));
 		way = (__u32)limit_way(at, now.tag, now.units, now.seen, now.k);
-		way &= SLUICE_LIMIT_WAYS - 1;
-		word = READ_WORD(set->source[way]);
+		word = READ_WORD(set->source[way & (SLUICE_LIMIT_WAYS - 1)]);
 		debt = limit_debt(word, &now);
-		is_own = SLUICE_SRC_TAG(word) == now.tag;
+		is_own = word && SLUICE_SRC_TAG(word) == now.tag;
 		lost = is_own ? 0 : debt; /* another source's */
+		if (lost && way & LIMIT_WAY_FREE)
+			continue; /* it came first */
+		way &= SLUICE_LIMIT_WAYS - 1;
 		if (!is_own && !(flags & LIMIT_F_CLOSED))
 			debt = 0;
 		PKT_FORGET(debt, word); /* one way from here on, whoever owes what */
 		PKT_FORGET(lost, word);
-		/* A charge that was decided already may take the debt past tau, never past what
-		 * the word can say. */
-		if (!sluice_gcra_conforms(debt, now.cost, now.tau) &&
-		    !(flags & LIMIT_F_CHARGE && debt <= now.tau)) {
-			if (flags & LIMIT_F_CHARGE)
-				break;
+		if (!sluice_gcra_conforms(debt, now.cost, now.tau)) {
 			next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
 			if (flags & LIMIT_F_EFFECTS && is_own && next != word)
 				__sync_val_compare_and_swap(&set->source[way], word, next);
@@ -161,11 +189,15 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 		if (flags & LIMIT_F_DRY || !(flags & LIMIT_F_EFFECTS))
 			return LIMIT_ADMIT;
 		next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.cost);
-		if (__sync_val_compare_and_swap(&set->source[way], word, next) == word) {
-			limit_count(index, LIMIT_ADMIT, lost);
-			return LIMIT_ADMIT;
-		}
+		if (__sync_val_compare_and_swap(&set->source[way], word, next) != word)
+			continue;
+		/* Undone, and tried again on the other word. Should a third CPU have charged ours
+		 * meanwhile, it stays: no debt is lost. */
+		if (!is_own && limit_has_twin(at, now.tag, way) &&
+		    __sync_val_compare_and_swap(&set->source[way], next, word) == next)
+			continue;
+		limit_count(index, LIMIT_ADMIT, lost);
+		return LIMIT_ADMIT;
 	}
-	limit_count(index, LIMIT_ADMIT, 0);
-	return LIMIT_ADMIT;
+	return LIMIT_RACED;
 }

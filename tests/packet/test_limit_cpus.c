@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,14 +31,20 @@ struct sender {
 	int cpu;
 };
 
-static void *sender_run(void *arg)
+static int go_to_cpu(int cpu)
 {
-	struct sender *sender = arg;
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
-	CPU_SET(sender->cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+	CPU_SET(cpu, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static void *sender_run(void *arg)
+{
+	struct sender *sender = arg;
+
+	if (go_to_cpu(sender->cpu))
 		return NULL;
 	pthread_barrier_wait(&sender->crowd->barrier);
 	return limit_world_run(world, sender->crowd->packets) ? NULL : sender;
@@ -99,6 +106,92 @@ static void test_cpus_lose_nothing(void **state)
 		limit_world_set(world, &rule);
 		assert_int_equal(send_from_all(800000).passed, rule.burst);
 	}
+}
+
+/* Rounds that begin on all CPUs at once: a barrier that sleeps would let them go one by one. */
+struct race {
+	_Atomic uint32_t begun; /* the round that may run; UINT32_MAX: no more */
+	_Atomic uint32_t done;	/* runs of all other CPUs so far */
+	uint32_t packets;	/* of each CPU in a round */
+};
+
+struct racer {
+	struct race *race;
+	pthread_t thread;
+	int cpu;
+};
+
+static void *racer_run(void *arg)
+{
+	struct racer *racer = arg;
+	struct race *race = racer->race;
+	bool is_ok = !go_to_cpu(racer->cpu);
+	uint32_t round = 0;
+
+	while (true) {
+		while (race->begun == round)
+			;
+		round = race->begun;
+		if (round == UINT32_MAX)
+			return is_ok ? racer : NULL;
+		is_ok &= !limit_world_run(world, race->packets);
+		race->done++;
+	}
+}
+
+/* One round; returns how many packets passed. */
+static uint64_t race_once(struct race *race, uint32_t round, int others)
+{
+	uint64_t before = world_limit_stats(world, 1).passed;
+
+	for (size_t i = 0; i < 1U << LIMIT_WORLD_SETS_LOG2; i++)
+		world->limit_sets[i] = (struct sluice_limit_set){0};
+	race->begun = round;
+	assert_int_equal(limit_world_run(world, race->packets), 0);
+	while (race->done < round * (uint32_t)others)
+		;
+	return world_limit_stats(world, 1).passed - before;
+}
+
+/* A source that nobody knows comes on all CPUs at once. It gets one word, whoever writes it first. */
+static void test_newcomer_on_all_cpus(void **state)
+{
+	struct rule rule = {1, 60, .tick_ns = 4 * MS};
+	struct racer racers[CPUS] = {};
+	struct timespec begin, now;
+	int cpus[CPUS], count = find_cpus(cpus), i;
+	uint32_t wrong = 0, round = 0;
+	struct race race = {0};
+	cpu_set_t all;
+
+	(void)state;
+	if (count < 2) {
+		puts("# SKIP one CPU only");
+		skip();
+	}
+	limit_world_set(world, &rule);
+	race.packets = (uint32_t)rule.burst;
+	sched_getaffinity(0, sizeof(all), &all);
+	for (i = 1; i < count; i++) {
+		racers[i] = (struct racer){.race = &race, .cpu = cpus[i]};
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, racer_run, &racers[i]), 0);
+	}
+	assert_int_equal(go_to_cpu(cpus[0]), 0);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		wrong += race_once(&race, ++round, count - 1) != rule.burst;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (round < 100000 && now.tv_sec < begin.tv_sec + 3);
+	race.begun = UINT32_MAX;
+	for (i = 1; i < count; i++) {
+		void *result;
+
+		pthread_join(racers[i].thread, &result);
+		assert_non_null(result);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+	printf("# not the burst passed in %u of %u rounds\n", wrong, round);
+	assert_int_equal(wrong, 0);
 }
 
 /* Jiffies go on while the CPUs send: no more than the bucket had and got. */
@@ -177,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cpus_lose_nothing),
+		cmocka_unit_test(test_newcomer_on_all_cpus),
 		cmocka_unit_test(test_cpus_over_time),
 		cmocka_unit_test(test_late_cpu),
 	};
