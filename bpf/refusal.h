@@ -2,7 +2,8 @@
 /*
  * Who is refused: samples of refused packets for user space, taken by each CPU's own gate into a ring
  * of its own, so that no CPU waits for another one, or for a reader. A few refusals are all taken;
- * of many, one in 2^weight, by chance: sources that take turns are seen in turn.
+ * of many, one of each 2^weight in a row, by chance: sources that take turns are seen in turn, and most
+ * refusals draw no number.
  */
 #pragma once
 
@@ -11,6 +12,8 @@
 
 #include "maps.h"
 #include "pkt.h"
+
+_Static_assert(SLUICE_REFUSALS_PER_TICK % 2 == 0, "rows end where the weight grows");
 
 /* Begins another tick. The weight is such that of as many refusals as in the last one at most
  * SLUICE_REFUSALS_PER_TICK are taken, or a few more. */
@@ -55,7 +58,7 @@ __noinline __u32 refusal_take(__u32 limit, __u32 kind, __u64 hi, __u64 lo, __u64
 {
 	__u64 tick = now_ns >> SLUICE_SEEN_NS_LOG2;
 	struct sluice_refusal_gate *gate;
-	__u32 zero = 0, weight, number;
+	__u32 zero = 0, weight, number, place;
 
 	gate = bpf_map_lookup_elem(&refusal_gate, &zero);
 	if (!gate)
@@ -63,11 +66,17 @@ __noinline __u32 refusal_take(__u32 limit, __u32 kind, __u64 hi, __u64 lo, __u64
 	if (gate->tick != tick)
 		refusal_tick(gate, tick);
 	weight = gate->weight & 31;
-	/* More than expected, in a flood's first tick. */
-	if (gate->refused++ >> weight >= SLUICE_REFUSALS_PER_TICK && weight < 31)
-		gate->weight = weight + 1;
-	if (weight && bpf_get_prandom_u32() << (32 - weight))
-		return 0;
+	place = gate->refused++;
+	/* More than expected, in a flood's first tick. A row ends here, for their number is even. */
+	if (place >> weight >= SLUICE_REFUSALS_PER_TICK && weight < 31)
+		gate->weight = ++weight;
+	if (weight) {
+		place &= (1U << weight) - 1;
+		if (!place)
+			gate->chosen = bpf_get_prandom_u32() & ((1U << weight) - 1);
+		if (place != gate->chosen)
+			return 0;
+	}
 	number = gate->number + 1;
 	number += !number;
 	gate->number = number;

@@ -62,9 +62,9 @@ _Static_assert(sizeof(struct sluice_refusal) == 32, "refusal");
 struct sluice_refusal_gate {
 	__u64 tick;    /* of `seen`, that the counts belong to */
 	__u32 refused; /* in it */
-	__u32 weight;  /* one in 2^weight is taken */
+	__u32 weight;  /* one of 2^weight in a row is taken */
 	__u32 number;  /* of the last one taken */
-	__u32 pad;
+	__u32 chosen;  /* the place in the row of the one that is taken */
 };
 
 _Static_assert(sizeof(struct sluice_refusal_gate) == 24, "refusal gate");
