@@ -26,7 +26,7 @@ static __always_inline __u64 limit_rate(const struct sluice_limit *limit, __u64 
 				  flags & LIMIT_F_V6 ? SLUICE_FAMILY_V6 : SLUICE_FAMILY_V4, hi, lo);
 	if (!own)
 		return rate;
-	if (SLUICE_EXCEPTION_K(own) != (SLUICE_LIMIT_K(word) & 0xf))
+	if (SLUICE_EXCEPTION_K(own) != SLUICE_LIMIT_K(word))
 		return 0;
 	return SLUICE_LIMIT_RATE(SLUICE_EXCEPTION_INC(own), SLUICE_EXCEPTION_TAU(own));
 }

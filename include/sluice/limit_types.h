@@ -63,15 +63,16 @@ _Static_assert(sizeof(struct sluice_limit) == 64, "limit");
 
 /*
  * The sources of a limit that have another rate are in `access` (access_types.h) as a list of their
- * own, behind those of the access lists. The value of a prefix: 0-29 increment, 30-59 tau, 60-63 the
- * low bits of the k that both are in units of. Where k is not the limit's (its rate just changes),
- * the packet is admitted and not charged.
+ * own, behind those of the access lists. The value of a prefix: 0-29 increment, 30-57 a quarter of tau,
+ * rounded up (a fraction of the smallest increment), 58-63 the k that both are in units of. Where k is not
+ * the limit's (its rate just changes), the packet is admitted and not charged.
  */
 #define SLUICE_LIMIT_LIST(index) (SLUICE_LISTS_MAX + (index))
-#define SLUICE_EXCEPTION(inc, tau, k) ((__u64)(inc) | (__u64)(tau) << 30 | (__u64)((k)&0xf) << 60)
+#define SLUICE_EXCEPTION(inc, tau, k)                                                              \
+	((__u64)(inc) | (((__u64)(tau) + 3) >> 2) << 30 | (__u64)(k) << 58)
 #define SLUICE_EXCEPTION_INC(word) ((__u32)SLUICE_BITS(word, 0, 30))
-#define SLUICE_EXCEPTION_TAU(word) ((__u32)SLUICE_BITS(word, 30, 30))
-#define SLUICE_EXCEPTION_K(word) ((__u32)((word) >> 60))
+#define SLUICE_EXCEPTION_TAU(word) ((__u32)SLUICE_BITS(word, 30, 28) << 2)
+#define SLUICE_EXCEPTION_K(word) ((__u32)((word) >> 58))
 
 /* State of eight sources. A word: 0-31 TAT in units of 2^k ns, 32-47 seen in 16 ms ticks,
  * 48-63 tag (part of the keyed hash of the source). */

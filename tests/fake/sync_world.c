@@ -322,8 +322,8 @@ static void assert_exceptions(struct world *w, const struct model_limit *limit, 
 				 0);
 		assert_int_equal(p.k, k);
 		assert_int_equal(SLUICE_EXCEPTION_INC(entry->word), p.inc);
-		assert_int_equal(SLUICE_EXCEPTION_TAU(entry->word), p.tau);
-		assert_int_equal(SLUICE_EXCEPTION_K(entry->word), k & 0xf);
+		assert_int_equal(SLUICE_EXCEPTION_TAU(entry->word), (p.tau + 3) & ~3U);
+		assert_int_equal(SLUICE_EXCEPTION_K(entry->word), k);
 	}
 	assert_int_equal(found, wanted);
 }

@@ -293,15 +293,17 @@ static void test_exceptions_in_another_unit(void **state)
 	struct dp_access_entry entry;
 
 	(void)state;
-	set_up(1);
-	limits_set(world, 1, &base);
-	entry = exception(1, "198.51.100.0/24", &less);
-	entry.word ^= SLUICE_EXCEPTION(0, 0, 1);
-	lists_put(world, &entry, 1);
-	assert_int_equal(admitted("198.51.100.1", 50), 50);
-	after = world_limit_stats(world, 1);
-	assert_memory_equal(&before, &after, sizeof(after));
-	assert_int_equal(world->limit_sets[LIMITS_SETS].source[0], 0);
+	for (uint32_t bit = 0; bit < 6; bit++) {
+		set_up(1);
+		limits_set(world, 1, &base);
+		entry = exception(1, "198.51.100.0/24", &less);
+		entry.word ^= SLUICE_EXCEPTION(0, 0, 1U << bit);
+		lists_put(world, &entry, 1);
+		assert_int_equal(admitted("198.51.100.1", 50), 50);
+		after = world_limit_stats(world, 1);
+		assert_memory_equal(&before, &after, sizeof(after));
+		assert_int_equal(world->limit_sets[LIMITS_SETS].source[0], 0);
+	}
 }
 
 /* Who owes more than the limit's own burst allows keeps its word. */
