@@ -33,7 +33,11 @@ static void test_rates(void **state)
 		{"5k connections/h", 5000, 3600, RATE_CONNECTIONS, "5k conn/h"},
 		{"2M packets/s", 2000000, 1, RATE_PACKETS, "2M pkt/s"},
 		{"25MB/s", 25000000, 1, RATE_BYTES, NULL},
-		{"25 MB/s", 0, 0, RATE_PLAIN, NULL},
+		{"25 MB/s", 25000000, 1, RATE_BYTES, "25MB/s"},
+		{"200 Mbit/s", 25000000, 1, RATE_BITS, "200Mbit/s"},
+		{"10 k/s", 10000, 1, RATE_PLAIN, "10k/s"},
+		{"10 /s", 0, 0, RATE_PLAIN, NULL},
+		{"25 M B /s", 0, 0, RATE_PLAIN, NULL},
 		{"16MiB/s", 16777216, 1, RATE_BYTES, NULL},
 		{"200Mbit/s", 25000000, 1, RATE_BITS, NULL},
 		{"1Gbit/min", 125000000, 60, RATE_BITS, NULL},
@@ -65,10 +69,10 @@ static void test_rates(void **state)
 static void test_what_is_no_rate(void **state)
 {
 	static const char *const TEXTS[] = {
-		"",	  "5",	     "/s",   "5/",    "5/day", "5/ s",	 "-5/s",
-		"+5/s",	  " 5/s",    "5 /s", "5K/s",  "5mb/s", "5Mb/s",	 "5Mbps",
-		"5kk/s",  "1.5M/s",  "5x/s", "5e3/s", "5/s/s", "5 k/s",	 "0x5/s",
-		"conn/s", "5 conns", "5MB",  "5bit",  "05/s",  "5k b/s", "5 con/s"};
+		"",	   "5",	     "/s",   "5/",    "5/day",	"5/ s",	  "-5/s",
+		"+5/s",	   " 5/s",   "5 /s", "5K/s",  "5mb/s",	"5Mb/s",  "5Mbps",
+		"5kk/s",   "1.5M/s", "5x/s", "5e3/s", "5/s/s",	"0x5/s",  "conn/s",
+		"5 conns", "5MB",    "5bit", "05/s",  "5k b/s", "5 con/s"};
 	struct rate rate;
 
 	(void)state;

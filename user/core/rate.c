@@ -60,10 +60,12 @@ static bool is_word(const char *text, size_t length, const char *word)
 	return strlen(word) == length && strncmp(text, word, length) == 0;
 }
 
-/* "k", "kbit", "k conn", "MiB": a suffix and a unit, with spaces before the unit. */
+/* "k", "kbit", " Mbit", "k conn", "MiB": a suffix and a unit, with spaces before either. */
 static int parse_suffix(const char *text, size_t length, uint64_t *ret_factor,
 			enum rate_unit *ret_unit)
 {
+	for (; length > 1 && *text == ' '; text++)
+		length--;
 	for (size_t i = 0; i < ARRAY_SIZE(SUFFIXES); i++) {
 		size_t at = strlen(SUFFIXES[i].text);
 
