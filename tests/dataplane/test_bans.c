@@ -256,6 +256,20 @@ static void test_bans_follow_their_limit(void **state)
 	assert_false(has_bans());
 }
 
+/* Also when the next daemon has given the number to another limit: it says which one banned. */
+static void test_bans_know_their_limit(void **state)
+{
+	const struct sluice_name_key key = {.kind = SLUICE_NAME_LIMIT, .id = 3};
+
+	(void)state;
+	set_limit(3, limit_of(32, 64));
+	assert_int_equal(dp_bpf_name_set(dp, &key, "gone"), 0);
+	assert_int_equal(ban(3, "192.0.2.1/32", 60000, false), 0);
+	reopen();
+	assert_int_equal(dp_bpf_name_set(dp, &key, "new"), 0);
+	assert_string_equal(look_for(3, "192.0.2.1/32").found.limit_name, "gone");
+}
+
 static void test_bans_survive(void **state)
 {
 	struct sluice_control *control;
@@ -291,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ban_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ban_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bans_know_their_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_survive, set_up, tear_down),
 	};
 

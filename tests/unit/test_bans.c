@@ -445,6 +445,14 @@ static void test_restart(void **state)
 	bans_adopt(f->bans, NULL, 0, false, &f->now);
 	assert_true(is_banned(f, "client", "198.51.100.7"));
 	assert_string_equal(bans_find(f->bans, id_of(f, "client"), &source)->limit_name, "client");
+	/* It was made under a limit whose number another one has now: that one bans nobody. */
+	bans_free(f->bans);
+	f->w->fake->bans[0].ban.limit_name[0] = 'x';
+	f->bans = bans_new(&f->w->port, f->w->model, 64, on_news, f);
+	bans_adopt(f->bans, NULL, 0, false, &f->now);
+	assert_false(is_banned(f, "client", "198.51.100.7"));
+	assert_int_equal(f->w->fake->ban_count, 0);
+	assert_int_equal(order(f, "client", "198.51.100.7", 600, &e), 0);
 	/* Lifted while no daemon ran: what was noted does not bring it back. */
 	bans_free(f->bans);
 	f->w->port.ops->ban_delete(f->w->port.dp, kept.limit, &kept.source);

@@ -435,6 +435,8 @@ static void adopt(void *arg, const struct dp_ban *found)
 
 	if (banned)
 		ban = banned->ban;
+	else if (found->limit_name[0] != '\0') /* which may have been another one's */
+		util_copy(ban.limit_name, sizeof(ban.limit_name), found->limit_name);
 	else if (limit)
 		util_copy(ban.limit_name, sizeof(ban.limit_name), limit->config.name);
 	ban.limit = found->limit;

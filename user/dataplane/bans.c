@@ -26,7 +26,8 @@ struct ban_count {
 
 struct dp_bans {
 	uint32_t total, all;
-	struct ban_count *limits; /* by index */
+	struct ban_count *limits;  /* by index */
+	struct sluice_name *names; /* by index, of adopted ones with bans, as they were; or NULL */
 };
 
 struct ban_table {
@@ -200,6 +201,9 @@ int dp_ban_each(void *arg, dp_ban_fn fn, void *fn_arg)
 		ban.source.length = limit_length(dp->maps.limits[key->limit].word, key->family);
 		if (value->until_ns > now_ns)
 			ban.left_ms = (value->until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+		if (dp->bans->names && key->limit < dp->maps.capacity.limits)
+			util_copy(ban.limit_name, sizeof(ban.limit_name),
+				  dp->bans->names[key->limit].text);
 		fn(fn_arg, &ban);
 	}
 	table_done(&table);
@@ -234,6 +238,18 @@ uint64_t dp_bans_flags(const struct dp_bpf *dp, uint32_t index, uint64_t flags)
 
 /* ---- open and close ------------------------------------------------------------------------- */
 
+/* Now, for soon the names are those of our limits. */
+static void read_names(struct dp_bpf *dp)
+{
+	struct sluice_name_key key = {.kind = SLUICE_NAME_LIMIT};
+	int fd = bpf_map__fd(dp->skel->maps.names);
+
+	dp->bans->names = util_alloc_array(dp->maps.capacity.limits, sizeof(*dp->bans->names));
+	for (key.id = 0; key.id < dp->maps.capacity.limits; key.id++)
+		if (dp->bans->limits[key.id].bans)
+			bpf_map_lookup_elem(fd, &key, &dp->bans->names[key.id]);
+}
+
 /* The flags may be another map's, or those of a predecessor that ended between two steps. */
 int dp_bans_open(struct dp_bpf *dp)
 {
@@ -251,6 +267,8 @@ int dp_bans_open(struct dp_bpf *dp)
 	for (i = 0; i < table.count; i++)
 		if (table.keys[i].limit < dp->maps.capacity.limits)
 			count_ban(dp, table.keys[i].limit, &table.bans[i], 1);
+	if (dp->bans->total)
+		read_names(dp);
 	table_done(&table);
 	for (i = 0; i < dp->maps.capacity.limits; i++)
 		update_flags(dp, i);
@@ -259,7 +277,9 @@ int dp_bans_open(struct dp_bpf *dp)
 
 void dp_bans_close(struct dp_bpf *dp)
 {
-	if (dp->bans)
+	if (dp->bans) {
 		free(dp->bans->limits);
+		free(dp->bans->names);
+	}
 	free(dp->bans);
 }
