@@ -186,6 +186,7 @@ tap_fails "wait member: who gets new connections cannot run dry" 1 \
 tap_fails "wait member: no such member" 3 'did you mean' ctl ok wait member web 10.9.9.9 drained
 ctl ok member ready web 10.1.0.11 > /dev/null
 tap_match "limit show: exceptions" "$(ctl ok limit show per-client)" '^except +198.51.100.0/24: 500/s$'
+tap_match "limit show: their bursts" "$(ctl ok limit show per-client)" '^except +192.0.2.0/24: 5/s, burst 2,500$'
 tap_match "limit show: what it remembers" "$(ctl ok limit show per-client)" \
 	'^remembers +1,200 of 262,144 sources; .*overload: open'
 tap_match "limit show: until when it is exact" "$(ctl ok limit show per-client)" '^exact +up to 13.1 Mpps'

@@ -272,13 +272,16 @@ static const char *counts(const json_t *limit)
 	return strcmp(count, "new-connections") == 0 ? "new conn" : count;
 }
 
-const char *render_tokens(const json_t *object, const char *key, char buffer[TEXT_MAX])
+static const char *format_tokens(const json_t *limit, uint64_t tokens, char buffer[TEXT_MAX])
 {
-	uint64_t tokens = field_count(object, key);
-
-	return strcmp(field_text(object, "count", ""), "bytes") == 0
+	return strcmp(field_text(limit, "count", ""), "bytes") == 0
 		       ? text_bytes((double)tokens, buffer)
 		       : text_count(tokens, buffer);
+}
+
+const char *render_tokens(const json_t *object, const char *key, char buffer[TEXT_MAX])
+{
+	return format_tokens(object, field_count(object, key), buffer);
 }
 
 static void add_mode(struct table *table, const json_t *limit)
@@ -377,7 +380,7 @@ static void render_exceptions(const struct view *view, const json_t *limit)
 	size_t i, j;
 
 	json_array_foreach (json_object_get(limit, "except"), i, exception) {
-		char text[400] = "", more[32] = "";
+		char text[400] = "", more[32] = "", number[TEXT_MAX], burst[TEXT_MAX + 16] = "";
 
 		json_array_foreach (json_object_get(exception, "prefixes"), j, prefix) {
 			size_t used = strlen(text);
@@ -388,8 +391,11 @@ static void render_exceptions(const struct view *view, const json_t *limit)
 			else
 				snprintf(more, sizeof(more), " and others");
 		}
-		render_field(view, "except", "%s%s: %s", text, more,
-			     field_text(exception, "rate", "?"));
+		if (json_is_integer(json_object_get(exception, "burst")))
+			snprintf(burst, sizeof(burst), ", burst %s",
+				 format_tokens(limit, field_count(exception, "burst"), number));
+		render_field(view, "except", "%s%s: %s%s", text, more,
+			     field_text(exception, "rate", "?"), burst);
 	}
 }
 

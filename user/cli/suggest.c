@@ -134,9 +134,8 @@ void render_measurement(const struct view *view, const json_t *document)
 		render_suggestion(view, document, unit);
 	}
 	fputs("\nThe rate is 1.5 times the 99.9th percentile of busiest seconds, the burst twice "
-	      "the "
-	      "rate;\nso no source is refused whose busiest second is not above the rate. On this "
-	      "node alone.\n",
+	      "that,\nor the least that a limit can have; so no source is refused whose busiest "
+	      "second is not above the\nrate. On this node alone.\n",
 	      view->out);
 }
 
