@@ -60,10 +60,13 @@ static bool is_word(const char *text, size_t length, const char *word)
 	return strlen(word) == length && strncmp(text, word, length) == 0;
 }
 
-/* "k", "kbit", " Mbit", "k conn", "MiB": a suffix and a unit, with spaces before either. */
+/* "k", "kbit", " Mbit", "k conn", "MiB": a suffix and a unit, with spaces before either; but of a bare
+ * number the suffix is a part. */
 static int parse_suffix(const char *text, size_t length, uint64_t *ret_factor,
 			enum rate_unit *ret_unit)
 {
+	bool is_apart = length && *text == ' ';
+
 	for (; length > 1 && *text == ' '; text++)
 		length--;
 	for (size_t i = 0; i < ARRAY_SIZE(SUFFIXES); i++) {
@@ -76,6 +79,8 @@ static int parse_suffix(const char *text, size_t length, uint64_t *ret_factor,
 		for (size_t u = 0; u < ARRAY_SIZE(UNITS); u++) {
 			if (!is_word(text + at, length - at, UNITS[u].text))
 				continue;
+			if (is_apart && UNITS[u].unit == RATE_PLAIN)
+				return -EINVAL;
 			*ret_factor = SUFFIXES[i].factor;
 			*ret_unit = UNITS[u].unit;
 			return 0;
