@@ -27,7 +27,7 @@ struct dp_ban {
 	uint64_t left_ms;     /* from now on; 0: it is over */
 	bool is_all;	      /* all packets, not only those that open connections */
 	uint64_t hits;	      /* packets dropped, from samples: exact while there are few */
-	char limit_name[64];  /* found in adopted tables: of the limit that banned it; "": not known */
+	char limit_name[64];  /* in adopted tables: of the limit that banned it; "": not known */
 };
 
 typedef void (*dp_ban_fn)(void *arg, const struct dp_ban *ban);
