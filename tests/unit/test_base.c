@@ -38,6 +38,24 @@ static void test_grow_zeroes_new_cells(void **state)
 	assert_int_equal(capacity, before);
 }
 
+static void test_optional_text(void **state)
+{
+	char *text = NULL;
+
+	(void)state;
+	assert_string_equal(util_text(text), "");
+	util_set_text(&text, "");
+	assert_null(text);
+	util_set_text(&text, "down");
+	assert_string_equal(util_text(text), "down");
+	util_set_text(&text, text + 2); /* a part of itself */
+	assert_string_equal(text, "wn");
+	util_set_text(&text, NULL);
+	assert_null(text);
+	util_set_text(&text, NULL);
+	assert_null(text);
+}
+
 static void test_take_and_cleanup(void **state)
 {
 	int pipe_fds[2], fd;
@@ -305,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grow_zeroes_new_cells),
+		cmocka_unit_test(test_optional_text),
 		cmocka_unit_test(test_take_and_cleanup),
 		cmocka_unit_test(test_copy_truncates),
 		cmocka_unit_test(test_read_file),

@@ -78,6 +78,29 @@ static void old_totals_are_no_rate(void **state)
 	stats_free(stats);
 }
 
+/* Who begins after seconds of silence had a rate of zero until then, and so had its group. */
+static void first_traffic_after_silence(void **state)
+{
+	struct stats *stats = stats_new();
+	uint64_t i;
+
+	(void)state;
+	for (i = 0; i <= 30; i++)
+		round_of(stats, i * 1000, true, 0, 0);
+	assert_int_equal(total(stats, GROUP), 0);
+	assert_true(rate(stats, MEMBER(1)) == 0);
+	round_of(stats, 31000, true, 500, 0);
+	assert_true(fabs(rate(stats, MEMBER(1)) - 50) < 1e-6);
+	assert_true(fabs(rate(stats, GROUP) - 50) < 1e-6);
+	assert_true(rate(stats, MEMBER(2)) == 0);
+	for (i = 32; i <= 41; i++)
+		round_of(stats, i * 1000, true, 500, 0);
+	assert_true(rate(stats, MEMBER(1)) == 0);
+	assert_true(rate(stats, GROUP) == 0);
+	assert_int_equal(total(stats, GROUP), 500);
+	stats_free(stats);
+}
+
 static void rate_is_over_ten_seconds(void **state)
 {
 	struct stats *stats = stats_new();
@@ -184,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_keys_are_zero),
 		cmocka_unit_test(old_totals_are_no_rate),
+		cmocka_unit_test(first_traffic_after_silence),
 		cmocka_unit_test(rate_is_over_ten_seconds),
 		cmocka_unit_test(refresh_between_ticks),
 		cmocka_unit_test(a_gap_leaves_the_window),

@@ -107,6 +107,21 @@ char *util_printf(const char *fmt, ...)
 	return text;
 }
 
+void util_set_text(char **at, const char *text)
+{
+	char *old = *at;
+
+	if (!strcmp(util_text(old), util_text(text)))
+		return;
+	*at = *util_text(text) ? util_strdup(text) : NULL;
+	free(old); /* last: text may be part of it */
+}
+
+const char *util_text(const char *text)
+{
+	return text ? text : "";
+}
+
 void util_copy(char *dst, size_t size, const char *src)
 {
 	size_t n;

@@ -45,6 +45,9 @@ void *util_alloc_array(size_t count, size_t size);
 void *util_grow(void *p, size_t *capacity, size_t needed, size_t size); /* new cells zeroed */
 char *util_strdup(const char *s);					/* NULL gives NULL */
 char *util_printf(const char *fmt, ...) PRINTF(1, 2);
+/* A text that is mostly empty, NULL then, in what there are thousands of. text may be NULL. */
+void util_set_text(char **at, const char *text);
+const char *util_text(const char *text); /* "" for NULL */
 
 /* Copies with truncation, always terminated. */
 void util_copy(char *dst, size_t size, const char *src);

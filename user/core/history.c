@@ -7,12 +7,19 @@
 
 #include "base/util.h"
 
+/* Thousands of members have one each: as small as it can be. */
+struct entry {
+	uint64_t wall_s;
+	enum event_type type;
+	char text[]; /* terminated */
+};
+
 struct subject {
-	char *key;
-	struct history_event *ring; /* event n is at n % HISTORY_EVENTS_MAX */
+	struct entry **ring; /* event n is at n % HISTORY_EVENTS_MAX */
 	size_t capacity;
 	uint64_t count; /* so far */
 	UT_hash_handle hh;
+	char key[];
 };
 
 struct history {
@@ -26,8 +33,11 @@ struct history *history_new(void)
 
 static void forget(struct history *history, struct subject *subject)
 {
+	size_t i;
+
 	HASH_DEL(history->subjects, subject);
-	free(subject->key);
+	for (i = 0; i < MIN(subject->count, HISTORY_EVENTS_MAX); i++)
+		free(subject->ring[i]);
 	free(subject->ring);
 	free(subject);
 }
@@ -43,61 +53,80 @@ void history_free(struct history *history)
 	free(history);
 }
 
-static struct subject *find(const struct history *history, const char *service, const char *pool,
-			    const char *member, char **ret_key)
+static struct subject *find(const struct history *history, const char *key)
 {
-	AUTO_FREE char *key = util_printf("%s/%s/%s", service, pool, member);
 	struct subject *subject;
 
 	HASH_FIND_STR(history->subjects, key, subject);
-	if (!subject && ret_key)
-		*ret_key = TAKE_PTR(key);
 	return subject;
+}
+
+static struct subject *add(struct history *history, const char *key)
+{
+	size_t length = strlen(key);
+	struct subject *subject = util_alloc(sizeof(*subject) + length + 1);
+
+	memcpy(subject->key, key, length);
+	HASH_ADD_KEYPTR(hh, history->subjects, subject->key, length, subject);
+	return subject;
+}
+
+static struct entry *make_entry(const struct event *event, uint64_t wall_s)
+{
+	size_t size = MIN(strlen(event->text) + 1, sizeof(((struct history_event *)0)->text));
+	struct entry *entry = util_alloc(sizeof(*entry) + size);
+
+	entry->wall_s = wall_s;
+	entry->type = event->type;
+	util_copy(entry->text, size, event->text);
+	return entry;
 }
 
 void history_note(struct history *history, const struct event *event, uint64_t wall_s)
 {
+	AUTO_FREE char *key = NULL;
 	struct subject *subject;
-	struct history_event *at;
-	char *key = NULL;
+	struct entry **at;
 
 	if (!*event->member)
 		return;
-	subject = find(history, event->service, event->pool, event->member, &key);
+	key = util_printf("%s/%s/%s", event->service, event->pool, event->member);
+	subject = find(history, key);
 	if (event->type == EVENT_member_removed) {
-		free(key);
 		if (subject)
 			forget(history, subject);
 		return;
 	}
-	if (!subject && event->type == EVENT_member_up) {
-		free(key); /* its first check passed: as thousands of others at the start */
-		return;
-	}
-	if (!subject) {
-		subject = util_alloc(sizeof(*subject));
-		subject->key = key;
-		HASH_ADD_KEYPTR(hh, history->subjects, key, strlen(key), subject);
-	}
+	if (!subject && event->type == EVENT_member_up)
+		return; /* its first check passed: as thousands of others at the start */
+	if (!subject)
+		subject = add(history, key);
 	if (subject->count < HISTORY_EVENTS_MAX)
 		subject->ring = util_grow(subject->ring, &subject->capacity,
 					  (size_t)subject->count + 1, sizeof(*subject->ring));
-	at = &subject->ring[subject->count++ % HISTORY_EVENTS_MAX];
-	at->wall_s = wall_s;
-	at->type = event->type;
-	util_copy(at->text, sizeof(at->text), event->text);
+	at = &subject->ring[subject->count % HISTORY_EVENTS_MAX];
+	if (subject->count++ >= HISTORY_EVENTS_MAX)
+		free(*at);
+	*at = make_entry(event, wall_s);
 }
 
 size_t history_read(const struct history *history, const char *service, const char *pool,
 		    const char *member, struct history_event list[HISTORY_EVENTS_MAX])
 {
-	const struct subject *subject = find(history, service, pool, member, NULL);
+	AUTO_FREE char *key = util_printf("%s/%s/%s", service, pool, member);
+	const struct subject *subject = find(history, key);
 	uint64_t n, first;
 
 	if (!subject)
 		return 0;
 	first = subject->count - MIN(subject->count, HISTORY_EVENTS_MAX);
-	for (n = first; n < subject->count; n++)
-		list[n - first] = subject->ring[n % HISTORY_EVENTS_MAX];
+	for (n = first; n < subject->count; n++) {
+		const struct entry *entry = subject->ring[n % HISTORY_EVENTS_MAX];
+		struct history_event *event = &list[n - first];
+
+		event->wall_s = entry->wall_s;
+		event->type = entry->type;
+		util_copy(event->text, sizeof(event->text), entry->text);
+	}
 	return (size_t)(subject->count - first);
 }

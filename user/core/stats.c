@@ -7,16 +7,20 @@
 
 #include "base/util.h"
 
-struct series {
-	uint64_t key;
-	struct series *group;
-	bool is_group;
-	uint32_t round;			/* last round that mentioned it */
-	uint64_t first_tick;		/* ticks before it do not exist */
+struct counters {
 	uint64_t raw[STATS_COUNTERS];	/* as last read */
 	uint64_t base[STATS_COUNTERS];	/* what earlier lives of the source, or members, left */
 	uint64_t total[STATS_COUNTERS]; /* base + raw, or base + members */
 	uint64_t history[STATS_DEPTH][STATS_COUNTERS];
+};
+
+struct series {
+	uint64_t key;
+	struct series *group;
+	bool is_group;
+	uint32_t round;		   /* last round that mentioned it */
+	uint64_t first_tick;	   /* ticks before it do not exist */
+	struct counters *counters; /* NULL: all zero so far, as of most of thousands of members */
 	UT_hash_handle hh;
 };
 
@@ -34,16 +38,21 @@ struct stats *stats_new(void)
 	return util_alloc(sizeof(struct stats));
 }
 
+static void drop(struct stats *stats, struct series *series)
+{
+	HASH_DEL(stats->series, series);
+	free(series->counters);
+	free(series);
+}
+
 void stats_free(struct stats *stats)
 {
 	struct series *series, *tmp;
 
 	if (!stats)
 		return;
-	HASH_ITER (hh, stats->series, series, tmp) {
-		HASH_DEL(stats->series, series);
-		free(series);
-	}
+	HASH_ITER (hh, stats->series, series, tmp)
+		drop(stats, series);
 	free(stats);
 }
 
@@ -89,9 +98,39 @@ void stats_group(struct stats *stats, uint64_t key)
 
 /* A new series starts its history with what it holds now, so its first rate is 0, not its total:
  * an adopted counter may be years old. */
-static void start_history(const struct stats *stats, struct series *series)
+static void start_history(const struct stats *stats, const struct series *series)
 {
-	memcpy(series->history[stats->tick % STATS_DEPTH], series->total, sizeof(series->total));
+	struct counters *counters = series->counters;
+
+	if (counters)
+		memcpy(counters->history[stats->tick % STATS_DEPTH], counters->total,
+		       sizeof(counters->total));
+}
+
+static bool is_zero(const uint64_t values[STATS_COUNTERS])
+{
+	int i;
+
+	for (i = 0; i < STATS_COUNTERS; i++)
+		if (values[i])
+			return false;
+	return true;
+}
+
+/* The ticks so far, of zeros, are in what it gets. */
+static struct counters *counters_of(struct series *series)
+{
+	if (!series->counters)
+		series->counters = util_alloc(sizeof(*series->counters));
+	return series->counters;
+}
+
+static void add(uint64_t sum[STATS_COUNTERS], const uint64_t values[STATS_COUNTERS])
+{
+	int i;
+
+	for (i = 0; i < STATS_COUNTERS; i++)
+		sum[i] += values[i];
 }
 
 void stats_record(struct stats *stats, uint64_t key, uint64_t group,
@@ -99,16 +138,20 @@ void stats_record(struct stats *stats, uint64_t key, uint64_t group,
 {
 	bool is_new = !find(stats, key);
 	struct series *series = mention(stats, key, false);
+	struct counters *counters;
 	int i;
 
 	series->group = group ? find(stats, group) : NULL;
 	if (series->group && series->group->round != stats->round)
 		series->group = NULL;
+	if (!series->counters && is_zero(raw))
+		return;
+	counters = counters_of(series);
 	for (i = 0; i < STATS_COUNTERS; i++) {
-		if (raw[i] < series->raw[i])
-			series->base[i] += series->raw[i];
-		series->raw[i] = raw[i];
-		series->total[i] = series->base[i] + raw[i];
+		if (raw[i] < counters->raw[i])
+			counters->base[i] += counters->raw[i];
+		counters->raw[i] = raw[i];
+		counters->total[i] = counters->base[i] + raw[i];
 	}
 	if (is_new)
 		start_history(stats, series);
@@ -118,37 +161,31 @@ void stats_record(struct stats *stats, uint64_t key, uint64_t group,
 static void drop_unmentioned(struct stats *stats)
 {
 	struct series *series, *tmp;
-	int i;
 
 	HASH_ITER (hh, stats->series, series, tmp) {
 		if (series->is_group || series->round == stats->round)
 			continue;
-		if (series->group && series->group->round == stats->round)
-			for (i = 0; i < STATS_COUNTERS; i++)
-				series->group->base[i] += series->total[i];
-		HASH_DEL(stats->series, series);
-		free(series);
+		if (series->counters && series->group && series->group->round == stats->round)
+			add(counters_of(series->group)->base, series->counters->total);
+		drop(stats, series);
 	}
-	HASH_ITER (hh, stats->series, series, tmp) {
-		if (!series->is_group || series->round == stats->round)
-			continue;
-		HASH_DEL(stats->series, series);
-		free(series);
-	}
+	HASH_ITER (hh, stats->series, series, tmp)
+		if (series->is_group && series->round != stats->round)
+			drop(stats, series);
 }
 
 void stats_end(struct stats *stats)
 {
 	struct series *series, *tmp;
-	int i;
 
 	drop_unmentioned(stats);
 	HASH_ITER (hh, stats->series, series, tmp)
-		if (series->is_group)
-			memcpy(series->total, series->base, sizeof(series->total));
+		if (series->is_group && series->counters)
+			memcpy(series->counters->total, series->counters->base,
+			       sizeof(series->counters->total));
 	HASH_ITER (hh, stats->series, series, tmp)
-		for (i = 0; series->group && i < STATS_COUNTERS; i++)
-			series->group->total[i] += series->total[i];
+		if (series->group && series->counters)
+			add(counters_of(series->group)->total, series->counters->total);
 	HASH_ITER (hh, stats->series, series, tmp)
 		if (stats->is_tick || (series->is_group && series->first_tick == stats->tick))
 			start_history(stats, series);
@@ -159,8 +196,8 @@ void stats_total(const struct stats *stats, uint64_t key, uint64_t ret_total[STA
 	const struct series *series = find(stats, key);
 
 	memset(ret_total, 0, STATS_COUNTERS * sizeof(*ret_total));
-	if (series)
-		memcpy(ret_total, series->total, sizeof(series->total));
+	if (series && series->counters)
+		memcpy(ret_total, series->counters->total, sizeof(series->counters->total));
 }
 
 void stats_rate(const struct stats *stats, uint64_t key, double ret_per_s[STATS_COUNTERS])
@@ -171,7 +208,7 @@ void stats_rate(const struct stats *stats, uint64_t key, double ret_per_s[STATS_
 
 	for (i = 0; i < STATS_COUNTERS; i++)
 		ret_per_s[i] = 0;
-	if (!series)
+	if (!series || !series->counters)
 		return;
 	tick = stats->tick >= STATS_DEPTH ? stats->tick - STATS_DEPTH + 1 : 1;
 	tick = MAX(tick, series->first_tick);
@@ -181,9 +218,9 @@ void stats_rate(const struct stats *stats, uint64_t key, double ret_per_s[STATS_
 		tick++;
 	span_ms = stats->now_ms - stats->tick_ms[tick % STATS_DEPTH];
 	for (i = 0; span_ms && i < STATS_COUNTERS; i++) {
-		uint64_t then = series->history[tick % STATS_DEPTH][i];
+		uint64_t then = series->counters->history[tick % STATS_DEPTH][i];
 
-		ret_per_s[i] = (double)(series->total[i] - then) * 1000 / (double)span_ms;
+		ret_per_s[i] = (double)(series->counters->total[i] - then) * 1000 / (double)span_ms;
 	}
 }
 

@@ -17,7 +17,7 @@ struct target_key {
 struct answer {
 	enum nexthop_state state;
 	struct nexthop nexthop;
-	char text[96];
+	char *text; /* may be NULL */
 };
 
 struct target {
@@ -107,14 +107,18 @@ static void tell(struct nexthops *nexthops, const struct target *target, uint64_
 {
 	const struct answer *told = &target->told;
 
-	nexthops->fn(nexthops->arg, member_id, told->state, &told->nexthop, told->text);
+	nexthops->fn(nexthops->arg, member_id, told->state, &told->nexthop, util_text(told->text));
 }
 
-static void refuse(struct answer *told, const char *text)
+/* nexthop: of an address that is resolved, else NULL. */
+static void set_answer(struct answer *answer, enum nexthop_state state,
+		       const struct nexthop *nexthop, const char *text)
 {
-	memset(told, 0, sizeof(*told));
-	told->state = NEXTHOP_FAILED;
-	util_copy(told->text, sizeof(told->text), text);
+	memset(&answer->nexthop, 0, sizeof(answer->nexthop));
+	answer->state = state;
+	if (nexthop)
+		answer->nexthop = *nexthop;
+	util_set_text(&answer->text, text);
 }
 
 static void use_source(struct sluice_addr *source, const struct sluice_addr *configured)
@@ -131,14 +135,15 @@ static void judge(struct nexthops *nexthops, struct target *target)
 	struct err e = {0};
 	size_t i;
 
-	target->told = *heard;
+	set_answer(&target->told, heard->state, &heard->nexthop, heard->text);
 	if (heard->state == NEXTHOP_RESOLVED) {
 		port = add_port(nexthops, heard->nexthop.ifindex, &e);
 		if (!port)
 			log_warning("nexthops", "interface %u cannot be a transmit port (%s)",
 				    heard->nexthop.ifindex, e.text);
 		if (!port || port->refusal[0])
-			refuse(&target->told, port ? port->refusal : e.text);
+			set_answer(&target->told, NEXTHOP_FAILED, NULL,
+				   port ? port->refusal : e.text);
 	}
 	if (target->told.state == NEXTHOP_RESOLVED) {
 		use_source(&target->told.nexthop.src4, &nexthops->source4);
@@ -160,11 +165,7 @@ static void on_answer(void *arg, const struct sluice_addr *addr, bool is_on_link
 	if (!target)
 		return;
 	old_ifindex = target->heard.state == NEXTHOP_RESOLVED ? target->heard.nexthop.ifindex : 0;
-	memset(&target->heard, 0, sizeof(target->heard));
-	target->heard.state = state;
-	util_copy(target->heard.text, sizeof(target->heard.text), text ? text : "");
-	if (state == NEXTHOP_RESOLVED)
-		target->heard.nexthop = *nexthop;
+	set_answer(&target->heard, state, state == NEXTHOP_RESOLVED ? nexthop : NULL, text);
 	judge(nexthops, target);
 	if (old_ifindex && old_ifindex != target->heard.nexthop.ifindex)
 		drop_port(nexthops, old_ifindex);
@@ -238,6 +239,8 @@ static void free_target(struct nexthops *nexthops, struct target *target)
 {
 	HASH_DEL(nexthops->targets, target);
 	free(target->members);
+	free(target->heard.text);
+	free(target->told.text);
 	free(target);
 }
 
@@ -268,7 +271,7 @@ static bool differs(const struct model_member *member, const struct target *targ
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 		return memcmp(&member->nexthop, &target->told.nexthop,
 			      sizeof(target->told.nexthop));
-	return strcmp(member->nexthop_text, target->told.text);
+	return strcmp(member->nexthop_text, util_text(target->told.text));
 }
 
 static void want(struct nexthops *nexthops, const struct model_member *member, bool is_on_link_only)

@@ -31,7 +31,7 @@ struct want_key {
 struct answer {
 	enum nexthop_state state;
 	struct nexthop nexthop;
-	char text[TEXT_MAX];
+	char *text; /* may be NULL */
 };
 
 struct want {
@@ -39,11 +39,11 @@ struct want {
 	uint32_t references; /* 0: freed after the turn */
 	struct route route;
 	struct egress egress;
-	char route_error[TEXT_MAX]; /* "": route and egress hold */
-	bool is_holding;	    /* the neighbour (route.ifindex, route.next) */
-	bool is_stale;		    /* ask the routing again */
-	bool is_checked;	    /* the routing was asked at least once */
-	bool is_report_due;	    /* somebody new waits, even if nothing changed */
+	char *route_error;  /* NULL: route and egress hold */
+	bool is_holding;    /* the neighbour (route.ifindex, route.next) */
+	bool is_stale;	    /* ask the routing again */
+	bool is_checked;    /* the routing was asked at least once */
+	bool is_report_due; /* somebody new waits, even if nothing changed */
 	uint64_t checked_ms;
 	struct answer answer;
 	UT_hash_handle hh;
@@ -188,16 +188,22 @@ int resolver_new(resolver_fn fn, void *arg, struct resolver **ret_resolver, stru
 	return 0;
 }
 
+static void free_want(struct resolver *resolver, struct want *want)
+{
+	HASH_DEL(resolver->wants, want);
+	free(want->route_error);
+	free(want->answer.text);
+	free(want);
+}
+
 void resolver_free(struct resolver *resolver)
 {
 	struct want *want, *next;
 
 	if (!resolver)
 		return;
-	HASH_ITER (hh, resolver->wants, want, next) {
-		HASH_DEL(resolver->wants, want);
-		free(want);
-	}
+	HASH_ITER (hh, resolver->wants, want, next)
+		free_want(resolver, want);
 	neigh_table_free(resolver->neighbours);
 	links_free(resolver->links);
 	netlink_done(&resolver->netlink);
@@ -250,7 +256,7 @@ static void refresh_route(struct resolver *resolver, struct want *want)
 			 addr_format(&route.next, gateway), egress.name);
 		ret = -EHOSTUNREACH;
 	}
-	util_copy(want->route_error, sizeof(want->route_error), text);
+	util_set_text(&want->route_error, text);
 	if (ret) {
 		let_go(resolver, want);
 		return;
@@ -270,7 +276,7 @@ static void fail(struct answer *answer, const char *text)
 {
 	answer->state = NEXTHOP_FAILED;
 	memset(&answer->nexthop, 0, sizeof(answer->nexthop));
-	util_copy(answer->text, sizeof(answer->text), text);
+	util_set_text(&answer->text, text);
 }
 
 static void resolve(struct answer *answer, const struct want *want, const uint8_t mac[6])
@@ -292,7 +298,7 @@ static void resolve(struct answer *answer, const struct want *want, const uint8_
 		nexthop.src6 = want->route.source;
 	answer->state = NEXTHOP_RESOLVED;
 	answer->nexthop = nexthop;
-	answer->text[0] = '\0';
+	util_set_text(&answer->text, NULL);
 }
 
 static void find_answer(const struct resolver *resolver, const struct want *want,
@@ -301,7 +307,7 @@ static void find_answer(const struct resolver *resolver, const struct want *want
 	char address[ADDR_TEXT_MAX], text[TEXT_MAX];
 	uint8_t mac[6];
 
-	if (*want->route_error) {
+	if (want->route_error) {
 		fail(answer, want->route_error);
 		return;
 	}
@@ -319,7 +325,7 @@ static void find_answer(const struct resolver *resolver, const struct want *want
 		/* Being asked again: what was known about this neighbour holds until the verdict. */
 		if (answer->state == NEXTHOP_PENDING) {
 			memset(&answer->nexthop, 0, sizeof(answer->nexthop));
-			answer->text[0] = '\0';
+			util_set_text(&answer->text, NULL);
 		}
 		break;
 	}
@@ -329,8 +335,9 @@ static bool answers_equal(const struct answer *a, const struct answer *b)
 {
 	const struct nexthop *x = &a->nexthop, *y = &b->nexthop;
 
-	return a->state == b->state && !strcmp(a->text, b->text) && x->ifindex == y->ifindex &&
-	       x->has_vlan == y->has_vlan && x->vlan_tci == y->vlan_tci && x->mtu == y->mtu &&
+	return a->state == b->state && !strcmp(util_text(a->text), util_text(b->text)) &&
+	       x->ifindex == y->ifindex && x->has_vlan == y->has_vlan &&
+	       x->vlan_tci == y->vlan_tci && x->mtu == y->mtu &&
 	       !memcmp(x->dmac, y->dmac, sizeof(x->dmac)) &&
 	       !memcmp(x->smac, y->smac, sizeof(x->smac)) && addr_equal(&x->src4, &y->src4) &&
 	       addr_equal(&x->src6, &y->src6);
@@ -346,8 +353,7 @@ static void reap(struct resolver *resolver)
 		if (want->references)
 			continue;
 		let_go(resolver, want);
-		HASH_DEL(resolver->wants, want);
-		free(want);
+		free_want(resolver, want);
 	}
 }
 
@@ -360,11 +366,14 @@ static void settle(struct resolver *resolver)
 	struct answer before;
 
 	HASH_ITER (hh, resolver->wants, want, next) {
+		AUTO_FREE char *text = NULL;
+
 		if (!want->references)
 			continue;
 		if (!want->is_stale && !want->is_report_due && !resolver->is_neighbour_changed)
 			continue;
 		before = want->answer;
+		before.text = text = util_strdup(want->answer.text);
 		if (want->is_stale && lookups < LOOKUPS_A_TURN) {
 			lookups++;
 			refresh_route(resolver, want);
@@ -376,7 +385,8 @@ static void settle(struct resolver *resolver)
 			continue;
 		want->is_report_due = false;
 		resolver->fn(resolver->arg, &want->key.addr, want->key.is_on_link_only,
-			     want->answer.state, &want->answer.nexthop, want->answer.text);
+			     want->answer.state, &want->answer.nexthop,
+			     util_text(want->answer.text));
 	}
 	resolver->is_neighbour_changed = false;
 	if (lookups == LOOKUPS_A_TURN)
@@ -483,7 +493,7 @@ struct prefix_set *resolver_gateways(struct resolver *resolver, const struct pre
 	struct route route;
 
 	HASH_ITER (hh, resolver->wants, want, next) {
-		if (want->is_checked && !want->route_error[0])
+		if (want->is_checked && !want->route_error)
 			add_gateway(&gateways, &want->route);
 	}
 	for (size_t i = 0; i < prefix_set_count(towards); i++) {

@@ -29,12 +29,12 @@ struct target {
 	struct probe *probe;	 /* running, or NULL; also a look */
 	struct path_target path; /* also of those who are told of other probes */
 	struct look_target look_target;
-	enum look_result look;	     /* of the failure that the text tells */
-	struct check_answer failure; /* the last one, while a look goes on */
-	bool is_wanted;		     /* by the model, in health_follow() */
-	bool is_news;		     /* a member joined */
+	enum look_result look;	      /* of the failure that the text tells */
+	struct check_answer *failure; /* the last one, while a look goes on; else NULL */
+	bool is_wanted;		      /* by the model, in health_follow() */
+	bool is_news;		      /* a member joined */
 	size_t member_capacity;
-	char text[HEALTH_TEXT_MAX];
+	char *text; /* may be NULL */
 	uint32_t latency_us;
 	uint64_t reported_ms;
 	uint64_t suspect_until_ms; /* see health_suspect() */
@@ -75,8 +75,8 @@ static void report(struct target *target)
 	target->reported_ms = clock_now_ms();
 	for (i = 0; i < target->path.member_count; i++)
 		health->listener.report(health->listener.arg, target->path.members[i],
-					target->machine.state, target->cause, target->text,
-					target->latency_us);
+					target->machine.state, target->cause,
+					util_text(target->text), target->latency_us);
 }
 
 /* A renewed certificate is no news. */
@@ -171,9 +171,9 @@ static bool say(struct target *target, const struct check_answer *answer)
 	char text[HEALTH_TEXT_MAX];
 
 	describe(target, answer, text);
-	if (!strcmp(text, target->text))
+	if (!strcmp(text, util_text(target->text)))
 		return false;
-	memcpy(target->text, text, sizeof(target->text));
+	util_set_text(&target->text, text);
 	return true;
 }
 
@@ -193,10 +193,12 @@ static void on_looked(void *arg, enum look_result result)
 
 	target->probe = NULL;
 	target->look = result;
-	if (say(target, &target->failure))
+	if (say(target, target->failure))
 		report(target);
+	free(TAKE_PTR(target->failure));
 	for (i = 0; is_news && i < target->path.member_count; i++)
-		listener->diagnosis(listener->arg, target->path.members[i], target->text);
+		listener->diagnosis(listener->arg, target->path.members[i],
+				    util_text(target->text));
 	rest(target);
 }
 
@@ -208,7 +210,8 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 	if (!is_through(target) || target->machine.state != HEALTH_DOWN ||
 	    answer->result != PROBE_FAIL || answer->cause != HEALTH_SILENT)
 		return false;
-	target->failure = *answer;
+	target->failure = util_alloc(sizeof(*target->failure));
+	*target->failure = *answer;
 	target->look_target = (struct look_target){
 		.addr = key->addr,
 		.service = key->service,
@@ -293,6 +296,8 @@ static void on_target_closed(uv_handle_t *handle)
 	struct target *target = handle->data;
 
 	free(target->path.members);
+	free(target->failure);
+	free(target->text);
 	free(target->key);
 	free(target);
 }
