@@ -52,45 +52,22 @@ static json_t *view_rates(const struct control_host *host)
 			 view_number(view_action_rate(host, SLUICE_ACTION_DROP)));
 }
 
-/* {"a":1,...} without its closing brace, so that the long lists can follow piece by piece. */
-static void open_object(FILE *out, json_t *head)
-{
-	char *text = json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(15));
-
-	if (!text)
-		abort();
-	fwrite(text, 1, strlen(text) - 1, out);
-	free(text);
-	json_decref(head);
-}
-
-static void write_list(FILE *out, struct reply *list)
-{
-	/* A list is an object of its own, {"NAME":[...]} and a newline: only the inside is
-	 * wanted. */
-	fputc(',', out);
-	fwrite(list->text + 1, 1, list->text_length - 3, out);
-	reply_done(list);
-}
-
 int op_status(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	static const char *const names[SEVERITY_MAX] = {"ok", "degraded", "fault"};
 	struct diagnosis diagnosis = {.why = json_array()};
 	const struct control_host *host = request->host;
-	struct reply services = {0}, limits = {0}, lists = {0};
 	struct control_switches switches = {0};
 	struct control_node node = {0};
+	struct reply_list *list;
 	json_t *head;
-	FILE *out;
+	size_t i;
 
+	(void)errors;
 	host->refresh(host->arg);
 	host->node(host->arg, &node);
 	host->switches(host->arg, &switches);
 	diagnose(host, &node, &switches, &diagnosis);
-	op_service_list(request, &services, errors);
-	op_limit_list(request, &limits, errors);
-	op_list_list(request, &lists, errors);
 	head = json_pack(
 		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
 		names[diagnosis.severity], "summary", diagnosis.summary, "why", diagnosis.why,
@@ -99,15 +76,16 @@ int op_status(const struct request *request, struct reply *reply, struct errs *e
 		view_bypass(&switches), "trial", view_trial(&switches.trial), "interfaces",
 		view_interfaces(host), "rates", view_rates(host), "dropped", view_dropped(host),
 		"flows", view_flow_totals(host), "traffic", view_traffic(&node));
-	out = open_memstream(&reply->text, &reply->text_length);
-	if (!out || !head)
-		abort();
-	open_object(out, head);
-	write_list(out, &services);
-	write_list(out, &limits);
-	write_list(out, &lists);
-	fputs("}\n", out);
-	fclose(out);
+	list = reply_list_begin_behind(head, "services");
+	for (i = 0; i < model_service_count(host->model); i++)
+		reply_list_add(list, view_service(host, model_service_at(host->model, i)));
+	reply_list_next(list, "limits");
+	for (i = 0; i < model_limit_count(host->model); i++)
+		reply_list_add(list, view_limit(host, model_limit_at(host->model, i)));
+	reply_list_next(list, "lists");
+	for (i = 0; i < model_list_count(host->model); i++)
+		reply_list_add(list, view_list(host, model_list_at(host->model, i)));
+	reply_list_end(list, reply);
 	return 0;
 }
 

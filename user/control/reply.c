@@ -20,15 +20,40 @@ void reply_done(struct reply *reply)
 	*reply = (struct reply){0};
 }
 
-struct reply_list *reply_list_begin(const char *name)
+static struct reply_list *begin(void)
 {
 	struct reply_list *list = util_alloc(sizeof(*list));
 
 	list->out = open_memstream(&list->text, &list->length);
 	if (!list->out)
 		abort();
-	fprintf(list->out, "{\"%s\":[", name);
+	fputc('{', list->out);
 	return list;
+}
+
+struct reply_list *reply_list_begin(const char *name)
+{
+	struct reply_list *list = begin();
+
+	fprintf(list->out, "\"%s\":[", name);
+	return list;
+}
+
+struct reply_list *reply_list_begin_behind(json_t *head, const char *name)
+{
+	struct reply_list *list = begin();
+
+	if (json_dumpf(head, list->out, DUMP_FLAGS | JSON_EMBED))
+		abort();
+	json_decref(head);
+	fprintf(list->out, ",\"%s\":[", name);
+	return list;
+}
+
+void reply_list_next(struct reply_list *list, const char *name)
+{
+	fprintf(list->out, "],\"%s\":[", name);
+	list->count = 0;
 }
 
 void reply_list_add(struct reply_list *list, json_t *item)

@@ -10,6 +10,10 @@ void reply_done(struct reply *reply);
  * objects is never held as a tree. Ends as {"NAME":[...]}. */
 struct reply_list;
 struct reply_list *reply_list_begin(const char *name);
+/* The same behind the members of an object, at least one, whose reference it steals; and another
+ * list behind the one so far: {...,"NAME":[...],"NAME":[...]}. */
+struct reply_list *reply_list_begin_behind(json_t *head, const char *name);
+void reply_list_next(struct reply_list *list, const char *name);
 void reply_list_add(struct reply_list *list, json_t *item); /* steals the reference */
 void reply_list_end(struct reply_list *list, struct reply *reply);
 
