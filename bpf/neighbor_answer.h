@@ -55,13 +55,14 @@ static __always_inline bool neighbor_read_link(struct xdp_md *ctx, struct neighb
 static __always_inline enum sluice_verdict neighbor_decide(const struct sluice_addr *addr,
 							   __u64 own, __u32 effects)
 {
+	const __u64 role = SLUICE_CONTROL_F_ACTIVE | SLUICE_CONTROL_F_CUT_OFF;
 	const struct sluice_control *node = control_get();
 	__u32 zero = 0;
 	__u64 word;
 
 	if (!own || !service_lookup(addr, 0, 0, &word) || !(word & SLUICE_SVC_F_ARP))
 		return SLUICE_V_neighbor_passed;
-	if (!node || !(READ_WORD(node->flags) & SLUICE_CONTROL_F_ACTIVE))
+	if (!node || (READ_WORD(node->flags) & role) != SLUICE_CONTROL_F_ACTIVE)
 		return SLUICE_V_neighbor_passed;
 	if (effects && !gate_pass(bpf_map_lookup_elem(&neighbor_gate, &zero), clock_now_ns(),
 				  SLUICE_NEIGHBOR_PER_S))

@@ -30,6 +30,7 @@ struct sluice_control {
 #define SLUICE_CONTROL_F_LISTS (1ULL << 1)    /* list 0, or a limit's exceptions */
 #define SLUICE_CONTROL_F_BANS (1ULL << 2)     /* `bans` may have entries */
 #define SLUICE_CONTROL_F_BANS_ALL (1ULL << 3) /* some of them with SLUICE_BAN_F_ALL */
+#define SLUICE_CONTROL_F_CUT_OFF (1ULL << 4)  /* active, but cut off: it answers no ARP or ND */
 
 _Static_assert(sizeof(struct sluice_control) == 64, "control");
 

@@ -120,32 +120,99 @@ static void panic_always(void **state)
 
 static void whose_fault(void **state)
 {
+	static const enum local_fault wanted[] = {
+		/* by gateway: fine, in doubt, failed; each with some checks passing, then none */
+		LOCAL_FAULT_NONE, LOCAL_FAULT_NONE,    LOCAL_FAULT_NONE,
+		LOCAL_FAULT_ALL,  LOCAL_FAULT_GATEWAY, LOCAL_FAULT_GATEWAY,
+	};
 	struct local_evidence e = {0};
-	unsigned int bits;
+	unsigned int i;
 
 	(void)state;
-	for (bits = 0; bits < 12; bits++) {
-		bool is_ours;
-
-		e.is_carrier_lost = bits & 1;
-		e.is_all_failing = bits & 2;
-		e.gateway = bits / 4;
-		is_ours = e.is_carrier_lost || e.gateway == GATEWAY_FAILED ||
-			  (e.gateway == GATEWAY_DOUBTFUL && e.is_all_failing);
-		assert_int_equal(ejection_local_fault(&e) != NULL, is_ours);
+	for (i = 0; i < 2 * ARRAY_SIZE(wanted); i++) {
+		e.is_carrier_lost = i >= ARRAY_SIZE(wanted);
+		e.gateway = i % ARRAY_SIZE(wanted) / 2;
+		e.is_all_failing = i & 1;
+		assert_int_equal(ejection_local_fault(&e),
+				 e.is_carrier_lost ? LOCAL_FAULT_CARRIER
+						   : wanted[i % ARRAY_SIZE(wanted)]);
 	}
-	/* Members that fail together, and a gateway that answers: never ours. */
-	e = (struct local_evidence){.is_all_failing = true};
-	assert_null(ejection_local_fault(&e));
+}
+
+static void one_gateway(void **state)
+{
+	static const struct {
+		struct gateway_evidence evidence;
+		enum gateway_state wanted;
+	} cases[] = {
+		{{0}, GATEWAY_FINE},
+		{{.is_passable = true}, GATEWAY_FINE},
+		/* A question is out, and an answer takes its time. */
+		{{.unanswered_ms = 1}, GATEWAY_FINE},
+		{{.unanswered_ms = GATEWAY_LATE_MS - 1}, GATEWAY_FINE},
+		{{.unanswered_ms = GATEWAY_LATE_MS}, GATEWAY_DOUBTFUL},
+		{{.unanswered_ms = GATEWAY_SILENT_MS - 1}, GATEWAY_DOUBTFUL},
+		{{.unanswered_ms = GATEWAY_SILENT_MS}, GATEWAY_FAILED},
+		{{.unanswered_ms = UINT64_MAX}, GATEWAY_FAILED},
+		/* Packets pass it: no more than a doubt, until the kernel itself gives up. */
+		{{.unanswered_ms = GATEWAY_LATE_MS, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.unanswered_ms = UINT64_MAX, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.has_failed = true}, GATEWAY_FAILED},
+		{{.has_failed = true, .unanswered_ms = 1}, GATEWAY_FAILED},
+		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_FAILED},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(ejection_gateway(&cases[i].evidence), cases[i].wanted);
+}
+
+/* Every mixture of up to two of each. */
+static void all_gateways(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 54; i++) {
+		const size_t count[GATEWAY_STATE_MAX] = {
+			[GATEWAY_FINE] = i % 3,
+			[GATEWAY_DOUBTFUL] = i / 3 % 3,
+			[GATEWAY_FAILED] = i / 9 % 3,
+		};
+		bool is_only_way = i >= 27;
+		enum gateway_state is = ejection_gateways(count, is_only_way);
+
+		/* One that answers will do, and none is none that fails. */
+		if (i % 3 || i % 27 == 0)
+			assert_int_equal(is, GATEWAY_FINE);
+		else if (is_only_way && !(i / 3 % 3))
+			assert_int_equal(is, GATEWAY_FAILED);
+		else
+			assert_int_equal(is, GATEWAY_DOUBTFUL);
+	}
+}
+
+static void in_doubt(void **state)
+{
+	(void)state;
+	assert_false(ejection_is_in_doubt(0, 0, 5000));
+	assert_true(ejection_is_in_doubt(5000, 0, 5000));
+	assert_true(ejection_is_in_doubt(5000, 4999, 6000));
+	assert_true(ejection_is_in_doubt(5000, 5000, 6000));
+	/* A probe passed since. */
+	assert_false(ejection_is_in_doubt(5000, 5001, 6000));
+	assert_true(ejection_is_in_doubt(5000, 0, 5000 + DOUBT_MAX_MS - 1));
+	assert_false(ejection_is_in_doubt(5000, 0, 5000 + DOUBT_MAX_MS));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cap),
-		cmocka_unit_test(panic),
-		cmocka_unit_test(panic_always),
-		cmocka_unit_test(whose_fault),
+		cmocka_unit_test(cap),		cmocka_unit_test(panic),
+		cmocka_unit_test(panic_always), cmocka_unit_test(whose_fault),
+		cmocka_unit_test(one_gateway),	cmocka_unit_test(all_gateways),
+		cmocka_unit_test(in_doubt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,13 +32,36 @@ enum ejection_panic ejection_panic(const struct panic_question *q, enum ejection
 	return PANIC_READMIT;
 }
 
-const char *ejection_local_fault(const struct local_evidence *evidence)
+enum gateway_state ejection_gateway(const struct gateway_evidence *evidence)
+{
+	if (evidence->has_failed)
+		return GATEWAY_FAILED;
+	if (evidence->unanswered_ms >= GATEWAY_SILENT_MS && !evidence->is_passable)
+		return GATEWAY_FAILED;
+	return evidence->unanswered_ms >= GATEWAY_LATE_MS ? GATEWAY_DOUBTFUL : GATEWAY_FINE;
+}
+
+enum gateway_state ejection_gateways(const size_t count[static GATEWAY_STATE_MAX], bool is_only_way)
+{
+	if (count[GATEWAY_FINE] || (!count[GATEWAY_DOUBTFUL] && !count[GATEWAY_FAILED]))
+		return GATEWAY_FINE;
+	if (count[GATEWAY_DOUBTFUL] || !is_only_way)
+		return GATEWAY_DOUBTFUL;
+	return GATEWAY_FAILED;
+}
+
+enum local_fault ejection_local_fault(const struct local_evidence *evidence)
 {
 	if (evidence->is_carrier_lost)
-		return "carrier lost";
+		return LOCAL_FAULT_CARRIER;
 	if (evidence->gateway == GATEWAY_FAILED)
-		return "the gateway does not answer";
+		return LOCAL_FAULT_GATEWAY;
 	if (evidence->gateway == GATEWAY_DOUBTFUL && evidence->is_all_failing)
-		return "every check fails, and the gateway does not answer for sure";
-	return NULL;
+		return LOCAL_FAULT_ALL;
+	return LOCAL_FAULT_NONE;
+}
+
+bool ejection_is_in_doubt(uint64_t doubt_ms, uint64_t passed_ms, uint64_t now_ms)
+{
+	return doubt_ms && passed_ms <= doubt_ms && now_ms - doubt_ms < DOUBT_MAX_MS;
 }

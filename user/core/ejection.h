@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Of a pool's members so many may be out for one more to be ejected by a ratio: at most a third,
  * in whole members, but one; of a single one none. Who fails its check in a row is no matter of
@@ -40,12 +41,47 @@ enum ejection_panic ejection_panic(const struct panic_question *q, enum ejection
 
 enum gateway_state { GATEWAY_FINE, GATEWAY_DOUBTFUL, GATEWAY_FAILED, GATEWAY_STATE_MAX };
 
+/* The kernel repeats a question after a second: so long is two of them without an answer, with
+ * time for the second. */
+#define GATEWAY_SILENT_MS 1250
+#define GATEWAY_LATE_MS 600
+
+/* What is known of one gateway, which is asked all the time. */
+struct gateway_evidence {
+	bool has_failed;	/* the kernel gave it up after questions of its own */
+	uint64_t unanswered_ms; /* since the first question without an answer; 0: there is none */
+	bool is_passable;	/* a probe of a member passed since: it only answers late */
+};
+
+enum gateway_state ejection_gateway(const struct gateway_evidence *evidence);
+
+/* Of all gateways together, how many are in which state: one that answers will do, and who has none
+ * has none that fails. is_only_way: whatever this host sends to goes through them; else what is
+ * beside them would show, so that their silence is a doubt and no more. */
+enum gateway_state ejection_gateways(const size_t count[static GATEWAY_STATE_MAX],
+				     bool is_only_way);
+
 struct local_evidence {
 	bool is_carrier_lost; /* of an interface that traffic comes in by */
 	enum gateway_state gateway;
 	bool is_all_failing; /* every target of every check, of two at least */
 };
 
-/* Is it this host that is cut off? Members that fail together are no evidence of that. Returns why,
- * NULL: it is not. */
-const char *ejection_local_fault(const struct local_evidence *evidence);
+enum local_fault {
+	LOCAL_FAULT_NONE,
+	LOCAL_FAULT_CARRIER,
+	LOCAL_FAULT_GATEWAY,
+	LOCAL_FAULT_ALL, /* every check fails, and the gateway is in doubt */
+	LOCAL_FAULT_MAX
+};
+
+/* Is it this host that is cut off? Members that fail together are no evidence of that. */
+enum local_fault ejection_local_fault(const struct local_evidence *evidence);
+
+/* While a gateway is silent the verdict on this host is near, and failures wait for it: for so long
+ * at most, and no longer than until a probe passes. */
+#define DOUBT_MAX_MS 10000
+
+/* doubt_ms: since gateways are in doubt, 0: they are not; passed_ms: of the last probe that passed
+ * anywhere; both, as now_ms, of one clock. */
+bool ejection_is_in_doubt(uint64_t doubt_ms, uint64_t passed_ms, uint64_t now_ms);

@@ -319,12 +319,12 @@ static void follow_role(struct announcer *announcer, bool is_active)
 }
 
 void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct config *config,
-		  const struct model *model, bool is_attached, uint64_t now_ms)
+		  const struct model *model, bool is_attached, bool is_cut_off, uint64_t now_ms)
 {
 	const struct routes_place place = {config->route_table, config->route_protocol};
 	struct addresses arp = {0}, routed = {0}, all = {0};
 
-	follow_role(announcer, dp_bpf_is_active(dp));
+	follow_role(announcer, dp_bpf_is_active(dp) && !is_cut_off);
 	collect(model, ANNOUNCE_ARP, false, &arp);
 	follow_addresses(announcer, &arp);
 	if (announcer->is_active)

@@ -37,9 +37,10 @@ int announce_check(const struct announcer *announcer, const struct config *confi
 /* What was sent is sent again: an interface was attached. */
 void announce_again(struct announcer *announcer);
 /* Once a turn while ready: sends what is due, installs and withdraws routes. is_attached: the program
- * runs on an interface; else there is nothing to attract traffic to. */
+ * runs on an interface; else there is nothing to attract traffic to. is_cut_off: nothing is announced
+ * in any way, and all of it again when that is over. */
 void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct config *config,
-		  const struct model *model, bool is_attached, uint64_t now_ms);
+		  const struct model *model, bool is_attached, bool is_cut_off, uint64_t now_ms);
 /* Before the packet path is detached or the daemon ends: no routes any more. */
 void announce_withdraw(struct announcer *announcer, struct dp_bpf *dp);
 

@@ -321,6 +321,7 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 		.reloads_refused = daemon->reloads_refused,
 		.is_last_reload_refused = daemon->refusal[0],
 		.is_ready = is_ready(daemon),
+		.is_cut_off = daemon->cut_off.why,
 		.checks = checks,
 		.limit_sources = limit_sources,
 		.arg = daemon,

@@ -145,9 +145,8 @@ void loop_announce(struct daemon *daemon)
 {
 	if (daemon->is_ready && !daemon->is_stopping)
 		announce_run(daemon->announcer, daemon->dp, daemon->config, daemon->model,
-			     watch_is_attached(daemon) && !start_is_young(daemon) &&
-				     !daemon->cut_off.why,
-			     clock_now_ms());
+			     watch_is_attached(daemon) && !start_is_young(daemon),
+			     daemon->cut_off.why, clock_now_ms());
 }
 
 static void on_motion(uv_timer_t *timer);
@@ -309,6 +308,7 @@ void loop_init(struct daemon *daemon)
 	uv_timer_start(&daemon->tick, on_tick, 1000, 1000);
 	uv_timer_init(&daemon->loop, &daemon->motion);
 	daemon->motion.data = daemon;
+	cut_off_start(daemon);
 }
 
 static void turn_control(void *server)

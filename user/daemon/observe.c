@@ -138,11 +138,16 @@ static void mark_observed(struct daemon *daemon, const struct change *list, size
 /* A failure that is this host's own: see cut_off.h. */
 static bool is_held_back(struct daemon *daemon, const struct change *change)
 {
-	if (change->type != CHANGE_MEMBER_HEALTH || change->health != HEALTH_DOWN ||
-	    !daemon->is_ready)
+	bool is_failure = (change->type == CHANGE_MEMBER_HEALTH && change->health == HEALTH_DOWN) ||
+			  (change->type == CHANGE_MEMBER_NEXTHOP &&
+			   change->nexthop_state != NEXTHOP_RESOLVED);
+
+	if (!is_failure || !daemon->is_ready || daemon->is_detached)
 		return false;
 	if (!cut_off_holds(daemon))
 		cut_off_look(daemon);
+	if (cut_off_holds(daemon))
+		cut_off_owe(daemon);
 	return cut_off_holds(daemon);
 }
 

@@ -425,6 +425,8 @@ int daemon_run(const struct daemon_options *options)
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		notify_send("STOPPING=1");
+		if (!daemon->is_detached)
+			dp_bpf_set_cut_off(daemon->dp, false); /* nobody would end it */
 		if (!daemon->is_detached && !daemon->config->is_route_kept)
 			announce_withdraw(daemon->announcer, daemon->dp);
 		refusals_end(daemon);

@@ -208,9 +208,9 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 	if (daemon->cut_off.why && count < max) {
 		list[count].severity = CONTROL_FAULT;
 		snprintf(list[count].text, sizeof(list[count].text),
-			 "this host is cut off: %s; nobody is ejected meanwhile",
+			 "this host is cut off: %s; nobody is ejected for that",
 			 daemon->cut_off.why);
-		util_copy(list[count].fix, sizeof(list[count].fix), "ip link");
+		util_copy(list[count].fix, sizeof(list[count].fix), daemon->cut_off.fix);
 		count++;
 	}
 	count += locals_findings(daemon, list + count, max - count);

@@ -119,6 +119,8 @@ bool dp_bpf_refresh_macs(struct dp_bpf *dp);
 /* The node's role, pinned: an active one answers ARP and ND. */
 bool dp_bpf_is_active(const struct dp_bpf *dp);
 void dp_bpf_set_active(struct dp_bpf *dp, bool is_active);
+/* One that is cut off answers nothing meanwhile. */
+void dp_bpf_set_cut_off(struct dp_bpf *dp, bool is_cut_off);
 /* Says on all attached interfaces and their VLAN devices that these addresses are here. fd: of
  * gratuitous_open(), or negative. Returns the number of frames sent. */
 size_t dp_bpf_announce(struct dp_bpf *dp, int fd, const struct sluice_addr *addrs, size_t count);

@@ -29,6 +29,7 @@ struct neigh {
 	uint8_t mac[6];
 	uint32_t holders;
 	uint64_t asked_ms;
+	uint64_t unanswered_ms; /* the first question without an answer, 0: there is none */
 	UT_hash_handle hh;
 };
 
@@ -96,28 +97,36 @@ void neigh_table_clear(struct neigh_table *table)
 /*
  * Makes the kernel resolve the entry at once (NTF_USE), and probe it for ever (NTF_EXT_MANAGED,
  * Linux 5.16): traffic that XDP forwards does not confirm neighbours as the stack's own would.
- * Such a request also takes away "permanent", so static entries must never get one.
+ * Or, with is_doubted, makes it ask again for what it has (NUD_PROBE): three times, a second apart;
+ * the kernel takes that only without "managed", which ends by it. Such a request also takes away
+ * "permanent", so static entries must never get one.
  */
-static int ask(struct neigh_table *table, const struct neigh_key *key, bool is_managed)
+static int request(struct neigh_table *table, const struct neigh_key *key, bool is_managed,
+		   bool is_doubted)
 {
 	union {
 		struct nlmsghdr header;
 		char bytes[NETLINK_REQUEST_BYTES];
 	} buffer = {};
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer.bytes);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer.bytes);
 	struct ndmsg *nd;
 
-	request->nlmsg_type = RTM_NEWNEIGH;
-	request->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
-	nd = mnl_nlmsg_put_extra_header(request, sizeof(*nd));
+	message->nlmsg_type = RTM_NEWNEIGH;
+	message->nlmsg_flags = is_doubted ? NLM_F_REPLACE : NLM_F_CREATE | NLM_F_REPLACE;
+	nd = mnl_nlmsg_put_extra_header(message, sizeof(*nd));
 	nd->ndm_family = netlink_family(&key->addr);
 	nd->ndm_ifindex = (int)key->ifindex;
-	nd->ndm_state = NUD_NONE;
-	nd->ndm_flags = NTF_USE;
-	netlink_put_addr(request, NDA_DST, &key->addr);
+	nd->ndm_state = is_doubted ? NUD_PROBE : NUD_NONE;
+	nd->ndm_flags = is_doubted ? 0 : NTF_USE;
+	netlink_put_addr(message, NDA_DST, &key->addr);
 	if (is_managed)
-		mnl_attr_put_u32(request, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
-	return netlink_request(table->netlink, request, NULL, NULL);
+		mnl_attr_put_u32(message, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
+	return netlink_request(table->netlink, message, NULL, NULL);
+}
+
+static int ask(struct neigh_table *table, const struct neigh_key *key, bool is_managed)
+{
+	return request(table, key, is_managed, false);
 }
 
 static void ask_for(struct neigh_table *table, struct neigh *neigh)
@@ -176,12 +185,31 @@ static int take_attr(const struct nlattr *attr, void *arg)
 	return MNL_CB_OK;
 }
 
+static enum neigh_state state_of(const struct neigh *neigh)
+{
+	static const uint8_t no_mac[6];
+
+	if (neigh->nud == NUD_NONE)
+		return NEIGH_MISSING;
+	if (neigh->nud & NUD_USABLE && memcmp(neigh->mac, no_mac, sizeof(no_mac)))
+		return NEIGH_VALID;
+	return neigh->nud & NUD_INCOMPLETE ? NEIGH_RESOLVING : NEIGH_FAILED;
+}
+
+/* Was it heard of? An answer makes it REACHABLE. A neighbour that asks somebody itself leaves STALE
+ * where there was a question, which nothing else does. That the kernel forgot it tells nothing. */
+static bool is_heard(uint16_t nud)
+{
+	return nud & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PERMANENT | NUD_NOARP);
+}
+
 bool neigh_take(struct neigh_table *table, const struct nlmsghdr *message)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(message);
 	struct neigh_attrs attrs = {};
 	struct neigh *neigh;
 	struct neigh_key key;
+	enum neigh_state before;
 	bool is_changed;
 	uint16_t nud;
 
@@ -197,11 +225,14 @@ bool neigh_take(struct neigh_table *table, const struct nlmsghdr *message)
 	neigh = nud == NUD_NONE ? find(table, &key) : find_or_add(table, &key);
 	if (!neigh)
 		return false;
-	is_changed = neigh->nud != nud || memcmp(neigh->mac, attrs.mac, sizeof(attrs.mac));
+	before = state_of(neigh);
+	is_changed = memcmp(neigh->mac, attrs.mac, sizeof(attrs.mac)) != 0;
 	neigh->nud = nud;
 	neigh->is_managed = attrs.is_managed && nud;
 	memcpy(neigh->mac, attrs.mac, sizeof(neigh->mac));
-	is_changed = is_changed && neigh->holders;
+	if (is_heard(nud))
+		neigh->unanswered_ms = 0;
+	is_changed = (is_changed || state_of(neigh) != before) && neigh->holders;
 	if (!neigh->holders && nud == NUD_NONE)
 		forget(table, neigh);
 	return is_changed;
@@ -232,17 +263,38 @@ void neigh_release(struct neigh_table *table, uint32_t ifindex, const struct slu
 enum neigh_state neigh_get(const struct neigh_table *table, uint32_t ifindex,
 			   const struct sluice_addr *addr, uint8_t ret_mac[6])
 {
-	static const uint8_t no_mac[6];
+	struct neigh_key key = make_key(ifindex, addr);
+	const struct neigh *neigh = find(table, &key);
+	enum neigh_state state = neigh ? state_of(neigh) : NEIGH_MISSING;
+
+	if (state == NEIGH_VALID)
+		memcpy(ret_mac, neigh->mac, sizeof(neigh->mac));
+	return state;
+}
+
+void neigh_question(struct neigh_table *table, uint32_t ifindex, const struct sluice_addr *addr,
+		    uint64_t now_ms)
+{
+	struct neigh_key key = make_key(ifindex, addr);
+	struct neigh *neigh = find(table, &key);
+
+	if (!neigh || neigh->nud & (NUD_PERMANENT | NUD_NOARP))
+		return;
+	table->now_ms = neigh->asked_ms = now_ms;
+	if (!neigh->unanswered_ms)
+		neigh->unanswered_ms = now_ms;
+	/* What it does not have, or gave up, it looks for as for a new one. */
+	if (state_of(neigh) != NEIGH_VALID || request(table, &key, false, true))
+		ask(table, &key, false);
+}
+
+uint64_t neigh_unanswered_since(const struct neigh_table *table, uint32_t ifindex,
+				const struct sluice_addr *addr)
+{
 	struct neigh_key key = make_key(ifindex, addr);
 	const struct neigh *neigh = find(table, &key);
 
-	if (!neigh || neigh->nud == NUD_NONE)
-		return NEIGH_MISSING;
-	if (neigh->nud & NUD_USABLE && memcmp(neigh->mac, no_mac, sizeof(no_mac))) {
-		memcpy(ret_mac, neigh->mac, sizeof(neigh->mac));
-		return NEIGH_VALID;
-	}
-	return neigh->nud & NUD_INCOMPLETE ? NEIGH_RESOLVING : NEIGH_FAILED;
+	return neigh ? neigh->unanswered_ms : 0;
 }
 
 void neigh_tick(struct neigh_table *table, uint64_t now_ms)

@@ -29,5 +29,13 @@ void neigh_hold(struct neigh_table *table, uint32_t ifindex, const struct sluice
 void neigh_release(struct neigh_table *table, uint32_t ifindex, const struct sluice_addr *addr);
 enum neigh_state neigh_get(const struct neigh_table *table, uint32_t ifindex,
 			   const struct sluice_addr *addr, uint8_t ret_mac[6]);
+/* Asks a held neighbour now, by the kernel: whether it is there still, however sure the kernel is of
+ * it. Meant for one that is asked again and again: the kernel does not keep it fresh by itself then.
+ * Static entries are never asked. */
+void neigh_question(struct neigh_table *table, uint32_t ifindex, const struct sluice_addr *addr,
+		    uint64_t now_ms);
+/* When the first question was asked that nothing was heard after; 0: there is none. */
+uint64_t neigh_unanswered_since(const struct neigh_table *table, uint32_t ifindex,
+				const struct sluice_addr *addr);
 /* Asks again for held neighbours that the kernel forgot or does not keep fresh by itself. */
 void neigh_tick(struct neigh_table *table, uint64_t now_ms);

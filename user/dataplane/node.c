@@ -33,15 +33,25 @@ bool dp_node_is_active(const struct dp_node *node)
 }
 
 /* Other switches share the word. */
-bool dp_node_set_active(const struct dp_node *node, bool is_active)
+static bool set_flag(const struct dp_node *node, uint64_t flag, bool is_on)
 {
 	__u64 *flags = &node->control->flags, old;
 
-	if (is_active)
-		old = __atomic_fetch_or(flags, SLUICE_CONTROL_F_ACTIVE, __ATOMIC_ACQ_REL);
+	if (is_on)
+		old = __atomic_fetch_or(flags, flag, __ATOMIC_ACQ_REL);
 	else
-		old = __atomic_fetch_and(flags, ~SLUICE_CONTROL_F_ACTIVE, __ATOMIC_ACQ_REL);
-	return !(old & SLUICE_CONTROL_F_ACTIVE) == is_active;
+		old = __atomic_fetch_and(flags, ~flag, __ATOMIC_ACQ_REL);
+	return !(old & flag) == is_on;
+}
+
+bool dp_node_set_active(const struct dp_node *node, bool is_active)
+{
+	return set_flag(node, SLUICE_CONTROL_F_ACTIVE, is_active);
+}
+
+bool dp_node_set_cut_off(const struct dp_node *node, bool is_cut_off)
+{
+	return set_flag(node, SLUICE_CONTROL_F_CUT_OFF, is_cut_off);
 }
 
 struct routes_place dp_node_routes(const struct dp_node *node)

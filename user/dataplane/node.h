@@ -23,6 +23,9 @@ struct dp_node {
 bool dp_node_is_active(const struct dp_node *node);
 bool dp_node_set_active(const struct dp_node *node, bool is_active);
 
+/* An active node that is cut off answers nothing, and keeps its role. True: it was not so before. */
+bool dp_node_set_cut_off(const struct dp_node *node, bool is_cut_off);
+
 /* Where routes of the instance may be; table 0: nowhere. */
 struct routes_place dp_node_routes(const struct dp_node *node);
 void dp_node_note_routes(const struct dp_node *node, struct routes_place place);

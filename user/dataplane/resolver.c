@@ -8,61 +8,14 @@
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
-#include <uthash.h>
 
 #include "base/addr.h"
 #include "base/util.h"
-#include "dataplane/links.h"
-#include "dataplane/neigh.h"
-#include "dataplane/netlink.h"
-#include "dataplane/route.h"
+#include "dataplane/resolver_internal.h"
 
 #define LOOKUPS_A_TURN 2000    /* about 20 ms; the rest waits for the next turn */
 #define RECHECK_AFTER_MS 30000 /* learnt path MTUs come and go without a notification */
 #define DUMP_TRIES 3
-#define TEXT_MAX 96
-
-struct want_key {
-	struct sluice_addr addr;
-	uint32_t is_on_link_only;
-	uint32_t pad; /* zero: the key is hashed as bytes */
-};
-
-struct answer {
-	enum nexthop_state state;
-	struct nexthop nexthop;
-	char *text; /* may be NULL */
-};
-
-struct want {
-	struct want_key key;
-	uint32_t references; /* 0: freed after the turn */
-	struct route route;
-	struct egress egress;
-	char *route_error;  /* NULL: route and egress hold */
-	bool is_holding;    /* the neighbour (route.ifindex, route.next) */
-	bool is_stale;	    /* ask the routing again */
-	bool is_checked;    /* the routing was asked at least once */
-	bool is_report_due; /* somebody new waits, even if nothing changed */
-	uint64_t checked_ms;
-	struct answer answer;
-	UT_hash_handle hh;
-};
-
-struct resolver {
-	resolver_fn fn;
-	void *arg;
-	struct netlink netlink;
-	struct links *links;
-	struct neigh_table *neighbours;
-	struct want *wants;
-	int epoll_fd;
-	int wake_fd; /* makes epoll_fd readable when there is work without a notification */
-	bool is_resync_due;
-	bool is_neighbour_changed;
-	uint64_t addresses; /* notifications about our own */
-	uint64_t now_ms;
-};
 
 static void wake(struct resolver *resolver)
 {
@@ -204,6 +157,7 @@ void resolver_free(struct resolver *resolver)
 		return;
 	HASH_ITER (hh, resolver->wants, want, next)
 		free_want(resolver, want);
+	free(resolver->gateways.list);
 	neigh_table_free(resolver->neighbours);
 	links_free(resolver->links);
 	netlink_done(&resolver->netlink);
@@ -232,7 +186,7 @@ static void refresh_route(struct resolver *resolver, struct want *want)
 	char gateway[ADDR_TEXT_MAX];
 	struct egress egress = {};
 	struct route route = {};
-	char text[TEXT_MAX] = "";
+	char text[RESOLVER_TEXT_MAX] = "";
 	int ret;
 
 	want->is_stale = false;
@@ -304,7 +258,7 @@ static void resolve(struct answer *answer, const struct want *want, const uint8_
 static void find_answer(const struct resolver *resolver, const struct want *want,
 			struct answer *answer)
 {
-	char address[ADDR_TEXT_MAX], text[TEXT_MAX];
+	char address[ADDR_TEXT_MAX], text[RESOLVER_TEXT_MAX];
 	uint8_t mac[6];
 
 	if (want->route_error) {
@@ -464,47 +418,4 @@ bool resolver_is_local(struct resolver *resolver, const struct sluice_addr *addr
 	struct route route;
 
 	return !route_lookup(&resolver->netlink, addr, &route) && route.type == RTN_LOCAL;
-}
-
-/* ---- gateways ------------------------------------------------------------------------------- */
-
-struct gateways {
-	struct prefix_entry *entries;
-	size_t count, capacity;
-};
-
-static void add_gateway(struct gateways *gateways, const struct route *route)
-{
-	if (!route->has_gateway)
-		return;
-	gateways->entries = util_grow(gateways->entries, &gateways->capacity, gateways->count + 1,
-				      sizeof(*gateways->entries));
-	gateways->entries[gateways->count++].prefix = prefix_of_addr(&route->next);
-}
-
-struct prefix_set *resolver_gateways(struct resolver *resolver, const struct prefix_set *towards)
-{
-	/* Anywhere far away: the question sends nothing. */
-	static const char *const FAR[] = {"1.0.0.1", "2000::1"};
-	struct gateways gateways = {0};
-	struct want *want, *next;
-	struct prefix_set *set;
-	struct sluice_addr addr;
-	struct route route;
-
-	HASH_ITER (hh, resolver->wants, want, next) {
-		if (want->is_checked && !want->route_error)
-			add_gateway(&gateways, &want->route);
-	}
-	for (size_t i = 0; i < prefix_set_count(towards); i++) {
-		if (!route_lookup(&resolver->netlink, &towards->entries[i].prefix.addr, &route))
-			add_gateway(&gateways, &route);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(FAR); i++) {
-		if (!addr_parse(FAR[i], &addr) && !route_lookup(&resolver->netlink, &addr, &route))
-			add_gateway(&gateways, &route);
-	}
-	set = prefix_set_new(gateways.entries, gateways.count, NULL, 0);
-	free(gateways.entries);
-	return set;
 }

@@ -38,6 +38,25 @@ void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bo
  * routes lead. A new set, owned by the caller. */
 struct prefix_set *resolver_gateways(struct resolver *resolver, const struct prefix_set *towards);
 
+/* Which gateways tell whether this host is cut off: those on the way to what is wanted; when all of
+ * that is on the segment, where the default routes lead by the attached interfaces. Once a second. */
+void resolver_follow_gateways(struct resolver *resolver, const uint32_t *attached, size_t count);
+/* Has the kernel ask each of them whether it is there. */
+void resolver_question_gateways(struct resolver *resolver, uint64_t now_ms);
+
+struct resolver_gateway {
+	uint32_t ifindex;
+	struct sluice_addr addr;
+	bool has_failed;	/* the kernel gave it up */
+	uint64_t unanswered_ms; /* when the first question went out that has no answer; 0: none */
+};
+
+/* False: there is none of this index. */
+bool resolver_gateway_at(const struct resolver *resolver, size_t index,
+			 struct resolver_gateway *ret_gateway);
+/* Is all that is wanted behind them, nothing on the segment? */
+bool resolver_has_only_gateways(const struct resolver *resolver);
+
 /* Another number when the host's own addresses may have changed; never 0. */
 uint64_t resolver_addresses(const struct resolver *resolver);
 /* As links_vlan_on(). */

@@ -34,6 +34,13 @@ void dp_bpf_set_active(struct dp_bpf *dp, bool is_active)
 	dp_node_set_active(&node, is_active);
 }
 
+void dp_bpf_set_cut_off(struct dp_bpf *dp, bool is_cut_off)
+{
+	const struct dp_node node = node_of(dp);
+
+	dp_node_set_cut_off(&node, is_cut_off);
+}
+
 void dp_bpf_note_routes(struct dp_bpf *dp, const struct routes_place *place)
 {
 	const struct dp_node node = node_of(dp);

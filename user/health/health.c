@@ -33,6 +33,7 @@ struct target {
 	struct check_answer *failure; /* the last one, while a look goes on; else NULL */
 	bool is_wanted;		      /* by the model, in health_follow() */
 	bool is_news;		      /* a member joined */
+	bool is_failing;	      /* as its last probe had it */
 	size_t member_capacity;
 	char *text; /* may be NULL */
 	uint32_t latency_us;
@@ -53,6 +54,8 @@ struct health {
 	struct prober *prober;
 	size_t apart_count;			      /* targets that are probed by sluice-check */
 	size_t path_count;			      /* and through the path */
+	size_t failing_count;			      /* targets whose last probe failed */
+	uint64_t passed_ms;			      /* when one passed last */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
 	uint64_t dice;
 	struct check_durations durations[CHECK_TYPE_MAX][2]; /* by type, and pass or fail */
@@ -149,9 +152,20 @@ static void note_duration(struct target *target, const struct check_answer *answ
 				    us);
 }
 
+static void set_failing(struct target *target, bool is_failing)
+{
+	struct health *health = target->health;
+
+	health->failing_count += is_failing;
+	health->failing_count -= target->is_failing;
+	target->is_failing = is_failing;
+}
+
 static void take(struct target *target, const struct check_answer *answer)
 {
 	target->report.results[answer->result]++;
+	if (answer->result != PROBE_UNDECIDED)
+		set_failing(target, answer->result == PROBE_FAIL);
 	if (answer->expires_s)
 		note_expiry(target, answer->expires_s);
 	if (answer->result == PROBE_FAIL)
@@ -160,6 +174,7 @@ static void take(struct target *target, const struct check_answer *answer)
 		target->look = LOOK_NONE;
 	if (answer->result != PROBE_PASS)
 		return;
+	target->health->passed_ms = clock_now_ms();
 	target->report.latency_us_sum += answer->times.total_us;
 	target->report.times = answer->times;
 	target->latency_us = answer->times.total_us;
@@ -305,6 +320,7 @@ static void on_target_closed(uv_handle_t *handle)
 static void drop_target(struct health *health, struct target *target)
 {
 	HASH_DEL(health->targets, target);
+	set_failing(target, false);
 	health->apart_count -= check_type_is_apart(target->check.type);
 	health->path_count -= is_through(target);
 	probe_cancel(target->probe);
@@ -488,6 +504,8 @@ void health_totals(const struct health *health, struct check_totals *ret_totals)
 		.targets = HASH_COUNT(health->targets),
 		.running = hosts_running(health->hosts),
 		.waiting = hosts_waiting(health->hosts),
+		.failing = health->failing_count,
+		.passed_ms = health->passed_ms,
 		.lag_us = MAX(health->lag_us, health->lag_before_us),
 	};
 	prober_describe(health->prober, ret_totals);

@@ -204,6 +204,10 @@ static void write_daemon(struct metric_text *text, const struct metrics_source *
 	metric_count(text, labels, 1);
 	metric_one(text, "sluice_ready", METRIC_GAUGE,
 		   "1 when tables are loaded and the program is attached.", source->is_ready);
+	metric_one(
+		text, "sluice_local_fault", METRIC_GAUGE,
+		"1 while this host is cut off: it announces nothing, and ejects nobody for that.",
+		source->is_cut_off);
 	write_interfaces(text, source);
 	write_announcing(text, source);
 	write_bypass(text, source);

@@ -42,6 +42,7 @@ struct metrics_source {
 	uint64_t reloads_applied, reloads_refused;
 	bool is_last_reload_refused;
 	bool is_ready;
+	bool is_cut_off;
 	bool is_active; /* the node's role */
 	uint64_t arp_addresses, route_addresses, routes_installed, gratuitous_sent;
 	struct check_totals check_totals;
