@@ -16,7 +16,7 @@ cat > "$E2E_CONFIG" <<-END
 	interfaces: [eth0]
 	announce: route
 	services:
-	  routed: {listen: "tcp $ROUTED:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21]}
+	  routed: {listen: "tcp $ROUTED:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, on_down: withdraw, members: [10.99.0.21]}
 	  routed6: {listen: "tcp [$ROUTED6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21"]}
 END
 
@@ -60,10 +60,22 @@ tap_match "node drain waits for silence" "$(edge_ctl node drain)" ': drained, no
 tap_run "node active" edge_ctl node active
 tap_run "brings it back" wait_for 3 via_is "$ROUTED" "$EDGE_LB"
 edge_server_stop b1
-tap_run "a service without members attracts nothing" wait_for 6 via_is "$ROUTED" ""
+tap_run "a service without members attracts nothing, if it shall not" wait_for 6 via_is "$ROUTED" ""
+tap_run "another one keeps its route in a panic" wait_for 6 edge_member_is routed6 2001:db8:99::21 ejected
+sleep 1
+tap_run "as it was" via_is "$ROUTED6" "$EDGE_LB6"
+tap_run "node standby" edge_ctl node standby
+tap_run "takes that back, too" wait_for 3 via_is "$ROUTED6" ""
+tap_run "node active" edge_ctl node active
+tap_run "brings it back, panic or not" wait_for 3 via_is "$ROUTED6" "$EDGE_LB6"
+tap_run "all its members in maintenance" edge_ctl member maint routed6 2001:db8:99::21
+tap_run "are no panic: withdrawn" wait_for 3 via_is "$ROUTED6" ""
+tap_run "its member is ready again" edge_ctl member ready routed6 2001:db8:99::21
+tap_is "and announced only when it serves" "$(via "$ROUTED6")" ""
 edge_server_start b1
 tap_run "with one it does" wait_for 8 via_is "$ROUTED" "$EDGE_LB"
 tap_run "and serves" get "$ROUTED"
+tap_run "the other one, too" wait_for 8 via_is "$ROUTED6" "$EDGE_LB6"
 lab_stop sluiced TERM
 tap_run "a daemon that stops sends traffic elsewhere" wait_for 3 via_is "$ROUTED" ""
 

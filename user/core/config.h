@@ -165,9 +165,10 @@ struct service_config {
 	uint32_t slow_start_s; /* 0: a member that comes up gets all of its weight at once */
 	struct rate max_new;   /* ceiling on new connections; n 0: none */
 	struct rate max_new_per_member;
-	struct circuit_config circuit;	    /* of pools that say nothing else */
-	uint32_t min_healthy;		    /* 1; fewer members with a share are a panic */
-	bool is_panic_dropped;		    /* then nobody is re-admitted */
+	struct circuit_config circuit; /* of pools that say nothing else */
+	uint32_t min_healthy;	       /* 1; fewer members with a share are a panic */
+	bool is_panic_dropped;	       /* then nobody is re-admitted */
+	bool is_withdrawn_when_down;   /* announce: route; no route while no member is healthy */
 	char fallback[NAME_MAX_LENGTH + 1]; /* pool that serves only then; "" none */
 	struct pool_config *pools;	    /* none in mode local */
 	size_t pool_count;

@@ -135,6 +135,12 @@ static const struct config_word PASSIVE_WORDS[] = {
 	{},
 };
 
+static const struct config_word ON_DOWN_WORDS[] = {
+	{"announce", false, NULL},
+	{"withdraw", true, NULL},
+	{},
+};
+
 static const struct config_word PANIC_WORDS[] = {
 	{"readmit", false, NULL},
 	{"drop", true, NULL},
@@ -349,6 +355,9 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .min = 1, .max = 65535, .fallback = "1", .help = "fewer members that serve are a panic"},
 	{CONFIG_SECTION_SERVICE, "panic", CONFIG_TYPE_WORD, AT(service_config, is_panic_dropped),
 	 .fallback = "readmit", .words = PANIC_WORDS, .help = "who serves in a panic"},
+	{CONFIG_SECTION_SERVICE, "on_down", CONFIG_TYPE_WORD,
+	 AT(service_config, is_withdrawn_when_down), .fallback = "announce", .words = ON_DOWN_WORDS,
+	 .help = "what becomes of its route while no member is healthy"},
 	{CONFIG_SECTION_SERVICE, "fallback", CONFIG_TYPE_NAME, AT(service_config, fallback),
 	 .help = "the pool that serves only in a panic"},
 	{CONFIG_SECTION_SERVICE, "members", CONFIG_TYPE_MEMBERS, .child = CONFIG_SECTION_MEMBER,

@@ -239,26 +239,6 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 	}
 }
 
-/* The node's choice holds for services without one; of a local address the stack answers ARP. */
-static void read_announce(struct config_reader *r, yaml_node_t *value,
-			  struct service_config *service)
-{
-	yaml_node_t *key = NULL;
-	size_t mark;
-
-	if (!config_find(r, value, "announce", &key))
-		service->announce = r->config->announce;
-	if (service->mode != SLUICE_MODE_LOCAL || service->announce != ANNOUNCE_ARP)
-		return;
-	service->announce = ANNOUNCE_NONE;
-	if (!key)
-		return;
-	mark = config_enter(r, "announce");
-	err_hint(config_fail(r, key, ERR_INVALID, "arp is not for a service in mode local"),
-		 "its address is this host's own, which answers for it: remove the key");
-	config_leave(r, mark);
-}
-
 static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *name,
 		       const char *what, const char *hint)
 {
@@ -269,6 +249,29 @@ static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *
 		return;
 	mark = config_enter(r, name);
 	err_hint(config_fail(r, key, ERR_INVALID, "%s", what), "%s", hint);
+	config_leave(r, mark);
+}
+
+/* The node's choice holds for services without one; of a local address the stack answers ARP. */
+static void read_announce(struct config_reader *r, yaml_node_t *value,
+			  struct service_config *service)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (!config_find(r, value, "announce", &key))
+		service->announce = r->config->announce;
+	if (service->announce != ANNOUNCE_ROUTE && service->is_withdrawn_when_down)
+		refuse_key(r, value, "on_down", "withdraws routes, and this service has none",
+			   "announce: route, or remove the key");
+	if (service->mode != SLUICE_MODE_LOCAL || service->announce != ANNOUNCE_ARP)
+		return;
+	service->announce = ANNOUNCE_NONE;
+	if (!key)
+		return;
+	mark = config_enter(r, "announce");
+	err_hint(config_fail(r, key, ERR_INVALID, "arp is not for a service in mode local"),
+		 "its address is this host's own, which answers for it: remove the key");
 	config_leave(r, mark);
 }
 
@@ -338,8 +341,8 @@ static void read_affinity(struct config_reader *r, yaml_node_t *value,
 			  struct service_config *service)
 {
 	static const char *const KEYS[] = {
-		"affinity",	      "learn",	 "idle",	"window", "slow_start",
-		"max_new_per_member", "circuit", "min_healthy", "panic",  "fallback"};
+		"affinity", "learn",	   "idle",  "window",	"slow_start", "max_new_per_member",
+		"circuit",  "min_healthy", "panic", "fallback", "on_down"};
 	bool is_set = config_find(r, value, "affinity", NULL) != NULL;
 
 	if (service->mode == SLUICE_MODE_LOCAL) {

@@ -58,6 +58,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		.is_dirty = true,
 		.min_healthy = config->min_healthy,
 		.is_panic_dropped = config->is_panic_dropped,
+		.is_withdrawn_when_down = config->is_withdrawn_when_down,
 		.panic = old ? old->panic : PANIC_NONE,
 		.panic_rank = old ? old->panic_rank : 0,
 		.is_bare = old && old->is_bare,
@@ -72,7 +73,9 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
 	if (old && (old->mode != service.mode || old->slots != service.slots ||
 		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
-		    old->announce != service.announce || old->affinity != service.affinity ||
+		    old->announce != service.announce ||
+		    old->is_withdrawn_when_down != service.is_withdrawn_when_down ||
+		    old->affinity != service.affinity ||
 		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0 ||
 		    memcmp(old->allow, service.allow, sizeof(service.allow)) != 0))
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,

@@ -122,6 +122,7 @@ struct model_service {
 	uint32_t shift_orders;		    /* of people and files, so far: not of time */
 	uint32_t min_healthy;
 	bool is_panic_dropped;
+	bool is_withdrawn_when_down;
 	enum ejection_panic panic;
 	enum ejection_rank panic_rank; /* PANIC_READMIT: who serves again */
 	/* Within slow_start_s no member had all of its weight, last at bare_ms: none starts slowly. */

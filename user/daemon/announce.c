@@ -35,6 +35,7 @@ struct announcer {
 	struct told *told;
 	size_t told_count;
 	struct addresses routed; /* shall have a route now */
+	struct addresses kept;	 /* had one, and may keep it when their members fail; sorted */
 	size_t routes;		 /* would have one if they could serve */
 	struct routes_place place;
 	size_t routes_installed;
@@ -59,6 +60,7 @@ void announce_free(struct announcer *announcer)
 	util_close_p(&announcer->fd);
 	free(announcer->told);
 	free(announcer->routed.list);
+	free(announcer->kept.list);
 	free(announcer);
 }
 
@@ -156,18 +158,70 @@ static bool can_serve(const struct model_service *service)
 	return false;
 }
 
-static void collect(const struct model *model, enum announce way, bool is_serving_only,
-		    struct addresses *addresses)
+/* Is it by failures that nobody does? Where a person took all members out there are none. */
+static bool is_failing(const struct model_service *service)
+{
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		for (m = 0; service->pools[p].share && m < service->pools[p].member_count; m++) {
+			const struct model_member *member = &service->pools[p].members[m];
+			enum member_state state = member_state_of(member);
+
+			if (member->override != OVERRIDE_EJECTED &&
+			    (state == MEMBER_EJECTED || state == MEMBER_ON_TRIAL ||
+			     state == MEMBER_UNREACHABLE))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool has(const struct addresses *addresses, const struct sluice_addr *addr)
+{
+	return addresses->count &&
+	       bsearch(addr, addresses->list, addresses->count, sizeof(*addresses->list), compare);
+}
+
+static void collect(const struct model *model, enum announce way, struct addresses *addresses)
 {
 	size_t s;
 
 	for (s = 0; s < model_service_count(model); s++) {
 		const struct model_service *service = model_service_at(model, s);
 
-		if (service->announce == way && (!is_serving_only || can_serve(service)))
+		if (service->announce == way)
 			add(addresses, &service->addr);
 	}
 	sort(addresses);
+}
+
+/* That members fail together is no reason to withdraw, for other nodes see the same; but neither is
+ * it one to attract traffic that did not come before. is_able: routes may be. */
+static void collect_routed(struct announcer *announcer, const struct model *model, bool is_able,
+			   struct addresses *routed)
+{
+	struct addresses kept = {0};
+	size_t s;
+
+	for (s = 0; s < model_service_count(model); s++) {
+		const struct model_service *service = model_service_at(model, s);
+		bool is_serving, is_kept;
+
+		if (service->announce != ANNOUNCE_ROUTE)
+			continue;
+		is_serving = can_serve(service);
+		is_kept = has(&announcer->kept, &service->addr) &&
+			  (is_serving || is_failing(service));
+		if (is_able && (is_serving || (is_kept && !service->is_withdrawn_when_down)))
+			add(routed, &service->addr);
+		if (is_kept || (is_able && is_serving))
+			add(&kept, &service->addr);
+	}
+	sort(routed);
+	sort(&kept);
+	free(announcer->kept.list);
+	announcer->kept = kept;
 }
 
 /* ---- gratuitous frames ---------------------------------------------------------------------- */
@@ -325,14 +379,13 @@ void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct c
 	struct addresses arp = {0}, routed = {0}, all = {0};
 
 	follow_role(announcer, dp_bpf_is_active(dp) && !is_cut_off);
-	collect(model, ANNOUNCE_ARP, false, &arp);
+	collect(model, ANNOUNCE_ARP, &arp);
 	follow_addresses(announcer, &arp);
 	if (announcer->is_active)
 		send_due(announcer, dp, now_ms);
-	collect(model, ANNOUNCE_ROUTE, false, &all);
+	collect(model, ANNOUNCE_ROUTE, &all);
 	announcer->routes = all.count;
-	if (announcer->is_active && is_attached)
-		collect(model, ANNOUNCE_ROUTE, true, &routed);
+	collect_routed(announcer, model, announcer->is_active && is_attached, &routed);
 	follow_routes(announcer, dp, &place, &routed, now_ms);
 	free(arp.list);
 	free(all.list);
