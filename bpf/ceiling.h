@@ -12,7 +12,9 @@
 #include "maps.h"
 #include "pkt.h"
 
-#define CEILING_TRIES 3 /* compare-and-swap, then admit: a lost race is a neighbour's packet */
+/* Of compare-and-swap. A connection that loses all of them is refused: as many have opened meanwhile on
+ * other CPUs, and none may open without a charge. */
+#define CEILING_TRIES 64
 #define CEILING_F_EFFECTS (1U << 0)
 #define CEILING_F_EXEMPT (1U << 1) /* never refused, but counted: they take room, too */
 
@@ -28,45 +30,60 @@ static __always_inline void ceiling_count(__u32 index, bool is_admitted)
 		stats->refused++;
 }
 
-/* Charges the ceiling with a connection. 0: it is full. */
-static __always_inline int ceiling_charge(struct sluice_ceiling *ceiling, __u64 rate, __u64 now_ns,
-					  __u32 flags)
-{
-	__u32 k = (__u32)READ_WORD(ceiling->k), inc = SLUICE_LIMIT_INC(rate);
-	__u32 units = sluice_gcra_now(now_ns, k), tau = SLUICE_LIMIT_TAU(rate), debt, tries;
-	__u16 seen = sluice_gcra_seen(now_ns);
-	__u64 word, next;
+enum ceiling_result {
+	CEILING_FULL,
+	CEILING_ADMIT,
+	CEILING_RACED, /* another CPU was faster */
+};
 
-	for (tries = 0; tries < CEILING_TRIES; tries++) {
-		word = READ_WORD(ceiling->state);
-		debt = sluice_gcra_debt(word, units, seen, k);
-		/* Exempt ones may take the debt past tau, never past what the word can say. */
-		if (!sluice_gcra_conforms(debt, inc, tau) &&
-		    !(flags & CEILING_F_EXEMPT && debt <= tau)) {
-			next = SLUICE_SRC(0, seen, SLUICE_SRC_TAT(word));
-			if (flags & CEILING_F_EFFECTS && next != word)
-				__sync_val_compare_and_swap(&ceiling->state, word, next);
-			return flags & CEILING_F_EXEMPT;
-		}
-		next = SLUICE_SRC(0, seen, units + debt + inc);
-		if (!(flags & CEILING_F_EFFECTS) ||
-		    __sync_val_compare_and_swap(&ceiling->state, word, next) == word)
-			break;
+/* Charges the ceiling with a connection, once. Global, so that the verifier sees it once. */
+__noinline int ceiling_charge(__u32 index, __u64 now_ns, __u32 flags)
+{
+	struct sluice_ceiling *ceiling = bpf_map_lookup_elem(&ceilings, &index);
+	__u32 k, tau, inc, units, debt;
+	__u64 word, next, rate;
+	__u16 seen;
+
+	if (!ceiling)
+		return CEILING_ADMIT;
+	rate = READ_WORD(ceiling->rate);
+	if (!rate)
+		return CEILING_ADMIT;
+	inc = SLUICE_LIMIT_INC(rate);
+	tau = SLUICE_LIMIT_TAU(rate);
+	k = (__u32)READ_WORD(ceiling->k);
+	units = sluice_gcra_now(now_ns, k);
+	seen = sluice_gcra_seen(now_ns);
+	word = READ_WORD(ceiling->state);
+	debt = sluice_gcra_debt(word, units, seen, k);
+	/* Exempt ones may take the debt past tau, never past what the word can say. */
+	if (!sluice_gcra_conforms(debt, inc, tau) && !(flags & CEILING_F_EXEMPT && debt <= tau)) {
+		next = SLUICE_SRC(0, seen, SLUICE_SRC_TAT(word));
+		if (flags & CEILING_F_EFFECTS && next != word)
+			__sync_val_compare_and_swap(&ceiling->state, word, next);
+		return CEILING_FULL;
 	}
-	return 1;
+	next = SLUICE_SRC(0, seen, units + debt + inc);
+	if (!(flags & CEILING_F_EFFECTS) ||
+	    __sync_val_compare_and_swap(&ceiling->state, word, next) == word)
+		return CEILING_ADMIT;
+	return CEILING_RACED;
 }
 
 /* A connection opens that this ceiling counts: V_NEXT, or this verdict if it is refused, which is the
  * caller's so that the verifier follows one way. An index without a ceiling admits. */
 __noinline int ceiling_ask(__u32 index, __u64 now_ns, __u32 flags, __u32 verdict)
 {
-	struct sluice_ceiling *ceiling = bpf_map_lookup_elem(&ceilings, &index);
-	__u64 rate = ceiling ? READ_WORD(ceiling->rate) : 0;
-	int is_admitted;
+	const struct sluice_ceiling *ceiling = bpf_map_lookup_elem(&ceilings, &index);
+	int result = CEILING_RACED, tries;
+	bool is_admitted;
 
-	if (!rate)
+	if (!ceiling || !READ_WORD(ceiling->rate))
 		return V_NEXT;
-	is_admitted = ceiling_charge(ceiling, rate, now_ns, flags);
+#pragma nounroll
+	for (tries = 0; tries < CEILING_TRIES && result == CEILING_RACED; tries++)
+		result = ceiling_charge(index, now_ns, flags);
+	is_admitted = result == CEILING_ADMIT || flags & CEILING_F_EXEMPT;
 	if (flags & CEILING_F_EFFECTS)
 		ceiling_count(index, is_admitted);
 	return is_admitted ? V_NEXT : (int)verdict;
