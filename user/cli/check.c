@@ -144,10 +144,16 @@ static void add_memory_warnings(const struct cli *cli, const struct config *conf
 static json_t *warnings_of(const struct cli *cli, const struct config *config)
 {
 	json_t *warnings = json_array();
+	uint64_t sources = 0;
 	char text[400];
 
+	for (size_t i = 0; i < config->limit_count; i++)
+		sources += config->limits[i].sources;
 	for (size_t i = 0; i < config->limit_count; i++) {
-		if (limit_bound_warn(&config->limits[i], text, sizeof(text)))
+		const struct limit_config *limit = &config->limits[i];
+
+		if (limit_bound_warn(limit, sources - limit->sources,
+				     config->capacity.limit_sources, text, sizeof(text)))
 			json_array_append_new(warnings, json_string(text));
 	}
 	add_memory_warnings(cli, config, warnings);

@@ -26,5 +26,7 @@ uint64_t limit_bound_pps(const struct limit_config *config);
 /* A source shares its word with one of so many others that have one by a chance of 1 in this: they are
  * in one set of eight, and a set tells them apart by 16 bits. */
 uint64_t limit_bound_shared_one_in(const struct limit_config *config, uint64_t in_use);
-/* A warning with what to do if the bound is low, for a limit that is not disabled. */
-bool limit_bound_warn(const struct limit_config *config, char *buffer, size_t size);
+/* A warning with what to do if the bound is low, for a limit that is not disabled. others: sources of
+ * all other limits; capacity: limit_sources. What it advises is a configuration that is accepted. */
+bool limit_bound_warn(const struct limit_config *config, uint64_t others, uint64_t capacity,
+		      char *buffer, size_t size);
