@@ -315,6 +315,9 @@ def route_member(method, parts, body):
         check_weight(body)
         found["weight"] = body["weight"]
         return found
+    if method == "PUT" and parts[1:] == ["discovery"]:
+        check_fields(body, ["discovery"])
+        return dict(found, discovery=body["discovery"])
     if method == "PUT" and parts[1:] == ["override"]:
         check_fields(body, ["override", "reason", "for_s"])
         return dict(found, share_text="%s by alice: nothing" % body["override"])

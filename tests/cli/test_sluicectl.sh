@@ -194,6 +194,11 @@ tap_is "member eject" "$(ctl ok member eject web 10.1.0.11 --reason "bad disk" -
 	"web/default 10.1.0.11:443: ejected by alice: nothing"
 tap_is "member eject: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"ejected","reason":"bad disk","for_s":7200}'
+ctl ok member discovery web 10.1.0.11 not-ready > /dev/null
+tap_is "member discovery: the request" "$(last_request ok)" \
+	'PUT /v1/services/web/pools/-/members/10.1.0.11/discovery {"discovery":"not-ready"}'
+tap_fails "2: member discovery knows three words" 2 'terminating' \
+	ctl ok member discovery web 10.1.0.11 gone
 ctl ok member force web 10.1.0.11 > /dev/null
 tap_is "member force: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"forced"}'

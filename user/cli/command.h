@@ -82,6 +82,7 @@ enum arg_kind {
 	ARG_BYPASS,
 	ARG_VERDICT,
 	ARG_PREFIX,
+	ARG_DISCOVERY,
 	ARG_DRAINED,
 	ARG_LIMIT_OR_ALL, /* may be absent */
 	ARG_LIMIT_SOURCE,

@@ -114,6 +114,7 @@ static const char *steps_problem(const char *text)
 }
 
 static const char *const shift_words[] = {"show", "pause", "resume", "abort", "end", NULL};
+static const char *const discovery_words[] = {"ready", "terminating", "not-ready", NULL};
 static const char *const drained_words[] = {"drained", NULL};
 static const char *const limit_modes[] = {"enforce", "shadow", "disabled", NULL};
 
@@ -147,6 +148,7 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_LIMIT_SOURCE_OR_ALL] = {"SOURCE", true, NULL, source_problem},
 	[ARG_SHIFT_ACTION] = {"show|pause|resume|abort|end", true, shift_words, NULL},
 	[ARG_STEPS] = {"PERCENT,...", false, NULL, steps_problem},
+	[ARG_DISCOVERY] = {"ready|terminating|not-ready", false, discovery_words, NULL},
 	[ARG_DRAINED] = {"drained", false, drained_words, NULL},
 };
 
@@ -297,6 +299,14 @@ const struct command commands[] = {
 	 "end the maintenance or draining of a member",
 	 NULL,
 	 run_member_ready},
+	{"member discovery",
+	 {ARG_SERVICE, ARG_MEMBER, ARG_DISCOVERY},
+	 OPTION(POOL),
+	 "say what a controller that finds members knows of one",
+	 "A member that is terminating serves only while nobody else does, one that is not ready "
+	 "gets nothing new; connections stay in either case. Draining, maintenance and ejecting "
+	 "are other people's, and go before.",
+	 run_member_discovery},
 	{"member eject",
 	 {ARG_SERVICE, ARG_MEMBER},
 	 OPTION(POOL) | OPTION(REASON) | OPTION(FOR),

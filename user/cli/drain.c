@@ -62,7 +62,7 @@ static int check_leaves(const struct cli *cli, const json_t *member)
 	const char *state = field_text(member, "state", "");
 
 	if (strcmp(field_text(member, "admin", ""), "ready") != 0 ||
-	    field_count(member, "weight") == 0)
+	    strcmp(state, "draining") == 0 || field_count(member, "weight") == 0)
 		return NOT_YET;
 	cli_error("%s of %s is %s and gets new connections: it cannot run dry", cli_arg(cli, 1),
 		  cli_arg(cli, 0), state);

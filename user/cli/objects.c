@@ -209,6 +209,12 @@ int run_member_force(struct cli *cli)
 	return set_override(cli, "forced");
 }
 
+int run_member_discovery(struct cli *cli)
+{
+	return change(cli, "PUT", member_path(cli, "discovery"),
+		      json_pack("{s:s}", "discovery", cli_arg(cli, 2)), render_member_share);
+}
+
 int run_member_restore(struct cli *cli)
 {
 	return set_override(cli, "none");

@@ -116,7 +116,8 @@ static void render_leaving(const struct view *view, const json_t *member)
 	const json_t *deadline = json_object_get(member, "deadline");
 	char text[160], at[TEXT_MAX];
 
-	if (strcmp(field_text(member, "admin", "ready"), "drain") != 0 &&
+	if (strcmp(field_text(member, "state", ""), "draining") != 0 &&
+	    strcmp(field_text(member, "admin", "ready"), "drain") != 0 &&
 	    field_count(member, "weight") > 0)
 		return;
 	render_flows_left(member, text, sizeof(text));
@@ -223,6 +224,8 @@ void render_member(const struct view *view, const json_t *member)
 	render_passive(view, json_object_get(member, "passive"));
 	admin_text(member, text, sizeof(text));
 	render_field(view, "admin", "%s", text);
+	if (strcmp(field_text(member, "discovery", "ready"), "ready") != 0)
+		render_field(view, "discovery", "%s", field_text(member, "discovery", ""));
 	render_leaving(view, member);
 	render_health(view, member);
 	render_check(view, json_object_get(member, "check"));

@@ -20,6 +20,7 @@ int run_member_maint(struct cli *cli);
 int run_member_drain(struct cli *cli);
 int run_member_eject(struct cli *cli);
 int run_member_force(struct cli *cli);
+int run_member_discovery(struct cli *cli);
 int run_member_restore(struct cli *cli);
 int run_shift(struct cli *cli);
 int run_wait_member(struct cli *cli);

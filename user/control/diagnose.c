@@ -69,11 +69,15 @@ static void explain_drain(const struct control_host *host, struct diagnosis *dia
 			  const char *endpoint)
 {
 	uint64_t now_s = clock_wall_s(), until_s = member->drain_until_s;
+	bool is_told = member->admin != ADMIN_DRAIN && member->discovery != DISCOVERY_READY;
 	char when[64] = "no deadline";
 	struct sync_member_flows flows;
 
 	sync_view_member(host->sync, member->id, &flows);
-	if (member->is_cut)
+	if (is_told)
+		snprintf(when, sizeof(when), "discovery says %s",
+			 model_discovery_name(member->discovery));
+	else if (member->is_cut)
 		snprintf(when, sizeof(when), "its deadline has passed");
 	else if (until_s)
 		snprintf(when, sizeof(when), "cut in %llu s",

@@ -265,6 +265,40 @@ int op_member_admin(const struct request *request, struct reply *reply, struct e
 	return r;
 }
 
+static enum discovery_state read_discovery(const struct request *request)
+{
+	const char *word = json_string_value(json_object_get(request->body, "discovery"));
+	enum discovery_state discovery = DISCOVERY_READY;
+
+	while (strcmp(word, model_discovery_name(discovery)) != 0)
+		discovery++; /* one of them it is: see words_discovery */
+	return discovery;
+}
+
+int op_member_discovery(const struct request *request, struct reply *reply, struct errs *errors)
+{
+	const struct change change = {.type = CHANGE_MEMBER_DISCOVERY,
+				      .discovery = read_discovery(request)};
+	struct model_service *service;
+	struct model_pool *pool;
+	const struct model_member *member = find_member(request, &service, &pool, errors);
+	struct subject subject;
+	int r;
+
+	if (!member)
+		return -1;
+	if (member->discovery == change.discovery)
+		return op_member_show(request, reply, errors);
+	name_subject(&subject, service, pool, &member->addr);
+	audit_say(request, "discovery %s -> %s", model_discovery_name(member->discovery),
+		  model_discovery_name(change.discovery));
+	r = apply(request, &subject, &change, errors);
+	if (r)
+		return r;
+	name_in_audit(request, &subject);
+	return op_member_show(request, reply, errors);
+}
+
 static enum override_state read_override(const struct request *request)
 {
 	const char *word = json_string_value(json_object_get(request->body, "override"));

@@ -7,6 +7,7 @@
 #include <sluice/node_types.h>
 
 static const char *const words_admin[] = {"ready", "drain", "maint", NULL};
+static const char *const words_discovery[] = {"ready", "terminating", "not-ready", NULL};
 static const char *const words_override[] = {"none", "ejected", "forced", NULL};
 static const char *const words_shift[] = {"start", "pause", "resume", "abort", "set", "end", NULL};
 static const char *const words_role[] = {"active", "standby", NULL};
@@ -27,6 +28,11 @@ static const struct field fields_admin[] = {
 	 "ready serves, drain gets nothing new, maint takes out at once"},
 	{"for_s", FIELD_INTEGER, false, 1, DRAIN_MAX_S, NULL,
 	 "drain: seconds until the flows that are left are cut; no deadline if absent"},
+	{0},
+};
+static const struct field fields_discovery[] = {
+	{"discovery", FIELD_WORD, true, 0, 0, words_discovery,
+	 "ready serves, terminating only while nobody else does, not-ready gets nothing new"},
 	{0},
 };
 static const struct field fields_override[] = {
@@ -170,6 +176,9 @@ const struct operation operations[] = {
 	 "Sets a member's weight."},
 	{"PUT", MEMBER "/admin", ROLE_OPERATOR, BODY_JSON, fields_admin, op_member_admin,
 	 "Drains a member, puts it into maintenance, or makes it ready again."},
+	{"PUT", MEMBER "/discovery", ROLE_OPERATOR, BODY_JSON, fields_discovery,
+	 op_member_discovery,
+	 "What a controller that finds members knows of one, whoever drains or ejects it."},
 	{"PUT", MEMBER "/override", ROLE_OPERATOR, BODY_JSON, fields_override, op_member_override,
 	 "Takes a member out or puts it in against its checks, or lets them decide again."},
 	GET("/v1/limits", op_limit_list, "All limits."),

@@ -96,6 +96,7 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 int op_member_delete(const struct request *request, struct reply *reply, struct errs *errors);
 int op_member_weight(const struct request *request, struct reply *reply, struct errs *errors);
 int op_member_admin(const struct request *request, struct reply *reply, struct errs *errors);
+int op_member_discovery(const struct request *request, struct reply *reply, struct errs *errors);
 int op_member_override(const struct request *request, struct reply *reply, struct errs *errors);
 
 int op_where(const struct request *request, struct reply *reply, struct errs *errors);

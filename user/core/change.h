@@ -27,10 +27,11 @@ enum change_type {
 	CHANGE_MEMBER_PASSIVE, /* member_id, passive: of one second */
 	CHANGE_MEMBER_OVERRIDE, /* override, override_until_s, text (reason, may be ""), who, since_s (0:
 				   now) */
-	CHANGE_MEMBER_EXPIRY, /* member_id, override_until_s: so long it was overridden */
-	CHANGE_SHIFT,	      /* service, pool (to), shift_action; with START shift->plan, with SET
+	CHANGE_MEMBER_DISCOVERY, /* discovery, text */
+	CHANGE_MEMBER_EXPIRY,	 /* member_id, override_until_s: so long it was overridden */
+	CHANGE_SHIFT,	   /* service, pool (to), shift_action; with START shift->plan, with SET
 				  shift->percent, with RESTORE all of shift; text (of a rollback) */
-	CHANGE_SHIFT_TIME,    /* member_id: its service's shift is due */
+	CHANGE_SHIFT_TIME, /* member_id: its service's shift is due */
 	CHANGE_TYPE_MAX
 };
 
@@ -59,6 +60,7 @@ struct change {
 	uint32_t weight;
 	enum admin_state admin;
 	uint64_t drain_until_s; /* wall clock, 0: no deadline */
+	enum discovery_state discovery;
 	enum health_state health;
 	enum health_cause health_cause;
 	enum nexthop_state nexthop_state;

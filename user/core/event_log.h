@@ -18,6 +18,7 @@
 	X(member_removed)                                                                          \
 	X(member_weight)                                                                           \
 	X(member_admin)                                                                            \
+	X(member_discovery)                                                                        \
 	X(member_cut)                                                                              \
 	X(member_up)                                                                               \
 	X(member_down)                                                                             \

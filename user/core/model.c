@@ -206,6 +206,7 @@ static void apply_one(struct apply *apply, const struct change *change)
 	case CHANGE_MEMBER_REMOVE:
 	case CHANGE_MEMBER_WEIGHT:
 	case CHANGE_MEMBER_ADMIN:
+	case CHANGE_MEMBER_DISCOVERY:
 	case CHANGE_MEMBER_OVERRIDE:
 		model_change_member(apply, change);
 		break;

@@ -68,6 +68,7 @@ struct model_limit *model_limit_by_id(const struct model *model, uint32_t id);
 /* Ids of the limits that apply to all packets, narrowest first; 0 ends. */
 const uint32_t *model_host_limits(const struct model *model);
 const char *model_admin_name(enum admin_state admin);
+const char *model_discovery_name(enum discovery_state discovery);
 #define ADMIN_TEXT_MAX 48
 /* "drain", or "drain until 2026-11-26T12:30:05Z". */
 const char *model_admin_text(enum admin_state admin, uint64_t drain_until_s,

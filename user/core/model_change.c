@@ -17,6 +17,13 @@ const char *model_admin_name(enum admin_state admin)
 	return (unsigned int)admin < ADMIN_STATE_MAX ? names[admin] : "?";
 }
 
+const char *model_discovery_name(enum discovery_state discovery)
+{
+	static const char *const names[DISCOVERY_STATE_MAX] = {"ready", "terminating", "not-ready"};
+
+	return (unsigned int)discovery < DISCOVERY_STATE_MAX ? names[discovery] : "?";
+}
+
 const char *model_until_text(uint64_t wall_s, char *buffer, size_t size)
 {
 	time_t at = (time_t)wall_s;
@@ -231,6 +238,24 @@ static void set_admin(struct apply *apply, const struct model_service *service,
 	member->is_cut = false;
 }
 
+static void set_discovery(struct apply *apply, const struct model_service *service,
+			  const struct model_pool *pool, struct model_member *member,
+			  const struct change *change)
+{
+	if ((unsigned int)change->discovery >= DISCOVERY_STATE_MAX) {
+		errs_add(apply->errors, ERR_INVALID, "/discovery", "unknown discovery state %d",
+			 (int)change->discovery);
+		return;
+	}
+	if (member->discovery == change->discovery)
+		return;
+	model_event(apply, EVENT_member_discovery, service, pool, member, "%s -> %s%s%s",
+		    model_discovery_name(member->discovery),
+		    model_discovery_name(change->discovery),
+		    change->text && *change->text ? ": " : "", change->text ? change->text : "");
+	member->discovery = change->discovery;
+}
+
 void model_change_member(struct apply *apply, const struct change *change)
 {
 	struct model_service *service = find_service(apply, change->service);
@@ -267,6 +292,8 @@ void model_change_member(struct apply *apply, const struct change *change)
 		member->weight = change->weight;
 		if (member->owner != OWNER_FILE)
 			member->weight_file = change->weight;
+	} else if (change->type == CHANGE_MEMBER_DISCOVERY) {
+		set_discovery(apply, service, pool, member, change);
 	} else if (change->type == CHANGE_MEMBER_OVERRIDE) {
 		model_set_override(apply, service, pool, member, change);
 	} else if ((unsigned int)change->admin >= ADMIN_STATE_MAX) {

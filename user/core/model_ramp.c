@@ -9,7 +9,7 @@
 static bool is_out(const struct model_member *member)
 {
 	if (member->admin == ADMIN_MAINT || member->nexthop_state == NEXTHOP_FAILED ||
-	    member->override == OVERRIDE_EJECTED)
+	    member->override == OVERRIDE_EJECTED || member->discovery == DISCOVERY_NOT_READY)
 		return true;
 	return member->override != OVERRIDE_FORCED &&
 	       (member->health == HEALTH_DOWN || member->breaker.state != BREAKER_CLOSED);

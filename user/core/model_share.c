@@ -87,6 +87,33 @@ static void refresh_member(struct model_service *service, const struct model_poo
 			   !member->is_readmitted && member->override != OVERRIDE_FORCED);
 }
 
+/* A terminating member serves while nobody else does. A fallback pool is nobody, but to its own. */
+static void find_others(struct model_service *service)
+{
+	size_t p, m, others = 0, fallback = 0;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; pool->share && m < pool->member_count; m++)
+			if (pool->members[m].discovery == DISCOVERY_READY &&
+			    pool->members[m].weight && weights_member_share(&pool->members[m]))
+				*(pool->is_fallback ? &fallback : &others) += 1;
+	}
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count; m++) {
+			struct model_member *member = &pool->members[m];
+			bool has_others = others || (pool->is_fallback && fallback);
+
+			service->is_dirty |= member->discovery == DISCOVERY_TERMINATING &&
+					     member->has_others != has_others;
+			member->has_others = has_others;
+		}
+	}
+}
+
 void model_service_refresh(struct apply *apply, struct model_service *service)
 {
 	struct panic_question q = {.min_wanted = service->min_healthy,
@@ -103,6 +130,7 @@ void model_service_refresh(struct apply *apply, struct model_service *service)
 			pool->members[m].trial_percent = pool->circuit.trial_percent;
 		}
 	}
+	find_others(service);
 	count(service, &q);
 	panic = ejection_panic(&q, &rank);
 	tell(apply, service, panic, rank, q.admitted);

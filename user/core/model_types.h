@@ -29,6 +29,14 @@ enum nexthop_state {
 	NEXTHOP_STATE_MAX
 };
 
+/* What whoever finds members says of one: a name's answers, or a controller through the API. */
+enum discovery_state {
+	DISCOVERY_READY,
+	DISCOVERY_TERMINATING, /* serves while nobody else does */
+	DISCOVERY_NOT_READY,
+	DISCOVERY_STATE_MAX
+};
+
 /* A resolved way to a member, as the resolver reports it. */
 struct nexthop {
 	uint32_t ifindex; /* lower device */
@@ -54,7 +62,9 @@ struct model_member {
 	enum admin_state admin_file; /* as in the file */
 	uint64_t drain_until_s;	     /* wall clock: then its flows are cut; 0: no deadline */
 	bool is_cut;		     /* the deadline has passed */
-	uint32_t check;		     /* position in the pool's checks; 0: the pool's own */
+	enum discovery_state discovery;
+	bool has_others; /* others serve, so that a terminating one need not */
+	uint32_t check;	 /* position in the pool's checks; 0: the pool's own */
 	enum health_state health;
 	enum health_cause health_cause;	   /* with health down */
 	char health_text[HEALTH_TEXT_MAX]; /* last failure in words, "" when fine */

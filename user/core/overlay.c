@@ -35,7 +35,8 @@ static bool is_member_changed(const struct model_member *member)
 	return member->owner == OWNER_API ||
 	       (member->owner == OWNER_FILE &&
 		(member->weight != member->weight_file || member->admin != member->admin_file ||
-		 member->drain_until_s || member->override != OVERRIDE_NONE));
+		 member->drain_until_s || member->discovery != DISCOVERY_READY ||
+		 member->override != OVERRIDE_NONE));
 }
 
 static void add_member(struct overlay *overlay, const struct model *model,
@@ -55,6 +56,7 @@ static void add_member(struct overlay *overlay, const struct model *model,
 	entry->admin = member->admin;
 	entry->admin_file = member->admin_file;
 	entry->drain_until_s = member->drain_until_s;
+	entry->discovery = member->discovery;
 	if (!override)
 		return;
 	entry->override = member->override;
@@ -145,7 +147,8 @@ static bool is_same_entry(const struct overlay_entry *a, const struct overlay_en
 	       strcmp(a->pool, b->pool) == 0 && addr_equal(&a->addr, &b->addr) &&
 	       a->weight == b->weight && a->weight_file == b->weight_file && a->admin == b->admin &&
 	       a->admin_file == b->admin_file && a->drain_until_s == b->drain_until_s &&
-	       a->override == b->override && a->override_until_s == b->override_until_s &&
+	       a->discovery == b->discovery && a->override == b->override &&
+	       a->override_until_s == b->override_until_s &&
 	       a->override_since_s == b->override_since_s && strcmp(a->reason, b->reason) == 0 &&
 	       strcmp(a->who, b->who) == 0 && strcmp(a->limit, b->limit) == 0 &&
 	       a->mode == b->mode && a->mode_file == b->mode_file;
@@ -181,6 +184,15 @@ const char *overlay_object(const struct overlay_entry *entry, char *buffer, size
 	return buffer;
 }
 
+static void say_discovery(const struct overlay_entry *entry, char *buffer, size_t size)
+{
+	size_t used = strlen(buffer);
+
+	if (entry->discovery != DISCOVERY_READY && used < size)
+		snprintf(buffer + used, size - used, "%sdiscovery %s", used ? ", " : "",
+			 model_discovery_name(entry->discovery));
+}
+
 /* ", ejected until 2026-11-26T12:30:05Z by alice" */
 static void say_override(const struct overlay_entry *entry, char *buffer, size_t size)
 {
@@ -209,6 +221,7 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 		snprintf(buffer, size, "added with weight %" PRIu32 "%s%s", entry->weight,
 			 entry->admin == ADMIN_READY ? "" : ", ",
 			 entry->admin == ADMIN_READY ? "" : admin);
+		say_discovery(entry, buffer, size);
 		say_override(entry, buffer, size);
 		break;
 	case OVERLAY_MEMBER_REMOVED:
@@ -223,6 +236,7 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 		if (overlay_has_admin(entry))
 			snprintf(buffer + used, size - used, "%s%s (%s in the file)",
 				 used ? ", " : "", admin, model_admin_name(entry->admin_file));
+		say_discovery(entry, buffer, size);
 		say_override(entry, buffer, size);
 		break;
 	default:
@@ -235,7 +249,7 @@ const char *overlay_change(const struct overlay_entry *entry, char *buffer, size
 
 /* ---- restoring ----------------------------------------------------------------------------- */
 
-#define ENTRY_CHANGES_MAX 3
+#define ENTRY_CHANGES_MAX 4
 
 struct restore {
 	struct model *model;
@@ -275,9 +289,16 @@ static struct change *add_change(struct restore *restore, size_t i, enum change_
 				  .weight = entry->weight,
 				  .admin = entry->admin,
 				  .drain_until_s = entry->drain_until_s,
+				  .discovery = entry->discovery,
 				  .limit_mode = entry->mode,
 				  .text = "as it was before"};
 	return change;
+}
+
+static void plan_discovery(struct restore *restore, size_t i)
+{
+	if (restore->overlay->list[i].discovery != DISCOVERY_READY)
+		add_change(restore, i, CHANGE_MEMBER_DISCOVERY);
 }
 
 /* One whose time was over meanwhile is. */
@@ -358,11 +379,13 @@ static void plan_member(struct restore *restore, size_t i)
 		     entry->pool);
 	} else if (entry->kind == OVERLAY_MEMBER_ADDED) {
 		plan_added(restore, i, member);
+		plan_discovery(restore, i);
 		plan_override(restore, i);
 	} else if (!member) {
 		drop(restore, i, "the member is no longer in the file");
 	} else {
 		plan_set(restore, i, member);
+		plan_discovery(restore, i);
 		plan_override(restore, i);
 	}
 }

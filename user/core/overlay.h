@@ -11,7 +11,8 @@
 enum overlay_kind {
 	OVERLAY_MEMBER_ADDED,	/* not in the file: weight, admin */
 	OVERLAY_MEMBER_REMOVED, /* in the file, but taken out */
-	OVERLAY_MEMBER_SET,	/* weight or admin differ from the file's, or it is overridden */
+	OVERLAY_MEMBER_SET,	/* weight or admin differ from the file's, it is overridden, or a
+				   controller says that it is not ready */
 	OVERLAY_LIMIT_MODE,
 	OVERLAY_KIND_MAX
 };
@@ -25,6 +26,7 @@ struct overlay_entry {
 	uint32_t weight, weight_file;
 	enum admin_state admin, admin_file;
 	uint64_t drain_until_s; /* never in the file, as all of these: */
+	enum discovery_state discovery;
 	enum override_state override;
 	uint64_t override_until_s, override_since_s;
 	char reason[OVERRIDE_REASON_MAX + 1];

@@ -9,7 +9,7 @@
 #include "base/addr.h"
 #include "base/util.h"
 
-#define ENTRY_CHANGES_MAX 3
+#define ENTRY_CHANGES_MAX 4
 
 struct undo {
 	struct change *changes;
@@ -50,6 +50,15 @@ static struct change *add_change(struct undo *undo, const struct overlay_entry *
 	return change;
 }
 
+static void plan_discovery(struct undo *undo, const struct overlay_entry *entry,
+			   const struct overlay_entry *kept)
+{
+	enum discovery_state discovery = kept ? kept->discovery : DISCOVERY_READY;
+
+	if (entry->discovery != discovery)
+		add_change(undo, entry, CHANGE_MEMBER_DISCOVERY)->discovery = discovery;
+}
+
 /* What the other one has, overlay_restore() sets again. */
 static void plan_override(struct undo *undo, const struct overlay_entry *entry,
 			  const struct overlay_entry *kept)
@@ -65,6 +74,7 @@ static void plan_added(struct undo *undo, const struct overlay_entry *entry,
 		add_change(undo, entry, CHANGE_MEMBER_REMOVE);
 		return;
 	}
+	plan_discovery(undo, entry, kept);
 	plan_override(undo, entry, kept);
 	if (entry->weight != kept->weight)
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT)->weight = kept->weight;
@@ -97,6 +107,7 @@ static void plan_set(struct undo *undo, const struct overlay_entry *entry,
 		add_change(undo, entry, CHANGE_MEMBER_WEIGHT);
 	if (overlay_has_admin(entry) && !has_admin)
 		add_change(undo, entry, CHANGE_MEMBER_ADMIN);
+	plan_discovery(undo, entry, kept);
 	plan_override(undo, entry, kept);
 }
 

@@ -8,14 +8,6 @@
 
 #define SHARE_ONE 65536U /* Q16.16 of 1 */
 
-/* What whoever finds members says of it. */
-enum discovery_state {
-	DISCOVERY_READY,
-	DISCOVERY_TERMINATING, /* serves while nobody else does */
-	DISCOVERY_NOT_READY,
-	DISCOVERY_STATE_MAX
-};
-
 /* In the order in which they are asked. */
 enum share_rule {
 	SHARE_MAINT,	   /* 0 */

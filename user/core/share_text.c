@@ -134,9 +134,14 @@ const char *share_text(const struct model *model, const struct model_service *se
 		say(&w, "maintenance: nothing");
 		break;
 	case SHARE_DRAIN:
-	case SHARE_NOT_READY:
-	case SHARE_TERMINATING:
 		say(&w, "draining: nothing new");
+		break;
+	case SHARE_NOT_READY:
+		say(&w, "draining: nothing new, for its discovery says not ready");
+		break;
+	case SHARE_TERMINATING:
+		say(&w, "draining: nothing new, for its discovery says terminating, and others "
+			"serve");
 		break;
 	case SHARE_EJECTED:
 		say_override(&w, "ejected", "nothing");

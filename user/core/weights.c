@@ -22,6 +22,8 @@ static enum share_rule decide(const struct model_member *member, uint32_t *ret_s
 {
 	const struct share_question q = {
 		.admin = member->admin,
+		.discovery = member->discovery,
+		.has_others = member->has_others,
 		.override = member->override,
 		.nexthop = member->nexthop_state,
 		.health = member->health,
@@ -87,13 +89,21 @@ uint32_t weights_pool_share(const struct model_pool *pool)
 	return pool->is_idle ? 0 : pool->share;
 }
 
+/* Does its weight count in its pool? Of what discovery takes away, others get all. */
+static bool is_counted(const struct model_member *member)
+{
+	enum share_rule rule = weights_member_rule(member);
+
+	return rule != SHARE_MAINT && rule != SHARE_NOT_READY && rule != SHARE_TERMINATING;
+}
+
 static uint64_t pool_weight(const struct model_pool *pool)
 {
 	uint64_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < pool->member_count; i++) {
-		if (pool->members[i].admin != ADMIN_MAINT)
+		if (is_counted(&pool->members[i]))
 			sum += pool->members[i].weight;
 	}
 	return sum;

@@ -31,7 +31,8 @@ enum share_rule weights_member_rule(const struct model_member *member);
 uint32_t weights_pool_share(const struct model_pool *pool);
 
 /* Effective weight, Q16.16 in a uint32_t, >= 1 when it should own anything: pool share x weight
- * / sum of the pool's configured weights not in maintenance x member share, scaled so that the
+ * / sum of the pool's configured weights not in maintenance, of those that discovery has ready x
+ * member share, scaled so that the
  * whole service fits. */
 uint32_t weights_effective(const struct model_service *service, const struct model_pool *pool,
 			   const struct model_member *member);

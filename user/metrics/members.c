@@ -199,6 +199,18 @@ static void write_override(struct metric_text *text, const struct metrics_source
 	}
 }
 
+static void write_discovery(struct metric_text *text, const struct metrics_source *source,
+			    struct member_view *view)
+{
+	enum discovery_state discovery;
+
+	(void)source;
+	for (discovery = 0; discovery < DISCOVERY_STATE_MAX; discovery++) {
+		view->labels[3] = (struct metric_label){"state", model_discovery_name(discovery)};
+		metric_count(text, view->labels, discovery == view->member->discovery);
+	}
+}
+
 static void write_checks(struct metric_text *text, const struct metrics_source *source,
 			 struct member_view *view)
 {
@@ -283,6 +295,8 @@ static const struct {
 	 write_icmp_errors},
 	{{"sluice_member_override", METRIC_GAUGE, "1 when a person ejected it or forced it in."},
 	 write_override},
+	{{"sluice_member_discovery", METRIC_GAUGE, "1 for what whoever finds members says of it."},
+	 write_discovery},
 	{{"sluice_member_checks", METRIC_COUNTER,
 	  "Health probes by result; undecided ones failed on this host's side."},
 	 write_checks},

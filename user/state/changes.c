@@ -27,6 +27,9 @@ json_t *changes_entry_to_json(const struct overlay_entry *entry)
 	if (entry->drain_until_s)
 		json_object_set_new(json, "drain_until_s",
 				    json_integer((json_int_t)entry->drain_until_s));
+	if (entry->discovery != DISCOVERY_READY)
+		json_object_set_new(json, "discovery",
+				    json_string(model_discovery_name(entry->discovery)));
 	if (entry->override != OVERRIDE_NONE)
 		json_object_set_new(json, "override",
 				    json_pack("{s:s, s:I, s:I, s:s, s:s}", "state",
@@ -100,6 +103,22 @@ static bool read_deadline(const json_t *json, struct overlay_entry *entry)
 	return true;
 }
 
+/* May be absent. */
+static bool read_discovery(const json_t *json, struct overlay_entry *entry)
+{
+	const json_t *value = json_object_get(json, "discovery");
+	const char *text = json_string_value(value);
+	enum discovery_state discovery;
+
+	for (discovery = 0; text && discovery < DISCOVERY_STATE_MAX; discovery++) {
+		if (strcmp(text, model_discovery_name(discovery)) == 0) {
+			entry->discovery = discovery;
+			return true;
+		}
+	}
+	return !value;
+}
+
 static bool read_time(const json_t *json, const char *key, uint64_t *ret_s)
 {
 	const json_t *value = json_object_get(json, key);
@@ -160,7 +179,7 @@ static bool read_member(const json_t *json, struct overlay_entry *entry)
 	       read_weight(json, "weight_file", &entry->weight_file) &&
 	       read_admin(json, "admin", &entry->admin) &&
 	       read_admin(json, "admin_file", &entry->admin_file) && read_deadline(json, entry) &&
-	       read_override(json, entry);
+	       read_discovery(json, entry) && read_override(json, entry);
 }
 
 static bool read_limit(const json_t *json, struct overlay_entry *entry)
