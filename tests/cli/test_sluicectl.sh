@@ -318,6 +318,8 @@ tap_fails "2: unknown command" 2 "did you mean 'status'" "$CTL" statsus
 tap_fails "2: too long a value, cut so that the error is not" 2 "'x{60}\.\.\.' is not at most 255" \
 	ctl ok ban add per-client 192.0.2.1 --reason "$(printf 'x%.0s' {1..600})"
 tap_fails "2: no number" 2 "'many' is not a whole number" ctl ok member weight web 10.1.0.11 many
+tap_fails "1: a name that does not resolve" 1 'nosuch.invalid does not resolve: ' \
+	ctl ok member add web nosuch.invalid
 tap_fails "2: no address" 2 "'10.1.0.300' is not ADDRESS" ctl ok member add web 10.1.0.300
 tap_fails "2: a socket path too long" 2 'has 1 to 107 bytes' \
 	"$CTL" --socket "/$(printf '%0200d' 0)" status

@@ -34,6 +34,7 @@ def lies(ident, rng):
     yield answer(ident + 100000)
     yield answer(ident)[:-1]
     yield answer(ident) + b"x"
+    yield answer(ident, result=0, reserved=1) + bytes(16)  # addresses, and nobody asked for some
     yield b""
     yield rng.randbytes(rng.randrange(1, 4000))
     yield rng.randbytes(60000)

@@ -59,8 +59,8 @@ static void test_specs(void **state)
  * whole: texts end, counts fit. */
 static void test_spoilt_specs(void **state)
 {
-	static const enum check_type types[] = {CHECK_HTTP, CHECK_HTTPS, CHECK_UDP, CHECK_DNS,
-						CHECK_EXEC};
+	static const enum check_type types[] = {CHECK_HTTP, CHECK_HTTPS, CHECK_UDP,
+						CHECK_DNS,  CHECK_EXEC,	 CHECK_LOOKUP};
 	struct check_details details;
 	enum check_type found;
 	size_t t, i, taken = 0, refused = 0;
@@ -154,7 +154,7 @@ static void test_answers(void **state)
 }
 
 /* Offsets of the fields as they are sent. */
-enum { MAGIC = 0, RESULT = 4, CAUSE = 5, RESERVED = 6, EXPIRES = 16, TEXT = 40, END = 136 };
+enum { MAGIC = 0, RESULT = 4, CAUSE = 5, ADDRESSES = 6, EXPIRES = 16, TEXT = 40, END = 136 };
 
 static void test_hostile_answers(void **state)
 {
@@ -164,7 +164,7 @@ static void test_hostile_answers(void **state)
 	} rows[] = {
 		{MAGIC, 0},	     {RESULT, PROBE_RESULT_MAX},
 		{RESULT, 255},	     {CAUSE, HEALTH_CAUSE_MAX},
-		{RESERVED, 1},	     {EXPIRES + 7, 0x80}, /* negative */
+		{ADDRESSES, 1},	     {EXPIRES + 7, 0x80}, /* negative */
 		{EXPIRES + 7, 0x7f},			  /* after the year 9999 */
 		{TEXT, 27},				  /* escapes of a terminal */
 		{TEXT, '\n'},	     {TEXT, 0xff},	  /* no UTF-8 */
@@ -184,6 +184,65 @@ static void test_hostile_answers(void **state)
 			fail_msg("row %zu was believed", i);
 		assert_int_equal(found.id, 4711); /* untouched */
 	}
+}
+
+static struct check_answer looked_up(size_t count)
+{
+	struct check_answer answer = {.id = 5, .result = PROBE_PASS};
+
+	for (; answer.addresses.count < count; answer.addresses.count++)
+		answer.addresses.list[answer.addresses.count].b[15] =
+			(uint8_t)answer.addresses.count;
+	return answer;
+}
+
+static void test_addresses(void **state)
+{
+	static const size_t counts[] = {0, 1, 2, CHECK_ADDRESSES_MAX};
+	uint8_t message[CHECK_MESSAGE_MAX] = {0};
+	struct check_answer found;
+	size_t i, length;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		const struct check_answer answer = looked_up(counts[i]);
+
+		length = check_answer_write(message, &answer);
+		assert_true(check_answer_read(message, length, &found));
+		assert_int_equal(found.addresses.count, counts[i]);
+		assert_memory_equal(&found.addresses, &answer.addresses, sizeof(found.addresses));
+		assert_false(check_answer_read(message, length - 1, &found));
+		assert_false(check_answer_read(message, length + 16, &found));
+	}
+}
+
+/* More than there can be, more or fewer than follow, twice the same, in disorder, with a failure. */
+static void test_hostile_addresses(void **state)
+{
+	struct check_answer answer = looked_up(3), found = {.id = 4711};
+	uint8_t message[CHECK_MESSAGE_MAX + 1024] = {0};
+	size_t length = check_answer_write(message, &answer), count;
+
+	(void)state;
+	for (count = 0; count < 300; count++) {
+		message[ADDRESSES] = (uint8_t)count;
+		message[ADDRESSES + 1] = (uint8_t)(count >> 8);
+		if (count != 3)
+			assert_false(check_answer_read(message, length, &found));
+		if (count > CHECK_ADDRESSES_MAX)
+			assert_false(check_answer_read(message, END + 16 * count, &found));
+	}
+	answer.addresses.list[2] = answer.addresses.list[1];
+	length = check_answer_write(message, &answer);
+	assert_false(check_answer_read(message, length, &found));
+	answer.addresses.list[2] = answer.addresses.list[0];
+	length = check_answer_write(message, &answer);
+	assert_false(check_answer_read(message, length, &found));
+	answer = looked_up(3);
+	answer.result = PROBE_FAIL;
+	length = check_answer_write(message, &answer);
+	assert_false(check_answer_read(message, length, &found));
+	assert_int_equal(found.id, 4711);
 }
 
 static void test_texts(void **state)
@@ -232,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_specs),		cmocka_unit_test(test_spoilt_specs),
 		cmocka_unit_test(test_requests),	cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_hostile_answers), cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_addresses),	cmocka_unit_test(test_hostile_addresses),
 		cmocka_unit_test(test_errnos),
 	};
 

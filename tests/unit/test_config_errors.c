@@ -225,9 +225,9 @@ static void test_members(void **state)
 		{WEB "    members: 192.0.2.21\n", "7 invalid services.web.members\n"},
 		{WEB "    members: {a: b}\n", "7 invalid services.web.members\n"},
 		{WEB "    members:\n", "7 invalid services.web.members\n"},
-		{WEB
-		 "    members:\n    - 192.0.2.21\n    - web1\n    - 192.0.2.300\n    - 10.0.0.0/8\n"
-		 "    - ~\n    - [192.0.2.1]\n    - 192.0.2.22:8080\n",
+		{WEB "    members:\n    - 192.0.2.21\n    - web_1\n    - 192.0.2.300\n    - "
+		     "10.0.0.0/8\n"
+		     "    - ~\n    - [192.0.2.1]\n    - 192.0.2.22:8080\n",
 		 "9 invalid services.web.members[1]\n10 invalid services.web.members[2]\n"
 		 "11 invalid services.web.members[3]\n12 invalid services.web.members[4]\n"
 		 "13 invalid services.web.members[5]\n14 invalid services.web.members[6]\n"},
@@ -402,7 +402,15 @@ static void test_hints(void **state)
 		{NONE "xdp: \xff\n", "UTF-8"},
 		{NONE "events_per_second: 010\n", "leading zeros"},
 		{"version: 1\ninterfaces: eth0\nservices: {}\n", "[eth0]"},
-		{WEB "    members: [web1.example.net]\n", "names are not looked up"},
+		{WEB "    members: [web_1.example.net]\n",
+		 "must be an IPv4 or IPv6 address, or a host name (as a name it has a character"},
+		{WEB "    members: [10.0.0]\n", "as a name it ends in a number, as addresses do"},
+		{WEB "    members: [b\xc3\xbc"
+		     "cher.example]\n",
+		 "in ASCII: xn--"},
+		{WEB "    members: [a.example, A.example]\n", "once is enough"},
+		{WEB "    members: [\"a.example:81\"]\n", "leave the port out"},
+		{WEB "    members: [\"a.example:http\"]\n", "has no port behind the colon"},
 		{NONE "hash_seed: abc\n", "openssl rand -hex 32"},
 		{NONE "hash_seed: abc\n", "has 3 characters"},
 		{NONE

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -41,6 +42,23 @@ bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
 int addr_compare(const struct sluice_addr *a, const struct sluice_addr *b)
 {
 	return memcmp(a, b, sizeof(*a));
+}
+
+static int compare(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+size_t addr_sort(struct sluice_addr *list, size_t count)
+{
+	size_t i, kept = 0;
+
+	if (count)
+		qsort(list, count, sizeof(*list), compare);
+	for (i = 0; i < count; i++)
+		if (!kept || !addr_equal(&list[kept - 1], &list[i]))
+			list[kept++] = list[i];
+	return kept;
 }
 
 bool addr_is_routable_unicast(const struct sluice_addr *addr)

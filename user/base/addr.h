@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,8 @@ int addr_parse(const char *text, struct sluice_addr *ret_addr);
 enum sluice_family addr_family(const struct sluice_addr *addr);
 bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b);
 int addr_compare(const struct sluice_addr *a, const struct sluice_addr *b); /* memcmp order */
+/* Sorts, and leaves out what is there twice; returns how many are left. */
+size_t addr_sort(struct sluice_addr *list, size_t count);
 /* Neither unspecified, loopback, multicast, broadcast nor link-local. */
 bool addr_is_routable_unicast(const struct sluice_addr *addr);
 const char *addr_format(const struct sluice_addr *addr, char buffer[ADDR_TEXT_MAX]);

@@ -78,6 +78,9 @@ static void begin(struct job *job)
 	case CHECK_EXEC:
 		exec_begin(job);
 		break;
+	case CHECK_LOOKUP:
+		lookup_begin(job);
+		break;
 	default:
 		job_fail(job, PROBE_UNDECIDED, 0, "no such check");
 	}

@@ -8,6 +8,13 @@
 #include "core/check_message.h"
 
 struct http;
+struct lookup;
+
+/* Host names that are looked up, each by a thread of its own: see lookup.c. */
+struct lookups {
+	size_t threads;
+	struct lookup *first, *last; /* wait for one */
+};
 
 struct worker {
 	uv_loop_t loop;
@@ -15,6 +22,7 @@ struct worker {
 	int fd;
 	size_t running;
 	size_t programs; /* of exec that run */
+	struct lookups lookups;
 	struct http *http;
 };
 
@@ -43,5 +51,6 @@ void http_begin(struct job *job);
 void udp_begin(struct job *job);
 void dns_begin(struct job *job);
 void exec_begin(struct job *job);
+void lookup_begin(struct job *job);
 
 struct http *http_new(uv_loop_t *loop);

@@ -140,6 +140,30 @@ static void add_memory_warnings(const struct cli *cli, const struct config *conf
 	doctor_facts_free(facts);
 }
 
+/* Whether they resolve here says little of the host that the file is for. */
+static void add_name_warning(const struct config *config, json_t *warnings)
+{
+	const char *first = NULL;
+	size_t count = 0;
+
+	for (size_t s = 0; s < config->service_count; s++)
+		for (size_t p = 0; p < config->services[s].pool_count; p++) {
+			const struct name_set *names = config->services[s].pools[p].names;
+
+			if (names != NULL && first == NULL)
+				first = name_set_at(names, 1);
+			count += names != NULL ? names->count : 0;
+		}
+	if (count == 1)
+		json_array_append_new(
+			warnings, json_sprintf("%s is not looked up here; a reload does", first));
+	else if (count > 1)
+		json_array_append_new(warnings,
+				      json_sprintf("%s and other host names, %zu in all, "
+						   "are not looked up here; a reload does",
+						   first, count));
+}
+
 /* What is right, and yet may not be meant. */
 static json_t *warnings_of(const struct cli *cli, const struct config *config)
 {
@@ -156,6 +180,7 @@ static json_t *warnings_of(const struct cli *cli, const struct config *config)
 				     config->capacity.limit_sources, text, sizeof(text)))
 			json_array_append_new(warnings, json_string(text));
 	}
+	add_name_warning(config, warnings);
 	add_memory_warnings(cli, config, warnings);
 	return warnings;
 }

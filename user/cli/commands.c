@@ -10,6 +10,7 @@
 #include "base/prefix.h"
 #include "base/util.h"
 #include "cli/run.h"
+#include "core/host_name.h"
 #include "core/prefix_set.h"
 #include "core/shift.h"
 #include "cli/text.h"
@@ -35,6 +36,15 @@ static const char *member_problem(const char *text)
 	return addr_parse_endpoint(text, &addr, &port) == 0
 		       ? NULL
 		       : "ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT";
+}
+
+static const char *address_problem(const char *text)
+{
+	const char *hint;
+
+	return !member_problem(text) || !host_name_problem(text, &hint)
+		       ? NULL
+		       : "ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT, or the NAME of a host";
 }
 
 /* Only what can be sent at all: the bounds are the daemon's to judge. */
@@ -122,7 +132,7 @@ const struct arg_def arg_defs[ARG_KIND_MAX] = {
 	[ARG_SERVICE] = {"SERVICE", false, NULL, name_problem},
 	[ARG_POOL] = {"POOL", false, NULL, pool_problem},
 	[ARG_MEMBER] = {"MEMBER", false, NULL, member_problem},
-	[ARG_ADDRESS] = {"ADDRESS", false, NULL, member_problem},
+	[ARG_ADDRESS] = {"ADDRESS", false, NULL, address_problem},
 	[ARG_WEIGHT] = {"N", false, NULL, number_problem},
 	[ARG_LIMIT] = {"LIMIT", false, NULL, name_problem},
 	[ARG_MODE] = {"enforce|shadow|disabled", false, limit_modes, NULL},
@@ -264,7 +274,9 @@ const struct command commands[] = {
 	 {ARG_SERVICE, ARG_ADDRESS},
 	 OPTION(POOL) | OPTION(WEIGHT),
 	 "add a member while running",
-	 "The configuration file does not change. A member that is there already gets the weight.",
+	 "The configuration file does not change. A member that is there already gets the weight. "
+	 "The name of a host with one address stands for that, now and once; members that follow "
+	 "their name are for the file.",
 	 run_member_add},
 	{"member remove",
 	 {ARG_SERVICE, ARG_MEMBER},

@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "cli/client.h"
+#include "cli/lookup.h"
 #include "cli/field.h"
 #include "cli/offline.h"
 #include "cli/render.h"
@@ -95,12 +96,17 @@ int run_member_list(struct cli *cli)
 }
 
 /* .../members/MEMBER[/WHAT] */
-static char *member_path(const struct cli *cli, const char *what)
+static char *path_of(const struct cli *cli, const char *member, const char *what)
 {
 	const char *pool = cli_option(cli, OPTION_POOL);
 
 	return client_path("v1", "services", cli_arg(cli, 0), "pools", pool != NULL ? pool : "-",
-			   "members", cli_arg(cli, 1), what);
+			   "members", member, what);
+}
+
+static char *member_path(const struct cli *cli, const char *what)
+{
+	return path_of(cli, cli_arg(cli, 1), what);
 }
 
 int run_member_show(struct cli *cli)
@@ -138,10 +144,16 @@ static int change(struct cli *cli, const char *method, char *path, json_t *body,
 int run_member_add(struct cli *cli)
 {
 	const char *weight = cli_option(cli, OPTION_WEIGHT);
-	json_t *body = weight != NULL ? json_pack("{s:I}", "weight", (json_int_t)atoll(weight))
-				      : json_object();
+	char address[ADDR_TEXT_MAX];
+	json_t *body;
+	int r = lookup_address(cli_arg(cli, 1), address);
 
-	return change(cli, "PUT", member_path(cli, NULL), body, render_member_line);
+	if (r != CLI_OK)
+		return r;
+	body = weight != NULL ? json_pack("{s:I}", "weight", (json_int_t)atoll(weight))
+			      : json_object();
+	return change(cli, "PUT", path_of(cli, *address ? address : cli_arg(cli, 1), NULL), body,
+		      render_member_line);
 }
 
 int run_member_remove(struct cli *cli)

@@ -206,6 +206,8 @@ void render_member(const struct view *view, const json_t *member)
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX], text[96];
 
 	render_field(view, "member", "%s", render_endpoint(member, text, sizeof(text)));
+	if (field_text(member, "name", "")[0] != '\0')
+		render_field(view, "name", "%s", field_text(member, "name", ""));
 	render_field(view, "pool", "%s/%s", field_text(member, "service", "?"),
 		     field_text(member, "pool", "?"));
 	render_field(view, "state", "%s", field_text(member, "state", ""));

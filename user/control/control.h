@@ -138,6 +138,7 @@ struct control_host {
 	int (*apply)(void *arg, const struct change *change, struct errs *errors);
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,
 		     struct errs *errors);
+	/* -EAGAIN without errors: not yet, control_resume() follows. */
 	int (*reload)(void *arg, const struct control_reload *request, bool *ret_changed,
 		      struct errs *errors);
 	/* Keeps what is on trial, or ends the trial now. */
@@ -198,6 +199,8 @@ int control_set_groups(struct control *control, const struct config *config, str
 
 int control_fd(const struct control *control);
 void control_turn(struct control *control);
+/* Requests whose handler answered -EAGAIN without an error are handled again. */
+void control_resume(struct control *control);
 /* Until the next control_turn() at the latest; -1 none. */
 int control_timeout_ms(struct control *control);
 /* Call once a second: ends requests that take longer than 10 s. */

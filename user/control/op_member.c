@@ -289,6 +289,13 @@ int op_member_discovery(const struct request *request, struct reply *reply, stru
 		return -1;
 	if (member->discovery == change.discovery)
 		return op_member_show(request, reply, errors);
+	if (member->name) {
+		err_hint(errs_add(errors, ERR_CONFLICT, "/discovery",
+				  "the answers of %.100s decide that",
+				  name_set_at(pool->names, member->name)),
+			 "sluicectl member drain or eject takes it out");
+		return -1;
+	}
 	name_subject(&subject, service, pool, &member->addr);
 	audit_say(request, "discovery %s -> %s", model_discovery_name(member->discovery),
 		  model_discovery_name(change.discovery));

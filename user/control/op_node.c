@@ -2,6 +2,7 @@
 /* The daemon itself: version, readiness, configuration, detach, metrics, and the API's own
  * description. */
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "control/audit.h"
@@ -72,6 +73,8 @@ static int reload(const struct request *request, const json_t *text, struct repl
 
 	peer_name(&request->peer, by, sizeof(by));
 	r = host->reload(host->arg, &wanted, &is_changed, errors);
+	if (r == -EAGAIN && !errors->count)
+		return r;
 	audit_say(request, "reload%s%s: revision %llu -> %llu", wanted.is_forced ? " (forced)" : "",
 		  wanted.confirm_s ? " on trial" : "", (unsigned long long)before,
 		  (unsigned long long)model_revision(host->model));

@@ -42,6 +42,7 @@ struct connection {
 	char *body;
 	size_t length, capacity;
 	bool is_too_large;
+	struct MHD_Connection *waiting; /* until control_resume() */
 	char allow[64];
 };
 
@@ -179,6 +180,14 @@ static enum MHD_Result run(struct control *control, struct connection *connectio
 	}
 	if (!r)
 		r = request.operation->handler(&request, &reply, &errors);
+	if (r == -EAGAIN && !errors.count) {
+		json_decref(request.body);
+		errs_done(&errors);
+		reply_done(&reply);
+		connection->waiting = http;
+		MHD_suspend_connection(http);
+		return MHD_YES;
+	}
 	audit_end(&request, &control->refusals, r, &errors);
 	if (r)
 		reply_errors(&reply, &errors, reply.status);
@@ -386,13 +395,13 @@ int control_new(const struct control_host *host, const char *socket_path,
 	}
 	util_copy(control->path, sizeof(control->path), socket_path);
 	control->http = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, control, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)(REQUEST_MS / 1000),
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, control, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
-		MHD_OPTION_END);
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)(REQUEST_MS / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, control, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_encoded, NULL, MHD_OPTION_END);
 	if (!control->http) {
 		err_set(e, ERR_SYSTEM, "", "cannot start the HTTP server on %s", socket_path);
 		close(fd);
@@ -415,6 +424,7 @@ void control_free(struct control *control)
 	if (!control)
 		return;
 	unlink(control->path);
+	control_resume(control);
 	MHD_stop_daemon(control->http);
 	linger_done(&control->linger);
 	util_close_p(&control->epoll_fd);
@@ -442,6 +452,15 @@ int control_set_groups(struct control *control, const struct config *config, str
 int control_fd(const struct control *control)
 {
 	return control->epoll_fd;
+}
+
+void control_resume(struct control *control)
+{
+	struct connection *connection;
+
+	for (connection = control->connections; connection; connection = connection->next)
+		if (connection->waiting)
+			MHD_resume_connection(TAKE_PTR(connection->waiting));
 }
 
 void control_turn(struct control *control)

@@ -219,6 +219,9 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "admin", json_string(model_admin_name(member->admin)));
 	json_object_set_new(object, "admin_file",
 			    json_string(model_admin_name(member->admin_file)));
+	json_object_set_new(object, "name",
+			    member->name ? json_string(name_set_at(pool->names, member->name))
+					 : json_null());
 	json_object_set_new(object, "discovery",
 			    json_string(model_discovery_name(member->discovery)));
 	json_object_set_new(object, "deadline", view_deadline(member));

@@ -28,10 +28,11 @@ enum change_type {
 	CHANGE_MEMBER_OVERRIDE, /* override, override_until_s, text (reason, may be ""), who, since_s (0:
 				   now) */
 	CHANGE_MEMBER_DISCOVERY, /* discovery, text */
-	CHANGE_MEMBER_EXPIRY,	 /* member_id, override_until_s: so long it was overridden */
-	CHANGE_SHIFT,	   /* service, pool (to), shift_action; with START shift->plan, with SET
+	CHANGE_NAMES, /* as CHANGE_CONFIG of the one in force, whose names have other addresses */
+	CHANGE_MEMBER_EXPIRY, /* member_id, override_until_s: so long it was overridden */
+	CHANGE_SHIFT,	      /* service, pool (to), shift_action; with START shift->plan, with SET
 				  shift->percent, with RESTORE all of shift; text (of a rollback) */
-	CHANGE_SHIFT_TIME, /* member_id: its service's shift is due */
+	CHANGE_SHIFT_TIME,    /* member_id: its service's shift is due */
 	CHANGE_TYPE_MAX
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/utf8.h"
 #include "base/util.h"
 
@@ -25,7 +26,7 @@ struct request_head {
 struct answer_message {
 	uint32_t magic;
 	uint8_t result, cause;
-	uint16_t reserved;
+	uint16_t addresses; /* so many follow */
 	uint64_t id;
 	int64_t expires_s;
 	struct check_times times;
@@ -87,14 +88,34 @@ size_t check_answer_write(uint8_t message[CHECK_MESSAGE_MAX], const struct check
 		.magic = ANSWER_MAGIC,
 		.result = (uint8_t)answer->result,
 		.cause = (uint8_t)answer->cause,
+		.addresses = (uint16_t)answer->addresses.count,
 		.id = answer->id,
 		.expires_s = answer->expires_s,
 		.times = answer->times,
 	};
 
 	check_text_clean(out.text, answer->text);
+	_Static_assert(sizeof(out) + sizeof(answer->addresses.list) <= CHECK_MESSAGE_MAX, "room");
 	memcpy(message, &out, sizeof(out));
-	return sizeof(out);
+	memcpy(message + sizeof(out), answer->addresses.list,
+	       answer->addresses.count * sizeof(answer->addresses.list[0]));
+	return sizeof(out) + answer->addresses.count * sizeof(answer->addresses.list[0]);
+}
+
+static bool read_addresses(const uint8_t *bytes, size_t length, size_t count,
+			   struct check_addresses *ret_addresses)
+{
+	struct sluice_addr *list = ret_addresses->list;
+	size_t i;
+
+	if (count > CHECK_ADDRESSES_MAX || length != count * sizeof(*list))
+		return false;
+	memcpy(list, bytes, length);
+	ret_addresses->count = count;
+	for (i = 1; i < count; i++)
+		if (addr_compare(&list[i - 1], &list[i]) >= 0)
+			return false;
+	return true;
 }
 
 /* What ends early has zeros behind it, and cleaning leaves an honest text as it is. */
@@ -110,14 +131,17 @@ static bool is_clean(const char text[CHECK_TEXT_MAX])
 
 bool check_answer_read(const uint8_t *message, size_t length, struct check_answer *ret_answer)
 {
+	struct check_addresses addresses = {0};
 	struct answer_message in;
 
-	if (length != sizeof(in))
+	if (length < sizeof(in))
 		return false;
 	memcpy(&in, message, sizeof(in));
-	if (in.magic != ANSWER_MAGIC || in.reserved || in.result >= PROBE_RESULT_MAX ||
-	    in.cause >= HEALTH_CAUSE_MAX || in.expires_s < 0 || in.expires_s > EXPIRES_MAX ||
-	    !is_clean(in.text))
+	if (in.magic != ANSWER_MAGIC || in.result >= PROBE_RESULT_MAX ||
+	    (in.addresses && in.result != PROBE_PASS) || in.cause >= HEALTH_CAUSE_MAX ||
+	    in.expires_s < 0 || in.expires_s > EXPIRES_MAX || !is_clean(in.text))
+		return false;
+	if (!read_addresses(message + sizeof(in), length - sizeof(in), in.addresses, &addresses))
 		return false;
 	*ret_answer = (struct check_answer){
 		.id = in.id,
@@ -125,6 +149,7 @@ bool check_answer_read(const uint8_t *message, size_t length, struct check_answe
 		.cause = in.cause,
 		.times = in.times,
 		.expires_s = in.expires_s,
+		.addresses = addresses,
 	};
 	memcpy(ret_answer->text, in.text, sizeof(ret_answer->text));
 	return true;

@@ -21,10 +21,17 @@
 
 #define CHECK_MESSAGE_MAX (CHECK_SPEC_MAX + 128)
 #define CHECK_TEXT_MAX 96
+#define CHECK_ADDRESSES_MAX 64 /* of one host name */
 
 /* How long the parts of a probe took, from its beginning; 0: it did not get there. */
 struct check_times {
 	uint32_t connect_us, tls_us, first_byte_us, total_us;
+};
+
+/* Rising, each once. */
+struct check_addresses {
+	size_t count;
+	struct sluice_addr list[CHECK_ADDRESSES_MAX];
 };
 
 struct check_answer {
@@ -34,6 +41,7 @@ struct check_answer {
 	char text[CHECK_TEXT_MAX]; /* why not, "" for a pass */
 	struct check_times times;
 	int64_t expires_s; /* the member's certificate, wall clock; 0: none was seen */
+	struct check_addresses addresses; /* of a lookup that passed */
 };
 
 struct check_request {

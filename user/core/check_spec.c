@@ -10,10 +10,11 @@ static const struct {
 	const char *name;
 	bool is_apart, has_path;
 } TYPES[CHECK_TYPE_MAX] = {
-	[CHECK_NONE] = {"none", false, false}, [CHECK_TCP] = {"tcp", false, true},
-	[CHECK_ICMP] = {"icmp", false, false}, [CHECK_HTTP] = {"http", true, true},
-	[CHECK_HTTPS] = {"https", true, true}, [CHECK_UDP] = {"udp", true, true},
-	[CHECK_DNS] = {"dns", true, true},     [CHECK_EXEC] = {"exec", true, false},
+	[CHECK_NONE] = {"none", false, false},	  [CHECK_TCP] = {"tcp", false, true},
+	[CHECK_ICMP] = {"icmp", false, false},	  [CHECK_HTTP] = {"http", true, true},
+	[CHECK_HTTPS] = {"https", true, true},	  [CHECK_UDP] = {"udp", true, true},
+	[CHECK_DNS] = {"dns", true, true},	  [CHECK_EXEC] = {"exec", true, false},
+	[CHECK_LOOKUP] = {"lookup", true, false},
 };
 
 bool check_type_is_apart(enum check_type type)
@@ -179,6 +180,9 @@ static void walk_details(struct walk *w, uint32_t *type, struct check_details *d
 		break;
 	case CHECK_EXEC:
 		walk_command(w, details);
+		break;
+	case CHECK_LOOKUP:
+		walk_text(w, details->name, sizeof(details->name));
 		break;
 	default:
 		w->is_bad = true;

@@ -41,7 +41,7 @@ struct check_details {
 	bool is_unverified; /* any certificate will do */
 	char ca[CONFIG_PATH_MAX + 1];
 	uint32_t expiry_s; /* a certificate that ends within this is remarked on; 0: none is */
-	/* udp, dns */
+	/* udp, dns; name: lookup, too */
 	struct check_bytes send, answer;
 	char name[254];
 	uint32_t record; /* of DNS, as on the wire */

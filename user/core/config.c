@@ -169,6 +169,15 @@ int config_parse(const char *yaml, size_t length, struct config **ret_config, st
 	return config_parse_files(&file, 1, ret_config, errors);
 }
 
+bool config_has_names(const struct config *config)
+{
+	for (size_t s = 0; s < config->service_count; s++)
+		for (size_t p = 0; p < config->services[s].pool_count; p++)
+			if (config->services[s].pools[p].names)
+				return true;
+	return false;
+}
+
 size_t config_member_count(const struct config *config)
 {
 	size_t count = 0;
@@ -192,6 +201,7 @@ void config_free(struct config *config)
 
 		for (size_t j = 0; j < service->pool_count; j++) {
 			check_set_unref(service->pools[j].checks);
+			name_set_unref(service->pools[j].names);
 			free(service->pools[j].members);
 		}
 		free(service->pools);

@@ -13,6 +13,8 @@
 #include <sluice/types.h>
 
 #include "base/err.h"
+#include "core/discovery.h"
+#include "core/host_name.h"
 #include "core/limit_exceptions.h"
 #include "core/prefix_set.h"
 #include "core/rate.h"
@@ -54,6 +56,7 @@ enum check_type {
 	CHECK_UDP,
 	CHECK_DNS,
 	CHECK_EXEC,
+	CHECK_LOOKUP, /* no check of a member: which addresses has a host name? */
 	CHECK_TYPE_MAX
 };
 
@@ -115,7 +118,15 @@ struct member_config {
 	enum admin_state admin; /* ready */
 	uint32_t check;		/* position in its pool's checks; 0: the pool's own */
 	struct rate max_new;	/* ceiling on new connections, n 0: none; else the pool's */
+	uint32_t name; /* of the pool's names, from 1: one of its addresses; 0: written as one */
+	enum discovery_state discovery; /* of a name's address */
 	int line;
+};
+
+/* Members by name: what each of its addresses is but for the address. */
+struct named_member {
+	char name[HOST_NAME_MAX_LENGTH + 2];
+	struct member_config member;
 };
 
 struct pool_config {
@@ -126,8 +137,9 @@ struct pool_config {
 	struct check_set *checks;
 	struct rate max_new_per_member; /* the service's, or the pool's own */
 	struct circuit_config circuit;
-	struct member_config *members;
-	size_t member_count;
+	struct name_set *names;	       /* NULL: none */
+	struct member_config *members; /* written as addresses, then those of names */
+	size_t member_count, member_capacity, written_count;
 	int line;
 };
 
@@ -255,6 +267,7 @@ struct config {
 	char viewer_group[NAME_MAX_LENGTH + 1];	  /* may read; "" everybody who can connect */
 	struct sluice_addr outer_source4, outer_source6; /* zero: chosen by route */
 	uint32_t events_per_s;				 /* sampled drop events a CPU; 100 */
+	uint32_t resolve_ms; /* 30 s: between two lookups of a name; 5 s .. 1 h */
 	struct capacity_config capacity;
 	struct flows_config flows;
 	struct service_config *services;
@@ -291,5 +304,7 @@ void config_place(const struct config *config, struct err *e);
 void config_place_all(const struct config *config, struct errs *errors, size_t from);
 /* "line 5", or "line 5 of /etc/sluice/sluice.d/dns.yaml". */
 const char *config_where(const struct config *config, int line, char *buffer, size_t size);
+/* Are any members written as host names? */
+bool config_has_names(const struct config *config);
 size_t config_member_count(const struct config *config);
 void config_free(struct config *config); /* accepts NULL */

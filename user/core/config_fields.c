@@ -239,6 +239,9 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .child = CONFIG_SECTION_OUTER_SOURCE, .help = "source address of tunnel packets"},
 	{CONFIG_SECTION_ROOT, "events_per_second", CONFIG_TYPE_NUMBER, AT(config, events_per_s),
 	 .max = 100000, .fallback = "100", .help = "sampled drop events a CPU; 0: none"},
+	{CONFIG_SECTION_ROOT, "resolve", CONFIG_TYPE_DURATION, AT(config, resolve_ms), .min = 5000,
+	 .max = 3600000, .fallback = "30s",
+	 .help = "how often host names of members are looked up"},
 	{CONFIG_SECTION_ROOT, "capacity", CONFIG_TYPE_SECTION, offsetof(struct config, capacity),
 	 .child = CONFIG_SECTION_CAPACITY, .help = "sizes of the tables in the kernel"},
 	{CONFIG_SECTION_ROOT, "flows", CONFIG_TYPE_SECTION, offsetof(struct config, flows),
@@ -383,7 +386,7 @@ const struct config_field CONFIG_FIELDS[] = {
 	 .child = CONFIG_SECTION_MEMBER, .help = "its members; [] for none"},
 
 	{CONFIG_SECTION_MEMBER, "address", CONFIG_TYPE_ADDRESS_TEXT, .flags = CONFIG_REQUIRED,
-	 .help = "of the machine that serves"},
+	 .help = "of the machine that serves, or its host name"},
 	{CONFIG_SECTION_MEMBER, "weight", CONFIG_TYPE_NUMBER, AT(member_config, weight),
 	 .max = 65535, .fallback = "100", .help = "relative to the pool's other members; 0: none"},
 	{CONFIG_SECTION_MEMBER, "admin", CONFIG_TYPE_WORD, AT(member_config, admin),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/addr.h"
 #include "core/config_yaml.h"
@@ -17,7 +18,7 @@ struct merge {
 	size_t made; /* pairs and items; aliases could multiply them */
 };
 
-/* A key of a mapping, or an address of a list, and its place. */
+/* A key of a mapping, or an address or a name of a list, and its place. */
 struct indexed {
 	const char *text;
 	struct sluice_addr addr;
@@ -118,6 +119,10 @@ static int compare_addr(const void *a, const void *b)
 	const struct indexed *x = a, *y = b;
 	int order = addr_compare(&x->addr, &y->addr);
 
+	if (!order && x->text && y->text)
+		order = strcasecmp(x->text, y->text);
+	else if (!order)
+		order = (x->text != NULL) - (y->text != NULL);
 	return order ? order : (x->position > y->position) - (x->position < y->position);
 }
 
@@ -188,7 +193,8 @@ static int merge_mappings(struct merge *merge, int a, int b, int depth)
 	return id;
 }
 
-static bool read_address(const struct merge *merge, int id, struct sluice_addr *ret_addr)
+/* An address, or, with the address zero, the name that it may be. */
+static bool read_address(const struct merge *merge, int id, struct indexed *ret_indexed)
 {
 	const yaml_node_t *node = node_of(merge, id);
 	const char *text = text_of(merge, id);
@@ -203,7 +209,9 @@ static bool read_address(const struct merge *merge, int id, struct sluice_addr *
 			if (key && strcmp(key, "address") == 0)
 				text = text_of(merge, pair->value);
 		}
-	return text && !addr_parse_endpoint(text, ret_addr, &port);
+	if (text && addr_parse_endpoint(text, &ret_indexed->addr, &port))
+		ret_indexed->text = text;
+	return text != NULL;
 }
 
 /* A member written as its address alone says nothing new about one that is there. */
@@ -230,12 +238,12 @@ static int merge_members(struct merge *merge, int a, int b, int depth)
 	merge->made += n + m;
 	for (i = 0; i < n; i++) {
 		index[indexed].position = i;
-		indexed += read_address(merge, items[i], &index[indexed].addr);
+		indexed += read_address(merge, items[i], &index[indexed]);
 	}
 	qsort(index, indexed, sizeof(*index), compare_addr);
 	for (i = n; i < n + m; i++) {
 		struct indexed wanted = {0};
-		long at = read_address(merge, items[i], &wanted.addr)
+		long at = read_address(merge, items[i], &wanted)
 				  ? find_free(index, indexed, &wanted, compare_addr, taken)
 				  : -1;
 

@@ -18,6 +18,7 @@
 #define CONFIG_LIMITS_MAX (SLUICE_LIMITS_DEFAULT - 1)
 #define CONFIG_LISTS_MAX (SLUICE_LISTS_MAX - 1)
 #define CONFIG_POOLS_MAX 64
+#define CONFIG_NAMES_MAX 1000U
 #define CONFIG_MEMBERS_MAX (1U << 20) /* of all services */
 
 struct config_reader {
@@ -27,7 +28,7 @@ struct config_reader {
 	struct err spare; /* receives what is not listed */
 	size_t unlisted;
 	size_t values;
-	size_t members;
+	size_t members, names;
 	char path[160];
 	size_t path_length;
 };

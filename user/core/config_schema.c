@@ -68,7 +68,7 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_SEED] = "64 hex digits",
 		[CONFIG_TYPE_ADDRESS4] = "an IPv4 address of this host",
 		[CONFIG_TYPE_ADDRESS6] = "an IPv6 address of this host",
-		[CONFIG_TYPE_ADDRESS_TEXT] = "an IPv4 or IPv6 address",
+		[CONFIG_TYPE_ADDRESS_TEXT] = "an IPv4 or IPv6 address, or a host name",
 		[CONFIG_TYPE_LISTEN] = "tcp or udp, then ADDRESS:PORT, or ADDRESS for all ports",
 		[CONFIG_TYPE_METRICS_LISTEN] = "ADDRESS:PORT or disabled",
 		[CONFIG_TYPE_RATE] = "a rate such as 50/s, 100/min, 50 conn/s, 25MB/s or 200Mbit/s",

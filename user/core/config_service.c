@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/addr.h"
 #include "core/config_probe.h"
@@ -24,28 +25,63 @@ static void check_circuit(struct config_reader *r, yaml_node_t *mapping,
 	config_leave(r, mark);
 }
 
-/* The address as the member's; its port can only be the service's. */
+static void fail_address(struct config_reader *r, yaml_node_t *node, const char *text,
+			 const char *problem, const char *hint)
+{
+	struct err *e = config_fail(r, node, ERR_INVALID,
+				    "\"%.64s\" must be an IPv4 or IPv6 address, or a host name",
+				    text);
+
+	if (strstr(text, "{{"))
+		err_hint(e, "this looks like a template that was not filled in");
+	else if (strchr(text, '/'))
+		err_hint(e, "members are single addresses, not prefixes");
+	else
+		err_hint(e, "as a name it %s%s%s", problem, hint ? ": " : "", hint ? hint : "");
+}
+
+/* "NAME", "NAME:PORT". False after an error. */
+static bool read_member_name(struct config_reader *r, yaml_node_t *node, const char *text,
+			     char name[HOST_NAME_MAX_LENGTH + 2], uint16_t *ret_port)
+{
+	const char *colon = strchr(text, ':'), *rest, *problem, *hint;
+	size_t length = colon ? (size_t)(colon - text) : strlen(text);
+	uint64_t port = 0;
+
+	*ret_port = 0;
+	if (length > HOST_NAME_MAX_LENGTH + 1) {
+		fail_address(r, node, text, "has more than 253 characters", NULL);
+		return false;
+	}
+	util_copy(name, length + 1, text);
+	problem = host_name_problem(name, &hint);
+	if (!problem && colon &&
+	    (rate_parse_digits(colon + 1, &port, &rest) || *rest || !port || port > UINT16_MAX)) {
+		problem = "has no port behind the colon";
+		hint = NULL;
+	}
+	if (problem) {
+		fail_address(r, node, text, problem, hint);
+		return false;
+	}
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+/* The address as the member's, or else the name; its port can only be the service's. */
 static void read_member_address(struct config_reader *r, const struct service_config *service,
-				yaml_node_t *node, struct member_config *member)
+				yaml_node_t *node, struct named_member *named)
 {
 	const char *text = config_text(r, node, false);
+	struct member_config *member = &named->member;
 	struct sluice_addr addr;
 	uint16_t port;
-	struct err *e;
 
 	if (!text)
 		return;
-	if (addr_parse_endpoint(text, &addr, &port) < 0) {
-		e = config_fail(r, node, ERR_INVALID, "\"%.64s\" must be an IPv4 or IPv6 address",
-				text);
-		if (strstr(text, "{{"))
-			err_hint(e, "this looks like a template that was not filled in");
-		else if (strchr(text, '/'))
-			err_hint(e, "members are single addresses, not prefixes");
-		else
-			err_hint(e, "names are not looked up: write the address");
+	if (addr_parse_endpoint(text, &addr, &port) < 0 &&
+	    !read_member_name(r, node, text, named->name, &port))
 		return;
-	}
 	if (port && service->proto && port != service->port) {
 		err_hint(config_fail(r, node, ERR_INVALID,
 				     "%s: the packet keeps its port in this mode, so the member's "
@@ -54,6 +90,8 @@ static void read_member_address(struct config_reader *r, const struct service_co
 			 "leave the port out, and let the member listen on the service's");
 		return;
 	}
+	if (*named->name)
+		return;
 	if (!addr_is_routable_unicast(&addr)) {
 		err_hint(config_fail(r, node, ERR_INVALID,
 				     "%s: a member's address must be unicast and routable", text),
@@ -65,8 +103,9 @@ static void read_member_address(struct config_reader *r, const struct service_co
 }
 
 static void read_member(struct config_reader *r, const struct service_config *service,
-			struct pool_config *pool, yaml_node_t *node, struct member_config *member)
+			struct pool_config *pool, yaml_node_t *node, struct named_member *named)
 {
+	struct member_config *member = &named->member;
 	struct check_config check;
 	yaml_node_t *address;
 	size_t mark;
@@ -76,7 +115,7 @@ static void read_member(struct config_reader *r, const struct service_config *se
 	member->port = service->port;
 	member->max_new = pool->max_new_per_member;
 	if (node->type != YAML_MAPPING_NODE) {
-		read_member_address(r, service, node, member);
+		read_member_address(r, service, node, named);
 		return;
 	}
 	if (!config_read_section(r, CONFIG_SECTION_MEMBER, node, node, member))
@@ -90,8 +129,43 @@ static void read_member(struct config_reader *r, const struct service_config *se
 	if (!address || !config_text(r, address, true))
 		return; /* has its error already */
 	mark = config_enter(r, "address");
-	read_member_address(r, service, address, member);
+	read_member_address(r, service, address, named);
 	config_leave(r, mark);
+}
+
+static bool has_name(const struct pool_config *pool, const char *name)
+{
+	for (uint32_t i = 0; pool->names && i < pool->names->count; i++)
+		if (strcasecmp(pool->names->list[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* With an address among the members, with a name among the names, or nowhere when it is absent. */
+static void add_member(struct config_reader *r, struct pool_config *pool, yaml_node_t *item,
+		       const struct named_member *named)
+{
+	if (named->member.admin == (enum admin_state)CONFIG_ADMIN_ABSENT)
+		return;
+	if (!*named->name) {
+		pool->members[pool->member_count++] = named->member;
+		pool->written_count = pool->member_count;
+		return;
+	}
+	if (has_name(pool, named->name)) {
+		err_hint(config_fail(r, item, ERR_DUPLICATE, "%.64s is in this pool already",
+				     named->name),
+			 "once is enough: all its addresses are members");
+		return;
+	}
+	if (++r->names > CONFIG_NAMES_MAX) {
+		config_fail(r, item, ERR_CAPACITY, "more than %u members are host names",
+			    CONFIG_NAMES_MAX);
+		return;
+	}
+	if (!pool->names)
+		pool->names = name_set_new();
+	*name_set_add(pool->names) = *named;
 }
 
 static void read_members(struct config_reader *r, const struct service_config *service,
@@ -120,18 +194,16 @@ static void read_members(struct config_reader *r, const struct service_config *s
 		return;
 	}
 	pool->members = util_alloc_array(count, sizeof(*pool->members));
+	pool->member_capacity = count;
 	for (size_t i = 0; i < count; i++) {
 		yaml_node_t *item = config_node(r, node->data.sequence.items.start[i]);
 		size_t item_mark = config_enter_index(r, i);
 
 		if (config_may_go_on(r, item)) {
-			struct member_config *member = &pool->members[pool->member_count];
+			struct named_member named = {0};
 
-			read_member(r, service, pool, item, member);
-			if (member->admin == (enum admin_state)CONFIG_ADMIN_ABSENT)
-				memset(member, 0, sizeof(*member));
-			else
-				pool->member_count++;
+			read_member(r, service, pool, item, &named);
+			add_member(r, pool, item, &named);
 		}
 		config_leave(r, item_mark);
 	}
@@ -326,7 +398,8 @@ static void check_fallback(struct config_reader *r, yaml_node_t *value,
 	config_leave(r, mark);
 	for (size_t i = 0; i < service->pool_count; i++)
 		if (strcmp(service->pools[i].name, service->fallback) != 0)
-			members += service->pools[i].member_count;
+			members += service->pools[i].names ? CONFIG_MEMBERS_MAX
+							   : service->pools[i].member_count;
 	if (!config_find(r, value, "min_healthy", &key) || service->min_healthy <= MAX(members, 1))
 		return;
 	mark = config_enter(r, "min_healthy");

@@ -19,6 +19,7 @@
 	X(member_weight)                                                                           \
 	X(member_admin)                                                                            \
 	X(member_discovery)                                                                        \
+	X(name_problem)                                                                            \
 	X(member_cut)                                                                              \
 	X(member_up)                                                                               \
 	X(member_down)                                                                             \

@@ -200,6 +200,7 @@ static void apply_one(struct apply *apply, const struct change *change)
 {
 	switch (change->type) {
 	case CHANGE_CONFIG:
+	case CHANGE_NAMES:
 		model_change_config(apply, change);
 		break;
 	case CHANGE_MEMBER_ADD:

@@ -201,9 +201,10 @@ void model_change_config(struct apply *apply, const struct change *change)
 	services_leave(apply, &fresh);
 	for (i = 0; i < fresh.service_count; i++)
 		members += model_service_member_count(&fresh.services[i]);
-	model_event(apply, EVENT_config_loaded, NULL, NULL, NULL,
-		    "%zu services, %zu members, %zu limits", fresh.service_count, members,
-		    fresh.limit_count);
+	if (change->type == CHANGE_CONFIG)
+		model_event(apply, EVENT_config_loaded, NULL, NULL, NULL,
+			    "%zu services, %zu members, %zu limits", fresh.service_count, members,
+			    fresh.limit_count);
 
 	fresh.capacity = change->config->capacity;
 	fresh.next_member_id = state->next_member_id;

@@ -29,6 +29,37 @@ static void health_init(struct model_member *member, const struct check_config *
 	model_circuit_forget(member);
 }
 
+static void tell_added(struct apply *apply, const struct model_service *service,
+		       const struct model_pool *pool, const struct model_member *member)
+{
+	const char *name = name_set_at(pool->names, member->name);
+
+	model_event(apply, EVENT_member_added, service, pool, member,
+		    "added with weight %" PRIu32 "%s%s", member->weight,
+		    *name ? ", an address of " : "", name);
+}
+
+/* What a name's answers say holds; what a controller said of a written address stays. */
+static void member_merge_name(struct apply *apply, const struct model_service *service,
+			      const struct model_pool *pool, const struct member_config *config,
+			      struct model_member *member)
+{
+	bool was_named = member->name != 0;
+	enum discovery_state old = member->discovery;
+
+	member->name = config->name;
+	if (!config->name && !was_named)
+		return;
+	member->discovery = config->discovery;
+	if (member->discovery != old)
+		model_event(apply, EVENT_member_discovery, service, pool, member, "%s -> %s: %s%s",
+			    model_discovery_name(old), model_discovery_name(member->discovery),
+			    config->name ? name_set_at(pool->names, config->name) : "in the file",
+			    !config->name			   ? ""
+			    : member->discovery == DISCOVERY_READY ? " has this address again"
+								   : " has this address no more");
+}
+
 /* A runtime weight or admin state stays until the file's own value changes. */
 static void member_merge(struct apply *apply, const struct model_service *service,
 			 struct model_pool *pool, const struct model_pool *old_pool,
@@ -43,6 +74,8 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 				      .weight_file = config->weight,
 				      .admin = config->admin,
 				      .admin_file = config->admin,
+				      .name = config->name,
+				      .discovery = config->discovery,
 				      .check = config->check,
 				      .max_new = config->max_new};
 	const struct check_config *check = model_check_of(pool, &member);
@@ -52,14 +85,14 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		member.ramp.is_due = apply->state->has_ramps;
 		health_init(&member, check);
 		if (apply->state->has_config)
-			model_event(apply, EVENT_member_added, service, pool, &member,
-				    "added with weight %" PRIu32, member.weight);
+			tell_added(apply, service, pool, &member);
 	} else {
 		member = *old;
 		member.owner = OWNER_FILE;
 		member.weight_file = config->weight;
 		member.admin_file = config->admin;
 		member.check = config->check;
+		member_merge_name(apply, service, pool, config, &member);
 		if (old->admin_file != config->admin)
 			member.admin = config->admin;
 		if (member.admin != ADMIN_DRAIN) {
@@ -101,11 +134,14 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 			struct model_member *kept = model_pool_add(pool, old);
 
 			kept->check = 0;
+			kept->name = 0;
 			kept->max_new = pool->max_new_per_member;
 			continue;
 		}
-		model_event(apply, EVENT_member_removed, service, pool, old,
-			    "no longer in the file");
+		model_event(apply, EVENT_member_removed, service, pool, old, "%s",
+			    old->discovery == DISCOVERY_TERMINATING && old->name
+				    ? "its name has it no more, and it has no connection left"
+				    : "no longer in the file");
 	}
 }
 
@@ -162,6 +198,7 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		pool->mode = from->mode;
 		pool->check = from->check;
 		pool->checks = check_set_ref(from->checks);
+		pool->names = name_set_ref(from->names);
 		pool->max_new_per_member = from->max_new_per_member;
 		pool->circuit = from->circuit;
 		pool->is_fallback = strcmp(config->fallback, from->name) == 0;

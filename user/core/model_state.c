@@ -48,6 +48,7 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 						   sizeof(*pool->members));
 			pool->member_capacity = pool->member_count + 1;
 			check_set_ref(pool->checks);
+			name_set_ref(pool->names);
 		}
 	}
 }
@@ -58,6 +59,7 @@ void model_service_done(struct model_service *service)
 
 	for (p = 0; p < service->pool_count; p++) {
 		check_set_unref(service->pools[p].checks);
+		name_set_unref(service->pools[p].names);
 		free(service->pools[p].members);
 	}
 	free(service->pools);

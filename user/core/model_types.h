@@ -29,14 +29,6 @@ enum nexthop_state {
 	NEXTHOP_STATE_MAX
 };
 
-/* What whoever finds members says of one: a name's answers, or a controller through the API. */
-enum discovery_state {
-	DISCOVERY_READY,
-	DISCOVERY_TERMINATING, /* serves while nobody else does */
-	DISCOVERY_NOT_READY,
-	DISCOVERY_STATE_MAX
-};
-
 /* A resolved way to a member, as the resolver reports it. */
 struct nexthop {
 	uint32_t ifindex; /* lower device */
@@ -64,6 +56,7 @@ struct model_member {
 	bool is_cut;		     /* the deadline has passed */
 	enum discovery_state discovery;
 	bool has_others; /* others serve, so that a terminating one need not */
+	uint32_t name;	 /* of the pool's names, from 1, whose address it is; 0: of none */
 	uint32_t check;	 /* position in the pool's checks; 0: the pool's own */
 	enum health_state health;
 	enum health_cause health_cause;	   /* with health down */
@@ -98,6 +91,7 @@ struct model_pool {
 	enum sluice_mode mode;
 	struct check_config check; /* the first of checks */
 	struct check_set *checks;
+	struct name_set *names;		/* NULL: none */
 	struct rate max_new_per_member; /* of members that name none */
 	struct circuit_config circuit;
 	bool is_fallback;

@@ -35,7 +35,7 @@ static bool is_member_changed(const struct model_member *member)
 	return member->owner == OWNER_API ||
 	       (member->owner == OWNER_FILE &&
 		(member->weight != member->weight_file || member->admin != member->admin_file ||
-		 member->drain_until_s || member->discovery != DISCOVERY_READY ||
+		 member->drain_until_s || (member->discovery != DISCOVERY_READY && !member->name) ||
 		 member->override != OVERRIDE_NONE));
 }
 
@@ -56,7 +56,7 @@ static void add_member(struct overlay *overlay, const struct model *model,
 	entry->admin = member->admin;
 	entry->admin_file = member->admin_file;
 	entry->drain_until_s = member->drain_until_s;
-	entry->discovery = member->discovery;
+	entry->discovery = member->name ? DISCOVERY_READY : member->discovery;
 	if (!override)
 		return;
 	entry->override = member->override;

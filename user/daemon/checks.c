@@ -158,6 +158,11 @@ static const char *find_icmp_problem(const struct daemon *daemon, const struct p
 	const char *problem = NULL;
 	size_t m;
 
+	if (pool->names) { /* their addresses may be of either */
+		problem = health_icmp_problem(daemon->health, SLUICE_FAMILY_V4);
+		if (!problem)
+			problem = health_icmp_problem(daemon->health, SLUICE_FAMILY_V6);
+	}
 	for (m = 0; !problem && m < pool->member_count; m++)
 		problem = health_icmp_problem(daemon->health, addr_family(&pool->members[m].addr));
 	return problem;

@@ -18,6 +18,7 @@
 #include "daemon/lacking.h"
 #include "daemon/locals.h"
 #include "daemon/measurements.h"
+#include "daemon/names.h"
 #include "daemon/nexthops.h"
 #include "daemon/probing.h"
 #include "daemon/refusals.h"
@@ -110,6 +111,7 @@ struct daemon {
 	struct trial trial;
 	char checker[300]; /* sluice-check, beside this program */
 	struct lacking lacking;
+	struct daemon_names names;
 	char trial_note[200]; /* what became of a trial that the predecessor left, "" nothing */
 	bool bypassed[DP_BYPASS_MAX]; /* as the last event told */
 	bool are_names_short;
@@ -148,6 +150,8 @@ void loop_announce(struct daemon *daemon);
 void loop_run_until(struct daemon *daemon, bool (*done)(const struct daemon *daemon),
 		    uint64_t timeout_ms);
 void loop_stop(struct daemon *daemon);
+/* As by SIGHUP. */
+void loop_reload(struct daemon *daemon);
 void loop_done(struct daemon *daemon);
 
 /* observe.c */

@@ -54,6 +54,11 @@ struct http_poll *http_poll_new(uv_loop_t *loop, int fd, http_turn_fn turn, http
 	return poll;
 }
 
+void http_poll_soon(struct http_poll *poll)
+{
+	uv_timer_start(&poll->timer, on_timer, 0, 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct http_poll *poll = handle->data;

@@ -5,6 +5,7 @@
  */
 #include "daemon/daemon.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -225,6 +226,7 @@ static void on_tick(uv_timer_t *timer)
 	lacking_tick(daemon);
 	host_expire_lists(daemon);
 	due_tick(daemon);
+	names_tick(daemon);
 	memory_tick();
 	if (now_ms - daemon->host_refreshed_ms >= HOST_REFRESH_MS)
 		daemon->is_host_due = true;
@@ -263,9 +265,8 @@ static void on_packet_events(uv_poll_t *poll, int status, int events)
 		dp_bpf_events_read(daemon->dp, on_packet_event, daemon);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+void loop_reload(struct daemon *daemon)
 {
-	struct daemon *daemon = handle->data;
 	const struct control_reload request = {.by = "SIGHUP"};
 	struct event event = {.type = EVENT_audit, .who = "SIGHUP"};
 	uint64_t before = model_revision(daemon->model);
@@ -273,19 +274,30 @@ static void on_signal(uv_signal_t *handle, int number)
 	bool is_changed;
 	int r;
 
-	if (number != SIGHUP) {
-		log_info("daemon", "stopping (%s): packets keep flowing, detach with sluicectl",
-			 strsignal(number));
-		loop_stop(daemon);
-		return;
-	}
 	notify_send("STATUS=Reloading %s", daemon->options.config_path);
 	r = reload_run(daemon, &request, &is_changed, &errors);
+	if (r == -EAGAIN && !errors.count) {
+		daemon->names.is_reload_due = true;
+		return;
+	}
 	snprintf(event.text, sizeof(event.text), "reload%s: revision %llu -> %llu",
 		 r ? " refused" : "", (unsigned long long)before,
 		 (unsigned long long)model_revision(daemon->model));
 	event_log_add(daemon->events, &event);
 	errs_done(&errors);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->data;
+
+	if (number == SIGHUP) {
+		loop_reload(daemon);
+		return;
+	}
+	log_info("daemon", "stopping (%s): packets keep flowing, detach with sluicectl",
+		 strsignal(number));
+	loop_stop(daemon);
 }
 
 void loop_init(struct daemon *daemon)

@@ -19,6 +19,7 @@ int reload_parse(struct daemon *daemon, const struct config_file *files, size_t 
 
 	if (r)
 		return r;
+	names_fill(daemon, config);
 	if (has_list_files)
 		r = config_load_lists(config, util_read_file, errors);
 	if (!r)
@@ -247,6 +248,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, b
 	else
 		config_free(old);
 	daemon->locals.seen = 0;
+	names_follow(daemon);
 	watch_tick(daemon);
 	return 0;
 }
@@ -350,8 +352,10 @@ static int apply_on_trial(struct daemon *daemon, struct config *config,
 
 int reload_back(struct daemon *daemon, struct trial *trial, struct errs *errors)
 {
-	int r = apply(daemon, trial->config, true, true, errors);
+	int r;
 
+	names_fill(daemon, trial->config);
+	r = apply(daemon, trial->config, true, true, errors);
 	if (r)
 		return r;
 	sources_done(&daemon->sources);
@@ -381,6 +385,8 @@ static int apply_sources(struct daemon *daemon, const struct sources *sources,
 	*ret_changed = true;
 	host_refresh(daemon);
 	r = reload_check_fixed(daemon, config, request->is_forced, errors);
+	if (!r)
+		r = names_resolve(daemon, config, errors);
 	if (!r)
 		r = apply_on_trial(daemon, config, request, errors);
 	if (r)
@@ -422,6 +428,8 @@ int reload_run(struct daemon *daemon, const struct control_reload *request, bool
 {
 	int r = read_and_apply(daemon, request, ret_changed, errors);
 
+	if (r == -EAGAIN && !errors->count)
+		return r; /* names are looked up: the same again when they are known */
 	if (r) {
 		add_refusal(daemon, errors);
 		notify_send("STATUS=Reload refused: %s", daemon->refusal);

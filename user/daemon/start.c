@@ -172,6 +172,13 @@ static int check_host(struct daemon *daemon)
 	return 0;
 }
 
+/* What does not resolve keeps nobody else from being served. */
+static int look_up_names(struct daemon *daemon)
+{
+	names_start(daemon);
+	return daemon->is_stopping ? -1 : 0;
+}
+
 /* Before anything is made, and before the rights to read other programs' names are given up. */
 static int check_interfaces(struct daemon *daemon)
 {
@@ -377,6 +384,7 @@ static void release(struct daemon *daemon)
 	http_poll_free(daemon->listener_poll);
 	control_free(daemon->control);
 	listener_free(daemon->listener);
+	names_free(daemon);
 	health_free(daemon->health);
 	loop_done(daemon);
 	announce_free(daemon->announcer);
@@ -419,8 +427,9 @@ int daemon_run(const struct daemon_options *options)
 	loop_init(daemon);
 
 	is_up = !read_config(daemon) && !take_rights(daemon) && !use_last_good(daemon) &&
-		!check_host(daemon) && !check_interfaces(daemon) && !maps_begin(daemon) &&
-		!open_doors(daemon) && !build_tables(daemon) && !attach(daemon);
+		!check_host(daemon) && !look_up_names(daemon) && !check_interfaces(daemon) &&
+		!maps_begin(daemon) && !open_doors(daemon) && !build_tables(daemon) &&
+		!attach(daemon);
 	if (is_up) {
 		announce_ready(daemon);
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);

@@ -19,6 +19,7 @@ static const struct state_file files[STATE_MAX] = {
 	[STATE_LISTS] = {"lists.json", kept_save_lists, kept_load_lists},
 	[STATE_BANS] = {"bans.json", kept_save_bans, kept_load_bans},
 	[STATE_SHIFTS] = {"shifts.json", kept_save_shifts, kept_load_shifts},
+	[STATE_NAMES] = {"names.json", kept_save_names, kept_load_names},
 	[STATE_LAST_GOOD] = {"last-good.json", kept_save_last_good, kept_load_last_good},
 };
 

@@ -19,6 +19,7 @@ enum state_id {
 	STATE_LISTS,	 /* lists.json: prefixes that commands added to access lists */
 	STATE_BANS,	 /* bans.json: who is banned, why and by whom */
 	STATE_SHIFTS,	 /* shifts.json: how far shifts between pools have come */
+	STATE_NAMES,	 /* names.json: the last addresses of host names */
 	STATE_LAST_GOOD, /* last-good.json: the configuration that was applied last */
 	STATE_MAX
 };

@@ -216,6 +216,7 @@ size_t watch_findings(const struct daemon *daemon, struct control_finding *list,
 	count += locals_findings(daemon, list + count, max - count);
 	count += troubles_findings(daemon, list + count, max - count);
 	count += lacking_findings(daemon, list + count, max - count);
+	count += names_findings(daemon, list + count, max - count);
 	count += checks_findings(daemon, list + count, max - count);
 	return count + find_hidden_tags(&daemon->watch, list + count, max - count);
 }

@@ -26,6 +26,7 @@ struct ask {
 	uint64_t id;
 	uv_timer_t timer;
 	const char *failure; /* it could not even be asked */
+	bool is_lookup;
 	probe_fn fn;
 	void *arg;
 	UT_hash_handle hh;
@@ -142,19 +143,34 @@ static void on_ask_timer(uv_timer_t *timer)
 	give_up(ask, "sluice-check does not answer");
 }
 
+static void refuse(struct apart *apart)
+{
+	apart->totals.apart.refused++;
+	say_problem(apart, "sluice-check said what it never should: it is started again");
+	end_worker(apart);
+}
+
+/* Addresses are for those who asked for them, and they get some. */
+static bool fits(const struct ask *ask, const struct check_answer *answer)
+{
+	return (answer->addresses.count > 0) == (ask->is_lookup && answer->result == PROBE_PASS);
+}
+
 static void take(struct apart *apart, const uint8_t *message, size_t length)
 {
 	struct check_answer in;
 	struct ask *ask;
 
 	if (!check_answer_read(message, length, &in)) {
-		apart->totals.apart.refused++;
-		say_problem(apart, "sluice-check said what it never should: it is started again");
-		end_worker(apart);
+		refuse(apart);
+		return;
+	}
+	HASH_FIND(hh, apart->asks, &in.id, sizeof(in.id), ask);
+	if (ask && !fits(ask, &in)) {
+		refuse(apart);
 		return;
 	}
 	apart->heard_ms = clock_now_ms();
-	HASH_FIND(hh, apart->asks, &in.id, sizeof(in.id), ask);
 	if (ask) /* else it was given up */
 		answer(ask, &in);
 }
@@ -465,6 +481,7 @@ struct probe *apart_probe(struct apart *apart, const struct way *way,
 		apart->heard_ms = now_ms;
 	ask->probe.cancel = cancel;
 	ask->apart = apart;
+	ask->is_lookup = check->type == CHECK_LOOKUP;
 	ask->id = request.id;
 	ask->fn = fn;
 	ask->arg = arg;

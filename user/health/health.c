@@ -460,6 +460,19 @@ void health_free(struct health *health)
 	uv_close((uv_handle_t *)&health->news, on_health_closed);
 }
 
+struct probe *health_lookup(struct health *health, const char *name, uint32_t timeout_ms,
+			    probe_fn fn, void *arg)
+{
+	static const struct sluice_addr nobody;
+	AUTO_FREE struct check_details *details = util_alloc(sizeof(*details));
+	AUTO_FREE struct check_spec *spec = NULL;
+	struct check_config check = {.type = CHECK_LOOKUP, .timeout_ms = timeout_ms};
+
+	util_copy(details->name, sizeof(details->name), name);
+	check.spec = spec = check_spec_encode(CHECK_LOOKUP, details);
+	return prober_direct(health->prober, &nobody, 0, &check, fn, arg);
+}
+
 void health_member_report(const struct health *health, const struct model_service *service,
 			  const struct model_pool *pool, const struct model_member *member,
 			  struct check_report *ret_report)

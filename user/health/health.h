@@ -14,6 +14,7 @@
 #include "core/check_report.h"
 #include "core/model.h"
 #include "health/path.h"
+#include "health/probe.h"
 
 struct health;
 
@@ -55,6 +56,12 @@ void health_follow(struct health *health, const struct model *model);
 void health_suspect(struct health *health, const struct model_service *service,
 		    const struct model_pool *pool, const struct model_member *member,
 		    uint32_t for_ms);
+/* Asks sluice-check which addresses a host name has. fn gets them, or why there are none, once, and
+ * never from within the call: PROBE_FAIL with HEALTH_ANSWERED when the name has none, with
+ * HEALTH_SILENT when nobody could say. The probe may be cancelled until then. */
+struct probe *health_lookup(struct health *health, const char *name, uint32_t timeout_ms,
+			    probe_fn fn, void *arg);
+
 /* Of the member's target so far; zeros when it has none. */
 void health_member_report(const struct health *health, const struct model_service *service,
 			  const struct model_pool *pool, const struct model_member *member,

@@ -80,6 +80,8 @@ static void write_pool(struct writer *w, const struct model_pool *pool)
 		enum admin_state admin = said ? said->admin : ADMIN_READY;
 		bool is_weight_new = !said || said->weight != member->weight;
 
+		if (member->name) /* only its name is for a file */
+			continue;
 		if (is_weight_new || admin != member->admin)
 			write_member(w, &member->addr, is_weight_new ? &member->weight : NULL,
 				     admin != member->admin || !said
@@ -89,7 +91,8 @@ static void write_pool(struct writer *w, const struct model_pool *pool)
 	for (m = 0; m < w->pool->member_count; m++) {
 		const struct sluice_addr *addr = &w->pool->members[m].addr;
 
-		if (!model_find_member((struct model_pool *)pool, addr))
+		if (!w->pool->members[m].name &&
+		    !model_find_member((struct model_pool *)pool, addr))
 			write_member(w, addr, NULL, "absent");
 	}
 }

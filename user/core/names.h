@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which addresses the host names among members have: what their last answers were, and what follows
+ * of them for a configuration. An address that is no longer among a name's answers is terminating
+ * until somebody drops it. An answer that does not come changes nothing. Pure.
+ */
+#pragma once
+
+#include <uthash.h>
+
+#include "core/check_message.h"
+#include "core/config.h"
+
+struct name_address {
+	struct sluice_addr addr;
+	bool is_gone; /* was there once: terminating */
+};
+
+struct name {
+	char text[HOST_NAME_MAX_LENGTH + 2]; /* in lower case */
+	struct name_address *list;
+	size_t count, capacity;
+	char problem[CHECK_TEXT_MAX]; /* why there was no answer the last time, "" when there was */
+	bool is_none;		      /* the problem is that there is no such name */
+	char remark[CHECK_TEXT_MAX];  /* about the last answer, "" */
+	void *asking;		      /* the caller's */
+	bool is_wanted;		      /* the caller's, too */
+	uint64_t answered_ms;	      /* and this: the last answer of any kind, 0: none yet */
+	UT_hash_handle hh;
+};
+
+struct names {
+	struct name *list; /* a hash by text */
+};
+
+void names_done(struct names *names);
+/* NULL when it is not there. */
+struct name *names_find(const struct names *names, const char *text);
+/* The one that is there, or a new one without addresses. */
+struct name *names_add(struct names *names, const char *text);
+void names_remove(struct names *names, struct name *name);
+
+/* Is any address known? */
+bool name_is_known(const struct name *name);
+/* Addresses of an answer: at least one. True when something is different now. At most
+ * CHECK_ADDRESSES_MAX are terminating: of more the oldest are forgotten. */
+bool name_take(struct name *name, const struct check_addresses *answer);
+/* One that is terminating is no more. */
+void name_drop(struct name *name, const struct sluice_addr *addr);
+
+/* An address that cannot be a member, and why; of service/pool. */
+typedef void (*names_left_out_fn)(void *arg, const struct service_config *service,
+				  const struct pool_config *pool, const char *name,
+				  const struct sluice_addr *addr, const char *why);
+/* Makes the members that the configuration has by name those that their names have now, in place of
+ * those that it had. An address is once in a service: what was written as an address goes first,
+ * then names in their order, ready ones before terminating ones. left_out may be NULL. */
+void names_expand(const struct names *names, struct config *config, names_left_out_fn left_out,
+		  void *arg);
