@@ -57,6 +57,8 @@ keep=$!
 sleep 1
 tap_match "ban add" "$(edge_ctl ban add per-client $BANNED --for 1h --reason 'abuse 4711')" \
 	"limit per-client: $BANNED/32 banned for 1 h"
+tap_match "its event says it likewise" "$(events ban '.[0].text')" \
+	'^"banned for 1 h, by .*: abuse 4711"$'
 tap_run "it opens nothing now" shut $BANNED
 tap_is "the verdict says why" "$(($(e2e_verdict ban) > 0))" 1
 wait $keep

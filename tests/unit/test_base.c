@@ -180,6 +180,29 @@ static void test_nearest(void **state)
 	assert_null(util_nearest("version", NULL, 0));
 }
 
+static void test_duration(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} rows[] = {{0, "0 s"},
+		    {59, "59 s"},
+		    {60, "1 min"},
+		    {90, "1 min 30 s"},
+		    {3600, "1 h"},
+		    {86399, "23 h 59 min 59 s"},
+		    {2592000, "30 d"},
+		    {2592001, "30 d 1 s"},
+		    {UINT64_MAX, "213503982334601 d 7 h 15 s"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[UTIL_DURATION_MAX];
+
+		assert_string_equal(util_format_duration(rows[i].seconds, text), rows[i].text);
+	}
+}
+
 static void test_names(void **state)
 {
 	char name[65];
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_read_file),
 		cmocka_unit_test(test_read_input),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_err_codes),
 		cmocka_unit_test(test_err_format),

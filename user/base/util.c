@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -269,6 +270,28 @@ const char *util_nearest(const char *word, const char *const *candidates, size_t
 		}
 	}
 	return nearest;
+}
+
+const char *util_format_duration(uint64_t seconds, char buffer[UTIL_DURATION_MAX])
+{
+	static const struct {
+		const char *name;
+		uint32_t seconds;
+	} units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		uint64_t count = seconds / units[i].seconds;
+
+		seconds %= units[i].seconds;
+		if (count > 0)
+			used += (size_t)snprintf(buffer + used, UTIL_DURATION_MAX - used,
+						 "%s%" PRIu64 " %s", used > 0 ? " " : "", count,
+						 units[i].name);
+	}
+	if (used == 0)
+		snprintf(buffer, UTIL_DURATION_MAX, "0 s");
+	return buffer;
 }
 
 bool util_name_is_valid(const char *name)

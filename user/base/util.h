@@ -67,5 +67,9 @@ const char *util_read_error(int ret); /* of all of them, in words */
 /* Edit distance, for "did you mean"; the candidate nearest to word within 1/3 of its length. */
 const char *util_nearest(const char *word, const char *const *candidates, size_t count);
 
+/* "30 d", "1 h 30 min 5 s": each unit as often as it fits, to the second. */
+#define UTIL_DURATION_MAX 48
+const char *util_format_duration(uint64_t seconds, char buffer[UTIL_DURATION_MAX]);
+
 /* Object names: 1..63 of [a-z0-9._-], first a letter or digit (case kept as written; A-Z too). */
 bool util_name_is_valid(const char *name);

@@ -293,14 +293,15 @@ static void diagnose_limits(const struct control_host *host, struct diagnosis *d
 	for (i = 0; i < model_limit_count(host->model); i++) {
 		const struct model_limit *limit = model_limit_at(host->model, i);
 		struct offenders_view view;
+		char lasted[UTIL_DURATION_MAX];
 
 		offenders_get(host->offenders, limit->id, now_ms, &view);
 		if (view.is_attacked)
 			add_why(diagnosis,
-				"limit %s: under attack for %llu s, about %llu sources refused; "
+				"limit %s: under attack for %s, about %llu sources refused; "
 				"sluicectl limit top %s",
 				limit->config.name,
-				(unsigned long long)(now_ms - view.since_ms) / 1000,
+				util_format_duration((now_ms - view.since_ms) / 1000, lasted),
 				(unsigned long long)view.sources, limit->config.name);
 	}
 }

@@ -41,7 +41,7 @@ int op_ban_set(const struct request *request, struct reply *reply, struct errs *
 		.is_all = json_is_true(json_object_get(request->body, "all_packets")),
 		.reason = reason ? reason : "",
 	};
-	char by[56], source[PREFIX_TEXT_MAX];
+	char by[56], source[PREFIX_TEXT_MAX], duration[UTIL_DURATION_MAX];
 	struct err e = {0};
 	int r = find_source(request, &order.limit, &order.source, errors);
 
@@ -55,8 +55,8 @@ int op_ban_set(const struct request *request, struct reply *reply, struct errs *
 		errs_add_err(errors, &e);
 		return r;
 	}
-	audit_say(request, "limit %s: %s banned for %u s%s", order.limit->config.name,
-		  prefix_format(&order.source, source), order.for_s,
+	audit_say(request, "limit %s: %s banned for %s%s", order.limit->config.name,
+		  prefix_format(&order.source, source), util_format_duration(order.for_s, duration),
 		  order.is_all ? ", all packets" : "");
 	reply->json = view_one(request, bans_find(host->bans, order.limit->id, &order.source));
 	return 0;

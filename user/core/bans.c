@@ -226,12 +226,12 @@ static bool ban_refused(struct bans *bans, const struct model_limit *limit,
 		.since_s = now->wall_s,
 		.is_all = rule->is_all,
 	};
-	char name[PREFIX_TEXT_MAX];
+	char name[PREFIX_TEXT_MAX], within[UTIL_DURATION_MAX];
 	int ret;
 
 	util_copy(ban.limit_name, sizeof(ban.limit_name), limit->config.name);
-	snprintf(ban.reason, sizeof(ban.reason), "%u packets refused within %u s", rule->after,
-		 rule->within_s);
+	snprintf(ban.reason, sizeof(ban.reason), "%u packets refused within %s", rule->after,
+		 util_format_duration(rule->within_s, within));
 	prefix_format(source, name);
 	if (!is_in_pace(bans, limit, now->ms)) {
 		bans->held_back++;

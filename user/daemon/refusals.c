@@ -67,10 +67,11 @@ static bool may_tell(struct refusals_told *told, char ret_more[64])
 static void on_begun(struct daemon *daemon, const struct ban *ban, const char *more)
 {
 	uint64_t now_ms = clock_now_ms(), for_s;
+	char text[UTIL_DURATION_MAX];
 
 	for_s = ban->until_ms > now_ms ? (ban->until_ms - now_ms + 999) / 1000 : 0;
 	tell(daemon, EVENT_ban, LOG_LEVEL_INFO, ban->limit, &ban->source,
-	     "banned for %llu s%s%s%s%s%s%s", (unsigned long long)for_s,
+	     "banned for %s%s%s%s%s%s%s", util_format_duration(for_s, text),
 	     ban->is_all ? ", all packets" : "", ban->by[0] ? ", by " : "", ban->by,
 	     ban->reason[0] ? ": " : "", ban->reason, more);
 }
@@ -112,6 +113,7 @@ static void on_first(struct daemon *daemon, const struct offenders_notice *notic
 static void on_offender(void *arg, const struct offenders_notice *notice)
 {
 	struct daemon *daemon = arg;
+	char lasted[UTIL_DURATION_MAX];
 
 	if (notice->news == OFFENDERS_FIRST)
 		on_first(daemon, notice);
@@ -123,8 +125,8 @@ static void on_offender(void *arg, const struct offenders_notice *notice)
 		     (unsigned long long)notice->sources);
 	else
 		tell(daemon, EVENT_attack_over, LOG_LEVEL_WARNING, notice->limit, NULL,
-		     "no longer under attack, after %llu s",
-		     (unsigned long long)notice->lasted_ms / 1000);
+		     "no longer under attack, after %s",
+		     util_format_duration(notice->lasted_ms / 1000, lasted));
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
