@@ -110,6 +110,8 @@ tap_is "and knows why" "$(bans '.bans[0].reason')" '"before the restart"'
 lab_stop sluiced
 tap_fails "no such ban without a daemon" 3 "does not ban 203.0.113.99" \
 	edge_ctl_offline ban lift per-client 203.0.113.99
+tap_fails "whose hint is about this instance" 3 "sluicectl --instance $LAB_PREFIX ban list" \
+	edge_ctl_offline ban lift per-client 203.0.113.99
 tap_match "lifted without a daemon" "$(edge_ctl_offline ban lift per-client $BANNED)" "1 ban lifted"
 tap_run "it opens at once" opens $BANNED
 e2e_start
@@ -122,6 +124,15 @@ edge_ctl_offline detach > /dev/null
 e2e_start
 tap_run "banned again in new maps" shut $BANNED
 tap_is "for the same reason" "$(bans '.bans[0].reason')" '"before the boot"'
+
+# What a reload ends is over when it returns.
+edge_ctl ban add per-network $BANNED --for 1h > /dev/null
+sed -i 's/per: {ipv4: 25}/per: {ipv4: 24}/' "$E2E_CONFIG"
+edge_ctl reload > /dev/null
+tap_is "another prefix length ends the limit's bans" "$(bans '[.bans[].limit]')" '["per-client"]'
+tap_match "with an event" "$(events unban '.[-1].text')" "limit per-network knows other prefixes now"
+sed -i 's/per: {ipv4: 24}/per: {ipv4: 25}/' "$E2E_CONFIG"
+edge_ctl reload > /dev/null
 
 # Bad input changes nothing.
 tap_fails "exempt sources" 6 "exempt by list partners" edge_ctl ban add per-client 203.0.113.70

@@ -219,6 +219,12 @@ static void save_soon(struct daemon *daemon, bool is_now)
 	state_mark(daemon->state, STATE_BANS);
 }
 
+void refusals_follow(struct daemon *daemon)
+{
+	if (daemon->refusals.is_adopted)
+		follow_model(daemon);
+}
+
 void refusals_tick(struct daemon *daemon)
 {
 	const struct bans_now at = now();

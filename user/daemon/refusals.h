@@ -38,6 +38,8 @@ struct refusals {
 void refusals_begin(struct daemon *daemon);
 /* The packet path has all limits: what a predecessor left, and from now on commands. */
 void refusals_adopt(struct daemon *daemon);
+/* There is another model: bans that it ends are over when this returns. */
+void refusals_follow(struct daemon *daemon);
 /* Once a second, after the counters were collected. */
 void refusals_tick(struct daemon *daemon);
 /* The daemon ends: the state is to be written once more. Bans stay. */

@@ -242,6 +242,7 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, b
 			  "the times of flows cannot be written: the packet path keeps the "
 			  "old ones, reload again");
 	daemon->config = config;
+	refusals_follow(daemon);
 	use_doors(daemon, &doors);
 	if (daemon->trial.kind == SLUICE_TRIAL_RELOAD && !daemon->trial.config)
 		daemon->trial.config = old; /* it may come back */
