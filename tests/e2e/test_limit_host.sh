@@ -37,6 +37,16 @@ tap_match "where knows that members are spared" \
 tap_match "gateways, too" "$(edge_ctl where "icmp 10.99.0.1 > $EDGE_LB")" '^limit +host,.*: does not count'
 tap_match "and routing protocols" "$(edge_ctl where "tcp 198.51.100.66:4711 > $EDGE_LB:179")" \
 	'^limit +host,.*: does not count'
+tap_match "what may be a reply is counted, unless a socket expects it" \
+	"$(edge_ctl where "tcp 198.51.100.66:443 > $EDGE_LB:4711" --ack)" \
+	'^limit +host,.*: admits; not counted when a socket of this host expects it'
+counted() { # PACKET FLAGS...
+	edge_ctl --json where "$@" | jq -c '.limits[] | select(.name == "host").is_counted'
+}
+tap_is "the API does not know it" "$(counted "tcp 198.51.100.66:443 > $EDGE_LB:4711" --ack)" null
+tap_is "nor of UDP" "$(counted "udp 198.51.100.66:53 > $EDGE_LB:4711")" null
+tap_is "what opens a connection is no reply" "$(counted "tcp 198.51.100.66:4711 > $EDGE_LB:22")" true
+tap_is "nor is what a service gets" "$(counted "tcp 198.51.100.66:4711 > $EDGE_WEB:80" --ack)" true
 tap_match "limit show, too" "$(edge_ctl limit show host --source 10.99.0.21)" \
 	'^exempt +by scope everything, as a member'
 tap_fails "so a ban would be none" 6 "exempt by scope everything" edge_ctl ban add host 10.99.0.21

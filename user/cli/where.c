@@ -42,6 +42,8 @@ static void render_one_limit(const struct view *view, const json_t *limit)
 		     field_bool(limit, "is_deciding") && has_ban ? ": bans"
 		     : field_bool(limit, "is_deciding")
 			     ? strcmp(mode, "enforce") == 0 ? ": refuses" : ": would refuse"
+		     : json_is_null(json_object_get(limit, "is_counted"))
+			     ? ": admits; not counted when a socket of this host expects it"
 		     : !field_bool(limit, "is_counted") ? ": does not count this packet"
 							: ": admits");
 	if (has_ban)

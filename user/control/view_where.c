@@ -101,6 +101,29 @@ static bool is_counted(const struct where_view *view, const struct limit_config 
 	return (packet->tuple.proto == IPPROTO_TCP && packet->is_syn && !packet->is_ack);
 }
 
+/* Does it depend on a socket of this host, which the packet path asks of what opens nothing? */
+static bool may_be_reply(const struct where_view *view, const struct model_limit *limit)
+{
+	const struct where_packet *packet = view->packet;
+	uint32_t verdict = view->answer->found.verdict;
+
+	if (limit->config.scope != LIMIT_SCOPE_EVERYTHING || limit->config.counts_replies ||
+	    limit->id == view->answer->found.limit || where_service(view))
+		return false;
+	if (verdict != SLUICE_V_not_service && verdict != SLUICE_V_unknown_port_passed &&
+	    verdict != SLUICE_V_host_limit)
+		return false;
+	return packet->tuple.proto == IPPROTO_UDP ||
+	       (packet->tuple.proto == IPPROTO_TCP && (!packet->is_syn || packet->is_ack));
+}
+
+static json_t *view_is_counted(const struct where_view *view, const struct model_limit *limit)
+{
+	bool is_it = is_counted(view, &limit->config);
+
+	return is_it && may_be_reply(view, limit) ? json_null() : json_boolean(is_it);
+}
+
 static json_t *view_one_limit(const struct where_view *view, const struct model_limit *limit)
 {
 	const struct limit_config *config = &limit->config;
@@ -120,11 +143,11 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	addr_mask(&source, length);
 	prefix = util_printf("%s/%u", addr_format(&source, address), length);
 	object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "name", config->name, "mode",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:b}", "name", config->name, "mode",
 		view_limit_mode(config->mode), "count", view_limit_count(config->count), "scope",
 		view_limit_scope(config->scope), "rate",
 		rate_format(exception ? &exception->rate : &config->rate, rate), "source", prefix,
-		"is_excepted", exception != NULL, "is_counted", is_counted(view, config),
+		"is_excepted", exception != NULL, "is_counted", view_is_counted(view, limit),
 		"is_deciding", limit->id == view->answer->found.limit);
 	ban = bans_find(view->host->bans, limit->id, &(struct prefix){source, (uint8_t)length});
 	json_object_set_new(object, "ban", ban ? view_ban(ban) : json_null());
