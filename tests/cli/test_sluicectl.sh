@@ -350,6 +350,8 @@ if [ "$(id -u)" -eq 0 ]; then
 		as_nobody "$CTL" --socket "$TEMP/closed/control.sock" status
 	tap_fails "5: detach without the daemon needs root" 5 'sudo sluicectl --instance sli-none detach' \
 		as_nobody "$CTL" --instance sli-none detach
+	tap_fails "4: another instance's fix" 4 'sudo sluiced --instance sli-none --config' \
+		"$CTL" --instance sli-none ban lift per-client 192.0.2.1
 	tap_fails "0: detach without the daemon, nothing there" 0 \
 		'^nothing of instance sli-none was attached or pinned$' "$CTL" --instance sli-none detach
 	tap_is "0: the same as JSON" "$("$CTL" --instance sli-none --json detach)" '{"detached":[]}'

@@ -40,6 +40,7 @@ enum client_result client_request(const struct cli *cli, const char *method, con
 				  const json_t *body, struct answer *ret_answer);
 /* Says on standard error why there was no answer; returns the exit code. */
 int client_explain(const struct cli *cli, enum client_result result, const struct answer *answer);
+void client_hint_start(const struct cli *cli); /* how this instance's daemon is started */
 
 /* Says on standard error why there was no answer, or what errors the daemon reports; returns the exit
  * code. CLI_OK means: an answer of success with a JSON document. */

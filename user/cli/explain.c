@@ -51,7 +51,7 @@ static int explain_permission(const struct cli *cli)
 	return CLI_FORBIDDEN;
 }
 
-static void hint_start(const struct cli *cli)
+void client_hint_start(const struct cli *cli)
 {
 	if (strcmp(cli->instance, "default") == 0)
 		cli_hint("start it: sudo systemctl start sluiced; its last words: "
@@ -65,11 +65,11 @@ int client_explain(const struct cli *cli, enum client_result result, const struc
 	switch (result) {
 	case CLIENT_NO_SOCKET:
 		cli_error("sluiced is not running: no socket at %s", cli->socket);
-		hint_start(cli);
+		client_hint_start(cli);
 		return CLI_UNREACHABLE;
 	case CLIENT_NO_DAEMON:
 		cli_error("sluiced is not running: nobody listens at %s", cli->socket);
-		hint_start(cli);
+		client_hint_start(cli);
 		return CLI_UNREACHABLE;
 	case CLIENT_NO_PERMISSION:
 		return explain_permission(cli);

@@ -72,7 +72,7 @@ static int refuse(const struct cli *cli, int r, const struct err *e)
 	if (r == -ENOENT) {
 		cli_error("sluiced is not running, and nothing of instance %s is pinned",
 			  cli->instance);
-		cli_hint("start it: sudo systemctl start sluiced");
+		client_hint_start(cli);
 		return CLI_UNREACHABLE;
 	}
 	cli_error("sluiced is not running, and its pinned maps cannot be used: %s", e->text);
