@@ -99,8 +99,8 @@ static void explain_member(const struct control_host *host, struct diagnosis *di
 		if (weights_member_rule(member) == SHARE_DOWN) {
 			add_why(diagnosis, "%s: %s ejected%s: %s", service->name, endpoint,
 				since_text(member->health_since_s, since),
-				member->health_text[0] ? member->health_text
-						       : "down before a restart");
+				member->health_text ? member->health_text
+						    : "down before a restart");
 			break;
 		}
 		/* fall through */
@@ -112,8 +112,8 @@ static void explain_member(const struct control_host *host, struct diagnosis *di
 		break;
 	case MEMBER_UNREACHABLE:
 		add_why(diagnosis, "%s: %s unreachable: %s", service->name, endpoint,
-			member->nexthop_text[0] ? member->nexthop_text
-						: "its next hop is not resolved yet");
+			member->nexthop_text ? member->nexthop_text
+					     : "its next hop is not resolved yet");
 		break;
 	case MEMBER_MAINTENANCE:
 		add_why(diagnosis, "%s: %s in maintenance", service->name, endpoint);

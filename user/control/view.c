@@ -102,7 +102,7 @@ static json_t *view_nexthop(const struct model_member *member)
 {
 	const struct nexthop *hop = &member->nexthop;
 	json_t *object = json_pack("{s:s, s:s}", "state", nexthop_names[member->nexthop_state],
-				   "text", member->nexthop_text);
+				   "text", util_text(member->nexthop_text));
 	char device[IF_NAMESIZE];
 	char mac[18];
 
@@ -159,13 +159,14 @@ static json_t *view_circuit(const struct model_pool *pool, const struct model_me
 	uint32_t good, bad;
 
 	breaker_window(breaker, &pool->circuit, clock_now_ms(), &good, &bad);
-	return json_pack(
-		"{s:s, s:i, s:s, s:o, s:i, s:i}", "state",
-		pool->circuit.is_enabled ? breaker_state_name(breaker->state) : "disabled",
-		"times_out", (int)breaker->attempts, "cause", member->circuit_text, "next_s",
-		breaker->state == BREAKER_CLOSED ? json_null()
-						 : json_integer((json_int_t)(left_ms + 999) / 1000),
-		"passed", (int)good, "failed", (int)bad);
+	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:i}", "state",
+			 pool->circuit.is_enabled ? breaker_state_name(breaker->state) : "disabled",
+			 "times_out", (int)breaker->attempts, "cause",
+			 util_text(member->circuit_text), "next_s",
+			 breaker->state == BREAKER_CLOSED
+				 ? json_null()
+				 : json_integer((json_int_t)(left_ms + 999) / 1000),
+			 "passed", (int)good, "failed", (int)bad);
 }
 
 static json_t *view_override(const struct control_host *host, const struct model_member *member)
@@ -233,7 +234,7 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	json_object_set_new(object, "passive", view_passive(host, service, pool, member));
 	json_object_set_new(object, "override", view_override(host, member));
 	json_object_set_new(object, "health", json_string(health_names[member->health]));
-	json_object_set_new(object, "health_text", json_string(member->health_text));
+	json_object_set_new(object, "health_text", json_string(util_text(member->health_text)));
 	json_object_set_new(object, "health_since_s",
 			    json_integer((json_int_t)member->health_since_s));
 	json_object_set_new(object, "latency_us", json_integer(member->latency_us));

@@ -116,7 +116,7 @@ static void say_no_nexthop(const struct where_view *view, struct sentence *s)
 
 	say(s, "dropped: no next hop to ");
 	say_member(view, s);
-	if (member && member->nexthop_text[0])
+	if (member && member->nexthop_text)
 		say(s, ": %s", member->nexthop_text);
 }
 

@@ -216,6 +216,7 @@ static void member_remove(struct apply *apply, struct model_service *service,
 		model_state_add_removed(apply->state, &removed);
 	}
 	model_event(apply, EVENT_member_removed, service, pool, member, "removed at run time");
+	model_member_done(member);
 	memmove(member, member + 1, (pool->member_count - position - 1) * sizeof(*member));
 	pool->member_count--;
 }
@@ -340,7 +341,7 @@ void model_change_health(struct apply *apply, struct model_service *service,
 {
 	const char *text = change->text ? change->text : "";
 
-	util_copy(member->health_text, sizeof(member->health_text), text);
+	util_set_text(&member->health_text, text);
 	if (change->latency_us)
 		member->latency_us = change->latency_us;
 	if (member->health == change->health &&
@@ -401,7 +402,7 @@ void model_change_nexthop(struct apply *apply, struct model_service *service,
 	bool is_new = is_resolved && !is_same_nexthop(&member->nexthop, &change->nexthop);
 	enum nexthop_state before = member->nexthop_state;
 
-	util_copy(member->nexthop_text, sizeof(member->nexthop_text), text);
+	util_set_text(&member->nexthop_text, text);
 	if (before == change->nexthop_state && !is_new)
 		return;
 	if (change->nexthop_state == NEXTHOP_FAILED)

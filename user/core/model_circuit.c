@@ -20,7 +20,7 @@ static void tell_open(struct apply *apply, const struct model_service *service,
 	model_event(apply, EVENT_member_circuit, service, pool, member,
 		    "%s -> open for %" PRIu64 ".%" PRIu64 " s at least%s: %s",
 		    breaker_state_name(before), ms / 1000, ms % 1000 / 100, times,
-		    member->circuit_text);
+		    util_text(member->circuit_text));
 }
 
 static void tell(struct apply *apply, const struct model_service *service,
@@ -56,7 +56,7 @@ static void feed_flows(struct apply *apply, struct model_service *service, struc
 		return;
 	member->trips += member->breaker.state == BREAKER_OPEN;
 	if (member->breaker.state == BREAKER_OPEN)
-		util_copy(member->circuit_text, sizeof(member->circuit_text), cause);
+		util_set_text(&member->circuit_text, cause);
 	tell(apply, service, pool, member, before, event);
 	service->is_dirty = true;
 	model_service_refresh(apply, service);
@@ -81,7 +81,7 @@ void model_circuit_health(struct apply *apply, struct model_service *service,
 		feed(apply, service, pool, member, BREAKER_RESET, "");
 	else if (member->health == HEALTH_DOWN)
 		feed(apply, service, pool, member, BREAKER_FELL,
-		     *member->health_text ? member->health_text : "its check fails");
+		     member->health_text ? member->health_text : "its check fails");
 	else if (member->health == HEALTH_UP)
 		feed(apply, service, pool, member, BREAKER_ROSE, "");
 }
@@ -89,7 +89,7 @@ void model_circuit_health(struct apply *apply, struct model_service *service,
 void model_circuit_forget(struct model_member *member)
 {
 	member->breaker = (struct breaker){0};
-	member->circuit_text[0] = '\0';
+	util_set_text(&member->circuit_text, NULL);
 	member->sampled_ms = 0;
 	member->is_suppressed = false;
 }
@@ -169,7 +169,7 @@ void model_change_circuit(struct apply *apply, struct model_service *service,
 				      (uint32_t)MIN(failed, UINT16_MAX), apply->now_ms);
 		if (is_since)
 			feed(apply, service, pool, member, failed ? BREAKER_FAILED : BREAKER_PASSED,
-			     *member->health_text ? member->health_text : "a probe failed");
+			     member->health_text ? member->health_text : "a probe failed");
 		judge_ratio(apply, service, pool, member);
 	}
 	feed(apply, service, pool, member, BREAKER_TIME, "nothing was seen of it on trial");

@@ -24,7 +24,7 @@ static void health_init(struct model_member *member, const struct check_config *
 {
 	member->health = check->type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
 	member->health_since_s = clock_wall_s();
-	member->health_text[0] = '\0';
+	util_set_text(&member->health_text, NULL);
 	member->latency_us = 0;
 	model_circuit_forget(member);
 }
@@ -88,6 +88,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 			tell_added(apply, service, pool, &member);
 	} else {
 		member = *old;
+		model_member_copy_texts(&member);
 		member.owner = OWNER_FILE;
 		member.weight_file = config->weight;
 		member.admin_file = config->admin;
@@ -133,6 +134,7 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 		if (old->owner != OWNER_FILE) {
 			struct model_member *kept = model_pool_add(pool, old);
 
+			model_member_copy_texts(kept);
 			kept->check = 0;
 			kept->name = 0;
 			kept->max_new = pool->max_new_per_member;

@@ -57,7 +57,11 @@ struct model_service *model_state_service(const struct model_state *state, const
 struct model_service *model_state_service_by_id(const struct model_state *state, uint32_t id);
 struct model_limit *model_state_limit(const struct model_state *state, const char *name);
 struct model_limit *model_state_limit_by_id(const struct model_state *state, uint32_t id);
+/* The copy in the pool takes the member's texts over. */
 struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member);
+/* Of a member that was copied as bytes: texts of its own. */
+void model_member_copy_texts(struct model_member *member);
+void model_member_done(struct model_member *member);
 /* The mark that a member of the file was removed at run time; NULL if there is none. */
 struct model_removed *model_state_removed(const struct model_state *state, const char *service,
 					  const char *pool, const struct sluice_addr *addr);

@@ -20,7 +20,7 @@ static void *copy_array(const void *from, size_t count, size_t size)
 
 void model_state_copy(const struct model_state *from, struct model_state *to)
 {
-	size_t s, p;
+	size_t s, p, m;
 
 	*to = *from;
 	to->services = copy_array(from->services, from->service_count, sizeof(*to->services));
@@ -47,6 +47,8 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 			pool->members = copy_array(pool->members, pool->member_count,
 						   sizeof(*pool->members));
 			pool->member_capacity = pool->member_count + 1;
+			for (m = 0; m < pool->member_count; m++)
+				model_member_copy_texts(&pool->members[m]);
 			check_set_ref(pool->checks);
 			name_set_ref(pool->names);
 		}
@@ -55,12 +57,16 @@ void model_state_copy(const struct model_state *from, struct model_state *to)
 
 void model_service_done(struct model_service *service)
 {
-	size_t p;
+	size_t p, m;
 
 	for (p = 0; p < service->pool_count; p++) {
-		check_set_unref(service->pools[p].checks);
-		name_set_unref(service->pools[p].names);
-		free(service->pools[p].members);
+		struct model_pool *pool = &service->pools[p];
+
+		check_set_unref(pool->checks);
+		name_set_unref(pool->names);
+		for (m = 0; m < pool->member_count; m++)
+			model_member_done(&pool->members[m]);
+		free(pool->members);
 	}
 	free(service->pools);
 	service->pools = NULL;
@@ -148,6 +154,20 @@ void model_state_add_removed(struct model_state *state, const struct model_remov
 	state->removed = util_grow(state->removed, &state->removed_capacity,
 				   state->removed_count + 1, sizeof(*state->removed));
 	state->removed[state->removed_count++] = *removed;
+}
+
+void model_member_copy_texts(struct model_member *member)
+{
+	member->health_text = util_strdup(member->health_text);
+	member->nexthop_text = util_strdup(member->nexthop_text);
+	member->circuit_text = util_strdup(member->circuit_text);
+}
+
+void model_member_done(struct model_member *member)
+{
+	util_set_text(&member->health_text, NULL);
+	util_set_text(&member->nexthop_text, NULL);
+	util_set_text(&member->circuit_text, NULL);
 }
 
 struct model_member *model_pool_add(struct model_pool *pool, const struct model_member *member)

@@ -43,6 +43,7 @@ struct nexthop {
 
 #define HEALTH_TEXT_MAX 224 /* bytes of why a check fails, its end included */
 
+/* Its texts are its own and NULL when empty: read them with util_text(). */
 struct model_member {
 	uint64_t id; /* stable for the life of the member, never reused */
 	struct sluice_addr addr;
@@ -59,18 +60,18 @@ struct model_member {
 	uint32_t name;	 /* of the pool's names, from 1, whose address it is; 0: of none */
 	uint32_t check;	 /* position in the pool's checks; 0: the pool's own */
 	enum health_state health;
-	enum health_cause health_cause;	   /* with health down */
-	char health_text[HEALTH_TEXT_MAX]; /* last failure in words, "" when fine */
-	uint32_t latency_us;		   /* of the last good probe, 0 if none */
-	uint64_t health_since_s;	   /* wall clock */
+	enum health_cause health_cause; /* with health down */
+	char *health_text;		/* last failure in words */
+	uint32_t latency_us;		/* of the last good probe, 0 if none */
+	uint64_t health_since_s;	/* wall clock */
 	enum nexthop_state nexthop_state;
-	char nexthop_text[96];
+	char *nexthop_text;
 	struct nexthop nexthop;
 	/* Its flows rehash at once: silent, maintenance, next hop failed, drain deadline passed. */
 	bool is_dead;
 	struct ramp ramp; /* slow start */
 	struct breaker breaker;
-	char circuit_text[128];		       /* why it was out last */
+	char *circuit_text;		       /* why it was out last */
 	uint32_t trial_percent;		       /* of its pool's circuit */
 	uint64_t sampled_ms;		       /* when its probes were counted last; 0: not yet */
 	uint64_t probes_passed, probes_failed; /* as they were then */

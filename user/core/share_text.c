@@ -45,9 +45,9 @@ static const char *cause(const struct words *words)
 {
 	const struct model_member *member = words->member;
 
-	if (*member->circuit_text)
+	if (member->circuit_text)
 		return member->circuit_text;
-	return *member->health_text ? member->health_text : "its check failed";
+	return member->health_text ? member->health_text : "its check failed";
 }
 
 static void say_override(struct words *words, const char *what, const char *share)
@@ -78,7 +78,7 @@ static void say_down(struct words *words)
 	say(words, "ejected");
 	say_for(words, member->health_since_s);
 	say(words, ": nothing after %s; ",
-	    *member->health_text ? member->health_text : "a failure before a restart");
+	    member->health_text ? member->health_text : "a failure before a restart");
 	if (member->breaker.state == BREAKER_CLOSED)
 		say(words, "back when its check passes");
 	else if (wait_s)
@@ -151,8 +151,8 @@ const char *share_text(const struct model *model, const struct model_service *se
 		break;
 	case SHARE_UNREACHABLE:
 		say(&w, "unreachable: nothing, %s",
-		    *member->nexthop_text ? member->nexthop_text
-					  : "its next hop is not resolved yet");
+		    member->nexthop_text ? member->nexthop_text
+					 : "its next hop is not resolved yet");
 		break;
 	case SHARE_DOWN:
 		say_down(&w);

@@ -271,7 +271,7 @@ static bool differs(const struct model_member *member, const struct target *targ
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 		return memcmp(&member->nexthop, &target->told.nexthop,
 			      sizeof(target->told.nexthop));
-	return strcmp(member->nexthop_text, util_text(target->told.text));
+	return strcmp(util_text(member->nexthop_text), util_text(target->told.text));
 }
 
 static void want(struct nexthops *nexthops, const struct model_member *member, bool is_on_link_only)

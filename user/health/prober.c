@@ -83,14 +83,17 @@ struct through {
 	uint32_t index;
 	struct sluice_addr addr;
 	struct path_aim aim;
-	char problem[HEALTH_TEXT_MAX];
+	char *problem; /* why it could not begin */
 	probe_fn fn;
 	void *arg;
 };
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct through *through = handle->data;
+
+	free(through->problem);
+	free(through);
 }
 
 static void cancel(struct probe *probe)
@@ -110,17 +113,19 @@ static void finish(struct through *through, const struct check_answer *answer)
 	fn(arg, answer);
 }
 
-static void finish_undecided(struct through *through)
+static void finish_undecided(struct through *through, const char *problem)
 {
 	struct check_answer undecided = {.result = PROBE_UNDECIDED};
 
-	util_copy(undecided.text, sizeof(undecided.text), through->problem);
+	util_copy(undecided.text, sizeof(undecided.text), problem);
 	finish(through, &undecided);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-	finish_undecided(timer->data);
+	struct through *through = timer->data;
+
+	finish_undecided(through, through->problem);
 }
 
 /* Only what went through the path says something of it: an answer may have come from this host, whose
@@ -129,27 +134,30 @@ static void on_answer(void *arg, const struct check_answer *answer)
 {
 	struct through *through = arg;
 	const struct health_path *path = &through->prober->path;
+	char problem[HEALTH_TEXT_MAX];
 
 	through->inner = NULL;
 	if (answer->result == PROBE_UNDECIDED ||
-	    path->went(path->arg, through->index, &through->addr, &through->aim, through->problem))
+	    path->went(path->arg, through->index, &through->addr, &through->aim, problem))
 		finish(through, answer);
 	else
-		finish_undecided(through);
+		finish_undecided(through, problem);
 }
 
 static bool aim(struct through *through, const struct path_target *target)
 {
 	const struct health_path *path = &through->prober->path;
+	char problem[HEALTH_TEXT_MAX];
 	size_t i;
 
-	util_copy(through->problem, sizeof(through->problem),
+	util_copy(problem, sizeof(problem),
 		  path->indices ? "too many are probed through the path"
 				: "there is no path for probes");
 	for (i = 0; target->index && i < target->member_count; i++)
 		if (path->aim(path->arg, target->index, target->members[i], &through->addr,
-			      &through->aim, through->problem))
+			      &through->aim, problem))
 			return true;
+	through->problem = util_strdup(problem);
 	return false;
 }
 
