@@ -47,7 +47,7 @@ struct daemon_options {
 /* Observations wait here for the end of the loop turn, then go into the model together. */
 struct observations {
 	struct change *list;
-	char (*texts)[HEALTH_TEXT_MAX];
+	char **texts; /* NULL: an empty one */
 	size_t count, capacity, text_capacity;
 };
 

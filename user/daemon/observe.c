@@ -18,7 +18,7 @@ static struct change *add_observation(struct daemon *daemon, enum change_type ty
 
 	o->list = util_grow(o->list, &o->capacity, o->count + 1, sizeof(*o->list));
 	o->texts = util_grow(o->texts, &o->text_capacity, o->count + 1, sizeof(*o->texts));
-	util_copy(o->texts[o->count], sizeof(o->texts[0]), text ? text : "");
+	util_set_text(&o->texts[o->count], text);
 	change = &o->list[o->count++];
 	*change = (struct change){.type = type, .owner = OWNER_FILE, .member_id = member_id};
 	return change;
@@ -26,6 +26,10 @@ static struct change *add_observation(struct daemon *daemon, enum change_type ty
 
 void observe_done(struct observations *o)
 {
+	size_t i;
+
+	for (i = 0; i < o->text_capacity; i++)
+		free(o->texts[i]);
 	free(o->list);
 	free(o->texts);
 	*o = (struct observations){0};
@@ -165,7 +169,7 @@ void observe_flush(struct daemon *daemon)
 		    is_held_back(daemon, &o->list[i]))
 			continue;
 		o->list[kept] = o->list[i];
-		o->list[kept].text = o->texts[i];
+		o->list[kept].text = util_text(o->texts[i]);
 		log_transition(daemon->model, &o->list[kept]);
 		daemon->is_host_due |= o->list[kept].type == CHANGE_MEMBER_NEXTHOP;
 		kept++;
