@@ -24,7 +24,7 @@ write_config() {
 		services:
 		  near: {listen: "tcp $NEAR:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
 		  near6: {listen: "tcp [$NEAR6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21"]}
-		  routed: {listen: "tcp $ROUTED:80", announce: route, mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
+		  routed: {listen: "tcp $ROUTED:80", announce: route, on_down: withdraw, mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
 		  routed6: {listen: "tcp [$ROUTED6]:80", announce: route, mode: l2, check: none, members: ["2001:db8:99::21"]}
 	END
 }

@@ -211,7 +211,7 @@ static int create(struct netlink *netlink, const struct probe_path_place *place,
 	return ret ? explain(ret, "create", place->device, e) : 0;
 }
 
-static int delete (struct netlink *netlink, uint32_t ifindex, const char *name, struct err *e)
+static int remove_link(struct netlink *netlink, uint32_t ifindex, const char *name, struct err *e)
 {
 	union request request;
 	int ret;
@@ -273,7 +273,7 @@ static int remove_rest(struct netlink *netlink, const struct probe_path_place *p
 		if (ret == -ENODEV || (!ret && (!link.is_veth || link.group != place->table)))
 			continue;
 		if (!ret)
-			ret = delete (netlink, link.ifindex, names[i], e);
+			ret = remove_link(netlink, link.ifindex, names[i], e);
 		if (ret)
 			return ret;
 		*ret_was_there = true;
