@@ -95,10 +95,18 @@ tap_run "metrics show it" metric 'sluice_limit_under_attack\{limit="per-client"\
 tap_run "metrics show sources" metric 'sluice_limit_sources_refused\{limit="per-client"\} [1-9]'
 first=$(events first_refusal length)
 tap_between "of 200 first refusals few are told" "$first" 4 25
+
+# It goes on over a restart, and does not begin a second time.
+lab_stop sluiced
+e2e_start
+tap_match "a new daemon knows of the attack" "$(edge_ctl status)" "per-client.*under attack"
+tap_is "which began before" "$(events attack_begun length)" 0
 calm() {
 	events attack_over 'map(select(.limit == "per-client")) | length == 1'
 }
 tap_run "the attack is over after a minute" wait_for 80 calm
+tap_match "counted from its begin" "$(events attack_over '.[0].text')" "after 1 min [0-9]+ s"
+tap_is "it began only once" "$(events attack_begun 'map(select(.limit == "per-client")) | length')" 0
 
 tap_fails "no such limit" 3 "no limit per-cleint" edge_ctl limit top per-cleint
 tap_fails "not its prefix" 1 "knows sources of /32, not of /24" \

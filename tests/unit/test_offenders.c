@@ -379,13 +379,40 @@ static void test_attack_by_many(void **state)
 	offenders_free(o);
 }
 
+/* From before a restart: it begins no second time, goes on while it is bad, and ends once. */
+static void test_resumed(void **state)
+{
+	struct seen seen = {0};
+	struct offenders *o = offenders_new(5, on_news, &seen);
+	struct offenders_counts counts = {0};
+	struct offenders_view view;
+	unsigned int s;
+
+	(void)state;
+	offenders_resume(o, LIMIT, START_MS - 7000);
+	for (s = 0; s <= 100; s++) {
+		counts.refused += 1000;
+		offenders_tick(o, LIMIT, &counts, START_MS + s * 1000);
+	}
+	offenders_get(o, LIMIT, START_MS + s * 1000, &view);
+	assert_true(view.is_attacked);
+	assert_int_equal(view.since_ms, START_MS - 7000);
+	assert_int_equal(seen.count[OFFENDERS_ATTACK], 0);
+	for (; s <= 100 + OFFENDERS_LEAVE_S; s++)
+		offenders_tick(o, LIMIT, &counts, START_MS + s * 1000);
+	assert_int_equal(seen.count[OFFENDERS_CALM], 1);
+	assert_int_equal(seen.last.lasted_ms, 7000 + (100 + OFFENDERS_LEAVE_S) * 1000);
+	assert_int_equal(seen.count[OFFENDERS_ATTACK], 0);
+	offenders_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefixes),       cmocka_unit_test(test_first_refusals),
 		cmocka_unit_test(test_rates),	       cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_how_many),       cmocka_unit_test(test_attack),
-		cmocka_unit_test(test_attack_by_many),
+		cmocka_unit_test(test_attack_by_many), cmocka_unit_test(test_resumed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

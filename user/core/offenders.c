@@ -432,6 +432,15 @@ void offenders_tick(struct offenders *offenders, uint32_t number,
 	limit->counted_ms = now_ms;
 }
 
+void offenders_resume(struct offenders *offenders, uint32_t number, uint64_t since_ms)
+{
+	struct limit *limit = get_limit(offenders, number);
+
+	limit->is_attacked = true;
+	limit->since_ms = since_ms;
+	limit->calm = 0;
+}
+
 void offenders_get(const struct offenders *offenders, uint32_t number, uint64_t now_ms,
 		   struct offenders_view *ret_view)
 {

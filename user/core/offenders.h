@@ -87,6 +87,10 @@ void offenders_tick(struct offenders *offenders, uint32_t limit,
 void offenders_keep(struct offenders *offenders, bool (*is_there)(void *arg, uint32_t limit),
 		    void *arg);
 
+/* The limit was under attack before its counters were watched here; since_ms: 1 for what was before
+ * the clock. No notice; it ends as every attack does. */
+void offenders_resume(struct offenders *offenders, uint32_t limit, uint64_t since_ms);
+
 void offenders_get(const struct offenders *offenders, uint32_t limit, uint64_t now_ms,
 		   struct offenders_view *ret_view);
 /* The loudest first, at most max. Returns how many. */

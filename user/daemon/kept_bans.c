@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Bans as JSON: {"bans":[{"limit","number","source","until_s","since_s","all","manual","by",
- * "reason"}]}. Who is banned is in the maps; this says why, and has them made again where the maps are
- * new.
+ * "reason"}], "attacks":[{"limit","since_s"}]}. Who is banned is in the maps; this says why, and has them
+ * made again where the maps are new. Attacks are the limits that are under attack.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,12 +32,63 @@ static void save_ban(void *arg, const struct ban *ban)
 					ban->reason));
 }
 
+static json_t *save_attacks(const struct daemon *daemon)
+{
+	uint64_t now_ms = clock_now_ms(), now_s = clock_wall_s();
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < model_limit_count(daemon->model); i++) {
+		const struct model_limit *limit = model_limit_at(daemon->model, i);
+		struct offenders_view view;
+
+		offenders_get(daemon->refusals.offenders, limit->id, now_ms, &view);
+		if (view.is_attacked)
+			json_array_append_new(
+				list,
+				json_pack("{s:s, s:I}", "limit", limit->config.name, "since_s",
+					  (json_int_t)(now_s - (now_ms - view.since_ms) / 1000)));
+	}
+	return list;
+}
+
 json_t *kept_save_bans(struct daemon *daemon)
 {
 	struct saving saving = {json_array(), clock_now_ms(), clock_wall_s()};
 
 	bans_each(daemon->refusals.bans, save_ban, &saving);
-	return json_pack("{s:o}", "bans", saving.list);
+	return json_pack("{s:o, s:o}", "bans", saving.list, "attacks", save_attacks(daemon));
+}
+
+/* Of a limit that is gone nothing is left; an earlier version noted none. */
+static int load_attacks(struct daemon *daemon, const json_t *list, struct err *e)
+{
+	uint64_t now_s = clock_wall_s(), now_ms = clock_now_ms();
+	const json_t *attack;
+	int result = 0;
+	size_t i;
+
+	json_array_foreach (list, i, attack) {
+		const struct model_limit *limit;
+		json_int_t since_s;
+		const char *name;
+		uint64_t age_ms;
+
+		if (json_unpack((json_t *)attack, "{s:s, s:I}", "limit", &name, "since_s",
+				&since_s) ||
+		    since_s < 0) {
+			result = err_set(e, ERR_INVALID, "attacks", "attack %zu makes no sense",
+					 i + 1);
+			continue;
+		}
+		age_ms = (uint64_t)since_s < now_s ? (now_s - (uint64_t)since_s) * 1000 : 0;
+		limit = model_find_limit(daemon->model, name);
+		if (!limit || !dp_bpf_is_adopted(daemon->dp))
+			continue;
+		offenders_resume(daemon->refusals.offenders, limit->id,
+				 now_ms > age_ms ? now_ms - age_ms : 1);
+		log_warning("limit", "limit %s: the attack from before the restart goes on", name);
+	}
+	return result;
 }
 
 static int load_ban(const json_t *json, struct ban *ret_ban)
@@ -83,5 +134,5 @@ int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e)
 		else
 			refusals->kept_count++;
 	}
-	return result;
+	return load_attacks(daemon, json_object_get(content, "attacks"), e) ? -EINVAL : result;
 }

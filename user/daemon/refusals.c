@@ -115,6 +115,7 @@ static void on_offender(void *arg, const struct offenders_notice *notice)
 	struct daemon *daemon = arg;
 	char lasted[UTIL_DURATION_MAX];
 
+	daemon->refusals.is_unsaved |= notice->news != OFFENDERS_FIRST;
 	if (notice->news == OFFENDERS_FIRST)
 		on_first(daemon, notice);
 	else if (notice->news == OFFENDERS_ATTACK)
