@@ -320,14 +320,15 @@ static void settle(struct resolver *resolver)
 	struct answer before;
 
 	HASH_ITER (hh, resolver->wants, want, next) {
-		AUTO_FREE char *text = NULL;
+		AUTO_FREE char *text_before = NULL;
 
 		if (!want->references)
 			continue;
 		if (!want->is_stale && !want->is_report_due && !resolver->is_neighbour_changed)
 			continue;
+		text_before = util_strdup(want->answer.text);
 		before = want->answer;
-		before.text = text = util_strdup(want->answer.text);
+		before.text = text_before;
 		if (want->is_stale && lookups < LOOKUPS_A_TURN) {
 			lookups++;
 			refresh_route(resolver, want);

@@ -465,11 +465,12 @@ struct probe *health_lookup(struct health *health, const char *name, uint32_t ti
 {
 	static const struct sluice_addr nobody;
 	AUTO_FREE struct check_details *details = util_alloc(sizeof(*details));
-	AUTO_FREE struct check_spec *spec = NULL;
 	struct check_config check = {.type = CHECK_LOOKUP, .timeout_ms = timeout_ms};
+	AUTO_FREE struct check_spec *spec = NULL;
 
 	util_copy(details->name, sizeof(details->name), name);
-	check.spec = spec = check_spec_encode(CHECK_LOOKUP, details);
+	spec = check_spec_encode(CHECK_LOOKUP, details);
+	check.spec = spec;
 	return prober_direct(health->prober, &nobody, 0, &check, fn, arg);
 }
 

@@ -58,15 +58,15 @@ static void write_member(struct writer *w, const struct sluice_addr *addr, const
 	fprintf(w->out, "}\n");
 }
 
-static const struct member_config *member_config_of(const struct pool_config *pool,
-						    const struct sluice_addr *addr)
+/* The position of the member; the count of members when it is not written. */
+static size_t find_written(const struct pool_config *pool, const struct sluice_addr *addr)
 {
 	size_t i;
 
 	for (i = 0; i < pool->member_count; i++)
 		if (addr_equal(&pool->members[i].addr, addr))
-			return &pool->members[i];
-	return NULL;
+			break;
+	return i;
 }
 
 static void write_pool(struct writer *w, const struct model_pool *pool)
@@ -76,15 +76,16 @@ static void write_pool(struct writer *w, const struct model_pool *pool)
 	w->has_pool = false;
 	for (m = 0; m < pool->member_count; m++) {
 		const struct model_member *member = &pool->members[m];
-		const struct member_config *said = member_config_of(w->pool, &member->addr);
-		enum admin_state admin = said ? said->admin : ADMIN_READY;
-		bool is_weight_new = !said || said->weight != member->weight;
+		size_t at = find_written(w->pool, &member->addr);
+		bool is_said = at < w->pool->member_count;
+		enum admin_state admin = is_said ? w->pool->members[at].admin : ADMIN_READY;
+		bool is_weight_new = !is_said || w->pool->members[at].weight != member->weight;
 
 		if (member->name) /* only its name is for a file */
 			continue;
 		if (is_weight_new || admin != member->admin)
 			write_member(w, &member->addr, is_weight_new ? &member->weight : NULL,
-				     admin != member->admin || !said
+				     admin != member->admin || !is_said
 					     ? model_admin_name(member->admin)
 					     : NULL);
 	}
