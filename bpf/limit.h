@@ -237,7 +237,7 @@ static __always_inline bool limit_decide_one(const struct limit_one *one, const 
 	debt = limit_debt(word, &now);
 	if (!sluice_gcra_conforms(debt, now.cost, now.tau)) {
 		next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
-		if (next != word)
+		if (debt && next != word)
 			__sync_val_compare_and_swap(&one->set->source[way], word, next);
 		*ret_result = control_bypasses_limits() ? LIMIT_BYPASSED : LIMIT_REFUSE;
 		limit_count(index, *ret_result, 0);

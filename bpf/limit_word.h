@@ -18,7 +18,7 @@
 #define LIMIT_TRIES 2
 #define LIMIT_ROUNDS 32
 
-#define LIMIT_WAY_FREE 8 /* in what limit_way() returns: nobody's way */
+#define LIMIT_WAY_FREE 8 /* in what limit_way() returns: nobody's way, or its own */
 
 /* How limit_check is called; in the upper half the length of the frame. */
 #define LIMIT_FRAME(flags) ((__u32)((flags) >> 32))
@@ -97,7 +97,7 @@ __noinline int limit_way(__u32 at, __u32 tag, __u32 units, __u32 seen, __u32 k)
 		__u64 word = READ_WORD(set->source[i]);
 
 		if (SLUICE_SRC_TAG(word) == tag && word)
-			return (int)i;
+			return (int)(i | LIMIT_WAY_FREE);
 	}
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
@@ -182,7 +182,8 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 		PKT_FORGET(lost, word);
 		if (!sluice_gcra_conforms(debt, now.cost, now.tau)) {
 			next = SLUICE_SRC(now.tag, now.seen, SLUICE_SRC_TAT(word));
-			if (flags & LIMIT_F_EFFECTS && is_own && next != word)
+			/* Only what is owed: a time that is past must be seen to be. */
+			if (flags & LIMIT_F_EFFECTS && is_own && debt && next != word)
 				__sync_val_compare_and_swap(&set->source[way], word, next);
 			return LIMIT_REFUSE;
 		}
@@ -191,10 +192,11 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 		next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.cost);
 		if (__sync_val_compare_and_swap(&set->source[way], word, next) != word)
 			continue;
-		/* Undone, and tried again on the other word. Should a third CPU have charged ours
-		 * meanwhile, it stays: no debt is lost. */
+		/* Undone, and tried again on the other word; a way that was free stays free, for its
+		 * source may have another one by now. Should a third CPU have charged ours meanwhile,
+		 * both stay, and what the higher way owes, a burst at most, is forgotten. */
 		if (!is_own && limit_has_twin(at, now.tag, way) &&
-		    __sync_val_compare_and_swap(&set->source[way], next, word) == next)
+		    __sync_val_compare_and_swap(&set->source[way], next, lost ? word : 0) == next)
 			continue;
 		limit_count(index, LIMIT_ADMIT, lost);
 		return LIMIT_ADMIT;

@@ -242,7 +242,7 @@ static void every_state_and_event(void **state)
 			pairs[situations[s].state][e]++;
 	for (at = 0; at < BREAKER_STATE_MAX; at++)
 		for (e = 0; e < BREAKER_EVENT_MAX; e++)
-			assert_in_range(pairs[at][e], 3, 4); /* situations of each pair */
+			assert_true(pairs[at][e] >= 3); /* situations of each pair */
 	for (s = 0; s < SITUATION_MAX; s++) {
 		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
 			const struct breaker_input input = {e, NOW, MIDDLE, 5};

@@ -122,8 +122,19 @@ static void whose_fault(void **state)
 {
 	static const enum local_fault wanted[] = {
 		/* by gateway: fine, in doubt, failed; each with some checks passing, then none */
-		LOCAL_FAULT_NONE, LOCAL_FAULT_NONE,    LOCAL_FAULT_NONE,
-		LOCAL_FAULT_ALL,  LOCAL_FAULT_GATEWAY, LOCAL_FAULT_GATEWAY,
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_GATEWAY,
+		LOCAL_FAULT_GATEWAY,
+		/* the same when all gateways have been silent for long: a doubt alone is a late answer */
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_ALL,
+		LOCAL_FAULT_NONE,
+		LOCAL_FAULT_ALL,
+		LOCAL_FAULT_GATEWAY,
+		LOCAL_FAULT_GATEWAY,
 	};
 	struct local_evidence e = {0};
 	unsigned int i;
@@ -131,7 +142,8 @@ static void whose_fault(void **state)
 	(void)state;
 	for (i = 0; i < 2 * ARRAY_SIZE(wanted); i++) {
 		e.is_carrier_lost = i >= ARRAY_SIZE(wanted);
-		e.gateway = i % ARRAY_SIZE(wanted) / 2;
+		e.gateway = i % 6 / 2;
+		e.is_gateway_silent = i % ARRAY_SIZE(wanted) >= 6;
 		e.is_all_failing = i & 1;
 		assert_int_equal(ejection_local_fault(&e),
 				 e.is_carrier_lost ? LOCAL_FAULT_CARRIER
@@ -154,12 +166,13 @@ static void one_gateway(void **state)
 		{{.unanswered_ms = GATEWAY_SILENT_MS - 1}, GATEWAY_DOUBTFUL},
 		{{.unanswered_ms = GATEWAY_SILENT_MS}, GATEWAY_FAILED},
 		{{.unanswered_ms = UINT64_MAX}, GATEWAY_FAILED},
-		/* Packets pass it: no more than a doubt, until the kernel itself gives up. */
+		/* Packets pass it: no more than a doubt, also when the kernel gave it up. */
 		{{.unanswered_ms = GATEWAY_LATE_MS, .is_passable = true}, GATEWAY_DOUBTFUL},
 		{{.unanswered_ms = UINT64_MAX, .is_passable = true}, GATEWAY_DOUBTFUL},
 		{{.has_failed = true}, GATEWAY_FAILED},
 		{{.has_failed = true, .unanswered_ms = 1}, GATEWAY_FAILED},
-		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_FAILED},
+		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.has_failed = true, .is_passable = true}, GATEWAY_DOUBTFUL},
 	};
 	size_t i;
 

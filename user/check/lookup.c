@@ -26,7 +26,7 @@ struct lookup {
 	bool is_begun;
 	/* The thread's own until it is done. */
 	char name[254];
-	struct addrinfo *found;
+	struct addrinfo *found, *found6;
 	int error, system_error;
 };
 
@@ -47,13 +47,33 @@ static void end(struct lookup *lookup)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
+static bool is_none(int error)
+{
+	return error == EAI_NONAME || error == EAI_NODATA || error == EAI_ADDRFAMILY;
+}
+
+static int ask(struct lookup *lookup, int family, struct addrinfo **ret_found)
+{
+	const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+	int error = getaddrinfo(lookup->name, NULL, &hints, ret_found);
+
+	lookup->system_error = errno;
+	return error;
+}
+
+/* Asked for both families at once the library is content with one of them, and the addresses of the
+ * other seem to be gone when only their answer is. */
 static void run(void *arg)
 {
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct lookup *lookup = arg;
+	int error = ask(lookup, AF_INET, &lookup->found), error6;
 
-	lookup->error = getaddrinfo(lookup->name, NULL, &hints, &lookup->found);
-	lookup->system_error = errno;
+	if (error && !is_none(error)) {
+		lookup->error = error;
+	} else {
+		error6 = ask(lookup, AF_INET6, &lookup->found6);
+		lookup->error = error6 && (error || !is_none(error6)) ? error6 : 0;
+	}
 	uv_async_send(&lookup->done);
 }
 
@@ -78,15 +98,17 @@ static bool take(const struct sockaddr *from, struct sluice_addr *ret_addr)
 }
 
 /* The lowest ones, so that the same are left out each time. */
-static size_t collect(const struct addrinfo *found, struct check_addresses *addresses)
+static size_t collect(const struct lookup *lookup, struct check_addresses *addresses)
 {
+	const struct addrinfo *const lists[] = {lookup->found, lookup->found6}, *found;
 	AUTO_FREE struct sluice_addr *all = NULL;
-	size_t count = 0, capacity = 0;
+	size_t count = 0, capacity = 0, i;
 
-	for (; found; found = found->ai_next) {
-		all = util_grow(all, &capacity, count + 1, sizeof(*all));
-		count += take(found->ai_addr, &all[count]);
-	}
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		for (found = lists[i]; found; found = found->ai_next) {
+			all = util_grow(all, &capacity, count + 1, sizeof(*all));
+			count += take(found->ai_addr, &all[count]);
+		}
 	count = addr_sort(all, count);
 	addresses->count = MIN(count, CHECK_ADDRESSES_MAX);
 	if (count)
@@ -107,14 +129,11 @@ static void answer(struct lookup *lookup)
 		return;
 	}
 	if (lookup->error) {
-		job_fail(job, PROBE_FAIL,
-			 lookup->error == EAI_NONAME || lookup->error == EAI_NODATA
-				 ? HEALTH_ANSWERED
-				 : HEALTH_SILENT,
+		job_fail(job, PROBE_FAIL, is_none(lookup->error) ? HEALTH_ANSWERED : HEALTH_SILENT,
 			 "%s", gai_strerror(lookup->error));
 		return;
 	}
-	count = collect(lookup->found, &answer.addresses);
+	count = collect(lookup, &answer.addresses);
 	if (!count) {
 		job_fail(job, PROBE_FAIL, HEALTH_ANSWERED, "it has no address");
 		return;
@@ -139,6 +158,8 @@ static void on_done(uv_async_t *async)
 		answer(lookup);
 	if (lookup->found)
 		freeaddrinfo(lookup->found);
+	if (lookup->found6)
+		freeaddrinfo(lookup->found6);
 	begin_next(lookup->worker);
 	end(lookup);
 }

@@ -32,13 +32,17 @@ enum ejection_panic ejection_panic(const struct panic_question *q, enum ejection
 	return PANIC_READMIT;
 }
 
+bool ejection_gateway_is_silent(const struct gateway_evidence *evidence)
+{
+	return evidence->has_failed || evidence->unanswered_ms >= GATEWAY_SILENT_MS;
+}
+
 enum gateway_state ejection_gateway(const struct gateway_evidence *evidence)
 {
-	if (evidence->has_failed)
+	if (ejection_gateway_is_silent(evidence) && !evidence->is_passable)
 		return GATEWAY_FAILED;
-	if (evidence->unanswered_ms >= GATEWAY_SILENT_MS && !evidence->is_passable)
-		return GATEWAY_FAILED;
-	return evidence->unanswered_ms >= GATEWAY_LATE_MS ? GATEWAY_DOUBTFUL : GATEWAY_FINE;
+	return evidence->has_failed || evidence->unanswered_ms >= GATEWAY_LATE_MS ? GATEWAY_DOUBTFUL
+										  : GATEWAY_FINE;
 }
 
 enum gateway_state ejection_gateways(const size_t count[static GATEWAY_STATE_MAX], bool is_only_way)
@@ -56,7 +60,7 @@ enum local_fault ejection_local_fault(const struct local_evidence *evidence)
 		return LOCAL_FAULT_CARRIER;
 	if (evidence->gateway == GATEWAY_FAILED)
 		return LOCAL_FAULT_GATEWAY;
-	if (evidence->gateway == GATEWAY_DOUBTFUL && evidence->is_all_failing)
+	if (evidence->is_gateway_silent && evidence->is_all_failing)
 		return LOCAL_FAULT_ALL;
 	return LOCAL_FAULT_NONE;
 }

@@ -50,8 +50,14 @@ enum gateway_state { GATEWAY_FINE, GATEWAY_DOUBTFUL, GATEWAY_FAILED, GATEWAY_STA
 struct gateway_evidence {
 	bool has_failed;	/* the kernel gave it up after questions of its own */
 	uint64_t unanswered_ms; /* since the first question without an answer; 0: there is none */
-	bool is_passable;	/* a probe of a member passed since: it only answers late */
+	bool is_passable; /* probes of members pass, since then, too: it forwards, and no more */
 };
+
+/* A pass is evidence for so long. */
+#define GATEWAY_PASS_MS 2500
+
+/* Long enough for a verdict, if nothing speaks for it. */
+bool ejection_gateway_is_silent(const struct gateway_evidence *evidence);
 
 enum gateway_state ejection_gateway(const struct gateway_evidence *evidence);
 
@@ -64,14 +70,15 @@ enum gateway_state ejection_gateways(const size_t count[static GATEWAY_STATE_MAX
 struct local_evidence {
 	bool is_carrier_lost; /* of an interface that traffic comes in by */
 	enum gateway_state gateway;
-	bool is_all_failing; /* every target of every check, of two at least */
+	bool is_gateway_silent; /* each of them, ejection_gateway_is_silent(): a late answer is none */
+	bool is_all_failing;	/* every target of every check, of two at least */
 };
 
 enum local_fault {
 	LOCAL_FAULT_NONE,
 	LOCAL_FAULT_CARRIER,
 	LOCAL_FAULT_GATEWAY,
-	LOCAL_FAULT_ALL, /* every check fails, and the gateway is in doubt */
+	LOCAL_FAULT_ALL, /* every check fails, and no gateway answers */
 	LOCAL_FAULT_MAX
 };
 

@@ -60,7 +60,7 @@ bool limit_bound_warn(const struct limit_config *config, uint64_t others, uint64
 		pps *= 2;
 	}
 	while (needed < others + enough)
-		needed *= 2;
+		needed = MIN(needed * 2, CAPACITY_MAX);
 	if (needed > capacity)
 		snprintf(room, sizeof(room), " with capacity.limit_sources: %" PRIu64, needed);
 	snprintf(buffer, size,

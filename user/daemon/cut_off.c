@@ -59,28 +59,33 @@ static void follow_gateways(struct daemon *daemon)
 	resolver_follow_gateways(nexthops_resolver(daemon->nexthops), attached, count);
 }
 
-/* ret_silent: one that does not answer, if any; ret_others: how many more. */
+/* ret_silent: one that does not answer, if any; ret_others: how many more; ret_is_all: there are some,
+ * and all have been silent for long. */
 static enum gateway_state judge_gateways(const struct daemon *daemon, uint64_t passed_ms,
-					 struct resolver_gateway *ret_silent, size_t *ret_others)
+					 struct resolver_gateway *ret_silent, size_t *ret_others,
+					 bool *ret_is_all)
 {
 	const struct resolver *resolver = nexthops_resolver(daemon->nexthops);
 	uint64_t now_ms = clock_now_ms();
 	size_t count[GATEWAY_STATE_MAX] = {0}, i;
 	struct resolver_gateway gateway;
 
+	*ret_is_all = true;
 	for (i = 0; resolver_gateway_at(resolver, i, &gateway); i++) {
 		uint64_t since_ms = gateway.unanswered_ms;
 		const struct gateway_evidence evidence = {
 			.has_failed = gateway.has_failed,
 			.unanswered_ms = since_ms ? now_ms - since_ms : 0,
-			.is_passable = passed_ms > since_ms,
+			.is_passable = passed_ms > since_ms && now_ms - passed_ms < GATEWAY_PASS_MS,
 		};
 		enum gateway_state state = ejection_gateway(&evidence);
 
 		if (state != GATEWAY_FINE && !count[GATEWAY_DOUBTFUL] && !count[GATEWAY_FAILED])
 			*ret_silent = gateway;
 		count[state]++;
+		*ret_is_all &= ejection_gateway_is_silent(&evidence);
 	}
+	*ret_is_all &= i > 0;
 	*ret_others = count[GATEWAY_DOUBTFUL] + count[GATEWAY_FAILED];
 	*ret_others -= *ret_others > 0;
 	return ejection_gateways(count, resolver_has_only_gateways(resolver));
@@ -153,7 +158,8 @@ void cut_off_look(struct daemon *daemon)
 	health_totals(daemon->health, &totals);
 	cut_off->passed_ms = totals.passed_ms;
 	evidence.is_all_failing = totals.targets > 1 && totals.failing == totals.targets;
-	evidence.gateway = judge_gateways(daemon, totals.passed_ms, &silent, &others);
+	evidence.gateway = judge_gateways(daemon, totals.passed_ms, &silent, &others,
+					  &evidence.is_gateway_silent);
 	if (evidence.gateway == GATEWAY_FINE)
 		cut_off->doubt_ms = 0;
 	else if (!cut_off->doubt_ms)
@@ -183,6 +189,8 @@ static void on_timer(uv_timer_t *timer)
 
 	if (!is_looking(daemon))
 		return;
+	/* Answers may wait behind a long turn of the loop. */
+	resolver_read(nexthops_resolver(daemon->nexthops));
 	cut_off->is_asking = !cut_off->is_asking;
 	if (cut_off->is_asking)
 		resolver_question_gateways(nexthops_resolver(daemon->nexthops), clock_now_ms());

@@ -269,10 +269,16 @@ void loop_reload(struct daemon *daemon)
 {
 	const struct control_reload request = {.by = "SIGHUP"};
 	struct event event = {.type = EVENT_audit, .who = "SIGHUP"};
-	uint64_t before = model_revision(daemon->model);
 	struct errs errors = {0};
+	uint64_t before;
 	bool is_changed;
 	int r;
+
+	if (!daemon->is_ready) { /* nothing to change yet: names_tick() comes back to it */
+		daemon->names.is_reload_due = true;
+		return;
+	}
+	before = model_revision(daemon->model);
 
 	notify_send("STATUS=Reloading %s", daemon->options.config_path);
 	r = reload_run(daemon, &request, &is_changed, &errors);

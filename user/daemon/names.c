@@ -16,6 +16,7 @@
 #define START_WAIT_MS (LOOKUP_MS + 1500) /* sluice-check that is silent is given up by then */
 #define JITTER_PERCENT 10
 #define RETRY_MS 10000
+#define UNKNOWN_MS 5000 /* between two questions while a name has no address at all */
 #define FORGET_MS 60000 /* what no configuration has */
 
 typedef void (*each_fn)(struct daemon *daemon, const struct service_config *service,
@@ -118,9 +119,21 @@ static void mark_wanted(struct daemon *daemon)
 
 static void on_timer(uv_timer_t *timer);
 
+/* Is there a name in use without any address so far? */
+static bool is_any_unknown(const struct daemon *daemon)
+{
+	const struct name *name, *tmp;
+
+	HASH_ITER (hh, daemon->names.table.list, name, tmp)
+		if (name->is_wanted && !name->count)
+			return true;
+	return false;
+}
+
 static void wait_for_next(struct daemon *daemon)
 {
-	uint64_t ms = daemon->config->resolve_ms;
+	uint64_t ms =
+		MIN(daemon->config->resolve_ms, is_any_unknown(daemon) ? UNKNOWN_MS : UINT32_MAX);
 	uint64_t spread = ms * JITTER_PERCENT / 100;
 
 	uv_timer_start(&daemon->names.timer, on_timer,
@@ -307,6 +320,11 @@ static bool is_drained(const struct daemon *daemon, const struct name *name,
 				    strcasecmp(name_set_at(service->pools[p].names, member->name),
 					       name->text) != 0)
 					continue;
+				/* What a person said outlives an answer without it. */
+				if (member->admin != member->admin_file ||
+				    member->weight != member->weight_file ||
+				    member->override != OVERRIDE_NONE)
+					return false;
 				sync_view_member(daemon->sync, member->id, &flows);
 				if (!flows.is_drained && !member->is_dead)
 					return false;
@@ -351,7 +369,7 @@ void names_tick(struct daemon *daemon)
 		apply(daemon);
 }
 
-void names_free(struct daemon *daemon)
+void names_stop(struct daemon *daemon)
 {
 	struct name *name, *tmp;
 
@@ -361,8 +379,8 @@ void names_free(struct daemon *daemon)
 		if (asking)
 			probe_cancel(asking->probe);
 		free(asking);
+		name->asking = NULL;
 	}
-	names_done(&daemon->names.table);
 }
 
 /* ---- for others ------------------------------------------------------------------------------ */

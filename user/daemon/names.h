@@ -34,7 +34,7 @@ void names_fill(struct daemon *daemon, struct config *config);
 /* Another configuration is in force. */
 void names_follow(struct daemon *daemon);
 void names_tick(struct daemon *daemon); /* once a second */
-void names_free(struct daemon *daemon);
+void names_stop(struct daemon *daemon);
 
 size_t names_findings(const struct daemon *daemon, struct control_finding *list, size_t max);
 

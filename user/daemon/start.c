@@ -384,11 +384,12 @@ static void release(struct daemon *daemon)
 	http_poll_free(daemon->listener_poll);
 	control_free(daemon->control);
 	listener_free(daemon->listener);
-	names_free(daemon);
+	names_stop(daemon);
 	health_free(daemon->health);
 	loop_done(daemon);
 	announce_free(daemon->announcer);
 	state_close(daemon->state);
+	names_done(&daemon->names.table);
 	nexthops_free(daemon->nexthops);
 	refusals_done(daemon);
 	measurements_free(daemon->measurements);
