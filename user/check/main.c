@@ -114,7 +114,9 @@ static void tell_death(int status)
 {
 	char note[CHECK_CONTROL_MAX] = {CHECK_CONTROL_DIED};
 
-	if (WIFSIGNALED(status))
+	if (status < 0)
+		snprintf(note + 1, sizeof(note) - 1, "had ended already");
+	else if (WIFSIGNALED(status))
 		snprintf(note + 1, sizeof(note) - 1, "was ended by signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
@@ -156,7 +158,10 @@ static bool obey(const struct watcher *watcher)
 
 	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
 		return false;
-	if (n > 0 && order == CHECK_CONTROL_KILL)
+	/* sluiced waits for the end of what it condemns, also of what is gone. */
+	if (n > 0 && order == CHECK_CONTROL_KILL && !watcher->worker)
+		tell_death(-1);
+	else if (n > 0 && order == CHECK_CONTROL_KILL)
 		end(watcher);
 	return true;
 }

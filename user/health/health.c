@@ -12,6 +12,7 @@
 #include "health/look.h"
 #include "health/target_key.h"
 
+#define LOOK_AGAIN_MS 20000 /* it holds one of the host's turns */
 /* A latency alone is no news more often than this. */
 #define LATENCY_REPORT_MS 10000
 #define LAG_WINDOW_MS 10000
@@ -29,6 +30,7 @@ struct target {
 	struct probe *probe;	 /* running, or NULL; also a look */
 	struct path_target path; /* also of those who are told of other probes */
 	struct look_target look_target;
+	uint64_t looked_ms;
 	enum look_result look;	      /* of the failure that the text tells */
 	struct check_answer *failure; /* the last one, while a look goes on; else NULL */
 	bool is_wanted;		      /* by the model, in health_follow() */
@@ -195,7 +197,10 @@ static bool say(struct target *target, const struct check_answer *answer)
 /* Probes and looks of this turn are over. */
 static void rest(struct target *target)
 {
-	schedule(target, clock_now_ns() / 1000, target->due_us);
+	uint64_t now_us = clock_now_ns() / 1000;
+
+	/* Looks take time, which is no lag. */
+	schedule(target, now_us, MAX(target->due_us, now_us + 1000));
 	turn_end(&target->turn);
 }
 
@@ -225,6 +230,9 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 	if (!is_through(target) || target->machine.state != HEALTH_DOWN ||
 	    answer->result != PROBE_FAIL || answer->cause != HEALTH_SILENT)
 		return false;
+	if (target->look != LOOK_NONE && clock_now_ms() - target->looked_ms < LOOK_AGAIN_MS)
+		return false;
+	target->looked_ms = clock_now_ms();
 	target->failure = util_alloc(sizeof(*target->failure));
 	*target->failure = *answer;
 	target->look_target = (struct look_target){
@@ -285,6 +293,9 @@ static void probe(struct target *target)
 
 	target->began_us = now_us;
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
+	/* Not before: those whose members went give theirs back in the same turn. */
+	if (is_through(target) && !target->path.index)
+		target->path.index = prober_take_index(health->prober);
 	if (is_through(target))
 		target->probe = prober_through(health->prober, &target->path, &key->service,
 					       key->port, &target->check, on_probed, target);
@@ -357,8 +368,6 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 	hosts_join(health->hosts, &target->turn, &key->addr, on_turn);
 	health->apart_count += check_type_is_apart(check->type);
 	health->path_count += is_through(target);
-	if (is_through(target))
-		target->path.index = prober_take_index(health->prober);
 	now_us = clock_now_ns() / 1000;
 	first_ms = health_state_first_delay_ms(check, dice_next(&health->dice));
 	schedule(target, now_us, now_us + MAX(first_ms, 1U) * 1000ULL);
@@ -381,12 +390,16 @@ static void want(struct health *health, const struct model_service *service,
 		free(key);
 	else
 		target = add_target(health, key, bytes, check, member);
+	/* What members were is a guess until the first probe, and the better one counts. */
+	if (!target->began_us && target->machine.state == HEALTH_DOWN &&
+	    member->health != HEALTH_DOWN)
+		health_state_init(&target->machine, member->health);
 	target->is_wanted = true;
 	target->path.members = util_grow(target->path.members, &target->member_capacity,
 					 target->path.member_count + 1,
 					 sizeof(*target->path.members));
 	target->path.members[target->path.member_count++] = member->id;
-	if (member->health != target->machine.state)
+	if (target->began_us && member->health != target->machine.state)
 		target->is_news = true;
 }
 
