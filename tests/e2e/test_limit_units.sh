@@ -58,7 +58,7 @@ tap_between "the longest prefix decides" \
 tap_match "where says which rate applies" \
 	"$(edge_ctl where "tcp $PARTNER:4711 > $EDGE_WEB:80")" \
 	'^limit +clients, enforce, counts new-connections of 198.51.100.66/32 at 500/s \(an exception\), [0-9,]* of 1,000 left'
-tap_match "limit show lists them" "$(edge_ctl limit show clients)" '^except +198.51.100.66/32: 500/s$'
+tap_match "limit show lists them" "$(edge_ctl limit show clients)" '^except +198.51.100.66/32: 500/s, burst '
 tap_match "and what happens beyond its memory" "$(edge_ctl limit show clients)" 'overload: closed'
 
 # Another daemon, then other rates in another unit of time: nobody gets a new burst.

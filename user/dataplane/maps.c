@@ -368,7 +368,8 @@ static int adopt(void *arg, struct dp_adopted *ret_adopted)
 	ret = placement_adopt(dp->placement);
 	if (ret)
 		return ret;
-	dp_hosts_adopt(dp);
+	if (dp->hosts) /* else this only looks (pinned_check.c) */
+		dp_hosts_adopt(dp);
 	adopt_cells(&dp->maps, dp->placement, ret_adopted);
 	return 0;
 }
