@@ -166,13 +166,13 @@ static void one_gateway(void **state)
 		{{.unanswered_ms = GATEWAY_SILENT_MS - 1}, GATEWAY_DOUBTFUL},
 		{{.unanswered_ms = GATEWAY_SILENT_MS}, GATEWAY_FAILED},
 		{{.unanswered_ms = UINT64_MAX}, GATEWAY_FAILED},
-		/* Packets pass it: no more than a doubt, also when the kernel gave it up. */
+		/* Packets pass it: no more than a doubt, until the kernel itself gives up. */
 		{{.unanswered_ms = GATEWAY_LATE_MS, .is_passable = true}, GATEWAY_DOUBTFUL},
 		{{.unanswered_ms = UINT64_MAX, .is_passable = true}, GATEWAY_DOUBTFUL},
 		{{.has_failed = true}, GATEWAY_FAILED},
 		{{.has_failed = true, .unanswered_ms = 1}, GATEWAY_FAILED},
-		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_DOUBTFUL},
-		{{.has_failed = true, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_FAILED},
+		{{.has_failed = true, .is_passable = true}, GATEWAY_FAILED},
 	};
 	size_t i;
 

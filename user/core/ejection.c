@@ -34,11 +34,13 @@ enum ejection_panic ejection_panic(const struct panic_question *q, enum ejection
 
 bool ejection_gateway_is_silent(const struct gateway_evidence *evidence)
 {
-	return evidence->has_failed || evidence->unanswered_ms >= GATEWAY_SILENT_MS;
+	return evidence->unanswered_ms >= GATEWAY_SILENT_MS;
 }
 
 enum gateway_state ejection_gateway(const struct gateway_evidence *evidence)
 {
+	if (evidence->has_failed)
+		return GATEWAY_FAILED;
 	if (ejection_gateway_is_silent(evidence) && !evidence->is_passable)
 		return GATEWAY_FAILED;
 	return evidence->has_failed || evidence->unanswered_ms >= GATEWAY_LATE_MS ? GATEWAY_DOUBTFUL
