@@ -91,14 +91,26 @@ static enum gateway_state judge_gateways(const struct daemon *daemon, uint64_t p
 	return ejection_gateways(count, resolver_has_only_gateways(resolver));
 }
 
-static void describe(struct cut_off *cut_off, enum local_fault fault,
+static void describe_carrier(const struct watch *watch, struct cut_off *cut_off)
+{
+	size_t i;
+
+	util_copy(cut_off->text, sizeof(cut_off->text), "carrier lost");
+	for (i = 0; i < watch->hook_count; i++)
+		if (!if_nametoindex(watch->hooks[i].interface))
+			snprintf(cut_off->text, sizeof(cut_off->text), "%s does not exist",
+				 watch->hooks[i].interface);
+}
+
+static void describe(struct daemon *daemon, enum local_fault fault,
 		     const struct resolver_gateway *silent, size_t others)
 {
+	struct cut_off *cut_off = &daemon->cut_off;
 	char address[ADDR_TEXT_MAX], name[IF_NAMESIZE] = "", more[48] = "";
 
 	util_copy(cut_off->fix, sizeof(cut_off->fix), "ip link");
 	if (fault == LOCAL_FAULT_CARRIER) {
-		util_copy(cut_off->text, sizeof(cut_off->text), "carrier lost");
+		describe_carrier(&daemon->watch, cut_off);
 		return;
 	}
 	addr_format(&silent->addr, address);
@@ -167,7 +179,7 @@ void cut_off_look(struct daemon *daemon)
 	fault = ejection_local_fault(&evidence);
 	cut_off->why = fault ? cut_off->text : NULL;
 	if (fault)
-		describe(cut_off, fault, &silent, others);
+		describe(daemon, fault, &silent, others);
 	if (fault)
 		cut_off->until_ms = 0;
 	else if (was_cut_off)
