@@ -28,6 +28,8 @@ has_event() { # PATTERN
 
 lab_in lb ip address add "$EDGE_WEB/32" dev eth0
 tap_run "a service address that becomes local degrades" wait_for 5 state_is degraded
+# A probe that finds no way may have been first to notice.
+wait_for 5 has_event "web: $EDGE_WEB is an address of this host"
 tap_fails "status says which, and why that matters" 1 "web: $EDGE_WEB is an address of this host" \
 	edge_ctl status
 tap_fails "and the fix" 1 "ip address del $EDGE_WEB/32 dev eth0" edge_ctl status
