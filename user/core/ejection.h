@@ -50,7 +50,7 @@ enum gateway_state { GATEWAY_FINE, GATEWAY_DOUBTFUL, GATEWAY_FAILED, GATEWAY_STA
 struct gateway_evidence {
 	bool has_failed;	/* the kernel gave it up after questions of its own */
 	uint64_t unanswered_ms; /* since the first question without an answer; 0: there is none */
-	bool is_passable; /* probes of members pass, since then, too: it only answers late */
+	bool is_passable;	/* probes of members pass, since then, too: it only answers late */
 };
 
 /* A pass is evidence for so long. */
