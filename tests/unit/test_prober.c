@@ -153,6 +153,7 @@ static int tear_down(void **state)
 	prober_free(prober);
 	uv_walk(&loop, on_walk, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
 	return 0;
 }
 
