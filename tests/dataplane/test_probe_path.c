@@ -539,6 +539,7 @@ static void test_detach(void **state)
 	open_path();
 	instance_clean(INSTANCE);
 	expect_nothing();
+	probe_path_close(path);
 	open_path();
 	instance_clean(INSTANCE);
 	expect_nothing();
