@@ -71,7 +71,7 @@ MAP_PERCPU(flow_stats, 1, struct sluice_flow_stats);
 MAP_SHARED(meta, 1, struct sluice_meta);
 MAP_SHARED(control, 1, struct sluice_control);
 MAP_SHARED(notes, 1, struct sluice_notes);
-MAP_PERCPU(refusal_gate, 1, struct sluice_refusal_gate);
+MAP_PERCPU(refusal_gate, SLUICE_REFUSAL_KIND_MAX, struct sluice_refusal_gate);
 MAP_SHARED(measure_filter, 1, struct sluice_measure_filter);
 MAP_SHARED(measures, SLUICE_MEASURES, struct sluice_measure);
 MAP_SHARED(capture_filter, 1, struct sluice_capture_filter);

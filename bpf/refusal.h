@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Who is refused: samples of refused packets for user space, taken by each CPU's own gate into a ring
- * of its own, so that no CPU waits for another one, or for a reader. A few refusals are all taken;
+ * Who is refused: samples of refused packets for user space, taken by each CPU's own gates, one a kind,
+ * into a ring of its own, so that no CPU waits for another one, or for a reader. A few refusals are all taken;
  * of many, one of each 2^weight in a row, by chance: sources that take turns are seen in turn, and most
  * refusals draw no number.
  */
@@ -13,13 +13,14 @@
 #include "maps.h"
 #include "pkt.h"
 
-_Static_assert(SLUICE_REFUSALS_PER_TICK % 2 == 0, "rows end where the weight grows");
+_Static_assert(SLUICE_REFUSALS_PER_TICK % 2 == 0 && SLUICE_REFUSALS_PER_TICK_OTHER % 2 == 0,
+	       "rows end where the weight grows");
 
-/* Begins another tick. The weight is such that of as many refusals as in the last one at most
- * SLUICE_REFUSALS_PER_TICK are taken, or a few more. */
-static __always_inline void refusal_tick(struct sluice_refusal_gate *gate, __u64 tick)
+/* Begins another tick. The weight is such that of as many refusals as in the last one at most `most`
+ * are taken, or a few more. */
+static __always_inline void refusal_tick(struct sluice_refusal_gate *gate, __u64 tick, __u32 most)
 {
-	__u32 last = gate->tick + 1 == tick ? gate->refused / SLUICE_REFUSALS_PER_TICK : 0;
+	__u32 last = gate->tick + 1 == tick ? gate->refused / most : 0;
 	__u32 weight = 0;
 	__u32 step;
 
@@ -56,19 +57,22 @@ static __always_inline void refusal_write(__u64 word, __u64 now_ns, __u64 hi, __
  */
 __noinline __u32 refusal_take(__u32 limit, __u32 kind, __u64 hi, __u64 lo, __u64 now_ns)
 {
+	__u32 most = kind == SLUICE_REFUSAL_LIMIT ? SLUICE_REFUSALS_PER_TICK
+						  : SLUICE_REFUSALS_PER_TICK_OTHER;
+	__u32 none = SLUICE_REFUSAL_NONE, weight, number, place;
 	__u64 tick = now_ns >> SLUICE_SEEN_NS_LOG2;
-	struct sluice_refusal_gate *gate;
-	__u32 zero = 0, weight, number, place;
+	struct sluice_refusal_gate *gate, *all;
 
-	gate = bpf_map_lookup_elem(&refusal_gate, &zero);
-	if (!gate)
+	gate = bpf_map_lookup_elem(&refusal_gate, &kind);
+	all = bpf_map_lookup_elem(&refusal_gate, &none);
+	if (!gate || !all)
 		return 0;
 	if (gate->tick != tick)
-		refusal_tick(gate, tick);
+		refusal_tick(gate, tick, most);
 	weight = gate->weight & 31;
 	place = gate->refused++;
 	/* More than expected, in a flood's first tick. A row ends here, for their number is even. */
-	if (place >> weight >= SLUICE_REFUSALS_PER_TICK && weight < 31)
+	if (place >> weight >= most && weight < 31)
 		gate->weight = ++weight;
 	if (weight) {
 		place &= (1U << weight) - 1;
@@ -77,9 +81,9 @@ __noinline __u32 refusal_take(__u32 limit, __u32 kind, __u64 hi, __u64 lo, __u64
 		if (place != gate->chosen)
 			return 0;
 	}
-	number = gate->number + 1;
+	number = all->number + 1;
 	number += !number;
-	gate->number = number;
+	all->number = number;
 	refusal_write(SLUICE_REFUSAL(number, limit, weight, kind), now_ns, hi, lo);
 	return 1U << weight;
 }

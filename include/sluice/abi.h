@@ -59,9 +59,11 @@
 #define SLUICE_NEIGHBOR_PER_S 1000
 
 /* Refused packets that one CPU keeps for user space, and how many of them it takes in one tick of
- * `seen`: so they are there for a second at least. Powers of two. */
-#define SLUICE_REFUSALS_PER_CPU 2048U
+ * `seen`: of those that a limit refused, and of each other kind. So they are there for a second at least.
+ * Powers of two. */
+#define SLUICE_REFUSALS_PER_CPU 4096U
 #define SLUICE_REFUSALS_PER_TICK 32U
+#define SLUICE_REFUSALS_PER_TICK_OTHER 8U
 /* Sources that are measured at once, a power of two. */
 #define SLUICE_MEASURES (1U << 13)
 

@@ -38,8 +38,8 @@ enum sluice_refusal_kind {
 
 /*
  * `refusals`: a ring for each CPU, SLUICE_REFUSALS_PER_CPU entries from that times its number on.
- * A CPU takes one refusal in 2^weight, such that SLUICE_REFUSALS_PER_TICK suffice for a tick like
- * the last one. word: 0-31 its number on this CPU, from 1 on and never 0, written last, 0 while it
+ * Of each kind a CPU takes one refusal in 2^weight, such that SLUICE_REFUSALS_PER_TICK, or _OTHER, suffice
+ * for a tick like the last one: a loud kind hides no other. word: 0-31 its number on this CPU, from 1 on and never 0, written last, 0 while it
  * is written; 32-47 limit; 48-55 weight; 56-63 kind. Who reads reads the word again at the end.
  */
 struct sluice_refusal {
@@ -58,7 +58,8 @@ struct sluice_refusal {
 
 _Static_assert(sizeof(struct sluice_refusal) == 32, "refusal");
 
-/* Per CPU: what decides which refusals are taken. */
+/* Per CPU and kind: what decides which refusals are taken. Of SLUICE_REFUSAL_NONE there is only the
+ * number, which all kinds of the CPU share. */
 struct sluice_refusal_gate {
 	__u64 tick;    /* of `seen`, that the counts belong to */
 	__u32 refused; /* in it */

@@ -219,6 +219,39 @@ static void test_flood(void **state)
 	assert_taken(before + 1, 1, SLUICE_REFUSAL_LIMIT, "198.51.100.2");
 }
 
+/* Some ticks of a flood from this source; returns how many samples were taken in the last one. */
+static uint32_t taken_of_ticks(const char *src)
+{
+	uint32_t before = 0;
+
+	for (int i = 0; i < 3; i++) {
+		*world->clock_ns += TICK;
+		before = last_number();
+		flood_from(src, 20000);
+	}
+	return last_number() - before;
+}
+
+/* A limit that begins to refuse is seen in a flood of banned sources, and the other way round. */
+static void test_kinds_hide_no_other(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	world_ban(world, 1, "198.51.100.9", UINT64_MAX, SLUICE_BAN_F_ALL);
+	assert_in_range(taken_of_ticks("198.51.100.9"), 1, 2 * SLUICE_REFUSALS_PER_TICK_OTHER);
+	before = last_number();
+	send_from("198.51.100.1");
+	assert_taken(before + 1, 1, SLUICE_REFUSAL_LIMIT, "198.51.100.1");
+	world->control->bypass_limits_until_ns = *world->clock_ns + 1;
+	send_from("198.51.100.1");
+	assert_taken(before + 2, 1, SLUICE_REFUSAL_WOULD, "198.51.100.1");
+	assert_in_range(taken_of_ticks("198.51.100.1"), 1, 2 * SLUICE_REFUSALS_PER_TICK);
+	before = last_number();
+	send_from("198.51.100.9");
+	assert_taken(before + 1, 1, SLUICE_REFUSAL_BAN, "198.51.100.9");
+}
+
 /* No source hides behind another one that sends as regularly. */
 static void test_sources_take_turns(void **state)
 {
@@ -279,6 +312,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kinds, set_up),
 		cmocka_unit_test_setup(test_explain_takes_none, set_up),
 		cmocka_unit_test_setup(test_flood, set_up),
+		cmocka_unit_test_setup(test_kinds_hide_no_other, set_up),
 		cmocka_unit_test_setup(test_sources_take_turns, set_up),
 		cmocka_unit_test_setup(test_wrap, set_up),
 		cmocka_unit_test_setup(test_each_cpu_has_its_own, set_up),

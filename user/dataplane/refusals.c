@@ -88,10 +88,10 @@ int dp_refusals_open(struct dp_bpf *dp)
 {
 	uint32_t rings = bpf_map__max_entries(dp->skel->maps.refusals) / RING;
 	struct sluice_refusal_gate *gates = dp->percpu;
-	uint32_t zero = 0;
+	uint32_t none = SLUICE_REFUSAL_NONE;
 	int cpu;
 
-	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.refusal_gate), &zero, gates))
+	if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.refusal_gate), &none, gates))
 		return -errno;
 	dp->refusals = util_alloc(sizeof(*dp->refusals));
 	dp->refusals->cpus = MIN(dp->cpus, (int)rings);
