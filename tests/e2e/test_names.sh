@@ -8,23 +8,10 @@ if [ -z "${NAMES_UNSHARED:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	NAMES_UNSHARED=1 exec unshare --mount --propagation private "$0" "$@"
 fi
 . "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/names.sh"
 
 e2e_begin 3
-HOSTS=$LAB_DIR/hosts.txt
-say() { # NAME WORD...: what the name server says from now on
-	{
-		grep -v "^$1 " "$HOSTS"
-		echo "$*"
-	} > "$HOSTS.new" 2> /dev/null
-	mv "$HOSTS.new" "$HOSTS"
-}
-dns_start() {
-	lab_start dns rt python3 "$LAB_ROOT/tests/lib/resolver.py" 10.99.0.1 53 "$HOSTS"
-	wait_for 5 grep -q ready "$LAB_DIR/dns.log" || lab_die "no name server"
-}
-: > "$HOSTS"
-echo "nameserver 10.99.0.1" > "$LAB_DIR/resolv.conf"
-mount --bind "$LAB_DIR/resolv.conf" /etc/resolv.conf
+names_begin
 say web.lab.test 10.99.0.21 10.99.0.22 2001:db8:99::21
 dns_start
 config() { # MEMBERS
@@ -43,13 +30,6 @@ config() { # MEMBERS
 		    members: $1
 	END
 }
-members() { # as ADDRESS, or -ADDRESS when it terminates
-	edge_ctl --json member list web | jq -r '[.members[] |
-		if .discovery == "ready" then .address else "-" + .address end] | sort | join(" ")'
-}
-are_members() {
-	[ "$(members)" = "$*" ]
-}
 spread() { # NAME MEMBER=WEIGHT...
 	local load
 	e2e_settle
@@ -57,17 +37,10 @@ spread() { # NAME MEMBER=WEIGHT...
 	e2e_served "$1: 300 requests arrive" "$load"
 	e2e_shares "$1: at those who should serve" "$load" "${@:2}"
 }
-status() { # in one line
-	edge_ctl status | tr -s ' \n' ' '
-}
 start() { # NAME: not in a subshell, which would forget its process
 	edge_daemon_start "$E2E_CONFIG"
 	tap_is "$1" "$?" 0
 }
-state_of() {
-	edge_ctl --json status | jq -r .state
-}
-
 config "[web.lab.test]"
 e2e_start
 tap_is "a name's addresses are members, of the family that fits" "$(members)" "10.99.0.21 10.99.0.22"
@@ -138,7 +111,7 @@ start=$(date +%s%N)
 state_of > /dev/null
 tap_between "a reload that waits for a name holds up nobody (ms)" \
 	$((($(date +%s%N) - start) / 1000000)) 0 1500
-tap_ok "the reload still waits" "$(kill -0 "$reload" || echo no)"
+tap_run "the reload still waits" kill -0 "$reload"
 wait "$reload"
 tap_match "until it is given up" "$(cat "$LAB_DIR/reload.txt")" \
 	'hangs\.lab\.test does not resolve: no answer from the resolver'

@@ -193,19 +193,20 @@ static const char *members(const struct config *config, size_t s)
 }
 
 struct left_out {
-	size_t count;
-	char last[200];
+	size_t count, troubles, kept;
+	char last[400];
 };
 
-static void note(void *arg, const struct service_config *service, const struct pool_config *pool,
-		 const char *name, const struct sluice_addr *addr, const char *why)
+static void note(void *arg, const struct name_left_out *found)
 {
 	struct left_out *left_out = arg;
 	char text[ADDR_TEXT_MAX];
 
 	left_out->count++;
-	snprintf(left_out->last, sizeof(left_out->last), "%s/%s %s %s: %s", service->name,
-		 pool->name, name, addr_format(addr, text), why);
+	left_out->troubles += found->is_trouble;
+	left_out->kept += found->is_kept;
+	snprintf(left_out->last, sizeof(left_out->last), "%s/%s %s %s: %s", found->service->name,
+		 found->pool->name, found->name, addr_format(found->addr, text), found->why);
 }
 
 static void what_members_follow(void **state)
@@ -221,7 +222,7 @@ static void what_members_follow(void **state)
 	assert_int_equal(config->resolve_ms, 30000);
 	assert_string_equal(members(config, 0), "0:1");
 	take(names_add(&names, "a.example"), "2 3");
-	names_expand(&names, config, note, &left_out);
+	names_expand(&names, config, NULL, TICK_NS, note, &left_out);
 	assert_string_equal(members(config, 0), "0:1 0:2 0:3");
 	assert_int_equal(pool->members[1].weight, 7);
 	assert_int_equal(pool->members[1].admin, ADMIN_DRAIN);
@@ -231,7 +232,7 @@ static void what_members_follow(void **state)
 	/* Again, with others: what was is replaced. A ready one goes before a terminating one. */
 	take(names_find(&names, "a.example"), "3 4");
 	take(names_add(&names, "B.Example"), "2 5 1 4");
-	names_expand(&names, config, note, &left_out);
+	names_expand(&names, config, NULL, TICK_NS, note, &left_out);
 	assert_string_equal(members(config, 0), "0:1 0:3 0:4 0:2 0:5");
 	assert_int_equal(pool->members[3].name, 2);
 	assert_int_equal(left_out.count, 2); /* .1 is written, .4 is a's */
@@ -239,7 +240,7 @@ static void what_members_follow(void **state)
 		left_out.last,
 		"web/default b.example 10.0.0.4: it is a member of this service already");
 	take(names_find(&names, "b.example"), "5");
-	names_expand(&names, config, NULL, NULL);
+	names_expand(&names, config, NULL, TICK_NS, NULL, NULL);
 	assert_string_equal(members(config, 0), "0:1 0:3 0:4 0:5 0:-2");
 	names_done(&names);
 	config_free(config);
@@ -260,7 +261,7 @@ static void what_cannot_be_a_member(void **state)
 		assert_int_equal(addr_parse(texts[list.count], &list.list[list.count]), 0);
 	list.count = addr_sort(list.list, list.count);
 	name_take(names_add(&names, "a.example"), &list);
-	names_expand(&names, config, note, &left_out);
+	names_expand(&names, config, NULL, TICK_NS, note, &left_out);
 	/* In l2 none is left; in ipip the other family is. */
 	assert_string_equal(members(config, 0), "1:9 1:1");
 	assert_int_equal(left_out.count, 2 * ARRAY_SIZE(texts) - 1);
@@ -284,13 +285,21 @@ static bool has_event(const struct world *w, enum event_type type, const char *t
 	return false;
 }
 
-static void expand(struct world *w, const struct names *names, struct config *config)
+static void expand_noting(struct world *w, const struct names *names, struct config *config,
+			  struct left_out *left_out)
 {
 	struct change change = {.type = CHANGE_NAMES, .config = config, .is_forced = true};
 
-	names_expand(names, config, NULL, NULL);
+	names_expand(names, config, w->model, TICK_NS, note, left_out);
 	world_apply(w, &change);
 	world_resolve_all(w);
+}
+
+static void expand(struct world *w, const struct names *names, struct config *config)
+{
+	struct left_out left_out = {0};
+
+	expand_noting(w, names, config, &left_out);
 }
 
 static void what_the_model_makes_of_it(void **state)
@@ -336,6 +345,145 @@ static void what_the_model_makes_of_it(void **state)
 	config_free(config);
 }
 
+#define DENY                                                                                       \
+	"management: {prefixes: [198.51.100.1]}\n"                                                 \
+	"lists:\n  blocked: {action: deny, prefixes: [10.0.0.99, 10.0.0.98]}\n"
+#define POOLS                                                                                      \
+	"    check: none\n    pools:\n      a: {members: [a.example, b.example]}\n"                \
+	"      b: {members: [10.0.0.9]}\n"
+
+/* What the model refuses is left out alone, and said; the name keeps what it had. */
+static void what_the_model_refuses(void **state)
+{
+	struct config *config = parse(POOLS DENY);
+	struct world *w = world_new(1);
+	struct left_out left_out = {0};
+	struct names names = {0};
+	struct name *a = names_add(&names, "a.example"), *b = names_add(&names, "b.example");
+
+	(void)state;
+	take(a, "1");
+	take(b, "2 3");
+	expand_noting(w, &names, config, &left_out);
+	assert_string_equal(members(config, 0), "0:1 0:2 0:3 1:9");
+	assert_int_equal(left_out.count, 0);
+	/* One of a deny list, while another name goes on. */
+	take(a, "1 4");
+	take(b, "99");
+	expand_noting(w, &names, config, &left_out);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:2 0:3 1:9");
+	assert_int_equal(left_out.troubles, 1);
+	assert_int_equal(left_out.kept, 1);
+	assert_non_null(strstr(left_out.last, "web/a b.example 10.0.0.99: list blocked"));
+	/* Part of an answer: what the rest says holds. */
+	left_out = (struct left_out){0};
+	take(b, "3 98 99");
+	expand_noting(w, &names, config, &left_out);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
+	assert_int_equal(left_out.troubles, 2);
+	assert_int_equal(left_out.kept, 0);
+	/* What went before an answer of no use stays gone. */
+	take(b, "98");
+	expand(w, &names, config);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
+	take(b, "5");
+	expand(w, &names, config);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:5 0:-2 0:-3 1:9");
+	world_free(w);
+	names_done(&names);
+	config_free(config);
+}
+
+/* Of many the halves tell which; also before there is a model. */
+static void what_an_empty_model_refuses(void **state)
+{
+	struct config *config = parse(POOLS DENY);
+	struct left_out left_out = {0};
+	struct names names = {0};
+
+	(void)state;
+	take(names_add(&names, "a.example"), "1 2 98 3 4");
+	take(names_add(&names, "b.example"), "5 99 98 6");
+	names_expand(&names, config, NULL, TICK_NS, note, &left_out);
+	assert_string_equal(members(config, 0), "0:1 0:2 0:3 0:4 0:5 0:6 1:9");
+	assert_int_equal(left_out.troubles, 3); /* .98 of each name */
+	names_done(&names);
+	config_free(config);
+}
+
+/* A member by command in another pool: nothing in the configuration tells. */
+static void what_a_command_added(void **state)
+{
+	struct config *config = parse(POOLS);
+	struct world *w = world_new(1);
+	struct left_out left_out = {0};
+	struct names names = {0};
+	struct name *a = names_add(&names, "a.example");
+	const struct change change = {.type = CHANGE_MEMBER_ADD,
+				      .owner = OWNER_API,
+				      .service = "web",
+				      .pool = "b",
+				      .addr = answer("7").list[0],
+				      .weight = 100};
+
+	(void)state;
+	take(a, "1");
+	expand(w, &names, config);
+	world_apply(w, &change);
+	take(a, "7 8");
+	expand_noting(w, &names, config, &left_out);
+	assert_string_equal(members(config, 0), "0:8 0:-1 1:9");
+	assert_int_equal(left_out.troubles, 1);
+	assert_non_null(strstr(left_out.last, "already in this service"));
+	world_free(w);
+	names_done(&names);
+	config_free(config);
+}
+
+/* No more than there is room for; those that there are go first. */
+static void what_has_no_room(void **state)
+{
+	struct config *config = parse(POOLS "capacity: {members: 16}\n");
+	struct world *w = world_new(1);
+	struct left_out left_out = {0};
+	struct names names = {0};
+
+	(void)state;
+	take(names_add(&names, "b.example"), "1 2 3");
+	expand(w, &names, config);
+	take(names_add(&names, "a.example"), "21 22 23 24 25 26 27 28 29 30 31 32 33");
+	expand_noting(w, &names, config, &left_out);
+	assert_string_equal(members(config, 0), "0:21 0:22 0:23 0:24 0:25 0:26 0:27 0:28 0:29 0:30 "
+						"0:31 0:1 0:2 0:3 1:9");
+	assert_int_equal(left_out.troubles, 2);
+	assert_non_null(strstr(left_out.last, "the maps hold 16"));
+	world_free(w);
+	names_done(&names);
+	config_free(config);
+}
+
+/* A configuration that is wrong by itself is not mended by taking names away. */
+static void what_is_no_names_fault(void **state)
+{
+	struct config *config = parse(POOLS DENY), *narrow = parse(POOLS DENY);
+	struct world *w = world_new(1);
+	struct left_out left_out = {0};
+	struct names names = {0};
+
+	(void)state;
+	take(names_add(&names, "a.example"), "1 2");
+	expand(w, &names, config);
+	narrow->capacity.members = 2;
+	take(names_find(&names, "a.example"), "1 2 3");
+	names_expand(&names, narrow, w->model, TICK_NS, note, &left_out);
+	assert_int_equal(left_out.count, 0);
+	assert_string_equal(members(narrow, 0), "0:1 0:2 0:3 1:9");
+	world_free(w);
+	names_done(&names);
+	config_free(config);
+	config_free(narrow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +493,11 @@ int main(void)
 		cmocka_unit_test(what_members_follow),
 		cmocka_unit_test(what_cannot_be_a_member),
 		cmocka_unit_test(what_the_model_makes_of_it),
+		cmocka_unit_test(what_the_model_refuses),
+		cmocka_unit_test(what_an_empty_model_refuses),
+		cmocka_unit_test(what_a_command_added),
+		cmocka_unit_test(what_has_no_room),
+		cmocka_unit_test(what_is_no_names_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

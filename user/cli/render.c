@@ -354,6 +354,17 @@ void render_pools(const struct view *view, const json_t *pools)
 	table_print(table, view);
 }
 
+static void render_left_out(const struct view *view, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		render_field(view, i ? "" : "left out", "%s has %s: %s",
+			     field_text(item, "name", "?"), field_text(item, "address", "?"),
+			     field_text(item, "reason", ""));
+}
+
 void render_pool(const struct view *view, const json_t *pool)
 {
 	render_field(view, "pool", "%s/%s", field_text(pool, "service", "?"),
@@ -362,6 +373,7 @@ void render_pool(const struct view *view, const json_t *pool)
 	render_field(view, "share", "%.0f, relative to the other pools of the service",
 		     field_number(pool, "share", 0));
 	render_checks(view, pool);
+	render_left_out(view, json_object_get(pool, "left_out"));
 	fputc('\n', view->out);
 	render_members(view, json_object_get(pool, "members"));
 }

@@ -93,6 +93,13 @@ struct control_finding {
 	char fix[200]; /* what to type, or to do; "" */
 };
 
+/* An address of a host name that is no member of a pool. */
+struct control_left_out {
+	const char *name;
+	const struct sluice_addr *addr;
+	const char *why;
+};
+
 struct control_reload {
 	bool is_forced;
 	uint64_t confirm_s; /* goes back after so long unless confirmed; 0: stays */
@@ -134,6 +141,9 @@ struct control_host {
 	/* what: bits 1 << kind; for_s 0 ends them. */
 	int (*bypass)(void *arg, unsigned int what, uint64_t for_s, const char *by, struct err *e);
 	size_t (*findings)(void *arg, struct control_finding *list, size_t max);
+	/* Of one pool; valid until the loop turns. */
+	size_t (*left_out)(void *arg, const char *service, const char *pool,
+			   struct control_left_out *list, size_t max);
 	/* All as model_apply(): 0, or negative errno and errors. */
 	int (*apply)(void *arg, const struct change *change, struct errs *errors);
 	int (*check)(void *arg, const char *yaml, size_t length, struct control_check *ret_check,

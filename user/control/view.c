@@ -260,6 +260,27 @@ static json_t *view_pool_circuit(const struct circuit_config *circuit, size_t me
 			 view_passive_mode(circuit->passive));
 }
 
+#define LEFT_OUT_SHOWN 64
+
+static json_t *view_left_out(const struct control_host *host, const struct model_service *service,
+			     const struct model_pool *pool)
+{
+	struct control_left_out list[LEFT_OUT_SHOWN];
+	json_t *array = json_array();
+	char address[ADDR_TEXT_MAX];
+	size_t i, count = 0;
+
+	if (pool->names)
+		count = host->left_out(host->arg, service->name, pool->name, list,
+				       ARRAY_SIZE(list));
+	for (i = 0; i < count; i++)
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:s}", "name", list[i].name, "address",
+						addr_format(list[i].addr, address), "reason",
+						list[i].why));
+	return array;
+}
+
 json_t *view_pool(const struct control_host *host, const struct model_service *service,
 		  const struct model_pool *pool)
 {
@@ -268,11 +289,12 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 
 	for (m = 0; m < pool->member_count; m++)
 		json_array_append_new(members, view_member(host, service, pool, &pool->members[m]));
-	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o}", "service", service->name,
-			 "name", pool->name, "share", pool->share, "mode",
+	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "service",
+			 service->name, "name", pool->name, "share", pool->share, "mode",
 			 view_mode_name(pool->mode), "is_fallback", pool->is_fallback, "is_idle",
 			 pool->is_idle, "check", view_check(&pool->check), "circuit",
-			 view_pool_circuit(&pool->circuit, pool->member_count), "members", members);
+			 view_pool_circuit(&pool->circuit, pool->member_count), "left_out",
+			 view_left_out(host, service, pool), "members", members);
 }
 
 static json_t *view_limit_names(const struct control_host *host,

@@ -92,8 +92,9 @@ static void remove_at(struct name *name, size_t i)
 /* What went last is behind what went before. */
 static void go(struct name *name, size_t i)
 {
-	struct name_address gone = {.addr = name->list[i].addr, .is_gone = true};
+	struct name_address gone = name->list[i];
 
+	gone.is_gone = true;
 	remove_at(name, i);
 	name->list[name->count++] = gone;
 }
@@ -137,6 +138,10 @@ bool name_take(struct name *name, const struct check_addresses *answer)
 		}
 		*there = (struct name_address){.addr = answer->list[i]};
 	}
+	name->answers++;
+	for (i = 0; i < name->count; i++)
+		if (!name->list[i].is_gone)
+			name->list[i].answer = name->answers;
 	forget_oldest(name);
 	return is_changed;
 }
@@ -147,105 +152,4 @@ void name_drop(struct name *name, const struct sluice_addr *addr)
 
 	if (there && there->is_gone)
 		remove_at(name, (size_t)(there - name->list));
-}
-
-/* ---- a configuration ------------------------------------------------------------------------- */
-
-struct expansion {
-	const struct config *config;
-	const struct names *names;
-	struct service_config *service;
-	names_left_out_fn left_out;
-	void *arg;
-};
-
-static bool is_service(const struct config *config, const struct sluice_addr *addr)
-{
-	size_t i;
-
-	for (i = 0; i < config->service_count; i++)
-		if (addr_equal(&config->services[i].addr, addr))
-			return true;
-	return false;
-}
-
-static bool is_member(const struct service_config *service, const struct sluice_addr *addr)
-{
-	size_t p, m;
-
-	for (p = 0; p < service->pool_count; p++)
-		for (m = 0; m < service->pools[p].member_count; m++)
-			if (addr_equal(&service->pools[p].members[m].addr, addr))
-				return true;
-	return false;
-}
-
-/* Why it cannot be a member, NULL when it can. */
-static const char *why_not(const struct expansion *x, const struct pool_config *pool,
-			   const struct sluice_addr *addr)
-{
-	if (!addr_is_routable_unicast(addr))
-		return "no packet can be sent to it from another host";
-	if (is_service(x->config, addr))
-		return "a service has this address";
-	if (pool->mode == SLUICE_MODE_L2 && addr_family(addr) != addr_family(&x->service->addr))
-		return "mode l2 needs the service's address family";
-	if (is_member(x->service, addr))
-		return "it is a member of this service already";
-	return NULL;
-}
-
-static void add(const struct expansion *x, struct pool_config *pool, uint32_t position,
-		const struct name_address *address)
-{
-	const char *why = why_not(x, pool, &address->addr);
-	const struct named_member *named = &pool->names->list[position - 1];
-	struct member_config *member;
-
-	if (why) {
-		if (x->left_out && !address->is_gone)
-			x->left_out(x->arg, x->service, pool, named->name, &address->addr, why);
-		return;
-	}
-	pool->members = util_grow(pool->members, &pool->member_capacity, pool->member_count + 1,
-				  sizeof(*pool->members));
-	member = &pool->members[pool->member_count++];
-	*member = named->member;
-	member->addr = address->addr;
-	member->name = position;
-	member->discovery = address->is_gone ? DISCOVERY_TERMINATING : DISCOVERY_READY;
-}
-
-static void add_all(const struct expansion *x, bool is_gone)
-{
-	uint32_t position;
-	size_t p, i;
-
-	for (p = 0; p < x->service->pool_count; p++) {
-		struct pool_config *pool = &x->service->pools[p];
-
-		for (position = 1; pool->names && position <= pool->names->count; position++) {
-			const struct name *name =
-				names_find(x->names, name_set_at(pool->names, position));
-
-			for (i = 0; name && i < name->count; i++)
-				if (name->list[i].is_gone == is_gone)
-					add(x, pool, position, &name->list[i]);
-		}
-	}
-}
-
-void names_expand(const struct names *names, struct config *config, names_left_out_fn left_out,
-		  void *arg)
-{
-	struct expansion x = {.config = config, .names = names, .left_out = left_out, .arg = arg};
-	size_t s, p;
-
-	for (s = 0; s < config->service_count; s++) {
-		x.service = &config->services[s];
-		for (p = 0; p < x.service->pool_count; p++)
-			x.service->pools[p].member_count = x.service->pools[p].written_count;
-		add_all(&x, false);
-		add_all(&x, true);
-	}
 }

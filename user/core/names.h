@@ -2,7 +2,8 @@
 /*
  * Which addresses the host names among members have: what their last answers were, and what follows
  * of them for a configuration. An address that is no longer among a name's answers is terminating
- * until somebody drops it. An answer that does not come changes nothing. Pure.
+ * until somebody drops it. An answer that does not come changes nothing, and one of which nothing
+ * can be a member changes nothing where that is so. Pure.
  */
 #pragma once
 
@@ -13,13 +14,15 @@
 
 struct name_address {
 	struct sluice_addr addr;
-	bool is_gone; /* was there once: terminating */
+	bool is_gone;	 /* was there once: terminating */
+	uint32_t answer; /* number of the last answer that had it */
 };
 
 struct name {
 	char text[HOST_NAME_MAX_LENGTH + 2]; /* in lower case */
 	struct name_address *list;
 	size_t count, capacity;
+	uint32_t answers;	      /* so far */
 	char problem[CHECK_TEXT_MAX]; /* why there was no answer the last time, "" when there was */
 	bool is_none;		      /* the problem is that there is no such name */
 	char remark[CHECK_TEXT_MAX];  /* about the last answer, "" */
@@ -48,12 +51,27 @@ bool name_take(struct name *name, const struct check_addresses *answer);
 /* One that is terminating is no more. */
 void name_drop(struct name *name, const struct sluice_addr *addr);
 
-/* An address that cannot be a member, and why; of service/pool. */
-typedef void (*names_left_out_fn)(void *arg, const struct service_config *service,
-				  const struct pool_config *pool, const char *name,
-				  const struct sluice_addr *addr, const char *why);
+/* An address that is left out of a pool, and why. */
+struct name_left_out {
+	const struct service_config *service;
+	const struct pool_config *pool;
+	const char *name;
+	const struct sluice_addr *addr;
+	const char *why;
+	/* Somebody should look: the model refuses it, or the whole answer is of no use here. */
+	bool is_trouble;
+	bool is_kept; /* there are members of an earlier answer instead */
+};
+typedef void (*names_left_out_fn)(void *arg, const struct name_left_out *left_out);
+
+struct model;
+
 /* Makes the members that the configuration has by name those that their names have now, in place of
  * those that it had. An address is once in a service: what was written as an address goes first,
- * then names in their order, ready ones before terminating ones. left_out may be NULL. */
-void names_expand(const struct names *names, struct config *config, names_left_out_fn left_out,
-		  void *arg);
+ * then names in their order, ready ones before terminating ones. Of a name's answers the last one
+ * counts that has an address which can be a member of the pool.
+ *
+ * Addresses that the model would refuse, and does not have yet, are left out; model NULL: an empty
+ * one. What it refuses for other reasons is not looked for here. left_out may be NULL. */
+void names_expand(const struct names *names, struct config *config, const struct model *model,
+		  uint32_t tick_ns, names_left_out_fn left_out, void *arg);

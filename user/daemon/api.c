@@ -124,6 +124,14 @@ static size_t findings(void *arg, struct control_finding *list, size_t max)
 	return watch_findings(arg, list, max);
 }
 
+static size_t left_out(void *arg, const char *service, const char *pool,
+		       struct control_left_out *list, size_t max)
+{
+	const struct daemon *daemon = arg;
+
+	return left_out_get(&daemon->names.left_out, service, pool, list, max);
+}
+
 static int apply(void *arg, const struct change *change, struct errs *errors)
 {
 	return loop_apply(arg, change, 1, errors);
@@ -367,6 +375,7 @@ struct control_host api_host(struct daemon *daemon)
 		.switches = switches_get,
 		.bypass = switches_bypass,
 		.findings = findings,
+		.left_out = left_out,
 		.apply = apply,
 		.check = check,
 		.reload = reload,

@@ -154,15 +154,29 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- configurations -------------------------------------------------------------------------- */
 
+/* Who was found to be left out is, from now on. */
+static void take_left_out(struct daemon *daemon)
+{
+	struct daemon_names *names = &daemon->names;
+
+	left_out_tell(daemon, &names->left_out, &names->fresh);
+	left_out_done(&names->left_out);
+	names->left_out = names->fresh;
+	names->fresh = (struct left_out){0};
+	names->fitted_ms = clock_now_ms();
+}
+
 void names_follow(struct daemon *daemon)
 {
+	take_left_out(daemon);
 	mark_wanted(daemon);
 	state_mark(daemon->state, STATE_NAMES);
 }
 
 void names_fill(struct daemon *daemon, struct config *config)
 {
-	names_expand(&daemon->names.table, config, NULL, NULL);
+	left_out_done(&daemon->names.fresh);
+	left_out_find(daemon, config, &daemon->names.fresh);
 }
 
 struct resolving {
@@ -257,22 +271,12 @@ void names_start(struct daemon *daemon)
 				  name->text, *name->problem ? name->problem : "no answer yet");
 	forget_failures(daemon);
 	names_fill(daemon, daemon->config);
+	take_left_out(daemon);
 	daemon->names.is_due = false;
 	wait_for_next(daemon);
 }
 
 /* ---- members --------------------------------------------------------------------------------- */
-
-static void note_left_out(void *arg, const struct service_config *service,
-			  const struct pool_config *pool, const char *name,
-			  const struct sluice_addr *addr, const char *why)
-{
-	char text[ADDR_TEXT_MAX];
-
-	(void)arg;
-	log_warning("names", "%s/%s: %s has %s, which is left out: %s", service->name, pool->name,
-		    name, addr_format(addr, text), why);
-}
 
 static void apply(struct daemon *daemon)
 {
@@ -284,10 +288,11 @@ static void apply(struct daemon *daemon)
 	struct daemon_names *names = &daemon->names;
 	struct errs errors = {0};
 
-	names_expand(&names->table, daemon->config, note_left_out, NULL);
+	names_fill(daemon, daemon->config);
 	names->is_due = false;
 	if (!loop_apply(daemon, &change, 1, &errors)) {
 		names->failure[0] = '\0';
+		take_left_out(daemon);
 		return;
 	}
 	/* The members stay; it is tried again, for what was in the way may go. */
@@ -302,7 +307,20 @@ static void apply(struct daemon *daemon)
 	errs_done(&errors);
 }
 
-/* Of all members with this address by this name: has none a flow? */
+/* Whether what is left out can be a member by now. */
+static void try_again(struct daemon *daemon)
+{
+	struct daemon_names *names = &daemon->names;
+
+	if (names->is_due || !left_out_has_trouble(&names->left_out) ||
+	    clock_now_ms() - names->fitted_ms <= RETRY_MS)
+		return;
+	names_fill(daemon, daemon->config);
+	names->fitted_ms = clock_now_ms();
+	names->is_due = !left_out_equal(&names->left_out, &names->fresh);
+}
+
+/* Of all members with this address by this name: has none a flow, and terminates? */
 static bool is_drained(const struct daemon *daemon, const struct name *name,
 		       const struct sluice_addr *addr)
 {
@@ -321,7 +339,8 @@ static bool is_drained(const struct daemon *daemon, const struct name *name,
 					       name->text) != 0)
 					continue;
 				/* What a person said outlives an answer without it. */
-				if (member->admin != member->admin_file ||
+				if (member->discovery == DISCOVERY_READY ||
+				    member->admin != member->admin_file ||
 				    member->weight != member->weight_file ||
 				    member->override != OVERRIDE_NONE)
 					return false;
@@ -365,6 +384,7 @@ void names_tick(struct daemon *daemon)
 		else if (!names->is_due)
 			drop_drained(daemon, name);
 	}
+	try_again(daemon);
 	if (names->is_due && (!names->failed_ms || now_ms - names->failed_ms > RETRY_MS))
 		apply(daemon);
 }
@@ -396,6 +416,7 @@ size_t names_findings(const struct daemon *daemon, struct control_finding *list,
 		snprintf(list[count++].text, sizeof(list->text),
 			 "new addresses of host names cannot become members: %s", names->failure);
 	}
+	count += left_out_findings(&names->left_out, list + count, max - count);
 	HASH_ITER (hh, names->table.list, name, tmp) {
 		bool is_known = name_is_known(name);
 

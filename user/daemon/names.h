@@ -9,6 +9,7 @@
 #include "control/control.h"
 #include "base/err.h"
 #include "core/names.h"
+#include "daemon/left_out.h"
 
 struct daemon;
 
@@ -18,7 +19,9 @@ struct daemon_names {
 	size_t pending;	  /* lookups under way */
 	bool is_due;	  /* members are to follow */
 	uint64_t failed_ms;
-	char failure[320]; /* why they cannot, "" */
+	char failure[320];		 /* why they cannot, "" */
+	struct left_out left_out, fresh; /* in force; of what names_fill() filled last */
+	uint64_t fitted_ms;		 /* when it was looked last who is left out */
 	/* A reload by signal waits for answers. */
 	bool is_reload_due;
 };
@@ -29,9 +32,9 @@ void names_start(struct daemon *daemon);
  * its members now. -EAGAIN without errors: answers are under way, and control_resume() follows them.
  * -EINVAL: some do not resolve, with an error for each place. */
 int names_resolve(struct daemon *daemon, struct config *config, struct errs *errors);
-/* Only what is known by now. */
+/* Only what is known by now, and what the model would take. */
 void names_fill(struct daemon *daemon, struct config *config);
-/* Another configuration is in force. */
+/* The configuration that names_fill() had last is in force. */
 void names_follow(struct daemon *daemon);
 void names_tick(struct daemon *daemon); /* once a second */
 void names_stop(struct daemon *daemon);

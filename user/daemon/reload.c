@@ -19,11 +19,12 @@ int reload_parse(struct daemon *daemon, const struct config_file *files, size_t 
 
 	if (r)
 		return r;
-	names_fill(daemon, config);
 	if (has_list_files)
 		r = config_load_lists(config, util_read_file, errors);
 	if (!r)
 		r = model_check_config(config, clock_jiffy_ns(), errors);
+	if (!r)
+		names_fill(daemon, config);
 	if (!r)
 		r = reload_check_host(daemon, config, errors);
 	if (r)

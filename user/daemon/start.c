@@ -390,6 +390,8 @@ static void release(struct daemon *daemon)
 	announce_free(daemon->announcer);
 	state_close(daemon->state);
 	names_done(&daemon->names.table);
+	left_out_done(&daemon->names.left_out);
+	left_out_done(&daemon->names.fresh);
 	nexthops_free(daemon->nexthops);
 	refusals_done(daemon);
 	measurements_free(daemon->measurements);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Members of a configuration from names: which addresses can be members, and which of those the
+ * model would take. */
+#include "core/names.h"
+
+#include <stdlib.h>
+
+#include "base/addr.h"
+#include "base/util.h"
+#include "core/model.h"
+
+#define WHY_MAX 256
+
+struct place {
+	size_t service, pool; /* positions in the configuration */
+	struct sluice_addr addr;
+};
+
+/* An address that the model does not have. */
+struct candidate {
+	struct place place;
+	bool is_refused;
+	char why[WHY_MAX];
+	UT_hash_handle hh;
+};
+
+struct expansion {
+	const struct names *names;
+	struct config *config;
+	const struct model *model;
+	uint32_t tick_ns;
+	names_left_out_fn left_out; /* NULL: nobody is told */
+	void *arg;
+	struct candidate *candidates; /* a hash by place, and an array in order: */
+	struct candidate **order;
+	size_t count, capacity;
+	/* where it is: */
+	size_t s, p;
+	struct service_config *service;
+	struct pool_config *pool;
+};
+
+static bool is_service(const struct config *config, const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < config->service_count; i++)
+		if (addr_equal(&config->services[i].addr, addr))
+			return true;
+	return false;
+}
+
+static bool is_member(const struct service_config *service, const struct sluice_addr *addr)
+{
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++)
+			if (addr_equal(&service->pools[p].members[m].addr, addr))
+				return true;
+	return false;
+}
+
+static struct candidate *find_candidate(const struct expansion *x, const struct sluice_addr *addr)
+{
+	const struct place place = {.service = x->s, .pool = x->p, .addr = *addr};
+	struct candidate *candidate;
+
+	HASH_FIND(hh, x->candidates, &place, sizeof(place), candidate);
+	return candidate;
+}
+
+/* Why it cannot be a member here, whoever else is one; NULL when it can. */
+static const char *why_not(const struct expansion *x, const struct sluice_addr *addr)
+{
+	const struct candidate *candidate;
+
+	if (!addr_is_routable_unicast(addr))
+		return "no packet can be sent to it from another host";
+	if (is_service(x->config, addr))
+		return "a service has this address";
+	if (x->pool->mode == SLUICE_MODE_L2 && addr_family(addr) != addr_family(&x->service->addr))
+		return "mode l2 needs the service's address family";
+	candidate = find_candidate(x, addr);
+	return candidate && candidate->is_refused ? candidate->why : NULL;
+}
+
+/* Number of the last answer with an address that can be a member here; 0: none has. */
+static uint32_t last_useful(const struct expansion *x, const struct name *name)
+{
+	uint32_t last = 0;
+	size_t i;
+
+	for (i = 0; i < name->count; i++)
+		if (name->list[i].answer > last && !why_not(x, &name->list[i].addr))
+			last = name->list[i].answer;
+	return last;
+}
+
+static void leave_out(const struct expansion *x, const struct name *name,
+		      const struct name_address *address, const char *why, uint32_t last)
+{
+	const struct candidate *candidate = find_candidate(x, &address->addr);
+
+	if (x->left_out && !address->is_gone)
+		x->left_out(x->arg, &(struct name_left_out){
+					    .service = x->service,
+					    .pool = x->pool,
+					    .name = name->text,
+					    .addr = &address->addr,
+					    .why = why,
+					    .is_trouble = last != name->answers ||
+							  (candidate && candidate->is_refused),
+					    .is_kept = last && last != name->answers,
+				    });
+}
+
+static void add(struct expansion *x, uint32_t position, const struct sluice_addr *addr,
+		enum discovery_state discovery)
+{
+	struct pool_config *pool = x->pool;
+	struct member_config *member;
+
+	pool->members = util_grow(pool->members, &pool->member_capacity, pool->member_count + 1,
+				  sizeof(*pool->members));
+	member = &pool->members[pool->member_count++];
+	*member = pool->names->list[position - 1].member;
+	member->addr = *addr;
+	member->name = position;
+	member->discovery = discovery;
+}
+
+static void add_name(struct expansion *x, uint32_t position, const struct name *name,
+		     enum discovery_state discovery)
+{
+	uint32_t last = last_useful(x, name);
+	size_t i;
+
+	for (i = 0; i < name->count; i++) {
+		const struct name_address *address = &name->list[i];
+		bool is_ready = address->answer == last || !address->is_gone;
+		const char *why;
+
+		if (is_ready != (discovery == DISCOVERY_READY))
+			continue;
+		why = why_not(x, &address->addr);
+		if (!why && is_member(x->service, &address->addr))
+			why = "it is a member of this service already";
+		if (why)
+			leave_out(x, name, address, why, last);
+		else
+			add(x, position, &address->addr, discovery);
+	}
+}
+
+static void add_ready(struct expansion *x, uint32_t position, const struct name *name)
+{
+	add_name(x, position, name, DISCOVERY_READY);
+}
+
+static void add_terminating(struct expansion *x, uint32_t position, const struct name *name)
+{
+	add_name(x, position, name, DISCOVERY_TERMINATING);
+}
+
+typedef void (*name_fn)(struct expansion *x, uint32_t position, const struct name *name);
+
+static void each_name(struct expansion *x, name_fn fn)
+{
+	uint32_t position;
+
+	for (x->p = 0; x->p < x->service->pool_count; x->p++) {
+		x->pool = &x->service->pools[x->p];
+		for (position = 1; x->pool->names && position <= x->pool->names->count;
+		     position++) {
+			const struct name *name =
+				names_find(x->names, name_set_at(x->pool->names, position));
+
+			if (name)
+				fn(x, position, name);
+		}
+	}
+}
+
+static void expand(struct expansion *x)
+{
+	size_t p;
+
+	for (x->s = 0; x->s < x->config->service_count; x->s++) {
+		x->service = &x->config->services[x->s];
+		for (p = 0; p < x->service->pool_count; p++)
+			x->service->pools[p].member_count = x->service->pools[p].written_count;
+		each_name(x, add_ready);
+		each_name(x, add_terminating);
+	}
+}
+
+/* ---- what the model says --------------------------------------------------------------------- */
+
+/* Would it take the configuration as it is? Why not is the first error. */
+static bool is_taken(const struct expansion *x, char why[WHY_MAX])
+{
+	const struct change change = {
+		.type = CHANGE_NAMES, .owner = OWNER_FILE, .config = x->config, .is_forced = true};
+	struct event_log *log;
+	struct errs errors = {0};
+	int r;
+
+	if (x->model) {
+		log = event_log_new(1); /* nobody reads it */
+		r = model_preview(x->model, &change, 1, log, &errors);
+		event_log_free(log);
+	} else {
+		r = model_check_config(x->config, x->tick_ns, &errors);
+	}
+	if (r)
+		util_copy(why, WHY_MAX, errors.list[0].text);
+	errs_done(&errors);
+	return !r;
+}
+
+static bool has_already(const struct expansion *x, const struct sluice_addr *addr)
+{
+	struct model_service *service;
+	struct model_pool *pool;
+
+	service = x->model ? model_find_service(x->model, x->service->name) : NULL;
+	pool = service ? model_find_pool(service, x->pool->name) : NULL;
+	return pool && model_find_member(pool, addr);
+}
+
+static bool is_written(const struct service_config *service, const struct sluice_addr *addr)
+{
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].written_count; m++)
+			if (addr_equal(&service->pools[p].members[m].addr, addr))
+				return true;
+	return false;
+}
+
+static void add_candidates(struct expansion *x, uint32_t position, const struct name *name)
+{
+	size_t i;
+
+	(void)position;
+	for (i = 0; i < name->count; i++) {
+		const struct sluice_addr *addr = &name->list[i].addr;
+		struct candidate *candidate;
+
+		if (why_not(x, addr) || is_written(x->service, addr) || has_already(x, addr) ||
+		    find_candidate(x, addr))
+			continue;
+		candidate = util_alloc(sizeof(*candidate));
+		candidate->place = (struct place){x->s, x->p, *addr};
+		HASH_ADD(hh, x->candidates, place, sizeof(candidate->place), candidate);
+		x->order = util_grow(x->order, &x->capacity, x->count + 1, sizeof(*x->order));
+		x->order[x->count++] = candidate;
+	}
+}
+
+static void set_refused(struct expansion *x, size_t from, size_t to, bool is_refused)
+{
+	size_t i;
+
+	for (i = from; i < to; i++)
+		x->order[i]->is_refused = is_refused;
+	expand(x);
+}
+
+/* Takes in those of them that the model takes; that it does not take all is known. The halves tell
+ * whose fault it is. */
+static void admit(struct expansion *x, size_t from, size_t to, const char *why)
+{
+	size_t middle = from + (to - from) / 2, half;
+	char its_why[WHY_MAX];
+
+	if (to - from == 1) {
+		util_copy(x->order[from]->why, WHY_MAX, why);
+		return;
+	}
+	for (half = 0; half < 2; half++) {
+		size_t a = half ? middle : from, b = half ? to : middle;
+
+		set_refused(x, a, b, false);
+		if (is_taken(x, its_why))
+			continue;
+		set_refused(x, a, b, true);
+		admit(x, a, b, its_why);
+	}
+}
+
+/* Leaves out what the model refuses, if that is all that it refuses. */
+static void fit(struct expansion *x)
+{
+	names_left_out_fn left_out = x->left_out;
+	char why[WHY_MAX], others[WHY_MAX];
+
+	x->left_out = NULL;
+	expand(x);
+	if (!is_taken(x, why)) {
+		for (x->s = 0; x->s < x->config->service_count; x->s++) {
+			x->service = &x->config->services[x->s];
+			each_name(x, add_candidates);
+		}
+		set_refused(x, 0, x->count, true);
+		if (!is_taken(x, others))
+			set_refused(x, 0, x->count, false);
+		else if (x->count)
+			admit(x, 0, x->count, why);
+	}
+	x->left_out = left_out;
+}
+
+void names_expand(const struct names *names, struct config *config, const struct model *model,
+		  uint32_t tick_ns, names_left_out_fn left_out, void *arg)
+{
+	struct expansion x = {.names = names,
+			      .config = config,
+			      .model = model,
+			      .tick_ns = tick_ns,
+			      .left_out = left_out,
+			      .arg = arg};
+	size_t i;
+
+	if (!config_has_names(config))
+		return;
+	fit(&x);
+	expand(&x);
+	HASH_CLEAR(hh, x.candidates);
+	for (i = 0; i < x.count; i++)
+		free(x.order[i]);
+	free(x.order);
+}
