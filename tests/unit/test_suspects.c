@@ -280,6 +280,35 @@ static void only_observed(void **state)
 	scene_free(s);
 }
 
+/* What was counted while nobody looked says nothing of now. */
+static void looked_at_again(void **state)
+{
+	struct scene *s = scene(THREE EAGER);
+	struct suspects_view view;
+	unsigned int i;
+
+	(void)state;
+	seconds(s, 12, 0);
+	world_load_text(s->w, HEAD THREE "    circuit: {passive: disabled}\n");
+	world_settle(s->w);
+	for (i = 0; i < 3; i++) /* nothing is taken meanwhile */
+		suspects_round(s->suspects, s->w->model, false, note, s);
+	traffic(s, 0, 1000000, 1000000);
+	world_load_text(s->w, HEAD THREE EAGER);
+	world_settle(s->w);
+	for (i = 1; i <= 6; i++) {
+		seconds(s, 1, 0);
+		suspects_view(s->suspects, member(s->w, 0)->id, &view);
+		assert_in_range(view.now.flows, 0, 30 * i);
+		assert_int_equal(view.now.percent, 0);
+	}
+	assert_int_equal(view.total.syn, 1000000 + 18 * 30);	      /* but they count */
+	assert_int_equal(watch_of(s, 0), SLUICE_MEMBER_F_SAMPLE_ALL); /* it gets little */
+	seconds(s, 12, 0);
+	assert_false(is_suspect(s, 0));
+	scene_free(s);
+}
+
 /* ---- what is watched ----------------------------------------------------------------------- */
 
 static void watched(void **state)
@@ -468,6 +497,7 @@ int main(void)
 		cmocka_unit_test(flood),
 		cmocka_unit_test(errors_of_a_host),
 		cmocka_unit_test(only_observed),
+		cmocka_unit_test(looked_at_again),
 		cmocka_unit_test(watched),
 		cmocka_unit_test(from_all_to_a_sample),
 		cmocka_unit_test(not_of_udp),

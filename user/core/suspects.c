@@ -144,7 +144,7 @@ void suspects_take(struct suspects *suspects, uint64_t member_id, uint32_t index
 {
 	struct suspect *suspect = find(suspects, member_id);
 	struct passive_counts counted, *raw;
-	bool is_known = suspects->round > 0;
+	bool is_known = suspects->round > 0 && suspect; /* since when, else? */
 
 	if (!suspect && !stats->new_connections)
 		return;
