@@ -30,6 +30,7 @@
 static struct dp_bpf *dp;
 static struct probe_path *path;
 static struct probe_path_place place;
+static const struct sluice_addr any;
 
 static struct sluice_addr addr(const char *text)
 {
@@ -274,9 +275,16 @@ static void test_sources(void **state)
 	assert_string_equal(probe_path_problem(path, SLUICE_FAMILY_V6),
 			    "this host has no IPv6 address to probe from");
 	assert_false(space_try("ip route get " SERVICE4 " mark %u", place.mark | 1));
+	/* As on hosts whose interfaces have none, and which others reach by routes. */
+	space_run("ip address add 10.9.1.1/32 dev lo");
+	space_run("ip address add 2001:db8:9:1::1/128 dev lo");
+	refresh();
+	expect_whole("10.9.1.1", "2001:db8:9:1::1");
 	set_up(NULL);
 	refresh();
 	expect_whole("10.9.0.1", "2001:db8:9::1");
+	space_run("ip address del 10.9.1.1/32 dev lo");
+	space_run("ip address del 2001:db8:9:1::1/128 dev lo");
 }
 
 /* What is somebody else's stays, and nothing of ours is left beside it. */
@@ -384,29 +392,38 @@ static void test_cleanup(void **state)
 static void test_check(void **state)
 {
 	struct sluice_addr service4 = addr(SERVICE4), service6 = addr(SERVICE6);
+	struct sluice_addr own = addr("10.9.0.1");
 	struct err e = {};
 
 	(void)state;
 	open_path();
-	assert_int_equal(probe_path_check(path, &service4, &e), 0);
-	assert_int_equal(probe_path_check(path, &service6, &e), 0);
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), 0);
+	assert_int_equal(probe_path_check(path, &service6, &any, &e), 0);
 	space_run("ip address add " SERVICE4 "/32 dev lo");
 	space_run("ip address add " SERVICE6 "/128 dev lo");
-	assert_int_equal(probe_path_check(path, &service4, &e), -EHOSTUNREACH);
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, SERVICE4 " is an address of this host"));
-	assert_int_equal(probe_path_check(path, &service6, &e), -EHOSTUNREACH);
+	assert_int_equal(probe_path_check(path, &service6, &any, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, SERVICE6 " is an address of this host"));
 	space_run("ip address del " SERVICE4 "/32 dev lo");
 	space_run("ip address del " SERVICE6 "/128 dev lo");
 
 	space_run("ip rule add preference 9 lookup 78 && ip route add default dev "
 		  "slpk0 table 78");
-	assert_int_equal(probe_path_check(path, &service4, &e), -EHOSTUNREACH);
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), -EHOSTUNREACH);
+	assert_non_null(strstr(e.text, "would leave by slpk0: another rule"));
+	space_run("ip rule del preference 9 && ip route flush table 78");
+
+	/* A rule for what one address sends. */
+	space_run("ip rule add preference 9 from 10.9.0.1 lookup 78 && ip route add default dev "
+		  "slpk0 table 78");
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), 0);
+	assert_int_equal(probe_path_check(path, &service4, &own, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, "would leave by slpk0: another rule"));
 	space_run("ip rule del preference 9 && ip route flush table 78");
 
 	space_run("ip link set %s down", place.device);
-	assert_int_equal(probe_path_check(path, &service4, &e), -EHOSTUNREACH);
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, "nowhere"));
 }
 
@@ -422,8 +439,8 @@ static void test_without_ipv6(void **state)
 	open_path();
 	assert_null(probe_path_problem(path, SLUICE_FAMILY_V4));
 	assert_non_null(probe_path_problem(path, SLUICE_FAMILY_V6));
-	assert_int_equal(probe_path_check(path, &service4, &e), 0);
-	assert_int_not_equal(probe_path_check(path, &service6, &e), 0);
+	assert_int_equal(probe_path_check(path, &service4, &any, &e), 0);
+	assert_int_not_equal(probe_path_check(path, &service6, &any, &e), 0);
 	assert_non_null(strstr(e.text, "IPv6"));
 	space_run("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 "
 		  "net.ipv6.conf.default.disable_ipv6=0");

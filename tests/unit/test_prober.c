@@ -29,6 +29,7 @@ static struct fake {
 	uint64_t reachable;	 /* the one member, by id */
 	uint32_t aimed, cleared; /* the last index */
 	struct sluice_addr addr;
+	struct sluice_addr source; /* that its probes come from */
 	uint64_t sent;
 } fake;
 
@@ -42,7 +43,7 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	}
 	fake.aimed = index;
 	fake.addr = *addr;
-	*ret_aim = (struct path_aim){.sent = fake.sent};
+	*ret_aim = (struct path_aim){.source = fake.source, .sent = fake.sent};
 	fake.sent += !fake.is_astray;
 	return true;
 }
@@ -192,6 +193,29 @@ static void test_pass(void **state)
 	assert_int_equal(answer.result, PROBE_PASS);
 	assert_int_equal(fake.aimed, 1);
 	assert_true(addr_equal(&fake.addr, &service));
+	close(fd);
+}
+
+/* Who is probed answers to the address that it is probed from. */
+static void test_source(void **state)
+{
+	const struct sluice_addr from = parse("127.0.0.4"), foreign = parse("192.0.2.77");
+	int fd = answers(&service), accepted;
+	struct sockaddr_in peer;
+	socklen_t length = sizeof(peer);
+
+	(void)state;
+	fake.source = from;
+	probe(&target);
+	assert_int_equal(answer.result, PROBE_PASS);
+	accepted = accept(fd, (struct sockaddr *)&peer, &length);
+	assert_true(accepted >= 0);
+	assert_int_equal(peer.sin_addr.s_addr, from.w_be[3]);
+	close(accepted);
+	/* An address that the host lost says nothing of the member. */
+	fake.source = foreign;
+	probe(&target);
+	assert_int_equal(answer.result, PROBE_UNDECIDED);
 	close(fd);
 }
 
@@ -415,6 +439,7 @@ int main(void)
 		TEST(test_blocked),	  TEST(test_no_path),	   TEST(test_cancel),
 		TEST(test_indices),	  TEST(test_look_answers), TEST(test_look_silent),
 		TEST(test_look_no_decap), TEST(test_look_cancel),  TEST(test_words),
+		TEST(test_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,20 @@ static bool refuse(char problem[HEALTH_TEXT_MAX], const char *text)
 	return false;
 }
 
+/* As traffic's to it does: the member knows a way back to whom it is reached from. Zero: it has no
+ * such address in the service's family. */
+static struct sluice_addr source_towards(const struct daemon *daemon, uint64_t member_id,
+					 enum sluice_family family)
+{
+	static const struct sluice_addr none;
+	const struct model_member *member =
+		model_member_by_id(daemon->model, member_id, NULL, NULL);
+
+	if (!member || member->nexthop_state != NEXTHOP_RESOLVED)
+		return none;
+	return family == SLUICE_FAMILY_V4 ? member->nexthop.src4 : member->nexthop.src6;
+}
+
 static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
 		struct path_aim *ret_aim, char problem[HEALTH_TEXT_MAX])
 {
@@ -41,7 +55,12 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	if (probe_path_set(path, index, member, addr))
 		return refuse(problem, "too many are probed through the path");
 	probe_path_counts(path, index, &counts);
-	*ret_aim = (struct path_aim){probe_path_mark(path, index), counts.sent, counts.dropped};
+	*ret_aim = (struct path_aim){
+		.mark = probe_path_mark(path, index),
+		.source = source_towards(daemon, member_id, addr_family(addr)),
+		.sent = counts.sent,
+		.dropped = counts.dropped,
+	};
 	return true;
 }
 
@@ -75,7 +94,7 @@ static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
 	}
 	if (counts.dropped > aim->dropped)
 		return refuse(problem, counts.reason ? counts.reason : "the path refused it");
-	if (!probe_path_check(probing->path, addr, &e))
+	if (!probe_path_check(probing->path, addr, &aim->source, &e))
 		err_set(&e, ERR_SYSTEM, "", "its packets went another way");
 	if (!*e.hint)
 		err_hint(&e, "does a firewall of this host set or clear marks of packets?");
@@ -142,7 +161,8 @@ static void tell(struct daemon *daemon)
 	}
 }
 
-/* As those of the tunnels to members do: who can send to that address can answer. */
+/* For those that are aimed without one. As those of the tunnels to members do: who can send to that
+ * address can answer. */
 static void set_sources(struct daemon *daemon)
 {
 	struct sluice_addr sources[2] = {daemon->config->outer_source4,

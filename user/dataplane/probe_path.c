@@ -153,28 +153,38 @@ static int attach(const struct probe_path *path, struct err *e)
 
 /* ---- what is on the host -------------------------------------------------------------------- */
 
-static bool is_source(const struct ifaddrs *at, enum sluice_family family,
+static bool is_source(const struct ifaddrs *at, enum sluice_family family, bool is_on_loopback,
 		      struct sluice_addr *ret_addr)
 {
-	return at->ifa_flags & IFF_UP && iface_address(at, ret_addr) &&
-	       addr_family(ret_addr) == family && addr_is_routable_unicast(ret_addr) &&
-	       !(at->ifa_flags & IFF_LOOPBACK);
+	return at->ifa_flags & IFF_UP && !(at->ifa_flags & IFF_LOOPBACK) == !is_on_loopback &&
+	       iface_address(at, ret_addr) && addr_family(ret_addr) == family &&
+	       addr_is_routable_unicast(ret_addr);
+}
+
+/* Those on the loopback device last: that may be one that several hosts have. */
+static struct sluice_addr first_source(const struct ifaddrs *own, enum sluice_family family)
+{
+	struct sluice_addr source;
+	const struct ifaddrs *at;
+	int is_on_loopback;
+
+	for (is_on_loopback = 0; is_on_loopback < 2; is_on_loopback++)
+		for (at = own; at; at = at->ifa_next)
+			if (is_source(at, family, is_on_loopback, &source))
+				return source;
+	return (struct sluice_addr){};
 }
 
 /* Zero when the host has no address of the family. */
 static struct sluice_addr choose_source(const struct probe_path *path, enum sluice_family family)
 {
 	struct sluice_addr source = path->wanted[family];
-	struct ifaddrs *own = NULL, *at;
+	struct ifaddrs *own = NULL;
 
 	if (getifaddrs(&own))
 		return source;
-	if (!(source.d[0] | source.d[1]) || !iface_with_address(own, &source)) {
-		for (at = own; at && !is_source(at, family, &source); at = at->ifa_next)
-			;
-		if (!at)
-			source = (struct sluice_addr){};
-	}
+	if (!(source.d[0] | source.d[1]) || !iface_with_address(own, &source))
+		source = first_source(own, family);
 	freeifaddrs(own);
 	return source;
 }
@@ -234,7 +244,8 @@ const char *probe_path_problem(const struct probe_path *path, enum sluice_family
 	return path->problems[family][0] ? path->problems[family] : NULL;
 }
 
-int probe_path_check(struct probe_path *path, const struct sluice_addr *service, struct err *e)
+int probe_path_check(struct probe_path *path, const struct sluice_addr *service,
+		     const struct sluice_addr *source, struct err *e)
 {
 	const char *problem = probe_path_problem(path, addr_family(service));
 	char address[ADDR_TEXT_MAX], device[IF_NAMESIZE];
@@ -245,7 +256,7 @@ int probe_path_check(struct probe_path *path, const struct sluice_addr *service,
 	if (problem)
 		return err_set(e, ERR_UNSUPPORTED, "", "%s cannot be probed through the path: %s",
 			       address, problem);
-	ret = route_lookup_marked(&path->netlink, service, path->place.mark, &route);
+	ret = route_lookup_marked(&path->netlink, service, source, path->place.mark, &route);
 	if (!ret && route.type == RTN_UNICAST && route.ifindex == path->device.ifindex)
 		return 0;
 	if (!ret && route.type == RTN_LOCAL) {

@@ -47,9 +47,9 @@ int probe_path_open(struct dp_bpf *dp, const char *instance, uint32_t targets,
 /* Frees memory and descriptors; what is on the host stays. Accepts NULL. */
 void probe_path_close(struct probe_path *path);
 
-/* The addresses that probes come from, one of each family: those of next hops to members do
- * (struct nexthop.src4, src6). Zero, or not (any more) this host's: the first address of the family
- * that is up, not link-local and not on lo. Takes effect at the next probe_path_refresh(). */
+/* The addresses that probes come from whose sockets are bound to none, one of each family. Zero, or
+ * not (any more) this host's: the first address of the family that is up and not link-local, one on lo
+ * if there is no other. Takes effect at the next probe_path_refresh(). */
 void probe_path_set_sources(struct probe_path *path, const struct sluice_addr *v4,
 			    const struct sluice_addr *v6);
 /* Makes what is on the host what it should be, comparing with what the kernel has: call it when the
@@ -60,10 +60,11 @@ int probe_path_refresh(struct probe_path *path, struct err *e);
 /* Why no probe of the family can be sent now, "IPv6 is disabled on this host"; NULL: they can. */
 const char *probe_path_problem(const struct probe_path *path, enum sluice_family family);
 
-/* Would the kernel send a probe to this service address through the path, asked of its routing as it
- * is now? Else why not, and the fix: an address of this host, another rule that comes first, no
- * address of that family. One or two netlink requests. */
-int probe_path_check(struct probe_path *path, const struct sluice_addr *service, struct err *e);
+/* Would the kernel send a probe to this service address, from a socket bound to source (zero: to none),
+ * through the path, asked of its routing as it is now? Else why not, and the fix: an address of this
+ * host, another rule that comes first, no address of that family. One or two netlink requests. */
+int probe_path_check(struct probe_path *path, const struct sluice_addr *service,
+		     const struct sluice_addr *source, struct err *e);
 
 /* SO_MARK for probes of the target at index. */
 uint32_t probe_path_mark(const struct probe_path *path, uint32_t index);

@@ -65,8 +65,8 @@ static void take_route(const struct nlmsghdr *message, void *arg)
 	mnl_attr_parse(message, sizeof(*rt), take_attr, route);
 }
 
-int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr, uint32_t mark,
-			struct route *ret_route)
+int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr,
+			const struct sluice_addr *source, uint32_t mark, struct route *ret_route)
 {
 	union {
 		struct nlmsghdr header;
@@ -82,6 +82,10 @@ int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr,
 	rt->rtm_family = netlink_family(addr);
 	rt->rtm_dst_len = rt->rtm_family == AF_INET ? 32 : 128;
 	netlink_put_addr(request, RTA_DST, addr);
+	if (source->d[0] | source->d[1]) {
+		rt->rtm_src_len = rt->rtm_dst_len;
+		netlink_put_addr(request, RTA_SRC, source);
+	}
 	if (mark)
 		mnl_attr_put_u32(request, RTA_MARK, mark);
 	ret = netlink_request(netlink, request, take_route, &route);
@@ -93,7 +97,9 @@ int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr,
 
 int route_lookup(struct netlink *netlink, const struct sluice_addr *addr, struct route *ret_route)
 {
-	return route_lookup_marked(netlink, addr, 0, ret_route);
+	static const struct sluice_addr any;
+
+	return route_lookup_marked(netlink, addr, &any, 0, ret_route);
 }
 
 void route_describe_error(int ret, char *text, size_t size)

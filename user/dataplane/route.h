@@ -21,9 +21,9 @@ struct route {
 
 /* 0, or the kernel's -errno (-ENETUNREACH, -EHOSTUNREACH, ...). */
 int route_lookup(struct netlink *netlink, const struct sluice_addr *addr, struct route *ret_route);
-/* The same for a packet of this host with a mark. */
-int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr, uint32_t mark,
-			struct route *ret_route);
+/* The same for a packet of this host with a mark, from one of its addresses; zero: whichever. */
+int route_lookup_marked(struct netlink *netlink, const struct sluice_addr *addr,
+			const struct sluice_addr *source, uint32_t mark, struct route *ret_route);
 void route_describe_error(int ret, char *text, size_t size);
 /* 0 when the route leads to a unicast destination elsewhere; else a reason in text. */
 int route_check(const struct route *route, char *text, size_t size);

@@ -15,9 +15,10 @@
 
 /* As of the moment it was aimed. */
 struct path_aim {
-	uint32_t mark;	  /* for the probe's socket */
-	uint64_t sent;	  /* packets of the index that went out so far */
-	uint64_t dropped; /* and that could not */
+	uint32_t mark;		   /* for the probe's socket */
+	struct sluice_addr source; /* its address; zero: as the host chooses */
+	uint64_t sent;		   /* packets of the index that went out so far */
+	uint64_t dropped;	   /* and that could not */
 };
 
 struct health_path {

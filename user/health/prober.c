@@ -178,6 +178,7 @@ struct probe *prober_through(struct prober *prober, const struct path_target *ta
 	through->timer.data = through;
 	if (aim(through, target)) {
 		way.mark = through->aim.mark;
+		way.source = through->aim.source;
 		through->inner = begin(prober, &way, check, on_answer, through);
 	} else {
 		uv_timer_start(&through->timer, on_timer, 0, 0);

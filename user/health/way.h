@@ -9,8 +9,10 @@
 struct way {
 	struct sluice_addr addr;
 	uint16_t port;
-	uint32_t mark; /* of its packets; 0: none, the host routes them as any */
+	uint32_t mark;		   /* of its packets; 0: none, the host routes them as any */
+	struct sluice_addr source; /* that they come from; zero: as the host chooses */
 };
 
-/* A socket of the type for probes on that way, not connected yet; the caller's. Negative errno. */
+/* A socket of the type for probes on that way, not connected yet; the caller's. Negative errno:
+ * -EADDRNOTAVAIL, the source is no address of this host. */
 int way_socket(const struct way *way, int type);
