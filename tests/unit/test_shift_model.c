@@ -140,6 +140,34 @@ static void rolled_back(void **state)
 	world_free(w);
 }
 
+/* Members of the pool that begin slowly have what they may have: that is no failure of theirs. */
+static void of_slow_starts(void **state)
+{
+	AUTO_FREE char *next = util_printf("%s" TWO "    slow_start: 60s\n", HEAD, "0");
+	struct world *w = world("    members: [10.0.0.9]\n");
+	size_t m;
+
+	(void)state;
+	model_start_ramps(w->model);
+	world_load_text(w, next);
+	w->fake->now_ms += 60000;
+	world_resolve_all(w);
+	for (m = 0; m < 4; m++)
+		passes(w, in_pool(w, m / 2, m % 2));
+	pass(w, 61000);
+	assert_int_equal(share(in_pool(w, 0, 0)), ALL);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	assert_in_range(share(in_pool(w, 1, 0)), 1, ALL / 5);
+	pass(w, 9000);
+	assert_int_equal(web(w)->shift.state, SHIFT_RUNNING);
+	assert_int_equal(web(w)->shift.failures, 0);
+	/* Who fails its check is not well, for all that. */
+	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
+	pass(w, 5000);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	world_free(w);
+}
+
 static void refused(void **state)
 {
 	struct world *w = two("100");
@@ -250,9 +278,10 @@ static void clients_stay_shifted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_the_end), cmocka_unit_test(rolled_back),
-		cmocka_unit_test(refused),    cmocka_unit_test(reloads),
-		cmocka_unit_test(orders),     cmocka_unit_test(clients_stay_shifted),
+		cmocka_unit_test(to_the_end),	  cmocka_unit_test(rolled_back),
+		cmocka_unit_test(refused),	  cmocka_unit_test(reloads),
+		cmocka_unit_test(orders),	  cmocka_unit_test(clients_stay_shifted),
+		cmocka_unit_test(of_slow_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,10 +48,18 @@ static void set_shares(struct model_service *service)
 	service->is_dirty = true;
 }
 
+/* Of its weight, for the gate: what a slow start holds back is no failure. */
+static uint64_t admitted(const struct model_member *member)
+{
+	if (weights_member_rule(member) == SHARE_RAMP)
+		return SHARE_ONE;
+	return weights_member_share(member);
+}
+
 static void look(const struct model_service *service, const struct model_pool *pool,
 		 struct shift_gate *ret_gate)
 {
-	uint64_t weights = 0, admitted = 0;
+	uint64_t weights = 0, sum = 0;
 	size_t m;
 
 	*ret_gate = (struct shift_gate){.is_panicked = service->panic != PANIC_NONE};
@@ -63,10 +71,10 @@ static void look(const struct model_service *service, const struct model_pool *p
 		ret_gate->members++;
 		ret_gate->failing += member->health == HEALTH_DOWN;
 		weights += member->weight;
-		admitted += (uint64_t)member->weight * weights_member_share(member);
+		sum += member->weight * admitted(member);
 	}
 	if (weights)
-		ret_gate->admitted_percent = (uint32_t)(admitted * 100 / (weights * SHARE_ONE));
+		ret_gate->admitted_percent = (uint32_t)(sum * 100 / (weights * SHARE_ONE));
 }
 
 static void say_gate(const struct shift_gate *gate, char *text, size_t size)
