@@ -210,14 +210,36 @@ static void gates(void **state)
 {
 	const struct shift_gate rows[] = {
 		{100, 2, 0, false}, {80, 5, 1, false}, {79, 5, 1, false},
-		{0, 0, 0, false},   {100, 2, 0, true},
+		{0, 0, 0, false},   {100, 2, 0, true}, {79, 5, 1, true},
 	};
-	static const bool passes[] = {true, true, false, false, false};
+	static const bool passes[] = {true, true, false, false, true, false};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_int_equal(shift_gate_passes(&rows[i]), passes[i]);
+}
+
+/* Nobody serves where it would go back to: it stays, and goes back when somebody does. */
+static void nowhere_to_go(void **state)
+{
+	struct shift shift = situation(GATE_AGAIN);
+	struct shift_input in = {.event = SHIFT_TIME, .now_ms = NOW, .gate = ILL};
+
+	(void)state;
+	in.gate.is_alone = true;
+	assert_true(shift_feed(&shift, &in));
+	assert_int_equal(shift.state, SHIFT_PAUSED);
+	assert_int_equal(shift.percent, 5);
+	in.now_ms += SHIFT_GATE_MS;
+	assert_true(shift_feed(&shift, &in));
+	assert_int_equal(shift.failures, SHIFT_GATE_FAILURES);
+	assert_int_equal(shift.percent, 5);
+	in.gate.is_alone = false;
+	in.now_ms += SHIFT_GATE_MS;
+	assert_true(shift_feed(&shift, &in));
+	assert_int_equal(shift.state, SHIFT_ROLLED_BACK);
+	assert_int_equal(shift.percent, 0);
 }
 
 static void plans(void **state)
@@ -281,7 +303,8 @@ static void random_events(void **state)
 			struct shift before = shift;
 			struct shift_input in = {.event = pick(4) ? SHIFT_TIME
 								  : pick(SHIFT_EVENT_MAX),
-						 .gate = {.admitted_percent = pick(10) ? 100 : 0},
+						 .gate = {.admitted_percent = pick(10) ? 100 : 0,
+							  .is_alone = !pick(3)},
 						 .percent = pick(110)};
 
 			now_ms += pick(20000);
@@ -296,7 +319,9 @@ static void random_events(void **state)
 			/* And less only all of it, after two failed gates. */
 			if (in.event == SHIFT_TIME && shift.percent < before.percent)
 				assert_true(shift.state == SHIFT_ROLLED_BACK && !shift.percent &&
-					    before.failures + 1 == SHIFT_GATE_FAILURES);
+					    !in.gate.is_alone &&
+					    before.failures + 1 >= SHIFT_GATE_FAILURES);
+			assert_true(shift.failures <= SHIFT_GATE_FAILURES);
 			if (shift.state == SHIFT_ROLLED_BACK || shift.state == SHIFT_ABORTED)
 				assert_int_equal(shift.percent, 0);
 			assert_false(in.event == SHIFT_TIME && shift_is_due(&shift, now_ms));
@@ -310,6 +335,7 @@ int main(void)
 		cmocka_unit_test(every_state_and_event),
 		cmocka_unit_test(from_first_to_last),
 		cmocka_unit_test(gates),
+		cmocka_unit_test(nowhere_to_go),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(random_events),
 	};

@@ -104,11 +104,16 @@ static void to_the_end(void **state)
 	}
 }
 
+static const struct event *last_event(const struct world *w)
+{
+	bool is_gap;
+
+	return event_log_next(w->log, event_log_last(w->log) - 1, &is_gap);
+}
+
 static void rolled_back(void **state)
 {
 	struct world *w = two("0");
-	const struct event *event;
-	bool is_gap;
 
 	(void)state;
 	shift(w, SHIFT_ACTION_START, "next", 0);
@@ -123,8 +128,7 @@ static void rolled_back(void **state)
 	assert_string_equal(web(w)->shift_text,
 			    "it admits 50 % of its weight (80 % wanted), 1 of 2 members fail "
 			    "their check");
-	event = event_log_next(w->log, event_log_last(w->log) - 1, &is_gap);
-	assert_non_null(strstr(event->text, "rolled back from 25 % to 0: it admits 50 %"));
+	assert_non_null(strstr(last_event(w)->text, "rolled back from 25 % to 0: it admits 50 %"));
 	/* Not begun with either. */
 	assert_int_not_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
 	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
@@ -165,6 +169,60 @@ static void of_slow_starts(void **state)
 	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
 	pass(w, 5000);
 	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	world_free(w);
+}
+
+/* Nobody of stable serves: that is no reason to keep its clients from the pool that is well. */
+static void away_from_the_dead(void **state)
+{
+	struct world *w = two("0");
+
+	(void)state;
+	fails(w, in_pool(w, 0, 0), HEALTH_SILENT);
+	fails(w, in_pool(w, 0, 1), HEALTH_ANSWERED);
+	assert_int_equal(web(w)->panic, PANIC_READMIT);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	assert_int_equal(web(w)->panic, PANIC_NONE);
+	assert_int_equal(part(w, 1), 100);
+	pass(w, 30000);
+	assert_int_equal(web(w)->shift.percent, 100);
+	/* Who serves in a panic only is no better for it. */
+	assert_int_equal(shift(w, SHIFT_ACTION_END, NULL, 0), 0);
+	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
+	fails(w, in_pool(w, 1, 1), HEALTH_ANSWERED);
+	assert_int_not_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	world_free(w);
+}
+
+/* Nor one to take back what nobody else could serve. */
+static void not_back_to_the_dead(void **state)
+{
+	struct world *w = two("0");
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	pass(w, 12000);
+	fails(w, in_pool(w, 0, 0), HEALTH_ANSWERED);
+	fails(w, in_pool(w, 0, 1), HEALTH_ANSWERED);
+	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
+	pass(w, 4000);
+	assert_int_equal(web(w)->shift.state, SHIFT_PAUSED);
+	assert_int_equal(web(w)->shift.percent, 25);
+	assert_int_equal(part(w, 1), 100);
+	assert_string_equal(last_event(w)->text,
+			    "paused at 25 %, not rolled back: it admits 50 % of its weight (80 % "
+			    "wanted), 1 of 2 members fail their check; in the other pools nobody "
+			    "serves");
+	/* Told once. */
+	pass(w, 20000);
+	assert_non_null(strstr(last_event(w)->text, "paused at 25 %"));
+	assert_non_null(strstr(web(w)->shift_text, "it admits 50 %"));
+	/* When somebody does serve there it goes back. */
+	override(w, in_pool(w, 0, 1), OVERRIDE_FORCED, 0);
+	pass(w, 2000);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	assert_int_equal(part(w, 1), 0);
+	assert_null(strstr(web(w)->shift_text, "nobody"));
 	world_free(w);
 }
 
@@ -278,10 +336,15 @@ static void clients_stay_shifted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_the_end),	  cmocka_unit_test(rolled_back),
-		cmocka_unit_test(refused),	  cmocka_unit_test(reloads),
-		cmocka_unit_test(orders),	  cmocka_unit_test(clients_stay_shifted),
+		cmocka_unit_test(to_the_end),
+		cmocka_unit_test(rolled_back),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(reloads),
+		cmocka_unit_test(orders),
+		cmocka_unit_test(clients_stay_shifted),
 		cmocka_unit_test(of_slow_starts),
+		cmocka_unit_test(away_from_the_dead),
+		cmocka_unit_test(not_back_to_the_dead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

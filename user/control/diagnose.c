@@ -134,8 +134,9 @@ static void explain_shift(struct diagnosis *diagnosis, const struct model_servic
 		add_why(diagnosis, "%s: the shift to %s was rolled back: %s", service->name,
 			service->shift_to, service->shift_text);
 	else if (shift->state == SHIFT_RUNNING || shift->state == SHIFT_PAUSED)
-		add_why(diagnosis, "%s: a shift to %s is %s at %u %%", service->name,
-			service->shift_to, shift_state_name(shift->state), shift->percent);
+		add_why(diagnosis, "%s: a shift to %s is %s at %u %%%s%s", service->name,
+			service->shift_to, shift_state_name(shift->state), shift->percent,
+			service->shift_text[0] ? ": " : "", service->shift_text);
 }
 
 static void explain_panic(struct diagnosis *diagnosis, const struct model_service *service)

@@ -48,12 +48,39 @@ static void set_shares(struct model_service *service)
 	service->is_dirty = true;
 }
 
-/* Of its weight, for the gate: what a slow start holds back is no failure. */
+/* Of its weight, for the gate: what a slow start holds back is no failure; who serves in a panic
+ * only is no better for it. */
 static uint64_t admitted(const struct model_member *member)
 {
-	if (weights_member_rule(member) == SHARE_RAMP)
-		return SHARE_ONE;
-	return weights_member_share(member);
+	enum share_rule rule = weights_member_rule(member);
+
+	if (rule == SHARE_READMITTED)
+		return 0;
+	return rule == SHARE_RAMP ? SHARE_ONE : weights_member_share(member);
+}
+
+static bool has_serving(const struct model_pool *pool)
+{
+	size_t m;
+
+	for (m = 0; m < pool->member_count; m++)
+		if (pool->members[m].weight && admitted(&pool->members[m]))
+			return true;
+	return false;
+}
+
+/* Does nobody serve where the pool's part would go back to? */
+static bool is_alone(const struct model_service *service, const struct model_pool *pool)
+{
+	size_t p;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *other = &service->pools[p];
+
+		if (other != pool && !other->is_fallback && other->share_file && has_serving(other))
+			return false;
+	}
+	return true;
 }
 
 static void look(const struct model_service *service, const struct model_pool *pool,
@@ -62,7 +89,7 @@ static void look(const struct model_service *service, const struct model_pool *p
 	uint64_t weights = 0, sum = 0;
 	size_t m;
 
-	*ret_gate = (struct shift_gate){.is_panicked = service->panic != PANIC_NONE};
+	*ret_gate = (struct shift_gate){.is_alone = is_alone(service, pool)};
 	for (m = 0; m < pool->member_count; m++) {
 		const struct model_member *member = &pool->members[m];
 
@@ -83,10 +110,11 @@ static void say_gate(const struct shift_gate *gate, char *text, size_t size)
 		 "it admits %" PRIu32 " %% of its weight (%u %% wanted), %" PRIu32 " of %" PRIu32
 		 " members fail their check%s",
 		 gate->admitted_percent, SHIFT_ADMITTED_PERCENT, gate->failing, gate->members,
-		 gate->is_panicked ? ", the service is in a panic" : "");
+		 gate->is_alone ? "; in the other pools nobody serves" : "");
 }
 
-static void tell(struct apply *apply, struct model_service *service, const struct shift *before)
+static void tell(struct apply *apply, struct model_service *service, const struct shift *before,
+		 bool is_gate_failed)
 {
 	const struct model_pool *pool = pool_named(service, service->shift_to);
 	const struct shift *shift = &service->shift;
@@ -98,6 +126,10 @@ static void tell(struct apply *apply, struct model_service *service, const struc
 	else if (shift->state == SHIFT_DONE && before->state != SHIFT_DONE)
 		model_event(apply, EVENT_shift, service, pool, NULL,
 			    "done: it has %" PRIu32 " %% of the service", shift->percent);
+	else if (is_gate_failed)
+		model_event(apply, EVENT_shift, service, pool, NULL,
+			    "paused at %" PRIu32 " %%, not rolled back: %s", shift->percent,
+			    service->shift_text);
 	else if (shift->state != before->state || shift->percent != before->percent)
 		model_event(apply, EVENT_shift, service, pool, NULL,
 			    "%s: it gets %" PRIu32 " %% of the service, before %" PRIu32 " %%",
@@ -107,18 +139,22 @@ static void tell(struct apply *apply, struct model_service *service, const struc
 static void feed(struct apply *apply, struct model_service *service, struct shift_input *input)
 {
 	const struct model_pool *pool = pool_named(service, service->shift_to);
-	struct shift before = service->shift;
+	struct shift before = service->shift, *shift = &service->shift;
+	bool is_ill, is_news;
 
 	input->now_ms = apply->now_ms;
 	look(service, pool, &input->gate);
-	if (!shift_feed(&service->shift, input))
+	if (!shift_feed(shift, input))
 		return;
-	if (service->shift.state == SHIFT_ROLLED_BACK && before.state != SHIFT_ROLLED_BACK)
+	is_ill = input->event == SHIFT_TIME && !shift_gate_passes(&input->gate);
+	is_news = is_ill && shift->failures == SHIFT_GATE_FAILURES &&
+		  (shift->state != before.state || shift->failures != before.failures);
+	if (is_news)
 		say_gate(&input->gate, service->shift_text, sizeof(service->shift_text));
-	else if (service->shift.state != SHIFT_ROLLED_BACK)
+	else if (!is_ill)
 		service->shift_text[0] = '\0';
-	tell(apply, service, &before);
-	if (service->shift.percent != before.percent || !shift_is_on(&before)) {
+	tell(apply, service, &before, is_news);
+	if (shift->percent != before.percent || !shift_is_on(&before)) {
 		set_shares(service);
 		model_service_refresh(apply, service);
 	}

@@ -123,7 +123,7 @@ struct model_service {
 	bool is_dirty;				    /* something that sync must look at changed */
 	struct shift shift;
 	char shift_to[NAME_MAX_LENGTH + 1]; /* pool, with a shift */
-	char shift_text[128];		    /* why it was rolled back */
+	char shift_text[128];		    /* why it was rolled back, or was not */
 	uint32_t shift_orders;		    /* of people and files, so far: not of time */
 	uint32_t min_healthy;
 	bool is_panic_dropped;

@@ -14,7 +14,7 @@ const char *shift_state_name(enum shift_state state)
 
 bool shift_gate_passes(const struct shift_gate *gate)
 {
-	return gate->admitted_percent >= SHIFT_ADMITTED_PERCENT && !gate->is_panicked;
+	return gate->admitted_percent >= SHIFT_ADMITTED_PERCENT;
 }
 
 const char *shift_plan_problem(const struct shift_plan *plan)
@@ -77,14 +77,25 @@ static void back(struct shift *shift, enum shift_state state)
 	shift->percent = 0;
 }
 
+static void fail(struct shift *shift, const struct shift_gate *gate)
+{
+	if (shift->failures < SHIFT_GATE_FAILURES)
+		shift->failures++;
+	if (shift->failures < SHIFT_GATE_FAILURES)
+		return;
+	if (gate->is_alone)
+		shift->state = SHIFT_PAUSED; /* what it has left is all that there is */
+	else
+		back(shift, SHIFT_ROLLED_BACK);
+}
+
 static bool pass_time(struct shift *shift, const struct shift_input *input)
 {
 	if (!shift_is_due(shift, input->now_ms))
 		return false;
 	shift->gate_ms = input->now_ms + SHIFT_GATE_MS;
 	if (!shift_gate_passes(&input->gate)) {
-		if (++shift->failures >= SHIFT_GATE_FAILURES)
-			back(shift, SHIFT_ROLLED_BACK);
+		fail(shift, &input->gate);
 		return true;
 	}
 	shift->failures = 0;

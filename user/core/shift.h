@@ -2,7 +2,8 @@
 /*
  * A shift: one pool of a service gets more and more of it, step by step. Each step holds for a while,
  * and goes on only if the pool is well: its gate, which is asked every few seconds. Two failed gates
- * in a row take everything back at once. Pure; the caller has the clock, and makes shares of it.
+ * in a row take everything back at once, unless nobody serves where that would go: then it pauses.
+ * Pure; the caller has the clock, and makes shares of it.
  */
 #pragma once
 
@@ -59,7 +60,7 @@ struct shift {
 struct shift_gate {
 	uint32_t admitted_percent; /* of its weight has a share */
 	uint32_t members, failing; /* failing: their check says so */
-	bool is_panicked;	   /* its service */
+	bool is_alone;		   /* nobody serves in the pools that it takes from */
 };
 
 struct shift_input {
