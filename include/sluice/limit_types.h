@@ -34,8 +34,9 @@ struct sluice_limit {
 	__u64 word;
 	__u64 rate;
 	__u64 flags;
-	__u32 id; /* for events and counters: this entry's index */
-	__u8 pad[36];
+	__u32 id;	/* for events and counters: this entry's index */
+	__u32 owed_max; /* the most that one of its sources may owe; for the next daemon */
+	__u8 pad[32];
 };
 
 #define SLUICE_LIMIT_BASE(word) ((__u32)SLUICE_BITS(word, 0, 32))

@@ -205,6 +205,17 @@ static void test_exceptions(void **state)
 	world_free(w);
 }
 
+/* The daemon ends, and starts with another file. */
+static void restart(struct world *w, struct config *config)
+{
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	world_load(w, config);
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+}
+
 /* Without a change of the file: no region moves, nothing is cleared, nothing is lost. */
 static void test_restart(void **state)
 {
@@ -222,10 +233,6 @@ static void test_restart(void **state)
 	moved = w->fake->limits_moved;
 	memset(w->fake->limit_cleared_ms, 0, w->fake->capacity.limit_sets * sizeof(uint64_t));
 	w->fake->now_ms += 5000;
-	sync_free(w->sync);
-	model_free(w->model);
-	w->model = model_new(w->log, TICK_NS);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
 	config = two_services();
 	/* In another place of the file. */
 	config->limit_count = 0;
@@ -235,8 +242,7 @@ static void test_restart(void **state)
 	fake_config_limit(config, "own", 50, 32, SLUICE_LIMIT_ENFORCE)->burst.n = 100;
 	fake_config_except(&config->limits[2], "198.51.100.0/24", 500, 1000);
 	fake_config_except(&config->limits[2], "198.51.0.0/16", 2500, 1000);
-	world_load(w, config);
-	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+	restart(w, config);
 	world_settle(w);
 	world_assert_as_model(w);
 	assert_int_equal(entry_of(w, "own")->word, before[0].word);
@@ -248,6 +254,105 @@ static void test_restart(void **state)
 		for (uint32_t set = 0; set < 1U << SLUICE_LIMIT_LOG2(before[i].word); set++)
 			assert_int_equal(w->fake->limit_cleared_ms[base + set], 0);
 	}
+	world_free(w);
+}
+
+/* Some seconds in which not all can be written. */
+static void struggle(struct world *w)
+{
+	struct errs errors = {0};
+
+	for (int turn = 0; turn < 10; turn++) {
+		sync_run(w->sync, w->fake->now_ms, &errors);
+		assert_string_equal(w->fake->breach, "");
+		w->fake->now_ms += 600;
+	}
+	assert_true(errors.count > 0);
+	errs_done(&errors);
+}
+
+static void set_mode(struct world *w, enum sluice_limit_mode mode)
+{
+	const struct change change = {
+		.type = CHANGE_LIMIT_MODE, .owner = OWNER_API, .limit = "own", .limit_mode = mode};
+
+	world_apply(w, &change);
+	struggle(w);
+}
+
+static struct world *full_world(void)
+{
+	struct dp_capacity capacity = fake_dataplane_capacity();
+	struct world *w;
+
+	capacity.limit_sets = 1U << DP_LIMIT_SETS_MIN_LOG2;
+	w = world_new_sized(1, &capacity);
+	world_load(w, with_exception(50, 500));
+	world_resolve_all(w);
+	world_settle(w);
+	world_assert_as_model(w);
+	return w;
+}
+
+/* Another unit, and no second region: the limit stays as it was, with those that it excepts, and can be
+ * switched off; what is not the limit that was meant is not switched on. */
+static void test_restart_without_room(void **state)
+{
+	struct world *w = full_world();
+	const struct dp_access_entry *access;
+	struct sluice_limit before = *entry_of(w, "own");
+	uint16_t list = (uint16_t)SLUICE_LIMIT_LIST(model_find_limit(w->model, "own")->id);
+	struct sync_problem problem = {0};
+	struct gcra_params p;
+
+	(void)state;
+	restart(w, with_exception(5000, 5000));
+	struggle(w);
+	assert_int_equal(sync_problem_count(w->sync), 1);
+	assert_int_equal(entry_of(w, "own")->word, before.word);
+	assert_int_equal(entry_of(w, "own")->rate, before.rate);
+	access = find_access(w, "198.51.100.0/24", list);
+	assert_non_null(access);
+	assert_int_equal(SLUICE_EXCEPTION_K(access->word), SLUICE_LIMIT_K(before.word));
+	assert_int_equal(gcra_params_make_from(SLUICE_COUNT_NEW_CONNECTIONS, 5000, 1, 1000, TICK_NS,
+					       SLUICE_LIMIT_K(before.word), &p, NULL),
+			 0);
+	assert_int_equal(SLUICE_EXCEPTION_INC(access->word), p.inc);
+	set_mode(w, SLUICE_LIMIT_SHADOW);
+	assert_int_equal(SLUICE_LIMIT_MODE(entry_of(w, "own")->word), SLUICE_LIMIT_SHADOW);
+	set_mode(w, SLUICE_LIMIT_DISABLED);
+	assert_int_equal(SLUICE_LIMIT_MODE(entry_of(w, "own")->word), SLUICE_LIMIT_DISABLED);
+	set_mode(w, SLUICE_LIMIT_ENFORCE);
+	assert_int_equal(SLUICE_LIMIT_MODE(entry_of(w, "own")->word), SLUICE_LIMIT_DISABLED);
+	assert_int_equal(sync_problems(w->sync, &problem, 1), 1);
+	assert_string_equal(problem.text, "limit own: still as it was before it changed, in mode "
+					  "disabled: no room in the maps for its sources");
+	reload(w, with_exception(50, 500));
+	assert_int_equal(entry_of(w, "own")->word, before.word);
+	world_free(w);
+}
+
+/* Of its sources none may owe more than the limit allows now, whatever it allowed some of them before. */
+static void test_restart_with_shorter_burst(void **state)
+{
+	struct config *config = two_services();
+	struct world *w;
+	unsigned int moved;
+	uint32_t k;
+
+	(void)state;
+	config->limits[0].burst.n = 60;
+	fake_config_except(&config->limits[0], "198.51.100.0/24", 500, 1000);
+	w = world_of(config);
+	moved = w->fake->limits_moved;
+	k = SLUICE_LIMIT_K(entry_of(w, "own")->word);
+	config = two_services();
+	config->limits[0].burst.n = 60;
+	restart(w, config);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(SLUICE_LIMIT_K(entry_of(w, "own")->word), k);
+	assert_int_equal(w->fake->limits_moved, moved + 1);
 	world_free(w);
 }
 
@@ -332,13 +437,8 @@ static void test_ceilings_restart(void **state)
 	struct config *config = with_ceilings(10000, 3000);
 
 	(void)state;
-	sync_free(w->sync);
-	model_free(w->model);
-	w->model = model_new(w->log, TICK_NS);
-	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
 	config->services[0].pools[0].member_count = 2;
-	world_load(w, config);
-	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
+	restart(w, config);
 	world_settle(w);
 	world_assert_as_model(w);
 	assert_true(web_cell(w)->has_ceiling);
@@ -360,6 +460,8 @@ int main(void)
 		cmocka_unit_test(test_order_with_failures),
 		cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_restart_without_room),
+		cmocka_unit_test(test_restart_with_shorter_burst),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_ceilings_restart),
 	};

@@ -87,12 +87,16 @@ static void adopt_limits(struct adopt *adopt)
 	for (i = 0; i < adopt->found.limit_count; i++) {
 		uint32_t index = adopt->found.limits[i].index;
 		const struct sluice_limit *found = &adopt->found.limits[i].limit;
+		const struct model_limit *model = model_limit_by_id(sync->model, index);
 
 		claim_region(&sync->limit_regions, SLUICE_LIMIT_BASE(found->word),
 			     SLUICE_LIMIT_LOG2(found->word));
 		sync->limits[index].is_used = true;
 		sync->limits[index].written = *found;
-		sync->limits[index].owed_max = SLUICE_LIMIT_TAU(found->rate);
+		/* Those that it had are not known; but it must not be without, should it stay. */
+		if (model && model->config.count == SLUICE_LIMIT_COUNT(found->word))
+			sync->limits[index].exceptions =
+				limit_exceptions_ref(model->config.exceptions);
 	}
 	memcpy(sync->host_limits, adopt->found.host_limits, sizeof(sync->host_limits));
 }

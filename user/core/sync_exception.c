@@ -33,6 +33,20 @@ static int compare_entries(const void *a, const void *b)
 	return dp_access_compare(a, b);
 }
 
+/* The unit was chosen so that all fit. Where the limit is still a predecessor's, for want of room, one
+ * may not: in another unit it is admitted and not charged. */
+static int make_params(const struct sync *sync, const struct sync_limit *limit,
+		       const struct limit_exception *exception, struct gcra_params *ret_params)
+{
+	uint32_t count = SLUICE_LIMIT_COUNT(limit->written.word);
+	int ret = limit_exception_params(count, exception, sync->tick_ns,
+					 SLUICE_LIMIT_K(limit->written.word), ret_params, NULL);
+
+	if (ret)
+		ret = limit_exception_params(count, exception, sync->tick_ns, 0, ret_params, NULL);
+	return ret;
+}
+
 static void add_limit(const struct sync *sync, uint32_t index, struct access_table *table)
 {
 	const struct sync_limit *limit = &sync->limits[index];
@@ -42,10 +56,7 @@ static void add_limit(const struct sync *sync, uint32_t index, struct access_tab
 		const struct limit_exception *exception = &limit->exceptions->list[i];
 		struct gcra_params params;
 
-		/* The unit was chosen so that all fit. */
-		if (!limit_exception_params(SLUICE_LIMIT_COUNT(limit->written.word), exception,
-					    sync->tick_ns, SLUICE_LIMIT_K(limit->written.word),
-					    &params, NULL))
+		if (!make_params(sync, limit, exception, &params))
 			add(table, index, exception->prefixes, &params);
 	}
 	qsort(table->entries + first, table->count - first, sizeof(*table->entries),

@@ -87,7 +87,6 @@ struct sync_service {
 struct sync_limit { /* by index */
 	bool is_used;
 	struct sluice_limit written;
-	uint32_t owed_max;		     /* units, by one of its sources */
 	struct limit_exceptions *exceptions; /* in the unit that is written */
 	uint64_t rest_until_ms;
 	struct sync_trouble trouble;

@@ -42,18 +42,17 @@ static bool is_region_kept(const struct sync_limit *limit, uint64_t word, unsign
 	       SLUICE_LIMIT_K(limit->written.word) == SLUICE_LIMIT_K(word);
 }
 
-/* The most that one of the limit's sources may owe, in units. */
+/* The most that one of the limit's sources may owe; own: by its own rate. */
 static uint32_t owed_max(const struct sync *sync, const struct limit_config *config,
-			 const struct sluice_limit *entry)
+			 const struct gcra_params *own)
 {
-	uint32_t tau = SLUICE_LIMIT_TAU(entry->rate);
 	struct gcra_params params;
+	uint32_t tau = own->tau;
 	size_t i;
 
 	for (i = 0; i < limit_exceptions_count(config->exceptions); i++) {
 		if (!limit_exception_params(config->count, &config->exceptions->list[i],
-					    sync->tick_ns, SLUICE_LIMIT_K(entry->word), &params,
-					    NULL))
+					    sync->tick_ns, own->k, &params, NULL))
 			tau = MAX(tau, params.tau);
 	}
 	return tau;
@@ -78,7 +77,8 @@ static int make_entry(const struct sync *sync, const struct model_limit *model,
 	*ret_entry = (struct sluice_limit){.id = model->id,
 					   .word = limit_word(config, params.k),
 					   .rate = SLUICE_LIMIT_RATE(params.inc, params.tau),
-					   .flags = limit_flags(config)};
+					   .flags = limit_flags(config),
+					   .owed_max = owed_max(sync, config, &params)};
 	return 0;
 }
 
@@ -102,7 +102,8 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 	int ret;
 
 	if (limit->is_used && limit->written.word == entry->word &&
-	    limit->written.rate == entry->rate && limit->written.flags == entry->flags)
+	    limit->written.rate == entry->rate && limit->written.flags == entry->flags &&
+	    limit->written.owed_max == entry->owed_max)
 		return 0;
 	ret = sync_op(sync, limit_set, index, entry);
 	if (ret)
@@ -114,7 +115,7 @@ static int limit_write(struct sync *sync, struct sync_limit *limit, uint32_t ind
 
 /* Into a new region: with what the sources owe, where they are the same sources. */
 static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t index,
-		      struct sluice_limit *entry, unsigned int log2, uint32_t owed)
+		      struct sluice_limit *entry, unsigned int log2)
 {
 	struct sluice_limit old = limit->written, to;
 	bool was_used = limit->is_used;
@@ -125,7 +126,7 @@ static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t inde
 		return ret;
 	entry->word |= (uint64_t)log2 << 32 | base;
 	to = *entry;
-	to.rate = SLUICE_LIMIT_RATE(SLUICE_LIMIT_INC(entry->rate), owed);
+	to.rate = SLUICE_LIMIT_RATE(SLUICE_LIMIT_INC(entry->rate), entry->owed_max);
 	if (is_place_kept(limit, entry->word, log2))
 		ret = sync_op(sync, limit_move_region, &old, &to);
 	else
@@ -141,14 +142,24 @@ static int limit_move(struct sync *sync, struct sync_limit *limit, uint32_t inde
 }
 
 /* What the packet path has now of the limit besides its entry. */
-static void remember(struct sync *sync, struct sync_limit *limit, const struct model_limit *model,
-		     uint32_t owed)
+static void remember(struct sync *sync, struct sync_limit *limit, const struct model_limit *model)
 {
 	sync->is_access_stale |= limit->exceptions || model->config.exceptions;
-	limit->owed_max = owed;
 	limit_exceptions_ref(model->config.exceptions);
 	limit_exceptions_unref(limit->exceptions);
 	limit->exceptions = model->config.exceptions;
+}
+
+/* One that stays as it was, for want of room, can be switched off all the same. It is not switched on:
+ * it is not the limit that was meant. */
+static void limit_relax(struct sync *sync, struct sync_limit *limit, uint32_t index, uint64_t word)
+{
+	struct sluice_limit entry = limit->written;
+
+	if (!limit->is_used || SLUICE_LIMIT_MODE(word) == SLUICE_LIMIT_ENFORCE)
+		return;
+	entry.word = (entry.word & ~MODE_BITS) | (word & MODE_BITS);
+	limit_write(sync, limit, index, &entry); /* or with the next try */
 }
 
 static int limit_update(struct sync *sync, const struct model_limit *model)
@@ -156,27 +167,27 @@ static int limit_update(struct sync *sync, const struct model_limit *model)
 	struct sync_limit *limit = &sync->limits[model->id];
 	unsigned int log2 = sets_log2(&model->config);
 	struct sluice_limit entry;
-	uint32_t owed;
 	bool is_kept;
 	int ret;
 
 	ret = make_entry(sync, model, &entry);
 	if (ret)
 		return ret;
-	owed = owed_max(sync, &model->config, &entry);
 	is_kept = is_region_kept(limit, entry.word, log2);
 	if (!is_kept && !limit->is_used && limit->rest_until_ms > sync->now_ms)
 		return -EAGAIN;
 	ret = -ENOSPC;
-	if (!is_kept || owed < limit->owed_max)
-		ret = limit_move(sync, limit, model->id, &entry, log2, owed);
+	if (!is_kept || entry.owed_max < limit->written.owed_max)
+		ret = limit_move(sync, limit, model->id, &entry, log2);
 	/* Without room it stays where it is: who owes more than it allows waits for longer. */
 	if (is_kept && ret == -ENOSPC) {
 		entry.word |= limit->written.word & REGION_BITS;
 		ret = limit_write(sync, limit, model->id, &entry);
 	}
 	if (ret == 0)
-		remember(sync, limit, model, owed);
+		remember(sync, limit, model);
+	else if (ret == -ENOSPC)
+		limit_relax(sync, limit, model->id, entry.word);
 	return ret;
 }
 

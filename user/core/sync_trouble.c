@@ -73,8 +73,14 @@ static void describe_limit(const struct sync_limit *limit, struct sync_problem *
 				  : strerror(-limit->trouble.ret);
 
 	problem->is_served = true;
-	snprintf(problem->text, sizeof(problem->text), "limit %s: %s: %s", problem->name,
-		 limit->is_used ? "still as it was before it changed" : "not in force", why);
+	if (limit->is_used)
+		snprintf(problem->text, sizeof(problem->text),
+			 "limit %s: still as it was before it changed, in mode %s: %s",
+			 problem->name,
+			 model_limit_mode_name(SLUICE_LIMIT_MODE(limit->written.word)), why);
+	else
+		snprintf(problem->text, sizeof(problem->text), "limit %s: not in force: %s",
+			 problem->name, why);
 	if (is_room)
 		util_copy(problem->fix, sizeof(problem->fix),
 			  "raise capacity.limit_sources and restart sluiced with --cold-start, "

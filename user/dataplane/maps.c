@@ -224,6 +224,7 @@ static int limit_set(void *arg, uint32_t index, const struct sluice_limit *limit
 	if (cell->rate != limit->rate)
 		store(&cell->word, 0);
 	cell->id = limit->id;
+	cell->owed_max = limit->owed_max;
 	store(&cell->flags, dp_bans_flags(dp, index, limit->flags));
 	store(&cell->rate, limit->rate);
 	store(&cell->word, limit->word);
