@@ -80,7 +80,7 @@ static void test_names(void **state)
 {
 	(void)state;
 	assert_string_equal(event_type_name(EVENT_config_loaded), "config_loaded");
-	assert_string_equal(event_type_name(EVENT_table_applied), "table_applied");
+	assert_string_equal(event_type_name(EVENT_state_restored), "state_restored");
 	assert_string_equal(event_type_name(EVENT_TYPE_MAX), "unknown");
 }
 

@@ -47,7 +47,6 @@
 	X(routes_changed)                                                                          \
 	X(detached)                                                                                \
 	X(address_changed)                                                                         \
-	X(table_applied)                                                                           \
 	X(map_problem)                                                                             \
 	X(audit)                                                                                   \
 	X(change_dropped)                                                                          \
