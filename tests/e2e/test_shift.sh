@@ -52,6 +52,19 @@ answered() {
 	done > "$LAB_DIR/$1"
 }
 
+# Who gets nothing does not count as serving.
+serving_is() {
+	edge_ctl metrics | grep -qx "sluice_service_members_serving{lb_service=\"web\"} $1"
+}
+tap_match "idle members are told apart" "$(edge_ctl status)" '^OK .*4 of 8 members serving, 4 in pools without a share'
+edge_ctl member maint web 10.99.0.21 --pool stable > /dev/null
+edge_ctl member drain web 10.99.0.22 --pool stable > /dev/null
+tap_run "nobody of web serves" wait_for 10 serving_is 0
+tap_fails "that is a fault" 1 'none of 4 members serving' edge_ctl status
+edge_ctl member ready web 10.99.0.21 --pool stable > /dev/null
+edge_ctl member ready web 10.99.0.22 --pool stable > /dev/null
+tap_run "they serve again" wait_for 10 serving_is 2
+
 tap_is "no shift" "$(edge_ctl shift web)" "web: no shift"
 tap_fails "no such pool" 3 'did you mean next' edge_ctl shift web --to nxt
 tap_fails "a bad plan" 2 'per cent, rising' edge_ctl shift web --to next --steps 5,1

@@ -36,9 +36,9 @@ e2e_start() {
 	fi
 }
 
-# Every member of every service answers its checks.
+# Every member of every service answers its checks, if its pool has a share or not.
 e2e_all_serving() {
-	edge_ctl --json status | jq -e '[.services[] | .members_serving == .members_total] | all'
+	edge_ctl --json status | jq -e '[.services[] | .members_serving + .members_idle == .members_total] | all'
 }
 
 # e2e_settle: what was changed is in force for new connections.

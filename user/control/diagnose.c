@@ -180,7 +180,7 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 
 static void summarise_ok(const struct control_host *host, struct diagnosis *diagnosis)
 {
-	size_t serving = 0, total = 0, maintenance = 0, suspect = 0;
+	size_t serving = 0, total = 0, idle = 0, maintenance = 0, suspect = 0;
 	size_t count = model_service_count(host->model);
 	size_t s;
 	int n;
@@ -190,12 +190,16 @@ static void summarise_ok(const struct control_host *host, struct diagnosis *diag
 
 		serving += tally.serving;
 		total += tally.total;
+		idle += tally.idle;
 		maintenance += tally.maintenance;
 		suspect += tally.suspect;
 	}
 	n = snprintf(diagnosis->summary, sizeof(diagnosis->summary),
 		     "%zu service%s, %zu of %zu members serving", count, count == 1 ? "" : "s",
 		     serving, total);
+	if (idle)
+		n += snprintf(diagnosis->summary + n, sizeof(diagnosis->summary) - (size_t)n,
+			      ", %zu in pools without a share", idle);
 	if (maintenance)
 		n += snprintf(diagnosis->summary + n, sizeof(diagnosis->summary) - (size_t)n,
 			      ", %zu in maintenance", maintenance);

@@ -50,6 +50,7 @@ struct view_tally view_count(const struct model_service *service)
 
 	for (p = 0; p < service->pool_count; p++) {
 		const struct model_pool *pool = &service->pools[p];
+		bool has_share = weights_pool_share(pool) > 0;
 
 		for (m = 0; m < pool->member_count; m++) {
 			const struct model_member *member = &pool->members[m];
@@ -57,9 +58,10 @@ struct view_tally view_count(const struct model_service *service)
 			uint64_t weight = (uint64_t)member->weight * weights_pool_share(pool);
 
 			tally.total++;
-			tally.serving += member_state_serves(state);
+			tally.serving += member_state_serves(state) && has_share;
+			tally.idle += member_state_serves(state) && !has_share;
 			tally.suspect += state == MEMBER_SUSPECT;
-			tally.trial += state == MEMBER_ON_TRIAL;
+			tally.trial += state == MEMBER_ON_TRIAL && has_share;
 			tally.broken += state == MEMBER_EJECTED || state == MEMBER_UNREACHABLE ||
 					state == MEMBER_ON_TRIAL;
 			tally.maintenance += state == MEMBER_MAINTENANCE;
@@ -325,14 +327,14 @@ json_t *view_service(const struct control_host *host, const struct model_service
 	for (p = 0; p < service->pool_count; p++)
 		json_array_append_new(pools, view_pool(host, service, &service->pools[p]));
 	snprintf(table, sizeof(table), "%08x", sync_table_fingerprint(host->sync, service->id));
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i}", "name",
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:i}", "name",
 			   service->name, "listen", view_listen(service, listen, sizeof(listen)),
 			   "mode", view_mode_name(service->mode), "owner",
 			   owner_names[service->owner], "state",
 			   view_service_state(service, &tally), "members_total", (int)tally.total,
-			   "members_serving", (int)tally.serving, "weight_serving_percent",
-			   (int)tally.weight_percent, "table", log2 ? table : "", "slots",
-			   log2 ? 1 << log2 : 0);
+			   "members_serving", (int)tally.serving, "members_idle", (int)tally.idle,
+			   "weight_serving_percent", (int)tally.weight_percent, "table",
+			   log2 ? table : "", "slots", log2 ? 1 << log2 : 0);
 	add_traffic(host, object, STATS_KEY(STATS_SERVICE, service->id));
 	json_object_set_new(object, "shift", view_shift(service));
 	json_object_set_new(object, "panic", json_string(panic_names[service->panic]));

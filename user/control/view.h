@@ -10,7 +10,8 @@
 /* How a service stands, counted once for status and service. */
 struct view_tally {
 	size_t total;	/* members */
-	size_t serving; /* of them: serving or checking, with weight */
+	size_t serving; /* of them: get new connections, and are not known to fail */
+	size_t idle;	/* would, but their pool has no share */
 	size_t suspect;
 	size_t trial;
 	size_t broken; /* on trial, ejected or unreachable */
@@ -19,7 +20,7 @@ struct view_tally {
 };
 
 struct view_tally view_count(const struct model_service *service);
-/* "ok", "degraded" (a member is broken), "down" (none serves). */
+/* "ok", "degraded" (a member is broken), "down" (none of them gets new connections). */
 const char *view_service_state(const struct model_service *service, const struct view_tally *tally);
 const char *view_listen(const struct model_service *service, char *text, size_t size);
 const char *view_mode_name(enum sluice_mode mode);

@@ -12,10 +12,13 @@ uint32_t metrics_count_members(const struct model_service *service, bool is_serv
 	size_t p, m;
 
 	for (p = 0; p < service->pool_count; p++) {
-		for (m = 0; m < service->pools[p].member_count; m++) {
-			enum member_state state = member_state_of(&service->pools[p].members[m]);
+		const struct model_pool *pool = &service->pools[p];
 
-			count += !is_serving_only || member_state_serves(state);
+		for (m = 0; m < pool->member_count; m++) {
+			enum member_state state = member_state_of(&pool->members[m]);
+
+			count += !is_serving_only ||
+				 (weights_pool_share(pool) && member_state_serves(state));
 		}
 	}
 	return count;
