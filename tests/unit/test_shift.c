@@ -195,6 +195,7 @@ static void from_first_to_last(void **state)
 	in.event = SHIFT_SET;
 	in.percent = 10;
 	shift_feed(&shift, &in);
+	assert_int_equal(shift.plan.steps[shift.step], 25);
 	in.event = SHIFT_RESUME;
 	shift_feed(&shift, &in);
 	in.event = SHIFT_TIME;

@@ -3,6 +3,8 @@
  * among the next twenty-five. */
 #include "unit/circuit_world.h"
 
+#include <errno.h>
+
 #include "core/slots.h"
 
 #define TWO                                                                                        \
@@ -242,6 +244,49 @@ static void refused(void **state)
 	world_free(w);
 }
 
+/* What a shift gave stays until somebody takes it: another one begins after that. */
+static void one_at_a_time(void **state)
+{
+	struct world *w = world("    check: tcp\n"
+				"    pools:\n"
+				"      stable: {members: [10.0.0.1, 10.0.0.2]}\n"
+				"      next: {share: 0, members: [10.0.0.3, 10.0.0.4]}\n"
+				"      later: {share: 0, members: [10.0.0.5, 10.0.0.6]}\n");
+
+	(void)state;
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	pass(w, 12000);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), -EEXIST);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "later", 0), -EEXIST);
+	assert_int_equal(web(w)->shift.percent, 25);
+	pass(w, 25000);
+	assert_int_equal(web(w)->shift.state, SHIFT_DONE);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), -EEXIST);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "later", 0), -EEXIST);
+	assert_int_equal(part(w, 1), 100);
+	/* With nothing left there is nothing to lose. */
+	assert_int_equal(shift(w, SHIFT_ACTION_ABORT, NULL, 0), 0);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "later", 0), 0);
+	assert_int_equal(part(w, 2), 5);
+	world_free(w);
+}
+
+/* What does nothing is refused. */
+static void nothing_to_do(void **state)
+{
+	struct world *w = two("0");
+
+	(void)state;
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	assert_int_equal(shift(w, SHIFT_ACTION_RESUME, NULL, 0), -EEXIST);
+	assert_int_equal(shift(w, SHIFT_ACTION_PAUSE, NULL, 0), 0);
+	assert_int_equal(shift(w, SHIFT_ACTION_PAUSE, NULL, 0), -EEXIST);
+	assert_int_equal(shift(w, SHIFT_ACTION_ABORT, NULL, 0), 0);
+	assert_int_equal(shift(w, SHIFT_ACTION_ABORT, NULL, 0), -EEXIST);
+	assert_int_equal(shift(w, SHIFT_ACTION_RESUME, NULL, 0), -EEXIST);
+	world_free(w);
+}
+
 static void reloads(void **state)
 {
 	AUTO_FREE char *same = util_printf("%s" TWO "    slow_start: 60s\n", HEAD, "0");
@@ -343,6 +388,8 @@ int main(void)
 		cmocka_unit_test(orders),
 		cmocka_unit_test(clients_stay_shifted),
 		cmocka_unit_test(of_slow_starts),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(nothing_to_do),
 		cmocka_unit_test(away_from_the_dead),
 		cmocka_unit_test(not_back_to_the_dead),
 	};

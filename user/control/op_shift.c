@@ -11,6 +11,7 @@ json_t *view_shift(const struct model_service *service)
 {
 	const struct shift *shift = &service->shift;
 	uint64_t now_ms = clock_now_ms();
+	bool is_under_way = shift->state == SHIFT_RUNNING || shift->state == SHIFT_PAUSED;
 	bool is_holding = shift->state == SHIFT_RUNNING && shift->hold_ms > now_ms;
 	json_t *steps;
 	size_t i;
@@ -23,7 +24,7 @@ json_t *view_shift(const struct model_service *service)
 	return json_pack("{s:s, s:s, s:i, s:o, s:i, s:o, s:o, s:i, s:s}", "to", service->shift_to,
 			 "state", shift_state_name(shift->state), "percent", (int)shift->percent,
 			 "steps", steps, "hold_s", (int)shift->plan.hold_s, "next_percent",
-			 shift->step < shift->plan.step_count && shift->state != SHIFT_DONE
+			 is_under_way && shift->step < shift->plan.step_count
 				 ? json_integer(shift->plan.steps[shift->step])
 				 : json_null(),
 			 "next_s",

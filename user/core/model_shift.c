@@ -136,7 +136,8 @@ static void tell(struct apply *apply, struct model_service *service, const struc
 			    shift_state_name(shift->state), shift->percent, before->percent);
 }
 
-static void feed(struct apply *apply, struct model_service *service, struct shift_input *input)
+/* False: nothing has changed. */
+static bool feed(struct apply *apply, struct model_service *service, struct shift_input *input)
 {
 	const struct model_pool *pool = pool_named(service, service->shift_to);
 	struct shift before = service->shift, *shift = &service->shift;
@@ -145,7 +146,7 @@ static void feed(struct apply *apply, struct model_service *service, struct shif
 	input->now_ms = apply->now_ms;
 	look(service, pool, &input->gate);
 	if (!shift_feed(shift, input))
-		return;
+		return false;
 	is_ill = input->event == SHIFT_TIME && !shift_gate_passes(&input->gate);
 	is_news = is_ill && shift->failures == SHIFT_GATE_FAILURES &&
 		  (shift->state != before.state || shift->failures != before.failures);
@@ -158,6 +159,7 @@ static void feed(struct apply *apply, struct model_service *service, struct shif
 		set_shares(service);
 		model_service_refresh(apply, service);
 	}
+	return true;
 }
 
 void model_shift_time(struct apply *apply, struct model_service *service)
@@ -213,6 +215,27 @@ static bool check_pool(struct apply *apply, const struct model_service *service,
 	return true;
 }
 
+/* What the one before gave its pool would be lost. */
+static bool check_free(struct apply *apply, const struct model_service *service, const char *to)
+{
+	struct err *e;
+
+	if (!service->shift.percent)
+		return true;
+	e = errs_add(apply->errors, ERR_CONFLICT, "/to",
+		     "a shift gives pool %s %" PRIu32 " %% already", service->shift_to,
+		     service->shift.percent);
+	if (strcmp(service->shift_to, to) == 0)
+		err_hint(e,
+			 "it goes on with resume, or with --set; to begin anew end it first: "
+			 "sluicectl shift %s end",
+			 service->name);
+	else
+		err_hint(e, "end it, or put its shares into the file first: sluicectl shift %s end",
+			 service->name);
+	return false;
+}
+
 static void start(struct apply *apply, struct model_service *service, const struct change *change)
 {
 	const char *problem = change->shift ? shift_plan_problem(&change->shift->plan)
@@ -228,6 +251,8 @@ static void start(struct apply *apply, struct model_service *service, const stru
 		errs_add(apply->errors, ERR_INVALID, "/steps", "the plan %s", problem);
 		return;
 	}
+	if (!check_free(apply, service, to))
+		return;
 	look(service, pool_named(service, to), &gate);
 	if (!shift_gate_passes(&gate)) {
 		say_gate(&gate, text, sizeof(text));
@@ -290,7 +315,11 @@ void model_change_shift(struct apply *apply, const struct change *change)
 	} else {
 		input.event = events[change->shift_action];
 		input.percent = change->shift ? change->shift->percent : 0;
-		feed(apply, service, &input);
+		if (!feed(apply, service, &input))
+			err_hint(errs_add(apply->errors, ERR_CONFLICT, "/action",
+					  "the shift of service %s is %s: that changes nothing",
+					  service->name, shift_state_name(service->shift.state)),
+				 "sluicectl shift %s shows it", service->name);
 	}
 }
 

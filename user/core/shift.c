@@ -58,11 +58,17 @@ static void hold(struct shift *shift, uint64_t now_ms)
 	shift->hold_ms = now_ms + shift->plan.hold_s * 1000ULL;
 }
 
-static void take_step(struct shift *shift, uint64_t now_ms)
+/* The first step that gives more than it has now. */
+static void find_step(struct shift *shift)
 {
+	shift->step = 0;
 	while (shift->step < shift->plan.step_count &&
 	       shift->plan.steps[shift->step] <= shift->percent)
-		shift->step++; /* somebody set it beyond that */
+		shift->step++;
+}
+
+static void take_step(struct shift *shift, uint64_t now_ms)
+{
 	if (shift->step == shift->plan.step_count) {
 		shift->state = SHIFT_DONE;
 		return;
@@ -116,7 +122,7 @@ static bool set(struct shift *shift, const struct shift_input *input)
 {
 	shift->state = SHIFT_PAUSED;
 	shift->percent = input->percent;
-	shift->step = 0;
+	find_step(shift);
 	shift->failures = 0;
 	shift->gate_ms = input->now_ms + SHIFT_GATE_MS;
 	return true;
