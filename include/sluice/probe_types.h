@@ -28,7 +28,7 @@
 	X(no_member, "the member is in no table yet")                                              \
 	X(no_nexthop, "no next hop")                                                               \
 	X(no_source, "no source address for the tunnel")                                           \
-	X(too_big, "larger than the path to the member allows")                                    \
+	X(too_big, "a packet of it is larger than the path to the member allows")                  \
 	X(bad_mode, "members of this mode are not probed through the path")                        \
 	X(malformed, "not an IP packet as probes are")                                             \
 	X(no_room, "no room for the headers in front")

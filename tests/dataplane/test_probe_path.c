@@ -121,6 +121,14 @@ static void expect_nothing(void)
 	expect_lines(0, "ip -d link show type veth", "health checks");
 }
 
+/* The kernel takes an IPv6 address into use a little later. */
+static void add_to_loopback(const char *address)
+{
+	space_run("ip address add %s/128 dev lo; for i in $(seq 500); do ip -6 route show table "
+		  "local %s | grep -q . && exit; sleep 0.02; done; false",
+		  address, address);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -277,7 +285,7 @@ static void test_sources(void **state)
 	assert_false(space_try("ip route get " SERVICE4 " mark %u", place.mark | 1));
 	/* As on hosts whose interfaces have none, and which others reach by routes. */
 	space_run("ip address add 10.9.1.1/32 dev lo");
-	space_run("ip address add 2001:db8:9:1::1/128 dev lo");
+	add_to_loopback("2001:db8:9:1::1");
 	refresh();
 	expect_whole("10.9.1.1", "2001:db8:9:1::1");
 	set_up(NULL);
@@ -400,7 +408,7 @@ static void test_check(void **state)
 	assert_int_equal(probe_path_check(path, &service4, &any, &e), 0);
 	assert_int_equal(probe_path_check(path, &service6, &any, &e), 0);
 	space_run("ip address add " SERVICE4 "/32 dev lo");
-	space_run("ip address add " SERVICE6 "/128 dev lo");
+	add_to_loopback(SERVICE6);
 	assert_int_equal(probe_path_check(path, &service4, &any, &e), -EHOSTUNREACH);
 	assert_non_null(strstr(e.text, SERVICE4 " is an address of this host"));
 	assert_int_equal(probe_path_check(path, &service6, &any, &e), -EHOSTUNREACH);
@@ -453,12 +461,13 @@ static void test_without_ipv6(void **state)
  * --------------------------------------------------------------------------------
  */
 
-static struct probe_path_counts send_datagram(uint32_t index, const char *to)
+static struct probe_path_counts send_bytes(uint32_t index, const char *to, size_t bytes)
 {
 	int fd = socket(strchr(to, ':') ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
 	uint32_t mark = probe_path_mark(path, index);
 	struct sluice_addr target = addr(to);
 	struct probe_path_counts counts;
+	static const char data[1200];
 	struct sockaddr_storage sa;
 	socklen_t length = addr_to_sockaddr(&target, 53, &sa);
 	uint64_t before;
@@ -468,7 +477,7 @@ static struct probe_path_counts send_datagram(uint32_t index, const char *to)
 	before = counts.sent + counts.dropped;
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
-	if (sendto(fd, "probe", 5, 0, (struct sockaddr *)&sa, length) != 5)
+	if (sendto(fd, data, bytes, 0, (struct sockaddr *)&sa, length) != (ssize_t)bytes)
 		fail_msg("cannot send to %s: %s", to, strerror(errno));
 	close(fd);
 	for (i = 0; i < 500; i++) {
@@ -478,6 +487,11 @@ static struct probe_path_counts send_datagram(uint32_t index, const char *to)
 		usleep(10000);
 	}
 	return counts;
+}
+
+static struct probe_path_counts send_datagram(uint32_t index, const char *to)
+{
+	return send_bytes(index, to, 5);
 }
 
 static void test_targets(void **state)
@@ -537,6 +551,48 @@ static void test_targets(void **state)
 	port.ops->nexthop_clear(port.dp, 3);
 }
 
+/* What of a probe could not be sent is no fault of whom it is for, also when the rest could. */
+static void test_fate(void **state)
+{
+	struct sluice_addr service4 = addr(SERVICE4), own = addr("10.9.0.1");
+	struct dataplane port = dp_bpf_port(dp);
+	struct sluice_member member = {.word = SLUICE_MEMBER(3, SLUICE_MODE_IPIP, 0, 600),
+				       .addr = addr("10.9.0.2"),
+				       .family = SLUICE_FAMILY_V4};
+	struct sluice_nexthop nexthop = {
+		.flags = SLUICE_NEXTHOP_F_USED, .ifindex = 1, .src4_be = own.w_be[3]};
+	struct probe_path_counts before, after;
+
+	(void)state;
+	open_path();
+	assert_int_equal(port.ops->nexthop_set(port.dp, 3, &nexthop), 0);
+	assert_int_equal(port.ops->member_set(port.dp, 5, &member), 0);
+	assert_int_equal(probe_path_set(path, 1, 5, &service4), 0);
+	probe_path_counts(path, 1, &before);
+	assert_int_equal(probe_path_judge(&before, &before, false), PROBE_PATH_ASTRAY);
+	assert_int_equal(probe_path_judge(&before, &before, true), PROBE_PATH_ASTRAY);
+	after = send_datagram(1, SERVICE4);
+	assert_int_equal(probe_path_judge(&before, &after, false), PROBE_PATH_WENT);
+	assert_int_equal(probe_path_judge(&before, &after, true), PROBE_PATH_WENT);
+	/* A connection comes about, and what is to be said then is too large for the way. */
+	after = send_bytes(1, SERVICE4, 1000);
+	assert_int_equal(probe_path_judge(&before, &after, false), PROBE_PATH_DROPPED);
+	assert_string_equal(after.reason,
+			    "a packet of it is larger than the path to the member allows");
+	assert_int_equal(probe_path_judge(&before, &after, true), PROBE_PATH_WENT);
+	before = after;
+	after = send_bytes(1, SERVICE4, 1000);
+	assert_int_equal(probe_path_judge(&before, &after, false), PROBE_PATH_DROPPED);
+	/* What an earlier probe still sends is no part of it. */
+	before = after;
+	send_datagram(1, SERVICE4);
+	after = send_datagram(1, "192.0.2.2");
+	assert_true(after.dropped > before.dropped);
+	assert_int_equal(probe_path_judge(&before, &after, false), PROBE_PATH_WENT);
+	port.ops->member_set_word(port.dp, 5, 0);
+	port.ops->nexthop_clear(port.dp, 3);
+}
+
 static void test_sizes(void **state)
 {
 	struct err e = {};
@@ -573,7 +629,8 @@ int main(void)
 		TEST(test_foreign),	 TEST(test_foreign_numbers),
 		TEST(test_cleanup),	 TEST(test_check),
 		TEST(test_without_ipv6), TEST(test_targets),
-		TEST(test_sizes),	 TEST(test_detach),
+		TEST(test_fate),	 TEST(test_sizes),
+		TEST(test_detach),
 	};
 	int failed;
 

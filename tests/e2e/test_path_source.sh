@@ -26,6 +26,7 @@ cat > "$E2E_CONFIG" <<-END
 	services:
 	  l2: {listen: "tcp $EDGE_WEB:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V4}
 	  l2-http: {listen: "tcp $EDGE_WEB:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V4}
+	  long: {listen: "tcp $EDGE_WEB:81", mode: l2, check: {type: http, port: 8080, path: "/$(printf 'x%.0s' {1..500})", $QUICK}, $E2E_NO_TRIAL, $V4}
 	  l2-v6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V6}
 	  l2-http-v6: {listen: "tcp [$EDGE_WEB6]:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V6}
 	  udp: {listen: "udp $EDGE_DNS:53", mode: l2, check: {type: udp, send: x, $QUICK}, $E2E_NO_TRIAL, $V4}
@@ -38,7 +39,7 @@ answered() { # SERVICE ADDRESS: with a check that passed
 }
 answered_all() {
 	local service address
-	for service in l2 l2-http l2-v6 l2-http-v6 udp ipip ipip-v6; do
+	for service in l2 l2-http long l2-v6 l2-http-v6 udp ipip ipip-v6; do
 		for address in 10.99.0.21 10.98.0.24; do
 			[[ $service != *v6 ]] || address="2001:db8:${address:3:2}::${address##*.}"
 			answered "$service" "$address" || return
@@ -48,6 +49,20 @@ answered_all() {
 tap_run "members of both segments answer" wait_for 15 answered_all
 sleep 2 # several probes each
 tap_run "and go on to" answered_all
+
+# A narrow path: what is too large for it was never sent, and says nothing of the member.
+says() { # SERVICE ADDRESS PATTERN
+	grep -qE "$3" <<< "$(edge_member "$1" "$2" health_text)"
+}
+lab_in lb ip route add 10.98.0.24 dev eth1 mtu 560
+tap_run "a request that does not fit says so" wait_for 10 says long 10.98.0.24 \
+	'^check not possible from here: a packet of it is larger than the path to the member allows'
+sleep 2
+tap_run "its member is up still" answered long 10.98.0.24
+tap_run "smaller ones pass" answered l2-http 10.98.0.24
+tap_run "and say nothing" says l2-http 10.98.0.24 '^$'
+lab_in lb ip route del 10.98.0.24 dev eth1
+tap_run "on a wider path it passes" wait_for 10 says long 10.98.0.24 '^$'
 
 # Another address on the segment: the next probes come from that.
 lab_in lb ip address del 10.98.0.10/24 dev eth1

@@ -31,6 +31,7 @@ static struct fake {
 	struct sluice_addr addr;
 	struct sluice_addr source; /* that its probes come from */
 	uint64_t sent;
+	bool has_passed; /* as the last one that was asked about */
 } fake;
 
 static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
@@ -49,9 +50,10 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 }
 
 static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
-		 const struct path_aim *aimed, char problem[HEALTH_TEXT_MAX])
+		 const struct path_aim *aimed, bool has_passed, char problem[HEALTH_TEXT_MAX])
 {
 	(void)arg;
+	fake.has_passed = has_passed;
 	assert_int_equal(index, fake.aimed);
 	assert_true(addr_equal(addr, &fake.addr));
 	util_copy(problem, HEALTH_TEXT_MAX, "astray");
@@ -191,6 +193,7 @@ static void test_pass(void **state)
 	(void)state;
 	probe(&target);
 	assert_int_equal(answer.result, PROBE_PASS);
+	assert_true(fake.has_passed);
 	assert_int_equal(fake.aimed, 1);
 	assert_true(addr_equal(&fake.addr, &service));
 	close(fd);
@@ -227,6 +230,7 @@ static void test_refused(void **state)
 	probe(&target);
 	assert_int_equal(answer.result, PROBE_FAIL);
 	assert_string_equal(answer.text, "connection refused");
+	assert_false(fake.has_passed);
 	close(fd);
 }
 

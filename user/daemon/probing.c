@@ -77,23 +77,27 @@ static void note_stray(struct probing *probing, const struct sluice_addr *addr, 
 }
 
 static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
-		 const struct path_aim *aim, char problem[HEALTH_TEXT_MAX])
+		 const struct path_aim *aim, bool has_passed, char problem[HEALTH_TEXT_MAX])
 {
 	struct daemon *daemon = arg;
 	struct probing *probing = &daemon->probing;
-	struct probe_path_counts counts = {0};
+	const struct probe_path_counts before = {.sent = aim->sent, .dropped = aim->dropped};
+	struct probe_path_counts after = {0};
 	struct err e = {0};
 
 	if (!probing->path)
 		return refuse(problem, "the path was taken away");
-	probe_path_counts(probing->path, index, &counts);
-	if (counts.sent > aim->sent) {
-		if (addr_equal(addr, &probing->stray_addr))
-			probing->stray[0] = '\0';
+	probe_path_counts(probing->path, index, &after);
+	if (after.sent > aim->sent && addr_equal(addr, &probing->stray_addr))
+		probing->stray[0] = '\0';
+	switch (probe_path_judge(&before, &after, has_passed)) {
+	case PROBE_PATH_WENT:
 		return true;
+	case PROBE_PATH_DROPPED:
+		return refuse(problem, after.reason);
+	case PROBE_PATH_ASTRAY:
+		break;
 	}
-	if (counts.dropped > aim->dropped)
-		return refuse(problem, counts.reason ? counts.reason : "the path refused it");
 	if (!probe_path_check(probing->path, addr, &aim->source, &e))
 		err_set(&e, ERR_SYSTEM, "", "its packets went another way");
 	if (!*e.hint)

@@ -327,8 +327,21 @@ void probe_path_counts(const struct probe_path *path, uint32_t index,
 		drop = __atomic_load_n(&target->drop, __ATOMIC_RELAXED);
 		if (counts.dropped)
 			counts.reason = reasons[MIN(drop, SLUICE_PROBE_DROP_MAX - 1)];
+		counts.is_late = drop == SLUICE_PROBE_DROP_no_target ||
+				 drop == SLUICE_PROBE_DROP_other_address;
 	}
 	*ret_counts = counts;
+}
+
+enum probe_path_fate probe_path_judge(const struct probe_path_counts *before,
+				      const struct probe_path_counts *after, bool has_passed)
+{
+	bool is_dropped = after->dropped > before->dropped && after->reason;
+
+	if (after->sent > before->sent)
+		return is_dropped && !after->is_late && !has_passed ? PROBE_PATH_DROPPED
+								    : PROBE_PATH_WENT;
+	return is_dropped ? PROBE_PATH_DROPPED : PROBE_PATH_ASTRAY;
 }
 
 /* ---- open and close ------------------------------------------------------------------------- */

@@ -77,18 +77,24 @@ int probe_path_set(struct probe_path *path, uint32_t index, uint32_t member,
 /* Probes of the target are dropped, its counters zeroed. */
 void probe_path_clear(struct probe_path *path, uint32_t index);
 
-/*
- * Packets of the target since it was set. A probe that succeeded while `sent` did not grow did not
- * take the path (somebody's firewall rewrote its mark, or took the rule away): it proves nothing.
- * One that failed while `dropped` grew could not be sent: `reason` says why.
- */
+/* Packets of the target since it was set. */
 struct probe_path_counts {
 	uint64_t sent;
 	uint64_t dropped;
 	const char *reason; /* of the last one dropped, "no next hop"; NULL: none was */
+	bool is_late;	    /* that was of an earlier probe, of another target or member */
 };
 void probe_path_counts(const struct probe_path *path, uint32_t index,
 		       struct probe_path_counts *ret_counts);
+
+/*
+ * What became of a probe, by its target's packets before and after. While `sent` did not grow it took
+ * another way (somebody's firewall rewrote its mark, or took the rule away): whatever it heard proves
+ * nothing. Nor does the failure of one of which a packet was dropped on the way; after->reason says why.
+ */
+enum probe_path_fate { PROBE_PATH_WENT, PROBE_PATH_DROPPED, PROBE_PATH_ASTRAY };
+enum probe_path_fate probe_path_judge(const struct probe_path_counts *before,
+				      const struct probe_path_counts *after, bool has_passed);
 
 /* Without a daemon, or when nothing is probed through the path any more: removes rules, routes and the
  * device pair of the instance in this network namespace; what is not ours stays. *ret_device (16

@@ -26,9 +26,10 @@ struct health_path {
 	/* From now on packets to addr with ret_aim->mark go to the member. False: why they cannot. */
 	bool (*aim)(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
 		    struct path_aim *ret_aim, char problem[HEALTH_TEXT_MAX]);
-	/* Did one go out since? False: why not; what was heard then says nothing of the member. */
+	/* Did the probe, which has passed or failed, go out since? False: why not; what was heard then
+	 * says nothing of the member. */
 	bool (*went)(void *arg, uint32_t index, const struct sluice_addr *addr,
-		     const struct path_aim *aim, char problem[HEALTH_TEXT_MAX]);
+		     const struct path_aim *aim, bool has_passed, char problem[HEALTH_TEXT_MAX]);
 	/* Nobody is probed by this index any more. */
 	void (*clear)(void *arg, uint32_t index);
 	void *arg;

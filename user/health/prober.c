@@ -138,7 +138,8 @@ static void on_answer(void *arg, const struct check_answer *answer)
 
 	through->inner = NULL;
 	if (answer->result == PROBE_UNDECIDED ||
-	    path->went(path->arg, through->index, &through->addr, &through->aim, problem))
+	    path->went(path->arg, through->index, &through->addr, &through->aim,
+		       answer->result == PROBE_PASS, problem))
 		finish(through, answer);
 	else
 		finish_undecided(through, problem);
