@@ -121,6 +121,13 @@ void space_veth(const char *name)
 	space_run_peer("ip link set %s up", name);
 }
 
+void space_add_to_loopback(const char *address)
+{
+	space_run("ip address add %s/128 dev lo; for i in $(seq 500); do ip -6 route show table "
+		  "local %s | grep -q . && exit; sleep 0.02; done; false",
+		  address, address);
+}
+
 pid_t space_peer(void)
 {
 	return peer;

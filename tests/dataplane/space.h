@@ -22,4 +22,6 @@ bool space_try(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A veth pair, NAME here and NAME in the peer, up on both sides. */
 void space_veth(const char *name);
+/* An IPv6 address, which the kernel takes into use a little later: waits for that. */
+void space_add_to_loopback(const char *address);
 pid_t space_peer(void);
