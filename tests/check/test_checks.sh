@@ -77,12 +77,17 @@ refuses words 'docs/notes.md:1' "words: somebody's home"
 
 yes "/* $LICENCE */" | head -n 700 > "$TREE/user/core/b.c"
 refuses sizes 'user/core/b.c: the file has 700 lines' "sizes: a long file"
-{
-	printf '/* %s */\nint b_long(void)\n{\n' "$LICENCE"
+long_function() { # HEAD
+	printf '/* %s */\n%s\n{\n' "$LICENCE" "$1"
 	yes '	;' | head -n 100
 	printf '}\n'
-} > "$TREE/user/core/b.c"
+}
+long_function 'int b_long(void)' | put user/core/b.c
 refuses sizes 'user/core/b.c: b_long\(\) has 100 lines' "sizes: a long function"
+long_function 'int delete (void)' | put user/core/b.c # as clang-format leaves it
+refuses sizes 'user/core/b.c: delete\(\) has 100 lines' "sizes: one named as a keyword of C++"
+long_function 'int' | put user/core/b.c
+refuses sizes 'user/core/b.c: \(\) has 100 lines' "sizes: one whose name is not found"
 yes "/* $LICENCE */" | head -n 400 > "$TREE/user/base/a.h"
 refuses sizes 'user/base/a.h: the header has 400' "sizes: a long header"
 
