@@ -24,13 +24,9 @@ static struct world *world;
 /* One service in both families, whose limit refuses everything. */
 static void set_up(void)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	world_clear(world);
 	*world->clock_ns = START;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world->limits[1].rate = SLUICE_LIMIT_RATE(1000, 0);
 	world->limits[1].word = SLUICE_LIMIT_F_USED | 4ULL << 32 | 32ULL << 38 |
 				(uint64_t)SLUICE_COUNT_PACKETS << 44 |

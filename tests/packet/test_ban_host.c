@@ -27,8 +27,6 @@ static const struct limits_rule roomy = {.rate = 1, .burst = 1000};
 /* Limit 1 is of all packets, limit 2 of the services. */
 static int set_up(void **state)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	(void)state;
 	world_clear(world);
 	*world->clock_ns = 1000 * S;
@@ -36,9 +34,7 @@ static int set_up(void **state)
 	world->control->host_limits = 1;
 	limits_set(world, 1, &roomy);
 	limits_set(world, 2, &roomy);
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 2;
 	return 0;
 }

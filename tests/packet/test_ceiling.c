@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Ceilings on new connections, of a service and of a member. */
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <cmocka.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
 #include <sluice/gcra.h>
 
+#include "packet/crowd.h"
 #include "packet/lists.h"
 #include "packet/world.h"
 
 #define MS 1000000ULL
 #define S 1000000000ULL
-#define CLIENT "198.51.100.7"
+#define CLIENT CROWD_CLIENT
 #define INC_MS 100 /* a connection is worth so much */
 #define MEMBER1 40
 #define MEMBER2 41
@@ -30,14 +27,11 @@ static struct sluice_service *service;
 
 static int set_up(void **state)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	(void)state;
 	world_clear(world);
 	lists_write(world, NULL, 0);
 	*world->clock_ns += 1000 * S;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
+	world_one_member(world);
 	world_member(world, 2, "10.0.0.12", SLUICE_MODE_L2, 1, 1500);
 	world_slots(world, 0, 1, 2);
 	world_slots(world, 1, 2, 1);
@@ -274,53 +268,21 @@ static void test_wrap(void **state)
 
 /* ---- several CPUs --------------------------------------------------------------------------- */
 
-#define THREADS 4
-#define EACH 200000
-
-static void *open_many(void *arg)
-{
-	struct packet packet = {.src = CLIENT,
-				.dst = "192.0.2.1",
-				.proto = IPPROTO_TCP,
-				.sport = (uint16_t)(1000 + (uintptr_t)arg),
-				.dport = 80,
-				.tcp_flags = TCP_SYN};
-	static struct frame frames[THREADS];
-	struct frame *frame = &frames[(uintptr_t)arg];
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((uintptr_t)arg % (size_t)sysconf(_SC_NPROCESSORS_ONLN), &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
-	frame_build(frame, &packet);
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->len,
-		    .repeat = EACH);
-	return (void *)(intptr_t)bpf_prog_test_run_opts(bpf_program__fd(world->skel->progs.sluice),
-							&opts);
-}
-
 /* What several CPUs open at the same time is counted together, to the last one: whoever loses all races
  * is refused. */
 static void test_cpus(void **state)
 {
 	struct sluice_ceiling_stats before = world_ceiling_stats(world, 1), after;
-	const uint32_t burst = THREADS * EACH / 2;
-	pthread_t threads[THREADS];
-	void *ret;
+	const uint32_t each = 200000, burst = CROWD * each / 2;
 
 	(void)state;
 	service->word |= SLUICE_SVC_F_CEILING;
 	world->ceilings[1].k = 20;
 	world->ceilings[1].rate = SLUICE_LIMIT_RATE(100, 100 * burst);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, open_many, (void *)i), 0);
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], &ret);
-		assert_null(ret);
-	}
+	crowd_open(world, (int)each);
 	after = world_ceiling_stats(world, 1);
 	assert_int_equal(after.passed - before.passed + after.refused - before.refused,
-			 THREADS * EACH);
+			 CROWD * each);
 	assert_int_equal(after.passed - before.passed, burst);
 }
 

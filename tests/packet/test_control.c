@@ -38,13 +38,9 @@ static void set_limit(uint32_t index, uint32_t burst, enum sluice_limit_mode mod
 /* Service 1 with these limits; its member is reached over the interface packets come from. */
 static void set_up(uint64_t limits)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	world_clear(world);
 	*world->clock_ns = START;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = limits;
 }
 

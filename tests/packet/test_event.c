@@ -44,14 +44,10 @@ static int read_events(void)
 
 static int set_up(void **state)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	(void)state;
 	world_clear(world);
 	*world->clock_ns += 1000 * S;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 7, "192.0.2.1", 80, IPPROTO_TCP, 0);
 	read_events();
 	return 0;

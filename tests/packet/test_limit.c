@@ -27,13 +27,9 @@ static void set_limit(uint32_t index, const struct limits_rule *rule)
 
 static void set_up(uint64_t limits)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	world_clear(world);
 	*world->clock_ns = START;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = limits;
 	world_service(world, 2, "192.0.2.1", 53, IPPROTO_UDP, 0)->limits = limits;
 	world_service(world, 3, "2001:db8::1", 80, IPPROTO_TCP, 0)->limits = limits;

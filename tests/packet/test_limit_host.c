@@ -30,14 +30,10 @@ static struct world *world;
 
 static void set_up(uint64_t host_limits)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	world_clear(world);
 	*world->clock_ns = START;
 	world->control->host_limits = host_limits;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);
 }
 

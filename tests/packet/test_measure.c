@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Sources measured: who is counted, how much, and until when. */
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <cmocka.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
 #include <sluice/hash.h>
 
+#include "packet/crowd.h"
 #include "packet/lists.h"
 #include "packet/world.h"
 
 #define S 1000000000ULL
-#define CLIENT "198.51.100.7"
+#define CLIENT CROWD_CLIENT
 #define FRAME 60
 
 static struct world *world;
 
 static int set_up(void **state)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	(void)state;
 	world_clear(world);
 	lists_write(world, NULL, 0);
@@ -36,9 +31,7 @@ static int set_up(void **state)
 	*world->measure_filter = (struct sluice_measure_filter){.prefix4 = 32, .prefix6 = 64};
 	*world->clock_ns += 1000 * S;
 	world->control->measure_until_ns = *world->clock_ns + S;
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);
 	world_service(world, 2, "2001:db8::1", 80, IPPROTO_TCP, 0);
 	return 0;
@@ -219,47 +212,16 @@ static void test_no_room(void **state)
 
 /* ---- several CPUs --------------------------------------------------------------------------- */
 
-#define THREADS 4
-#define EACH 20000
-
-static void *send_many(void *arg)
-{
-	struct packet packet = {.src = CLIENT,
-				.dst = "192.0.2.1",
-				.proto = IPPROTO_TCP,
-				.sport = (uint16_t)(1000 + (uintptr_t)arg),
-				.dport = 80,
-				.tcp_flags = TCP_SYN};
-	static struct frame frames[THREADS];
-	struct frame *frame = &frames[(uintptr_t)arg];
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((uintptr_t)arg % (size_t)sysconf(_SC_NPROCESSORS_ONLN), &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
-	frame_build(frame, &packet);
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->len,
-		    .repeat = EACH);
-	return (void *)(intptr_t)bpf_prog_test_run_opts(bpf_program__fd(world->skel->progs.sluice),
-							&opts);
-}
-
 /* One source on several CPUs has one entry, and nothing is lost once it is there. */
 static void test_cpus(void **state)
 {
-	pthread_t threads[THREADS];
-	void *ret;
+	const int each = 20000;
 
 	(void)state;
 	send_from(CLIENT, TCP_SYN);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, send_many, (void *)i), 0);
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], &ret);
-		assert_null(ret);
-	}
-	assert_int_equal(of(CLIENT).packets, 1 + THREADS * EACH);
-	assert_int_equal(of(CLIENT).new_connections, 1 + THREADS * EACH);
+	crowd_open(world, each);
+	assert_int_equal(of(CLIENT).packets, 1 + CROWD * each);
+	assert_int_equal(of(CLIENT).new_connections, 1 + CROWD * each);
 }
 
 int main(void)

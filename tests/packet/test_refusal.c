@@ -32,14 +32,10 @@ static void set_limit(uint32_t index, enum sluice_limit_mode mode)
 
 static int set_up(void **state)
 {
-	struct sluice_nexthop nexthop = {.ifindex = WORLD_IFINDEX};
-
 	(void)state;
 	world_clear(world);
 	*world->clock_ns += START; /* further than a tick from what was before */
-	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
-	world_slots(world, 0, 1, 0);
+	world_one_member(world);
 	set_limit(1, SLUICE_LIMIT_ENFORCE);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 1;
 	world_service(world, 2, "2001:db8::1", 80, IPPROTO_TCP, 0)->limits = 1;

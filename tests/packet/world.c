@@ -131,6 +131,8 @@ struct world *world_new(const struct world_options *options)
 	if (options->tick_ns)
 		world->skel->rodata->ro.tick_ns = options->tick_ns;
 	set_sizes(world->skel);
+	if (options->prepare)
+		options->prepare(world->skel);
 	error = sluice_bpf__load(world->skel);
 	if (error)
 		die("cannot load", "the object", -error);
@@ -298,6 +300,13 @@ void world_member(struct world *world, uint32_t index, const char *addr, enum sl
 	member->addr = world_addr(addr);
 	member->family = strchr(addr, ':') ? SLUICE_FAMILY_V6 : SLUICE_FAMILY_V4;
 	member->word = SLUICE_MEMBER(nexthop, mode, 0, mtu);
+}
+
+void world_one_member(struct world *world)
+{
+	world_nexthop(world, 1, &(struct sluice_nexthop){.ifindex = WORLD_IFINDEX});
+	world_member(world, 1, "10.0.0.11", SLUICE_MODE_L2, 1, 1500);
+	world_slots(world, 0, 1, 0);
 }
 
 void world_host(struct world *world, const char *text, uint32_t member)

@@ -57,6 +57,7 @@ struct world_options {
 	uint32_t tick_ns; /* 0: keep the default */
 	uint32_t events_per_s;
 	bool is_real_clock; /* jiffies; else world.clock_ns */
+	void (*prepare)(struct sluice_bpf *skel); /* called before it is loaded; may be NULL */
 };
 
 struct world_run {
@@ -88,6 +89,8 @@ struct sluice_service *world_address(struct world *world, const char *addr, uint
 void world_slots(struct world *world, uint32_t region, uint32_t owner, uint32_t runner);
 void world_member(struct world *world, uint32_t index, const char *addr, enum sluice_mode mode,
 		  uint32_t nexthop, uint16_t mtu);
+/* Member 1, 10.0.0.11 in mode l2, on the interface that packets come from, owns every slot of region 0. */
+void world_one_member(struct world *world);
 /* The host with this address is the member's: ICMP errors about it count. */
 void world_host(struct world *world, const char *addr, uint32_t member);
 struct sluice_host world_host_of(struct world *world, const char *addr);
