@@ -102,8 +102,7 @@ __noinline int limit_check(__u32 index, __u64 hi, __u64 lo, __u64 now_ns, __u64 
  */
 __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 flags)
 {
-	__u32 verdict = V_NEXT, named = 0, would = 0;
-	int i, round;
+	int i, round, answer = LIMIT_ANSWER(V_NEXT, 0, 0);
 
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++) {
 		__u32 index = SLUICE_SVC_LIMIT(limits, i);
@@ -120,18 +119,15 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 f
 			return LIMIT_ANSWER(SLUICE_V_bad_table, 0, 0);
 		if (result != LIMIT_ADMIT && flags & LIMIT_F_EFFECTS)
 			refusal_take(index, LIMIT_REFUSAL(result), hi, lo, now_ns);
-		if (result == LIMIT_WOULD_REFUSE && verdict == V_NEXT && !would)
-			named = index;
 		if (result == LIMIT_REFUSE || result == LIMIT_BYPASSED) {
-			named = index;
-			if (result == LIMIT_REFUSE)
-				verdict = SLUICE_V_limit;
-			else
-				would = 1;
+			answer = result == LIMIT_REFUSE ? LIMIT_ANSWER(SLUICE_V_limit, 0, index)
+							: LIMIT_ANSWER(V_NEXT, 1, index);
 			flags |= LIMIT_F_NO_ENFORCE; /* shadow limits still see the packet */
+		} else if (result == LIMIT_WOULD_REFUSE && !(flags & LIMIT_F_NO_ENFORCE)) {
+			answer = LIMIT_ANSWER(V_NEXT, 0, index);
 		}
 	}
-	return LIMIT_ANSWER(verdict, would, named);
+	return answer;
 }
 
 static __always_inline enum sluice_verdict limit_ask_all(struct pkt *p, __u64 limits, __u64 now_ns,

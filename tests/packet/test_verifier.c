@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -66,6 +67,123 @@ static void test_probe_budget(void **state)
 	world_free(world);
 }
 
+/* ---- the stack ------------------------------------------------------------------------------ */
+
+#define STACK_MAX 512 /* the kernel's: of all functions that call each other */
+#define FRAME_STEP 32 /* what each takes is rounded up to; since Linux 6.9 to less */
+#define FUNCTIONS_MAX 64
+
+/* The functions of a program, in the order of its instructions. */
+struct functions {
+	const struct bpf_insn *insns;
+	size_t insn_count, count;
+	size_t starts[FUNCTIONS_MAX + 1];
+	uint32_t depths[FUNCTIONS_MAX];
+};
+
+static char verifier_logs[2][1 << 16];
+
+static void ask_for_log(struct bpf_program *program, char *log, size_t size)
+{
+	const uint32_t statistics_only = 4; /* the kernel's BPF_LOG_STATS */
+
+	bpf_program__set_log_level(program, statistics_only);
+	bpf_program__set_log_buf(program, log, size);
+}
+
+static void ask_for_logs(struct sluice_bpf *skel)
+{
+	ask_for_log(skel->progs.sluice, verifier_logs[0], sizeof(verifier_logs[0]));
+	ask_for_log(skel->progs.sluice_explain, verifier_logs[1], sizeof(verifier_logs[1]));
+}
+
+static bool is_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+}
+
+static size_t called(const struct functions *functions, size_t at)
+{
+	return at + 1 + (size_t)functions->insns[at].imm;
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void find_functions(struct functions *functions, const struct bpf_program *program,
+			   const char *log)
+{
+	const char *text = strstr(log, "stack depth ");
+	size_t i, f;
+
+	functions->insns = bpf_program__insns(program);
+	functions->insn_count = bpf_program__insn_cnt(program);
+	functions->starts[functions->count++] = 0;
+	for (i = 0; i < functions->insn_count; i++) {
+		if (!is_call(&functions->insns[i]))
+			continue;
+		for (f = 0; f < functions->count; f++)
+			if (functions->starts[f] == called(functions, i))
+				break;
+		assert_true(f < FUNCTIONS_MAX);
+		functions->starts[f] = called(functions, i);
+		functions->count += f == functions->count;
+	}
+	qsort(functions->starts, functions->count, sizeof(*functions->starts), compare_sizes);
+	functions->starts[functions->count] = functions->insn_count;
+	assert_non_null(text); /* "stack depth 248+48+24..." */
+	text += strlen("stack depth");
+	for (f = 0; f < functions->count; f++) {
+		assert_true(*text == (f ? '+' : ' '));
+		functions->depths[f] = (uint32_t)strtoul(text + 1, (char **)&text, 10);
+	}
+	assert_true(*text == '\n');
+}
+
+/* What function f and the deepest of those that it calls take. */
+static uint32_t stack_of(const struct functions *functions, size_t f)
+{
+	uint32_t own = functions->depths[f] ? functions->depths[f] : 1, deepest = 0;
+	size_t i, g;
+
+	for (i = functions->starts[f]; i < functions->starts[f + 1]; i++) {
+		uint32_t depth = 0;
+
+		if (!is_call(&functions->insns[i]))
+			continue;
+		for (g = 0; functions->starts[g] != called(functions, i); g++)
+			;
+		depth = stack_of(functions, g);
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return (own + FRAME_STEP - 1) / FRAME_STEP * FRAME_STEP + deepest;
+}
+
+/* It fits the stack of the oldest kernel, too, which rounds frames up more than later ones. */
+static void test_stack(void **state)
+{
+	struct world *world = world_new(&(struct world_options){.prepare = ask_for_logs});
+	const struct bpf_program *programs[] = {world->skel->progs.sluice,
+						world->skel->progs.sluice_explain};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct functions functions = {0};
+		uint32_t stack;
+
+		find_functions(&functions, programs[i], verifier_logs[i]);
+		stack = stack_of(&functions, 0);
+		printf("# %s: %u bytes of stack in %zu functions\n", bpf_program__name(programs[i]),
+		       stack, functions.count);
+		assert_in_range(stack, 1, STACK_MAX);
+	}
+	world_free(world);
+}
+
 /* Limits work on jiffies as they do on the clock of the tests. */
 static void test_real_clock(void **state)
 {
@@ -95,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_probe_budget),
+		cmocka_unit_test(test_stack),
 		cmocka_unit_test(test_real_clock),
 	};
 

@@ -56,7 +56,7 @@ struct world {
 struct world_options {
 	uint32_t tick_ns; /* 0: keep the default */
 	uint32_t events_per_s;
-	bool is_real_clock; /* jiffies; else world.clock_ns */
+	bool is_real_clock;			  /* jiffies; else world.clock_ns */
 	void (*prepare)(struct sluice_bpf *skel); /* called before it is loaded; may be NULL */
 };
 
