@@ -26,14 +26,8 @@ config "per-client, per-network"
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
 
-api_get() { # PATH
-	curl -sf --max-time 5 --unix-socket "$(edge_socket)" "http://sluice$1"
-}
 bans() { # JQ
 	edge_ctl --json ban list | jq -ce "$1"
-}
-events() { # TYPE JQ
-	api_get "/v1/events?since=0" | jq -ce "[.events[] | select(.type == \"$1\")] | $2"
 }
 # opens ADDRESS: does a new connection from there get an answer?
 opens() {
@@ -57,7 +51,7 @@ keep=$!
 sleep 1
 tap_match "ban add" "$(edge_ctl ban add per-client $BANNED --for 1h --reason 'abuse 4711')" \
 	"limit per-client: $BANNED/32 banned for 1 h"
-tap_match "its event says it likewise" "$(events ban '.[0].text')" \
+tap_match "its event says it likewise" "$(e2e_events ban '.[0].text')" \
 	'^"banned for 1 h, by .*: abuse 4711"$'
 tap_run "it opens nothing now" shut $BANNED
 tap_is "the verdict says why" "$(($(e2e_verdict ban) > 0))" 1
@@ -67,7 +61,7 @@ tap_run "others open connections" opens 203.0.113.70
 tap_is "it is listed" "$(bans '[.bans[] | [.limit, .source, .reason, .manual, .packets]]')" \
 	"[[\"per-client\",\"$BANNED/32\",\"abuse 4711\",true,\"new-connections\"]]"
 tap_match "with its end" "$(edge_ctl ban list)" "per-client +$BANNED/32 +(1 h|59 min) .*abuse 4711"
-tap_run "and is an event" events ban "map(select(.source == \"$BANNED/32\" and .limit == \"per-client\")) | length == 1"
+tap_run "and is an event" e2e_events ban "map(select(.source == \"$BANNED/32\" and .limit == \"per-client\")) | length == 1"
 counted() {
 	source_is '.ban.hits > 0 and .refusals.last == "banned"'
 }
@@ -87,14 +81,14 @@ tap_match "one is lifted, the other told" "$(edge_ctl ban lift per-client $BANNE
 tap_run "so it opens nothing yet" shut $BANNED
 tap_match "lift --all" "$(edge_ctl ban lift --all)" "1 ban lifted"
 tap_run "now it opens" opens $BANNED
-tap_run "lifts are events" events unban 'length == 2 and (.[0].text | contains("lifted by"))'
+tap_run "lifts are events" e2e_events unban 'length == 2 and (.[0].text | contains("lifted by"))'
 
 # It ends by itself.
 edge_ctl ban add per-client $BANNED --for 2s > /dev/null
 tap_run "banned for 2 s" shut $BANNED
 tap_run "then over" wait_for 10 opens $BANNED
 over() {
-	events unban '.[-1].text | contains("its time is over")'
+	e2e_events unban '.[-1].text | contains("its time is over")'
 }
 tap_run "which is an event" wait_for 5 over
 
@@ -130,7 +124,7 @@ edge_ctl ban add per-network $BANNED --for 1h > /dev/null
 sed -i 's/per: {ipv4: 25}/per: {ipv4: 24}/' "$E2E_CONFIG"
 edge_ctl reload > /dev/null
 tap_is "another prefix length ends the limit's bans" "$(bans '[.bans[].limit]')" '["per-client"]'
-tap_match "with an event" "$(events unban '.[-1].text')" "limit per-network knows other prefixes now"
+tap_match "with an event" "$(e2e_events unban '.[-1].text')" "limit per-network knows other prefixes now"
 sed -i 's/per: {ipv4: 24}/per: {ipv4: 25}/' "$E2E_CONFIG"
 edge_ctl reload > /dev/null
 

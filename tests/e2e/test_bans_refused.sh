@@ -25,17 +25,11 @@ config "{after: 100, within: 5s, for: 4s, max_per_second: 3}"
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
 
-api_get() { # PATH
-	curl -sf --max-time 5 --unix-socket "$(edge_socket)" "http://sluice$1"
-}
 bans() { # JQ
 	edge_ctl --json ban list | jq -ce "$1"
 }
-events() { # TYPE JQ
-	api_get "/v1/events?since=0" | jq -ce "[.events[] | select(.type == \"$1\")] | $2"
-}
 banned() { # SOURCE TIMES
-	events ban "map(select(.source == \"$1/32\")) | length >= $2"
+	e2e_events ban "map(select(.source == \"$1/32\")) | length >= $2"
 }
 opens() {
 	lab_in c1 curl -sf --max-time 1 --interface "$1" -o /dev/null "http://$EDGE_WEB/"
@@ -54,7 +48,7 @@ sleep 5 # and count no longer
 edge_flood atk -r 1000 -t 8 $LOUD "$EDGE_WEB" 80 > "$LAB_DIR/loud" &
 loud=$!
 tap_run "a loud source is banned" wait_for 5 banned $LOUD 1
-tap_is "with the reason" "$(events ban '.[0] | [.limit, .text]')" \
+tap_is "with the reason" "$(e2e_events ban '.[0] | [.limit, .text]')" \
 	'["per-client","banned for 4 s: 100 packets refused within 5 s"]'
 tap_is "limit top knows" "$(edge_ctl --json limit top per-client | jq '.sources[0].is_banned')" true
 tap_run "it is banned again when it goes on" wait_for 10 banned $LOUD 2
@@ -63,7 +57,7 @@ sent=$(jq .sent "$LAB_DIR/loud")
 tap_between "the ban drops most of it" "$(e2e_verdict ban)" $((sent * 6 / 10)) "$sent"
 tap_run "in the end it is over" wait_for 10 bans '.bans == []'
 over() { # TIMES
-	events unban "map(select(.text | contains(\"its time is over\"))) | length >= $1"
+	e2e_events unban "map(select(.text | contains(\"its time is over\"))) | length >= $1"
 }
 tap_run "each end is an event" over 2
 
@@ -81,23 +75,23 @@ edge_ctl ban lift --all > /dev/null
 tap_run "lifted, it opens again" wait_for 5 opens $VICTIM
 
 # An exempt source, and one that is bypassed.
-before=$(events ban length)
+before=$(e2e_events ban length)
 edge_flood atk -r 2000 -t 2 100.64.9.9 "$EDGE_WEB" 80 > /dev/null
 edge_ctl bypass limits --for 10s > /dev/null
 edge_flood atk -r 2000 -t 2 100.64.0.67 "$EDGE_WEB" 80 > /dev/null
 sleep 1.5
-tap_is "neither exempt sources nor bypassed ones are banned" "$(events ban length)" "$before"
-tap_is "nor any by a shadow limit" "$(events ban '[.[] | select(.limit == "watched")]')" "[]"
+tap_is "neither exempt sources nor bypassed ones are banned" "$(e2e_events ban length)" "$before"
+tap_is "nor any by a shadow limit" "$(e2e_events ban '[.[] | select(.limit == "watched")]')" "[]"
 edge_ctl bypass none > /dev/null
 
 # More than a second's worth: the others wait, and one event tells.
 sleep 5
 edge_flood atk -n 20 -r 20000 -t 3 100.70.0.1 "$EDGE_WEB" 80 > /dev/null
-tap_run "bans are paced" events ban_problem \
+tap_run "bans are paced" e2e_events ban_problem \
 	'length == 1 and (.[0].text | contains("bans 3 sources a second"))'
 tap_between "so many were made" "$(bans '.bans | length')" 3 15
 metric() {
-	api_get /metrics | grep -E "^$1"
+	edge_get /metrics | grep -E "^$1"
 }
 tap_run "metrics count those held back" metric 'sluice_bans_held_back_total [1-9]'
 

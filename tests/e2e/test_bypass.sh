@@ -27,16 +27,8 @@ flood() {
 	FORWARDED=$(((after - before) * 100 / sent))
 }
 
-api_get() { # PATH
-	curl -sf --max-time 5 --unix-socket "$(edge_socket)" "http://sluice$1"
-}
-
 has_metric() {
-	api_get /metrics | grep -E '^sluice_bypass_remaining_seconds.what="limits". [1-9]'
-}
-
-events() { # JQ FILTER over the list of bypass events
-	api_get /v1/events | jq -e "[.events[] | select(.type == \"bypass\")] | $1"
+	edge_get /metrics | grep -E '^sluice_bypass_remaining_seconds.what="limits". [1-9]'
 }
 
 limit() { # FIELD
@@ -62,7 +54,7 @@ tap_between "what would be is counted" "$(($(limit would_refuse) - would))" 450 
 tap_is "status says so in its first line" "$(edge_ctl status | head -n 1 | grep -o 'limits refuse nothing')" "limits refuse nothing"
 tap_is "status is still OK" "$(edge_ctl --json status | jq -r .state)" ok
 tap_run "metrics show it" has_metric
-tap_run "an event tells who and how long" events 'length == 1 and (.[0].text | contains("600 s, set by"))'
+tap_run "an event tells who and how long" e2e_events bypass 'length == 1 and (.[0].text | contains("600 s, set by"))'
 tap_is "received = forwarded + passed + dropped" \
 	"$(edge_ctl --json stats | jq '.received_packets - ([.verdicts[].packets] | add)')" 0
 
@@ -93,7 +85,7 @@ tap_between "it works" "$FORWARDED" 99 101
 sleep 3
 flood
 tap_between "and is over" "$FORWARDED" 0 5
-tap_run "an event tells that it is over" events 'last | .text | contains("time is over")'
+tap_run "an event tells that it is over" e2e_events bypass 'last | .text | contains("time is over")'
 
 # With the daemon dead: the same, and it ends without anybody.
 lab_stop sluiced KILL

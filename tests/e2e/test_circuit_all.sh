@@ -19,17 +19,7 @@ cat > "$E2E_CONFIG" <<-END
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $CIRCUIT, $MEMBERS}
 	  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, check: ${E2E_CHECK%\}}, port: 80}, $CIRCUIT, learn: 6s, $MEMBERS}
 END
-e2e_start
-tap_run "all members answer their checks" wait_for 10 circuit_all_up
-hold_keep v4 c1 -n 200 -i 300 "$EDGE_WEB"
-tap_run "200 connections are held" wait_for 10 hold_has_opened v4 200
-
-member() { # FIELD: of b2, in web
-	edge_ctl --json member show web 10.99.0.22 | jq -c "$1"
-}
-member_is() { # FIELD VALUE
-	[ "$(member "$1")" = "$2" ]
-}
+circuit_begin
 
 # ---- flapping
 for _ in 1 2 3 4; do
@@ -39,14 +29,11 @@ for _ in 1 2 3 4; do
 	sleep 1
 done
 edge_server_stop b2
-out() {
-	member_is .now_percent 0
-}
-tap_run "a member that flaps is out" wait_for 5 out
-times=$(member .circuit.times_out)
+tap_run "a member that flaps is out" wait_for 5 circuit_member_is .now_percent 0
+times=$(circuit_member .circuit.times_out)
 echo "# a member that flaps every second: out $times times in a row"
 tap_run "more than once" test "$times" -ge 2
-circuit_spread "flapping" b1=1 b3=1 b4=1
+e2e_spread 1200 "flapping" b1=1 b3=1 b4=1
 hold_none_broken "flapping: nobody's" v4
 edge_server_start b2
 tap_run "it serves again by itself" wait_for 60 e2e_all_serving
@@ -57,7 +44,7 @@ three_out() {
 	edge_ctl --json member list web | jq -e '[.members[].now_percent] == [0, 0, 0, 100]'
 }
 tap_run "three of four refuse: out" wait_for 5 three_out
-circuit_spread "the fourth gets everything" b4=1
+e2e_spread 1200 "the fourth gets everything" b4=1
 tap_is "nothing is re-admitted" "$(edge_ctl --json service show web | jq -r .panic)" none
 hold_none_broken "three of four: nobody's" v4
 
@@ -73,6 +60,6 @@ hold_none_broken "all: nobody's" v4
 for name in b1 b2 b3 b4; do edge_server_start $name; done
 tap_run "all serve again" wait_for 60 e2e_all_serving
 tap_is "the panic is over" "$(edge_ctl --json service show web | jq -r .panic)" none
-circuit_spread "all again" b1=1 b2=1 b3=1 b4=1
+e2e_spread 1200 "all again" b1=1 b2=1 b3=1 b4=1
 hold_none_broken "in the end: nobody's" v4
 tap_done

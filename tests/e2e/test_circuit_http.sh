@@ -30,10 +30,7 @@ cat > "$E2E_CONFIG" <<-END
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, $CHECK, $CIRCUIT, $MEMBERS}
 	  hold: {listen: "tcp $EDGE_WEB:$HOLD_PORT", mode: l2, $CHECK, $CIRCUIT, learn: 6s, $MEMBERS}
 END
-e2e_start
-tap_run "all members answer their checks" wait_for 10 circuit_all_up
-hold_keep v4 c1 -n 200 -i 300 "$EDGE_WEB"
-tap_run "200 connections are held" wait_for 10 hold_has_opened v4 200
+circuit_begin
 
 why() { # ADDRESS: in words
 	edge_member web "$1" health_text
@@ -47,7 +44,7 @@ circuit_measured "one hangs, one answers 500, one slowly (6500 ms at most)"
 tap_match "hanging: why" "$(why 10.99.0.22)" 'no answer within 1000 ms'
 tap_match "500: why" "$(why 10.99.0.23)" 'status 500'
 tap_match "slow: why" "$(why 10.99.0.24)" 'no answer within 1000 ms'
-circuit_spread "without them" b1=1
+e2e_spread 1200 "without them" b1=1
 tap_is "three of four, and nothing is re-admitted" "$(edge_ctl --json service show web | jq -r .panic)" none
 # Who accepts keeps its connections: they may be alive.
 hold_none_broken "failing: those that they had stay" v4
@@ -63,9 +60,9 @@ tap_run "all fail: those who answer at all serve" wait_for 15 less_dead
 tap_match "status says so" "$(edge_ctl service show web)" '^panic +too few members are healthy'
 for name in b1 b2 b3; do echo status/200 > "$LAB_DIR/$name.root/way"; done
 three_serve() {
-	edge_ctl --json member list web | jq -e '[.members[].now_percent] == [100, 100, 100, 0]' &&
-		[ "$(edge_ctl --json service show web | jq -r .panic)" = none ]
+	edge_ctl --json service show web | jq -e '.panic == "none" and
+		[.pools[].members[].now_percent] == [100, 100, 100, 0]'
 }
 tap_run "three serve again" wait_for 60 three_serve
-circuit_spread "three again" b1=1 b2=1 b3=1
+e2e_spread 1200 "three again" b1=1 b2=1 b3=1
 tap_done

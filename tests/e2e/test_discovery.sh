@@ -19,18 +19,11 @@ cat > "$E2E_CONFIG" <<-END
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
-spread() { # NAME MEMBER=WEIGHT...
-	local load
-	e2e_settle
-	load=$(edge_load c1 --count 300 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
-	e2e_served "$1: 300 requests arrive" "$load"
-	e2e_shares "$1: at those who should serve" "$load" "${@:2}"
-}
 MEMBER=/v1/services/web/pools/-/members/10.99.0.21
-spread "both ready" b1=1 b2=1
+e2e_spread 300 "both ready" b1=1 b2=1
 tap_match "terminating" "$(edge_ctl member discovery web 10.99.0.21 terminating)" \
 	'^web/default 10\.99\.0\.21:80: draining: nothing new, for its discovery says terminating'
-spread "one terminates" b2=1
+e2e_spread 300 "one terminates" b2=1
 tap_is "that is no trouble" "$(edge_ctl --json status | jq -r .state)" ok
 tap_match "an event" "$(edge_ctl events)" 'member_discovery .*ready -> terminating'
 tap_match "a metric" "$(edge_ctl metrics)" \
@@ -41,15 +34,15 @@ lab_stop sluiced KILL
 tap_run "a restart" edge_daemon_start "$E2E_CONFIG"
 tap_run "the other serves" wait_for 10 edge_member_is web 10.99.0.22 serving
 tap_match "it outlives a crash" "$(edge_ctl member show web 10.99.0.21)" '^discovery +terminating'
-spread "still" b2=1
+e2e_spread 300 "still" b2=1
 edge_server_stop b2
 tap_run "the other is down" wait_for 10 edge_member_is web 10.99.0.22 ejected
-spread "while nobody else serves it does" b1=1
+e2e_spread 300 "while nobody else serves it does" b1=1
 tap_match "not ready, by the API" "$(edge_api PUT $MEMBER/discovery -d '{"discovery":"not-ready"}')" \
 	'^200 .*"discovery": ?"not-ready"'
 tap_is "then nobody does" "$(edge_ctl --json status | jq -r .state)" fault
 tap_match "an unknown word" "$(edge_api PUT $MEMBER/discovery -d '{"discovery":"gone"}')" '^4[0-9][0-9] '
 tap_match "ready" "$(edge_ctl member discovery web 10.99.0.21 ready)" ': serving: all of its weight$'
-spread "ready again" b1=1
+e2e_spread 300 "ready again" b1=1
 tap_match "nothing is left of it" "$(edge_ctl diff)" 'runtime: nothing differs'
 tap_done

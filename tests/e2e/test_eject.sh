@@ -23,23 +23,16 @@ cat > "$E2E_CONFIG" <<-END
 END
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
-spread() { # NAME MEMBER=WEIGHT...
-	local load
-	e2e_settle
-	load=$(edge_load c1 --count 400 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
-	e2e_served "$1: 400 requests arrive" "$load"
-	e2e_shares "$1: at those who should serve" "$load" "${@:2}"
-}
 restart() {
 	lab_stop sluiced "${1:-TERM}"
 	tap_run "a restart" edge_daemon_start "$E2E_CONFIG"
 }
-spread "the fallback stands by" b1=1 b2=1
+e2e_spread 400 "the fallback stands by" b1=1 b2=1
 tap_match "and says so" "$(edge_ctl member show web 10.99.0.23 --pool sorry)" '^why +standing by'
 
 tap_match "eject" "$(edge_ctl member eject web 10.99.0.21 --pool main --reason "bad disk")" \
 	'^web/main 10\.99\.0\.21:80: ejected by root for 0 s: nothing, "bad disk", until it is restored$'
-spread "ejected" b2=1
+e2e_spread 400 "ejected" b2=1
 tap_match "status" "$(edge_ctl status)" '10\.99\.0\.21:80 ejected by root for .*"bad disk"'
 tap_match "an event" "$(edge_ctl events)" 'member_override .*ejected by root: bad disk'
 tap_match "diff" "$(edge_ctl diff)" 'member web/main/10\.99\.0\.21:80: +ejected by root|ejected by root'
@@ -48,9 +41,9 @@ restart KILL
 tap_run "after it the others serve" wait_for 10 edge_member_is web 10.99.0.22 serving
 tap_match "it outlives a crash" "$(edge_ctl member show web 10.99.0.21 --pool main)" \
 	'^why +ejected by root for [0-9]+ s: nothing, "bad disk", until it is restored'
-spread "still ejected" b2=1
+e2e_spread 400 "still ejected" b2=1
 tap_match "restore" "$(edge_ctl member restore web 10.99.0.21 --pool main)" ': serving: all of its weight$'
-spread "restored" b1=1 b2=1
+e2e_spread 400 "restored" b1=1 b2=1
 revision() {
 	edge_ctl --json status | jq -e .node.revision
 }
@@ -75,11 +68,11 @@ fallen_back() {
 	edge_ctl --json service show web | jq -e '.panic == "fallback"'
 }
 tap_run "all of the pool fail: the fallback serves" wait_for 5 fallen_back
-spread "fallback" b3=1
+e2e_spread 400 "fallback" b3=1
 tap_match "status says so" "$(edge_ctl status)" 'the fallback pool serves'
 edge_server_start b2
 tap_run "until one is back" wait_for 20 edge_member_is web 10.99.0.22 serving
-spread "back" b2=1
+e2e_spread 400 "back" b2=1
 edge_server_start b1
 tap_run "all serve" wait_for 20 e2e_all_serving
 

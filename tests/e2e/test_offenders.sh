@@ -25,14 +25,6 @@ top() { # JQ [ARGUMENTS]
 	edge_ctl --json limit top "${@:2}" | jq -c "$1"
 }
 
-api_get() { # PATH
-	curl -sf --max-time 5 --unix-socket "$(edge_socket)" "http://sluice$1"
-}
-
-events() { # TYPE JQ
-	api_get "/v1/events?since=0" | jq -ce "[.events[] | select(.type == \"$1\")] | $2"
-}
-
 source_is() { # ADDRESS JQ
 	edge_ctl --json limit show per-client --source "$1" | jq -ce "$2"
 }
@@ -71,42 +63,42 @@ tap_run "an exempt source is not refused" source_is 100.64.9.9 \
 	'.exempt_by == "list partners" and .refusals == null and .left == 40'
 tap_match "for a person" "$(edge_ctl limit show per-client --source 100.64.9.9)" "exempt +by list partners"
 
-tap_run "events of first refusals" events first_refusal \
+tap_run "events of first refusals" e2e_events first_refusal \
 	'map(select(.limit == "per-client")) | map(.source) | sort == ["100.64.0.66/32", "100.64.7.7/32"]'
 
 # An attack: from many sources, as many refused as pass.
 begun() {
-	events attack_begun 'map(select(.limit == "per-client")) | length > 0'
+	e2e_events attack_begun 'map(select(.limit == "per-client")) | length > 0'
 }
-tap_is "no attack yet" "$(events attack_begun length)" 0
+tap_is "no attack yet" "$(e2e_events attack_begun length)" 0
 edge_flood atk -n 200 -r 12000 -t 6 100.70.0.1 "$EDGE_WEB" 80 > "$LAB_DIR/many" &
 many=$!
 tap_run "an attack is an event" wait_for 10 begun
-tap_match "that has numbers" "$(events attack_begun '.[0].text')" \
+tap_match "that has numbers" "$(e2e_events attack_begun '.[0].text')" \
 	"under attack: [0-9]+ packets/s refused, .* about [0-9]+ sources"
 wait $many
 tap_between "how many sources" "$(edge_ctl --json limit show per-client | jq .sources_refused)" 100 300
 tap_match "status shows it" "$(edge_ctl status)" "per-client.*under attack"
 tap_is "which is no fault" "$(edge_ctl --json status | jq -r .state)" ok
 metric() {
-	api_get /metrics | grep -E "^$1"
+	edge_get /metrics | grep -E "^$1"
 }
 tap_run "metrics show it" metric 'sluice_limit_under_attack\{limit="per-client"\} 1'
 tap_run "metrics show sources" metric 'sluice_limit_sources_refused\{limit="per-client"\} [1-9]'
-first=$(events first_refusal length)
+first=$(e2e_events first_refusal length)
 tap_between "of 200 first refusals few are told" "$first" 4 25
 
 # It goes on over a restart, and does not begin a second time.
 lab_stop sluiced
 e2e_start
 tap_match "a new daemon knows of the attack" "$(edge_ctl status)" "per-client.*under attack"
-tap_is "which began before" "$(events attack_begun length)" 0
+tap_is "which began before" "$(e2e_events attack_begun length)" 0
 calm() {
-	events attack_over 'map(select(.limit == "per-client")) | length == 1'
+	e2e_events attack_over 'map(select(.limit == "per-client")) | length == 1'
 }
 tap_run "the attack is over after a minute" wait_for 80 calm
-tap_match "counted from its begin" "$(events attack_over '.[0].text')" "after 1 min [0-9]+ s"
-tap_is "it began only once" "$(events attack_begun 'map(select(.limit == "per-client")) | length')" 0
+tap_match "counted from its begin" "$(e2e_events attack_over '.[0].text')" "after 1 min [0-9]+ s"
+tap_is "it began only once" "$(e2e_events attack_begun 'map(select(.limit == "per-client")) | length')" 0
 
 tap_fails "no such limit" 3 "no limit per-cleint" edge_ctl limit top per-cleint
 tap_fails "not its prefix" 1 "knows sources of /32, not of /24" \

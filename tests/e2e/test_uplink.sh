@@ -69,23 +69,13 @@ all_up() {
 		jq -e '[.services[] | .members_serving == .members_total] | all'
 }
 
-taken_out() { # members that anything happened to, since an event
-	edge_ctl --json events --since "$1" | jq -rs '[.[] | (.events // [.])[] |
-		select(.type == "member_down" or .type == "member_nexthop" or .type == "member_circuit")
-		| .member] | unique | join(" ")'
-}
-
-last_event() {
-	edge_ctl --json events | jq -s '[.[].last // .[].seq] | max'
-}
-
 # outage NAME WHY BREAK MEND: functions of this file.
 outage() {
 	local name=$1 why=$2 begin seq load
 	tap_run "$name: all serve before" wait_for 40 all_up
 	e2e_settle
 	before=$(tables)
-	seq=$(last_event)
+	seq=$(edge_ctl --json events | e2e_last_event)
 	begin=$(lab_now_ms)
 	"$3"
 	if wait_for 6 is_withdrawn; then
@@ -108,7 +98,7 @@ outage() {
 	e2e_served "$name: 200 requests arrive" "$load"
 	sleep 16 # failures are believed again
 	tap_is "$name: tables are as they were afterwards" "$(tables)" "$before"
-	tap_is "$name: nothing happened to any member" "$(taken_out "$seq")" ""
+	tap_is "$name: nothing happened to any member" "$(edge_ctl --json events --since "$seq" | e2e_taken_out)" ""
 }
 
 far_end_down() {

@@ -33,15 +33,22 @@ circuit_measured() {
 }
 CIRCUIT_TOOK=()
 
-# circuit_spread NAME MEMBER=WEIGHT...: requests arrive, at these.
-circuit_spread() {
-	local load
-	e2e_settle
-	load=$(edge_load c1 --count 1200 --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
-	e2e_served "$1: 1200 requests arrive" "$load"
-	e2e_shares "$1: at those who should serve" "$load" "${@:2}"
-}
-
 circuit_all_up() {
 	edge_ctl --json status | jq -e '[.services[].pools[].members[].health == "up"] | all'
+}
+
+# circuit_begin: the daemon runs, and 200 connections are held.
+circuit_begin() {
+	e2e_start
+	tap_run "all members answer their checks" wait_for 10 circuit_all_up
+	hold_keep v4 c1 -n 200 -i 300 "$EDGE_WEB"
+	tap_run "200 connections are held" wait_for 10 hold_has_opened v4 200
+}
+
+circuit_member() { # FIELD: of b2, in web
+	edge_ctl --json member show web 10.99.0.22 | jq -c "$1"
+}
+
+circuit_member_is() { # FIELD VALUE
+	[ "$(circuit_member "$1")" = "$2" ]
 }

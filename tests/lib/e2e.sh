@@ -61,10 +61,36 @@ e2e_shares() {
 	fi
 }
 
+# e2e_spread COUNT NAME MEMBER=WEIGHT...: so many requests to EDGE_WEB arrive, spread by weight.
+e2e_spread() {
+	local load
+	e2e_settle
+	load=$(edge_load c1 --count "$1" --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
+	e2e_served "$2: $1 requests arrive" "$load"
+	e2e_shares "$2: as many as they should at each" "$load" "${@:3}"
+}
+
 # e2e_verdict NAME FIELD: a counter of the packet path.
 e2e_verdict() {
 	sleep 0.3 # the daemon gives counters that are up to 0.2 s old
 	edge_ctl --json stats | jq --arg n "$1" '.verdicts[] | select(.name == $n) | .packets'
+}
+
+# e2e_events TYPE JQ: a filter over the list of all events of this type.
+e2e_events() {
+	edge_get "/v1/events?since=0" | jq -ce "[.events[] | select(.type == \"$1\")] | $2"
+}
+
+# e2e_last_event: the number of the last of the events that it reads, as `--json events` prints them.
+e2e_last_event() {
+	jq -s '[.[].last // .[].seq] | max'
+}
+
+# e2e_taken_out: members to which such events say that anything happened.
+e2e_taken_out() {
+	jq -rs '[.[] | (.events // [.])[] |
+		select(.type == "member_down" or .type == "member_nexthop" or .type == "member_circuit")
+		| .member] | unique | join(" ")'
 }
 
 # e2e_hold ADDRESS...: the backends have these service addresses, too, and begin nothing from them.

@@ -217,6 +217,11 @@ edge_api() {
 			END { printf "%s ", line[NR]; for (i = 1; i < NR; i++) print line[i] }'
 }
 
+# edge_get PATH: prints what the API answers; fails when that is an error.
+edge_get() {
+	curl -sf --max-time 5 --unix-socket "$(edge_socket)" "http://sluice$1"
+}
+
 # edge_member SERVICE ADDRESS FIELD: one field of a member, as JSON gives it.
 edge_member() {
 	edge_ctl --json service show "$1" |

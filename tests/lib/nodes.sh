@@ -21,8 +21,13 @@ nodes_ctl() { # NODE ARGUMENTS...
 		--socket "$LAB_DIR/run/$LAB_PREFIX-$1/control.sock" "${@:2}"
 }
 
+# Its exit status is about the members, which may be out.
+nodes_status() { # NODE: as JSON
+	nodes_ctl "$1" --json status || :
+}
+
 nodes_serves() { # NODE
-	nodes_ctl "$1" --json status |
+	nodes_status "$1" |
 		jq -e '.state == "ok" and ([.services[] | .members_serving == .members_total] | all)'
 }
 
@@ -34,14 +39,14 @@ nodes_start() { # NODE
 }
 
 nodes_tables() { # NODE: name and fingerprint of each service
-	nodes_ctl "$1" --json status | jq -c '[.services[] | {name, table}] | sort_by(.name)'
+	nodes_status "$1" | jq -c '[.services[] | {name, table}] | sort_by(.name)'
 }
 
 nodes_is_at_rest() { # NODE
-	nodes_ctl "$1" --json status |
+	nodes_status "$1" |
 		jq -e '[.services[].flows | .announced + .waiting + .moving == 0] | all'
 }
 
 nodes_held() { # NODE: flows that do not follow their slots
-	nodes_ctl "$1" --json status | jq '[.services[].flows.held] | add'
+	nodes_status "$1" | jq '[.services[].flows.held] | add'
 }
