@@ -127,6 +127,58 @@ static void test_names_that_yaml_would_read_otherwise(void **state)
 	event_log_free(log);
 }
 
+/* What of the model's only entry no drop-in says. */
+static const char *rest(const struct model *model, char buffer[160])
+{
+	struct overlay overlay = {0};
+
+	overlay_collect(model, &overlay);
+	assert_int_equal(overlay.count, 1);
+	dropin_rest(model, &overlay.list[0], buffer, 160);
+	overlay_done(&overlay);
+	return buffer;
+}
+
+/* What a file has no words for is named, and nothing else is. */
+static void test_what_is_left_out(void **state)
+{
+	const char *texts[] = {
+		"version: 1\ninterfaces: [eth0]\nservices:\n"
+		"  web: {listen: tcp 192.0.2.10:80, mode: l2, members: [10.0.0.1]}\n",
+		NULL, NULL};
+	struct event_log *log = event_log_new(16);
+	struct config *config = parsed(texts);
+	struct model *model = load(config, log);
+	struct change change = {.owner = OWNER_API, .service = "web", .who = "alice"};
+	struct errs errors = {0};
+	char buffer[160];
+
+	(void)state;
+	addr_parse("10.0.0.1", &change.addr);
+	change.type = CHANGE_MEMBER_WEIGHT;
+	change.weight = 7;
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	assert_string_equal(rest(model, buffer), "");
+	change.type = CHANGE_MEMBER_OVERRIDE;
+	change.override = OVERRIDE_EJECTED;
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	assert_string_equal(rest(model, buffer), "ejected by alice");
+	change.type = CHANGE_MEMBER_DISCOVERY;
+	change.discovery = DISCOVERY_NOT_READY;
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	assert_string_equal(rest(model, buffer), "discovery not-ready, ejected by alice");
+	change.type = CHANGE_MEMBER_ADMIN;
+	change.admin = ADMIN_DRAIN;
+	change.drain_until_s = 4000000000U;
+	assert_int_equal(model_apply(model, &change, 1, 0, &errors), 0);
+	assert_string_equal(rest(model, buffer),
+			    "drain until 2096-10-02T07:06:40Z (drain in the file), "
+			    "discovery not-ready, ejected by alice");
+	model_free(model);
+	config_free(config);
+	event_log_free(log);
+}
+
 static void change_list(struct model *model, enum change_type type, const char *list,
 			const char *prefix, const char *comment, uint32_t expires_s)
 {
@@ -218,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_saved_changes),
+		cmocka_unit_test(test_what_is_left_out),
 		cmocka_unit_test(test_saved_lists),
 		cmocka_unit_test(test_names_that_yaml_would_read_otherwise),
 	};

@@ -7,6 +7,7 @@
 #include "control/view.h"
 #include "core/overlay.h"
 #include "state/changes.h"
+#include "state/dropin.h"
 
 /* "2 prefixes added, 1 more for a time". */
 static const char *describe_added(size_t count, size_t expiring, char *buffer, size_t size)
@@ -163,6 +164,23 @@ int op_diff(const struct request *request, struct reply *reply, struct errs *err
 	return 0;
 }
 
+static void view_rest(const struct model *model, json_t *list)
+{
+	struct overlay overlay = {0};
+	char object[240], text[400];
+	size_t i;
+
+	overlay_collect(model, &overlay);
+	for (i = 0; i < overlay.count; i++)
+		if (*dropin_rest(model, &overlay.list[i], text, sizeof(text)))
+			json_array_append_new(
+				list,
+				json_pack("{s:s, s:s}", "object",
+					  overlay_object(&overlay.list[i], object, sizeof(object)),
+					  "text", text));
+	overlay_done(&overlay);
+}
+
 /* What runs and is not for a file. */
 static json_t *view_left_out(const struct control_host *host)
 {
@@ -184,6 +202,7 @@ static json_t *view_left_out(const struct control_host *host)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "object", object, "text",
 						      text, "entries", (json_int_t)expiring));
 	}
+	view_rest(host->model, list);
 	view_runtime_shifts(host->model, list);
 	host->node(host->arg, &node);
 	if (node.is_active && node.is_standby_first)

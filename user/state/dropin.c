@@ -208,3 +208,28 @@ char *dropin_render(const struct model *model, bool is_active, const struct conf
 	*ret_count = w.count;
 	return text;
 }
+
+static bool is_of_name(const struct model *model, const struct overlay_entry *entry)
+{
+	struct model_service *service = model_find_service(model, entry->service);
+	struct model_pool *pool = service ? model_find_pool(service, entry->pool) : NULL;
+	const struct model_member *member = pool ? model_find_member(pool, &entry->addr) : NULL;
+
+	return member && member->name;
+}
+
+const char *dropin_rest(const struct model *model, const struct overlay_entry *entry, char *buffer,
+			size_t size)
+{
+	struct overlay_entry rest = *entry;
+
+	*buffer = '\0';
+	if (entry->kind != OVERLAY_MEMBER_ADDED && entry->kind != OVERLAY_MEMBER_SET)
+		return buffer;
+	rest.kind = OVERLAY_MEMBER_SET;
+	if (!is_of_name(model, entry)) {
+		rest.weight_file = rest.weight;
+		rest.admin_file = rest.admin;
+	}
+	return overlay_change(&rest, buffer, size);
+}
