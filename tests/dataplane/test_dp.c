@@ -60,8 +60,10 @@ static void fill(const struct dataplane *port)
 				       .service = 3,
 				       .family = SLUICE_FAMILY_V4};
 	struct sluice_nexthop nexthop = {.ifindex = 1, .flags = SLUICE_NEXTHOP_F_USED};
-	struct sluice_limit limit = {
-		.word = SLUICE_LIMIT_F_USED, .id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
+	struct sluice_limit limit = {.word = SLUICE_LIMIT_F_USED,
+				     .id = 5,
+				     .rate = SLUICE_LIMIT_RATE(100, 1000),
+				     .owed_max = 2000};
 	static uint64_t words[1 << LOG2], there[1 << LOG2];
 	static uint32_t runner[1 << LOG2], runners_there[1 << LOG2];
 	struct dp_service service = web();
@@ -98,12 +100,14 @@ static void test_state_survives(void **state)
 	struct dp_service expected = web();
 	struct dp_adopted adopted;
 	struct sluice_meta meta = *dp_bpf_meta(dp);
+	const struct sluice_name_key name = {.kind = SLUICE_NAME_LIMIT, .id = 5};
 
 	(void)state;
 	assert_false(dp_bpf_is_adopted(dp));
 	assert_int_equal(port.ops->adopt(port.dp, &adopted), 0);
 	assert_int_equal(adopted.service_count + adopted.member_count, 0);
 	fill(&port);
+	assert_int_equal(dp_bpf_name_set(dp, &name, "per-client"), 0);
 	dp_bpf_close(dp);
 
 	dp = instance_open(INSTANCE);
@@ -128,6 +132,8 @@ static void test_state_survives(void **state)
 	assert_int_equal(adopted.nexthops[0].index, 9);
 	assert_int_equal(adopted.limit_count, 1);
 	assert_int_equal(adopted.limits[0].limit.rate, SLUICE_LIMIT_RATE(100, 1000));
+	assert_int_equal(adopted.limits[0].limit.owed_max, 2000);
+	assert_string_equal(adopted.limits[0].name, "per-client");
 	dp_adopted_done(&adopted);
 	dp_bpf_close(dp);
 	instance_clean(INSTANCE);

@@ -98,8 +98,12 @@ lab_stop sluiced
 tap_run "without a daemon it is banned" shut $BANNED
 tap_match "the list without a daemon, which knows not by whom" "$(edge_ctl_offline ban list)" \
 	"per-client +$BANNED/32 .* - +-$"
+# In the limit's place is another one of the same shape, and the limit behind it.
+sed -i -e 's/limits: \[per-client/limits: [strict, per-client/' \
+	-e 's/^  per-client: \(.*\)/  strict: \1\n&/' "$E2E_CONFIG"
 e2e_start
 tap_run "a new daemon goes on" shut $BANNED
+tap_is "with the ban of the same limit" "$(bans '.bans | map(.limit)')" '["per-client"]'
 tap_is "and knows why" "$(bans '.bans[0].reason')" '"before the restart"'
 lab_stop sluiced
 tap_fails "no such ban without a daemon" 3 "does not ban 203.0.113.99" \

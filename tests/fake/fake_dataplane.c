@@ -65,6 +65,8 @@ static int fake_adopt(void *dp, struct dp_adopted *ret_adopted)
 	for (i = 0; i < c.limits; i++) {
 		if (!fake->limits[i].word)
 			continue;
+		util_copy(a.limits[a.limit_count].name, sizeof(a.limits->name),
+			  fake->limit_names[i]);
 		a.limits[a.limit_count].index = i;
 		a.limits[a.limit_count++].limit = fake->limits[i];
 	}
@@ -444,6 +446,7 @@ struct fake_dataplane *fake_dataplane_new(const struct dp_capacity *capacity)
 	fake->hosts = util_alloc_array(c.members, sizeof(*fake->hosts));
 	fake->nexthops = util_alloc_array(c.nexthops, sizeof(*fake->nexthops));
 	fake->limits = util_alloc_array(c.limits, sizeof(*fake->limits));
+	fake->limit_names = util_alloc_array(c.limits, sizeof(*fake->limit_names));
 	fake->ceilings = util_alloc_array((size_t)c.service_cells + c.member_ceilings,
 					  sizeof(*fake->ceilings));
 	fake->limit_cleared_ms = util_alloc_array(c.limit_sets, sizeof(uint64_t));
@@ -470,6 +473,7 @@ void fake_dataplane_free(struct fake_dataplane *fake)
 	free(fake->hosts);
 	free(fake->nexthops);
 	free(fake->limits);
+	free(fake->limit_names);
 	free(fake->access);
 	free(fake->ceilings);
 	free(fake->bans);

@@ -27,6 +27,7 @@ struct fake_dataplane {
 	struct sluice_host *hosts; /* by member, the first one with the address; set by tests */
 	struct sluice_nexthop *nexthops;
 	struct sluice_limit *limits;
+	char (*limit_names)[64]; /* as the daemon notes them; set by tests */
 	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];
 	struct sluice_ceiling *ceilings; /* services, then those of members; rate and k */
 	struct dp_access_entry *access;	 /* the table of access lists */

@@ -130,6 +130,18 @@ uint32_t world_turn(struct world *w)
 	return sync_step(w->sync, w->fake->now_ms);
 }
 
+void world_note_names(struct world *w)
+{
+	size_t size = sizeof(w->fake->limit_names[0]);
+
+	memset(w->fake->limit_names, 0, w->fake->capacity.limits * size);
+	for (size_t i = 0; i < model_limit_count(w->model); i++) {
+		const struct model_limit *limit = model_limit_at(w->model, i);
+
+		util_copy(w->fake->limit_names[limit->id], size, limit->config.name);
+	}
+}
+
 void world_restart(struct world *w)
 {
 	size_t i;

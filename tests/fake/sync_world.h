@@ -32,6 +32,8 @@ void world_run(struct world *w);			 /* one turn of sync */
 void world_finish_jobs(struct world *w);		 /* hands back those that are out */
 /* One turn of the daemon's loop, with tables that take no time. Returns what sync_step() does. */
 uint32_t world_turn(struct world *w);
+/* The names of limits as the daemon notes them in the maps. */
+void world_note_names(struct world *w);
 /* The daemon dies and comes back, to the same configuration. */
 void world_restart(struct world *w);
 /* Turns until nothing is left to do; time passes so that indices may rest. */

@@ -205,8 +205,8 @@ static void test_exceptions(void **state)
 	world_free(w);
 }
 
-/* The daemon ends, and starts with another file. */
-static void restart(struct world *w, struct config *config)
+/* Maps of a daemon that could not note names in them. */
+static void restart_unnamed(struct world *w, struct config *config)
 {
 	sync_free(w->sync);
 	model_free(w->model);
@@ -216,15 +216,21 @@ static void restart(struct world *w, struct config *config)
 	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, NULL), 0);
 }
 
+/* The daemon ends, and starts with another file. */
+static void restart(struct world *w, struct config *config)
+{
+	world_note_names(w);
+	restart_unnamed(w, config);
+}
+
 /* Without a change of the file: no region moves, nothing is cleared, nothing is lost. */
-static void test_restart(void **state)
+static void check_restart(void (*restart_fn)(struct world *w, struct config *config))
 {
 	struct config *config = with_exception(50, 500);
 	struct sluice_limit before[2];
 	unsigned int moved;
 	struct world *w;
 
-	(void)state;
 	fake_config_limit(config, "host", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
 		LIMIT_SCOPE_EVERYTHING;
 	w = world_of(config);
@@ -242,7 +248,7 @@ static void test_restart(void **state)
 	fake_config_limit(config, "own", 50, 32, SLUICE_LIMIT_ENFORCE)->burst.n = 100;
 	fake_config_except(&config->limits[2], "198.51.100.0/24", 500, 1000);
 	fake_config_except(&config->limits[2], "198.51.0.0/16", 2500, 1000);
-	restart(w, config);
+	restart_fn(w, config);
 	world_settle(w);
 	world_assert_as_model(w);
 	assert_int_equal(entry_of(w, "own")->word, before[0].word);
@@ -254,6 +260,54 @@ static void test_restart(void **state)
 		for (uint32_t set = 0; set < 1U << SLUICE_LIMIT_LOG2(before[i].word); set++)
 			assert_int_equal(w->fake->limit_cleared_ms[base + set], 0);
 	}
+	world_free(w);
+}
+
+static void test_restart(void **state)
+{
+	(void)state;
+	check_restart(restart);
+	check_restart(restart_unnamed);
+}
+
+/* Another limit of the same shape, in its place, and it behind: what its sources owe stays its own. */
+static void test_restart_with_another(void **state)
+{
+	struct world *w = world_of(two_services());
+	const struct sluice_limit before = *entry_of(w, "own");
+	struct config *config = two_services();
+
+	(void)state;
+	fake_config_limit(config, "strict", 50, 32, SLUICE_LIMIT_ENFORCE);
+	util_copy(config->services[0].limits[0], sizeof(config->services[0].limits[0]), "strict");
+	fake_config_use_limit(&config->services[0], "own");
+	restart(w, config);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(entry_of(w, "own")->id, before.id);
+	assert_int_equal(entry_of(w, "own")->word, before.word);
+	assert_int_not_equal(SLUICE_LIMIT_BASE(entry_of(w, "strict")->word),
+			     SLUICE_LIMIT_BASE(before.word));
+	world_free(w);
+}
+
+/* In its place, and it gone: the new one knows nothing of the old one's sources. */
+static void test_restart_with_other_name(void **state)
+{
+	struct world *w = world_of(two_services());
+	const struct sluice_limit before = *entry_of(w, "own");
+	struct config *config = two_services();
+
+	(void)state;
+	util_copy(config->limits[0].name, sizeof(config->limits[0].name), "other");
+	util_copy(config->services[0].limits[0], sizeof(config->services[0].limits[0]), "other");
+	restart(w, config);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_not_equal(entry_of(w, "other")->id, before.id);
+	assert_int_not_equal(SLUICE_LIMIT_BASE(entry_of(w, "other")->word),
+			     SLUICE_LIMIT_BASE(before.word));
+	assert_int_equal(w->fake->limits[before.id].word, 0);
 	world_free(w);
 }
 
@@ -280,12 +334,13 @@ static void set_mode(struct world *w, enum sluice_limit_mode mode)
 	struggle(w);
 }
 
-static struct world *full_world(void)
+/* With so many sets, of which the limit has DP_LIMIT_SETS_MIN_LOG2. */
+static struct world *small_world(uint32_t limit_sets)
 {
 	struct dp_capacity capacity = fake_dataplane_capacity();
 	struct world *w;
 
-	capacity.limit_sets = 1U << DP_LIMIT_SETS_MIN_LOG2;
+	capacity.limit_sets = limit_sets;
 	w = world_new_sized(1, &capacity);
 	world_load(w, with_exception(50, 500));
 	world_resolve_all(w);
@@ -298,7 +353,7 @@ static struct world *full_world(void)
  * switched off; what is not the limit that was meant is not switched on. */
 static void test_restart_without_room(void **state)
 {
-	struct world *w = full_world();
+	struct world *w = small_world(1U << DP_LIMIT_SETS_MIN_LOG2);
 	const struct dp_access_entry *access;
 	struct sluice_limit before = *entry_of(w, "own");
 	uint16_t list = (uint16_t)SLUICE_LIMIT_LIST(model_find_limit(w->model, "own")->id);
@@ -329,6 +384,48 @@ static void test_restart_without_room(void **state)
 					  "disabled: no room in the maps for its sources");
 	reload(w, with_exception(50, 500));
 	assert_int_equal(entry_of(w, "own")->word, before.word);
+	world_free(w);
+}
+
+/* So it does where it asks for more sources than there is room for. */
+static void test_restart_larger_without_room(void **state)
+{
+	struct world *w = small_world(2U << DP_LIMIT_SETS_MIN_LOG2);
+	const struct sluice_limit before = *entry_of(w, "own");
+	struct config *config = with_exception(50, 500);
+
+	(void)state;
+	config->limits[0].sources = 2048;
+	restart(w, config);
+	struggle(w);
+	assert_int_equal(w->fake->limits[before.id].word, before.word);
+	assert_non_null(find_access(w, "198.51.100.0/24", (uint16_t)SLUICE_LIMIT_LIST(before.id)));
+	set_mode(w, SLUICE_LIMIT_DISABLED);
+	assert_int_equal(SLUICE_LIMIT_MODE(w->fake->limits[before.id].word), SLUICE_LIMIT_DISABLED);
+	world_free(w);
+}
+
+/* One that is not known any more, or counts something else, and has no room for what is to come after
+ * it: whom it excepted nobody knows, so it refuses nobody. */
+static void test_restart_unknown_without_room(void **state)
+{
+	struct world *w = small_world(1U << DP_LIMIT_SETS_MIN_LOG2);
+	struct config *config = with_exception(50, 500);
+	uint32_t id = entry_of(w, "own")->id;
+
+	(void)state;
+	util_copy(config->limits[0].name, sizeof(config->limits[0].name), "other");
+	util_copy(config->services[0].limits[0], sizeof(config->services[0].limits[0]), "other");
+	restart(w, config);
+	struggle(w);
+	assert_int_equal(SLUICE_LIMIT_MODE(w->fake->limits[id].word), SLUICE_LIMIT_SHADOW);
+	world_free(w);
+	w = small_world(1U << DP_LIMIT_SETS_MIN_LOG2);
+	config = with_exception(50, 500);
+	config->limits[0].count = SLUICE_COUNT_PACKETS;
+	restart(w, config);
+	struggle(w);
+	assert_int_equal(SLUICE_LIMIT_MODE(entry_of(w, "own")->word), SLUICE_LIMIT_SHADOW);
 	world_free(w);
 }
 
@@ -460,6 +557,10 @@ int main(void)
 		cmocka_unit_test(test_order_with_failures),
 		cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_restart_with_another),
+		cmocka_unit_test(test_restart_with_other_name),
+		cmocka_unit_test(test_restart_larger_without_room),
+		cmocka_unit_test(test_restart_unknown_without_room),
 		cmocka_unit_test(test_restart_without_room),
 		cmocka_unit_test(test_restart_with_shorter_burst),
 		cmocka_unit_test(test_ceilings),

@@ -13,7 +13,8 @@ int adopted_read(const struct dataplane *dp, struct dp_adopted *ret_found, struc
 /* The service that was where the model's is; NULL: none was. */
 const struct dp_service *adopted_service(const struct dp_adopted *found,
 					 const struct model_service *model);
-/* An index for each limit of the model, into zeros: what it had, else a free one. -ENOSPC with the
+/* An index for each limit of the model, into zeros: what it had, by its name, or by its place where none
+ * is known; else a free one. -ENOSPC with the
  * reason: those found and new ones together are too many. */
 int adopted_limit_ids(const struct dp_adopted *found, const struct model *model,
 		      uint32_t limits_max, uint32_t *ret_ids, struct err *e);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/util.h"
@@ -32,28 +33,49 @@ const struct dp_service *adopted_service(const struct dp_adopted *found,
 	return NULL;
 }
 
-static const struct sluice_limit *found_limit(const struct dp_adopted *found, uint32_t index)
+static const struct dp_adopted_limit *found_limit(const struct dp_adopted *found, uint32_t index)
 {
 	size_t i;
 
 	for (i = 0; i < found->limit_count; i++) {
 		if (found->limits[i].index == index)
-			return &found->limits[i].limit;
+			return &found->limits[i];
 	}
 	return NULL;
 }
 
-static bool is_same_limit(const struct sluice_limit *found, const struct model_limit *limit)
+/* Whose name is known is nobody else. */
+static bool may_be(const struct dp_adopted_limit *found, const struct model_limit *limit)
 {
-	return found && SLUICE_LIMIT_COUNT(found->word) == limit->config.count &&
-	       SLUICE_LIMIT_PLEN4(found->word) == limit->config.prefix4 &&
-	       SLUICE_LIMIT_PLEN6(found->word) == limit->config.prefix6 &&
-	       (uint32_t)SLUICE_LIMIT_WAYS << SLUICE_LIMIT_LOG2(found->word) ==
+	return found && !found->name[0] &&
+	       SLUICE_LIMIT_COUNT(found->limit.word) == limit->config.count &&
+	       SLUICE_LIMIT_PLEN4(found->limit.word) == limit->config.prefix4 &&
+	       SLUICE_LIMIT_PLEN6(found->limit.word) == limit->config.prefix6 &&
+	       (uint32_t)SLUICE_LIMIT_WAYS << SLUICE_LIMIT_LOG2(found->limit.word) ==
 		       limit->config.sources;
 }
 
-/* Maps hold no names of limits: the i-th limit of a service is the one that was its i-th; else one
- * that is like it. */
+/* However it has changed, as in a reload. */
+static void match_named(const struct match *match)
+{
+	size_t l, i;
+
+	for (l = 0; l < model_limit_count(match->model); l++) {
+		const char *name = model_limit_at(match->model, l)->config.name;
+
+		for (i = 0; i < match->found->limit_count && !match->ids[l]; i++) {
+			const struct dp_adopted_limit *found = &match->found->limits[i];
+
+			if (strcmp(found->name, name) || match->is_taken[found->index])
+				continue;
+			match->ids[l] = found->index;
+			match->is_taken[found->index] = true;
+		}
+	}
+}
+
+/* Where there was no room for names: the i-th limit of a service is the one that was its i-th; else
+ * one that is like it. */
 static void match_limits(const struct match *match,
 			 const uint32_t wanted[SLUICE_SERVICE_LIMITS_MAX],
 			 const uint16_t found[SLUICE_SERVICE_LIMITS_MAX])
@@ -67,8 +89,8 @@ static void match_limits(const struct match *match,
 			uint32_t index = found[(i + j) % SLUICE_SERVICE_LIMITS_MAX];
 
 			if (index && !match->is_taken[index] &&
-			    is_same_limit(found_limit(match->found, index),
-					  model_limit_at(match->model, l))) {
+			    may_be(found_limit(match->found, index),
+				   model_limit_at(match->model, l))) {
 				match->ids[l] = index;
 				match->is_taken[index] = true;
 			}
@@ -96,8 +118,7 @@ static void match_unnamed(const struct match *match)
 			uint32_t index = found->limits[i].index;
 
 			if (match->is_taken[index] ||
-			    !is_same_limit(&found->limits[i].limit,
-					   model_limit_at(match->model, l)))
+			    !may_be(&found->limits[i], model_limit_at(match->model, l)))
 				continue;
 			match->ids[l] = index;
 			match->is_taken[index] = true;
@@ -139,6 +160,7 @@ int adopted_limit_ids(const struct dp_adopted *found, const struct model *model,
 	const struct match match = {found, model, ret_ids, is_taken};
 	size_t i;
 
+	match_named(&match);
 	for (i = 0; i < model_service_count(model); i++) {
 		const struct model_service *service = model_service_at(model, i);
 		const struct dp_service *old = adopted_service(found, service);

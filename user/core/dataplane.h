@@ -65,9 +65,10 @@ struct dp_adopted {
 		struct sluice_nexthop nexthop;
 	} * nexthops;
 	size_t nexthop_count;
-	struct {
+	struct dp_adopted_limit {
 		uint32_t index;
 		struct sluice_limit limit;
+		char name[64]; /* "": not known */
 	} * limits;
 	size_t limit_count;
 	uint16_t host_limits[SLUICE_SERVICE_LIMITS_MAX];

@@ -2,7 +2,7 @@
 /*
  * Taking over pinned maps. Everything found becomes a record, as if this process had written it;
  * what the configuration still has gets its identity back (services by where they listen, members
- * by address, limits by their place in a service), and the first sync_run() removes the rest.
+ * by address, limits by name), and the first sync_run() removes the rest.
  */
 #include "core/sync_internal.h"
 
@@ -88,15 +88,19 @@ static void adopt_limits(struct adopt *adopt)
 		uint32_t index = adopt->found.limits[i].index;
 		const struct sluice_limit *found = &adopt->found.limits[i].limit;
 		const struct model_limit *model = model_limit_by_id(sync->model, index);
+		bool is_known = model && model->config.count == SLUICE_LIMIT_COUNT(found->word);
 
 		claim_region(&sync->limit_regions, SLUICE_LIMIT_BASE(found->word),
 			     SLUICE_LIMIT_LOG2(found->word));
 		sync->limits[index].is_used = true;
 		sync->limits[index].written = *found;
 		/* Those that it had are not known; but it must not be without, should it stay. */
-		if (model && model->config.count == SLUICE_LIMIT_COUNT(found->word))
+		if (is_known)
 			sync->limits[index].exceptions =
 				limit_exceptions_ref(model->config.exceptions);
+		else if (found->flags & SLUICE_LIMIT_F_EXCEPTIONS &&
+			 SLUICE_LIMIT_MODE(found->word) == SLUICE_LIMIT_ENFORCE)
+			sync_limit_relax(sync, index, SLUICE_LIMIT_SHADOW);
 	}
 	memcpy(sync->host_limits, adopt->found.host_limits, sizeof(sync->host_limits));
 }

@@ -150,16 +150,15 @@ static void remember(struct sync *sync, struct sync_limit *limit, const struct m
 	limit->exceptions = model->config.exceptions;
 }
 
-/* One that stays as it was, for want of room, can be switched off all the same. It is not switched on:
- * it is not the limit that was meant. */
-static void limit_relax(struct sync *sync, struct sync_limit *limit, uint32_t index, uint64_t word)
+void sync_limit_relax(struct sync *sync, uint32_t index, enum sluice_limit_mode mode)
 {
+	struct sync_limit *limit = &sync->limits[index];
 	struct sluice_limit entry = limit->written;
 
-	if (!limit->is_used || SLUICE_LIMIT_MODE(word) == SLUICE_LIMIT_ENFORCE)
+	if (!limit->is_used || mode == SLUICE_LIMIT_ENFORCE)
 		return;
-	entry.word = (entry.word & ~MODE_BITS) | (word & MODE_BITS);
-	limit_write(sync, limit, index, &entry); /* or with the next try */
+	entry.word = (entry.word & ~MODE_BITS) | (uint64_t)mode << 48;
+	limit_write(sync, limit, index, &entry);
 }
 
 static int limit_update(struct sync *sync, const struct model_limit *model)
@@ -187,7 +186,7 @@ static int limit_update(struct sync *sync, const struct model_limit *model)
 	if (ret == 0)
 		remember(sync, limit, model);
 	else if (ret == -ENOSPC)
-		limit_relax(sync, limit, model->id, entry.word);
+		sync_limit_relax(sync, model->id, model->config.mode);
 	return ret;
 }
 

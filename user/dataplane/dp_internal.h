@@ -40,6 +40,7 @@ struct dp_maps {
 	struct sluice_ceiling *ceilings;
 	struct sluice_measure_filter *measure_filter;
 	struct sluice_measure *measures;
+	int names_fd; /* the skeleton's, or of pinned maps */
 	struct dp_capacity capacity;
 };
 
@@ -103,6 +104,9 @@ void dp_maps_close(struct dp_bpf *dp);
 void dp_macs_adopt(struct dp_bpf *dp);
 void dp_macs_add(struct dp_bpf *dp, uint32_t ifindex);
 void dp_macs_remove(struct dp_bpf *dp, uint32_t ifindex);
+
+/* names.c: false and "": there is none. */
+bool dp_name_read(int names_fd, const struct sluice_name_key *key, char ret_text[64]);
 
 /* stats.c */
 int dp_stats_open(struct dp_bpf *dp);

@@ -83,6 +83,7 @@ int dp_maps_open(struct dp_bpf *dp, struct err *e)
 		if (ret)
 			return ret;
 	}
+	maps->names_fd = bpf_map__fd(dp->skel->maps.names);
 	maps->capacity = (struct dp_capacity){
 		.service_cells = bpf_map__max_entries(dp->skel->maps.services),
 		.slots = bpf_map__max_entries(dp->skel->maps.slots),
@@ -316,6 +317,22 @@ static void adopt_service(const struct sluice_service *cell, struct dp_adopted *
 		service->allow[i] = (uint16_t)SLUICE_SVC_ALLOW(cell->allow, i);
 }
 
+static void adopt_limit(const struct dp_maps *maps, uint32_t index, struct dp_adopted *adopted,
+			size_t *capacity)
+{
+	const struct sluice_name_key key = {.kind = SLUICE_NAME_LIMIT, .id = index};
+	struct dp_adopted_limit *limit;
+
+	adopted->limits = util_grow(adopted->limits, capacity, adopted->limit_count + 1,
+				    sizeof(*adopted->limits));
+	limit = &adopted->limits[adopted->limit_count++];
+	limit->index = index;
+	limit->limit = maps->limits[index];
+	limit->limit.flags &=
+		~(SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL); /* not the caller's */
+	dp_name_read(maps->names_fd, &key, limit->name);
+}
+
 static void adopt_cells(const struct dp_maps *maps, const struct placement *placement,
 			struct dp_adopted *adopted)
 {
@@ -343,17 +360,9 @@ static void adopt_cells(const struct dp_maps *maps, const struct placement *plac
 		adopted->nexthops[n].index = i;
 		adopted->nexthops[n].nexthop = maps->nexthops[i];
 	}
-	for (i = 1; i < maps->capacity.limits; i++) {
-		if (!maps->limits[i].word)
-			continue;
-		n = adopted->limit_count++;
-		adopted->limits =
-			util_grow(adopted->limits, &limits, n + 1, sizeof(*adopted->limits));
-		adopted->limits[n].index = i;
-		adopted->limits[n].limit = maps->limits[i];
-		adopted->limits[n].limit.flags &=
-			~(SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL); /* not the caller's */
-	}
+	for (i = 1; i < maps->capacity.limits; i++)
+		if (maps->limits[i].word)
+			adopt_limit(maps, i, adopted, &limits);
 	for (i = 0; i < SLUICE_SERVICE_LIMITS_MAX; i++)
 		adopted->host_limits[i] = (uint16_t)SLUICE_SVC_LIMIT(maps->control->host_limits, i);
 }

@@ -23,6 +23,15 @@ int dp_bpf_name_set(struct dp_bpf *dp, const struct sluice_name_key *key, const 
 	return bpf_map_update_elem(fd, key, &name, BPF_ANY) ? -errno : 0;
 }
 
+bool dp_name_read(int names_fd, const struct sluice_name_key *key, char ret_text[64])
+{
+	struct sluice_name name = {0};
+	bool is_there = !bpf_map_lookup_elem(names_fd, key, &name);
+
+	util_copy(ret_text, sizeof(name.text), name.text);
+	return is_there;
+}
+
 void dp_bpf_names_prune(struct dp_bpf *dp,
 			bool (*is_used)(void *arg, const struct sluice_name_key *), void *arg)
 {

@@ -185,14 +185,9 @@ int dp_pinned_node(struct dp_pinned *pinned, struct dp_node *ret_node, struct er
 bool dp_pinned_name(const struct dp_pinned *pinned, enum sluice_name_kind kind, uint32_t id,
 		    uint32_t position, char ret_text[64])
 {
-	struct sluice_name_key key = {.kind = kind, .id = id, .position = position};
-	struct sluice_name name;
+	const struct sluice_name_key key = {.kind = kind, .id = id, .position = position};
 
-	ret_text[0] = '\0';
-	if (bpf_map_lookup_elem(pinned->names_fd, &key, &name))
-		return false;
-	util_copy(ret_text, sizeof(name.text), name.text);
-	return true;
+	return dp_name_read(pinned->names_fd, &key, ret_text);
 }
 
 const struct sluice_service *dp_pinned_service(const struct dp_pinned *pinned, uint32_t cell)

@@ -36,6 +36,7 @@ static int read_arrays(const struct dp_pinned *pinned, const struct dp_pinned_ar
 				.control = pinned->control.data,
 				.nexthops = nexthops->data,
 				.limits = limits->data,
+				.names_fd = pinned->names_fd,
 				.capacity =
 					{
 						.service_cells = pinned->services.count,
