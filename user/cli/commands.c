@@ -198,8 +198,8 @@ const struct option_def option_defs[OPTION_MAX] = {
 	[OPTION_QUIET] = {"quiet", 0, false, ARG_DURATION,
 			  "so long without a packet is enough (5s)"},
 	[OPTION_PREFIX] = {"prefix", 0, false, ARG_NONE,
-			   "by prefix: /24 and /48, or the next "
-			   "shorter one"},
+			   "by prefix: the next shorter of /24, /16, /8; "
+			   "/64, /48, /32, /16"},
 	[OPTION_PREFIX4] = {"prefix4", 0, false, ARG_NUMBER,
 			    "an IPv4 source is a prefix of this length (32)"},
 	[OPTION_PREFIX6] = {"prefix6", 0, false, ARG_NUMBER,
@@ -331,7 +331,8 @@ const struct command commands[] = {
 	 OPTION(POOL) | OPTION(REASON) | OPTION(FOR),
 	 "put a member in, whatever its check says",
 	 "It gets all of its weight though its check fails or its circuit is open, until member "
-	 "restore or the end of --for. Maintenance and draining go before.",
+	 "restore or the end of --for. Maintenance, draining, discovery not-ready and a next hop "
+	 "that is not reached go before.",
 	 run_member_force},
 	{"member restore",
 	 {ARG_SERVICE, ARG_MEMBER},
@@ -393,7 +394,7 @@ const struct command commands[] = {
 	 {ARG_LIMIT, ARG_LIMIT_SOURCE},
 	 OPTION(FOR) | OPTION(REASON) | OPTION(ALL_PACKETS),
 	 "ban a source of a limit for a time",
-	 "What opens connections to services with this limit is dropped; those that there are go "
+	 "What opens connections to services with this limit is dropped; connections that exist go "
 	 "on. 10 minutes unless --for says otherwise, 30 days at most. A source is what it is to "
 	 "the limit: with a limit of /24 the whole /24 is banned. To deny any prefix: list add.",
 	 run_ban_add},
