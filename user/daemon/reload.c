@@ -236,7 +236,8 @@ static int apply(struct daemon *daemon, struct config *config, bool is_forced, b
 	}
 	attach_prune(daemon, config);
 	if (config->events_per_s != old->events_per_s)
-		log_warning("config", "events_per_s takes effect when the daemon starts again");
+		log_warning("config",
+			    "events_per_second takes effect when the daemon starts again");
 	nexthops_set_sources(daemon->nexthops, &config->outer_source4, &config->outer_source6);
 	if (sync_set_flows(daemon->sync, &config->flows))
 		log_error("flows",
