@@ -17,6 +17,8 @@ lab_in far ip route add unreachable 2001:db8:99::/64
 for name in b1 far; do
 	lab_start "udp-$name" "$name" python3 tests/lib/udp_echo.py "$name" "$EDGE_DNS" 53
 done
+echo /status/200 > "$LAB_DIR/slow"
+lab_start slow far python3 tests/lib/probed.py --root "$LAB_DIR" 82
 tap_run "b1 unpacks" lab_in b1 "$LAB_OUT/bin/sluice-decap" attach eth0 --from "$EDGE_LB" --from "$EDGE_LB6"
 tap_run "far does" lab_in far "$LAB_OUT/bin/sluice-decap" attach eth0 --from 10.98.0.10 --from 2001:db8:98::10
 cat > "$E2E_CONFIG" <<-END
@@ -27,6 +29,7 @@ cat > "$E2E_CONFIG" <<-END
 	  l2: {listen: "tcp $EDGE_WEB:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V4}
 	  l2-http: {listen: "tcp $EDGE_WEB:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V4}
 	  long: {listen: "tcp $EDGE_WEB:81", mode: l2, check: {type: http, port: 8080, path: "/$(printf 'x%.0s' {1..500})", $QUICK}, $E2E_NO_TRIAL, $V4}
+	  slow: {listen: "tcp $EDGE_WEB:82", mode: l2, check: {type: http, path: /as/slow, interval: 3s, timeout: 3s, fall: 1}, members: [10.98.0.24]}
 	  l2-v6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V6}
 	  l2-http-v6: {listen: "tcp [$EDGE_WEB6]:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V6}
 	  udp: {listen: "udp $EDGE_DNS:53", mode: l2, check: {type: udp, send: x, $QUICK}, $E2E_NO_TRIAL, $V4}
@@ -47,8 +50,6 @@ answered_all() {
 	done
 }
 tap_run "members of both segments answer" wait_for 15 answered_all
-sleep 2 # several probes each
-tap_run "and go on to" answered_all
 
 # A narrow path: what is too large for it was never sent, and says nothing of the member.
 says() { # SERVICE ADDRESS PATTERN
@@ -63,6 +64,33 @@ tap_run "smaller ones pass" answered l2-http 10.98.0.24
 tap_run "and say nothing" says l2-http 10.98.0.24 '^$'
 lab_in lb ip route del 10.98.0.24 dev eth1
 tap_run "on a wider path it passes" wait_for 10 says long 10.98.0.24 '^$'
+
+# The cable of one segment is pulled: who is behind it cannot be reached, which is no failure of theirs,
+# not even of a probe that was waiting for its answer.
+tap_run "the slow one is up" wait_for 10 answered slow 10.98.0.24
+downs() {
+	edge_ctl events | grep -c 'member_down'
+}
+is_asking() {
+	[ -n "$(lab_in lb ss -Htn state established dst "$EDGE_WEB" dport = 82)" ]
+}
+echo /slow/2500 > "$LAB_DIR/slow"
+tap_run "a probe waits" wait_for 10 is_asking
+before=$(downs)
+lab_in far ip link set eth0 down
+tap_run "behind the cable members are unreachable" wait_for 10 edge_member_is l2 10.98.0.24 unreachable
+tap_run "and say why" wait_for 10 says slow 10.98.0.24 '^check not possible from here: eth1 has no carrier$'
+for service in slow l2 l2-http ipip; do
+	tap_run "nobody is down for it: $service" answered "$service" 10.98.0.24
+done
+tap_is "no event says so" "$(downs)" "$before"
+tap_run "the other segment serves" edge_member_is l2 10.99.0.21 serving
+echo /status/200 > "$LAB_DIR/slow"
+lab_in far ip link set eth0 up
+lab_in far ip route replace default via 10.98.0.10
+tap_run "with the cable they serve" wait_for 10 edge_member_is slow 10.98.0.24 serving
+tap_run "at once, without a trial" edge_member_is l2 10.98.0.24 serving
+tap_run "and answer" wait_for 10 says slow 10.98.0.24 '^$'
 
 # Another address on the segment: the next probes come from that.
 lab_in lb ip address del 10.98.0.10/24 dev eth1

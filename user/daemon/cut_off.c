@@ -3,13 +3,11 @@
 
 #include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
 #include "daemon/daemon.h"
+#include "dataplane/iface.h"
 
 #define BELIEVE_AFTER_MS                                                                           \
 	15000	    /* checks of members that were down are up to 5 s apart, and need two */
@@ -17,32 +15,16 @@
 
 /* ---- carrier --------------------------------------------------------------------------------- */
 
-static bool has_carrier(int fd, const char *interface)
-{
-	struct ifreq request = {0};
-
-	util_copy(request.ifr_name, sizeof(request.ifr_name), interface);
-	return ioctl(fd, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_UP &&
-	       request.ifr_flags & IFF_RUNNING;
-}
-
 /* Of all interfaces that traffic comes in by: one of several is no fault of the node. */
 static bool is_carrier_lost(const struct daemon *daemon)
 {
 	const struct watch *watch = &daemon->watch;
-	bool is_any = false;
 	size_t i;
-	int fd;
 
-	if (!watch->hook_count)
-		return false;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	for (i = 0; i < watch->hook_count && !is_any; i++)
-		is_any = has_carrier(fd, watch->hooks[i].interface);
-	close(fd);
-	return !is_any;
+	for (i = 0; i < watch->hook_count; i++)
+		if (!iface_problem(watch->hooks[i].interface))
+			return false;
+	return watch->hook_count > 0;
 }
 
 /* ---- gateways -------------------------------------------------------------------------------- */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "daemon/daemon.h"
 
+#include <net/if.h>
 #include <string.h>
 
 #include <sluice/probe_types.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "dataplane/iface.h"
 #include "dataplane/probe_path.h"
 
 #define LOOK_MS 5000   /* between looks at the host, and between attempts */
@@ -20,18 +22,20 @@ static bool refuse(char problem[HEALTH_TEXT_MAX], const char *text)
 	return false;
 }
 
-/* As traffic's to it does: the member knows a way back to whom it is reached from. Zero: it has no
- * such address in the service's family. */
-static struct sluice_addr source_towards(const struct daemon *daemon, uint64_t member_id,
-					 enum sluice_family family)
+/* False: the interface is at fault, which is this host's, and none of whoever is behind it. */
+static bool can_leave_by(uint32_t ifindex, char problem[HEALTH_TEXT_MAX])
 {
-	static const struct sluice_addr none;
-	const struct model_member *member =
-		model_member_by_id(daemon->model, member_id, NULL, NULL);
+	char name[IF_NAMESIZE];
+	const char *why;
 
-	if (!member || member->nexthop_state != NEXTHOP_RESOLVED)
-		return none;
-	return family == SLUICE_FAMILY_V4 ? member->nexthop.src4 : member->nexthop.src6;
+	if (!ifindex)
+		return true;
+	if (!if_indextoname(ifindex, name))
+		return refuse(problem, "its interface is gone");
+	why = iface_problem(name);
+	if (why)
+		snprintf(problem, HEALTH_TEXT_MAX, "%s %s", name, why);
+	return !why;
 }
 
 static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
@@ -40,8 +44,9 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	struct daemon *daemon = arg;
 	struct probe_path *path = daemon->probing.path;
 	struct probe_path_counts counts;
+	const struct model_member *member;
 	const char *missing;
-	uint32_t member;
+	uint32_t at;
 
 	if (!path)
 		return refuse(problem, *daemon->probing.problem ? daemon->probing.problem
@@ -49,15 +54,21 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	missing = probe_path_problem(path, addr_family(addr));
 	if (missing)
 		return refuse(problem, missing);
-	member = sync_member_index(daemon->sync, member_id);
-	if (!member)
+	at = sync_member_index(daemon->sync, member_id);
+	member = model_member_by_id(daemon->model, member_id, NULL, NULL);
+	if (!at || !member)
 		return refuse(problem, "the member is in no table yet");
-	if (probe_path_set(path, index, member, addr))
+	if (!can_leave_by(member->nexthop.ifindex, problem))
+		return false;
+	if (probe_path_set(path, index, at, addr))
 		return refuse(problem, "too many are probed through the path");
 	probe_path_counts(path, index, &counts);
 	*ret_aim = (struct path_aim){
 		.mark = probe_path_mark(path, index),
-		.source = source_towards(daemon, member_id, addr_family(addr)),
+		/* As traffic's to it: the member knows a way back to whom it is reached from. */
+		.source = addr_family(addr) == SLUICE_FAMILY_V4 ? member->nexthop.src4
+								: member->nexthop.src6,
+		.ifindex = member->nexthop.ifindex,
 		.sent = counts.sent,
 		.dropped = counts.dropped,
 	};
@@ -87,6 +98,8 @@ static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
 
 	if (!probing->path)
 		return refuse(problem, "the path was taken away");
+	if (!has_passed && !can_leave_by(aim->ifindex, problem))
+		return false;
 	probe_path_counts(probing->path, index, &after);
 	if (after.sent > aim->sent && addr_equal(addr, &probing->stray_addr))
 		probing->stray[0] = '\0';

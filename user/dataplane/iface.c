@@ -67,6 +67,21 @@ int iface_find(const char *name, struct iface *ret_iface, struct err *e)
 	return 0;
 }
 
+const char *iface_problem(const char *name)
+{
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {};
+
+	util_copy(request.ifr_name, sizeof(request.ifr_name), name);
+	if (fd < 0)
+		return NULL; /* nothing is known */
+	if (ioctl(fd, SIOCGIFFLAGS, &request))
+		return errno == ENODEV ? "is gone" : NULL;
+	if (!(request.ifr_flags & IFF_UP))
+		return "is down";
+	return request.ifr_flags & IFF_RUNNING ? NULL : "has no carrier";
+}
+
 bool iface_address(const struct ifaddrs *at, struct sluice_addr *ret_addr)
 {
 	const struct sockaddr *sockaddr = at->ifa_addr;

@@ -18,6 +18,9 @@ struct iface {
 /* ERR_NOT_FOUND with the interfaces that exist (and the nearest name) when there is none. */
 int iface_find(const char *name, struct iface *ret_iface, struct err *e);
 
+/* Why nothing can leave by it now: "is down", "has no carrier", "is gone"; NULL: it can. */
+const char *iface_problem(const char *name);
+
 struct ifaddrs;
 struct sluice_addr;
 /* The address of an entry of a list by getifaddrs(); false when it has none that IP knows. */

@@ -17,6 +17,7 @@
 struct path_aim {
 	uint32_t mark;		   /* for the probe's socket */
 	struct sluice_addr source; /* its address; zero: as the host chooses */
+	uint32_t ifindex;	   /* by which it leaves; 0: not known */
 	uint64_t sent;		   /* packets of the index that went out so far */
 	uint64_t dropped;	   /* and that could not */
 };
