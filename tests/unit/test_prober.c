@@ -271,7 +271,7 @@ static void test_no_path(void **state)
 	struct prober *other = prober_new(&loop, "/bin/true", NULL);
 
 	(void)state;
-	assert_int_equal(prober_take_index(other), 0);
+	assert_int_equal(prober_take_index(other, 0), 0);
 	is_over = false;
 	prober_through(other, &(struct path_target){0}, &service, 9, &CHECK, on_answer, NULL);
 	wait_for_it();
@@ -297,15 +297,23 @@ static void test_cancel(void **state)
 static void test_indices(void **state)
 {
 	(void)state;
-	assert_int_equal(prober_take_index(prober), 1);
-	assert_int_equal(prober_take_index(prober), 2);
-	assert_int_equal(prober_take_index(prober), 0);
-	prober_give_index(prober, 0);
+	assert_int_equal(prober_take_index(prober, 0), 1);
+	assert_int_equal(prober_take_index(prober, 0), 2);
+	assert_int_equal(prober_take_index(prober, 0), 0);
+	prober_give_index(prober, 0, 1000, 0);
 	assert_int_equal(fake.cleared, 0);
-	prober_give_index(prober, 1);
+	/* Sockets with its mark may be left: they must not meet another member's. */
+	prober_give_index(prober, 1, 4000, 500);
 	assert_int_equal(fake.cleared, 1);
-	assert_int_equal(prober_take_index(prober), 1);
-	assert_int_equal(prober_take_index(prober), 0);
+	assert_int_equal(prober_take_index(prober, 500), 0);
+	assert_int_equal(prober_take_index(prober, 500 + 2 * 4000), 0);
+	prober_give_index(prober, 2, 100, 600);
+	assert_int_equal(fake.cleared, 2);
+	assert_int_equal(prober_take_index(prober, 600 + 200), 0);
+	assert_int_equal(prober_take_index(prober, 11000), 2);
+	assert_int_equal(prober_take_index(prober, 11000), 0);
+	assert_int_equal(prober_take_index(prober, 20000), 1);
+	assert_int_equal(prober_take_index(prober, 20000), 0);
 }
 
 /* ---- a second look --------------------------------------------------------------------------- */

@@ -293,9 +293,9 @@ static void probe(struct target *target)
 
 	target->began_us = now_us;
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
-	/* Not before: those whose members went give theirs back in the same turn. */
+	/* While there is none left the next probe tries again. */
 	if (is_through(target) && !target->path.index)
-		target->path.index = prober_take_index(health->prober);
+		target->path.index = prober_take_index(health->prober, now_us / 1000);
 	if (is_through(target))
 		target->probe = prober_through(health->prober, &target->path, &key->service,
 					       key->port, &target->check, on_probed, target);
@@ -336,7 +336,8 @@ static void drop_target(struct health *health, struct target *target)
 	health->path_count -= is_through(target);
 	probe_cancel(target->probe);
 	target->probe = NULL;
-	prober_give_index(health->prober, target->path.index);
+	prober_give_index(health->prober, target->path.index, target->check.timeout_ms,
+			  clock_now_ms());
 	hosts_leave(health->hosts, &target->turn);
 	uv_close((uv_handle_t *)&target->timer, on_target_closed);
 }

@@ -7,14 +7,20 @@
 #include "health/apart.h"
 #include "health/pinger.h"
 
+/* Of a worker that is found to hang, and ended. */
+#define LINGER_MS 10000
+
 struct prober {
 	uv_loop_t *loop;
 	struct apart *apart;
 	struct pinger *pinger;
 	struct health_path path; /* indices 0: there is none */
-	uint32_t *free_indices;
-	size_t free_count, free_capacity;
-	uint32_t next_index;
+	uint32_t next_index;	 /* the first that nobody had yet */
+	struct given {
+		uint32_t index;
+		uint64_t free_ms;
+	} * given; /* back, in no order */
+	size_t given_count, given_capacity;
 };
 
 struct prober *prober_new(uv_loop_t *loop, const char *program, const struct health_path *path)
@@ -34,25 +40,38 @@ void prober_free(struct prober *prober)
 {
 	apart_free(prober->apart);
 	pinger_free(prober->pinger);
-	free(prober->free_indices);
+	free(prober->given);
 	free(prober);
 }
 
-uint32_t prober_take_index(struct prober *prober)
+uint32_t prober_take_index(struct prober *prober, uint64_t now_ms)
 {
-	if (prober->free_count)
-		return prober->free_indices[--prober->free_count];
-	return prober->next_index <= prober->path.indices ? prober->next_index++ : 0;
+	struct given *given;
+	uint32_t index;
+
+	if (prober->next_index <= prober->path.indices)
+		return prober->next_index++;
+	for (given = prober->given; given < prober->given + prober->given_count; given++) {
+		if (now_ms < given->free_ms)
+			continue;
+		index = given->index;
+		*given = prober->given[--prober->given_count];
+		return index;
+	}
+	return 0;
 }
 
-void prober_give_index(struct prober *prober, uint32_t index)
+/* sluice-check is not told that a probe was given up: it may begin one as late as its timeout after it
+ * was asked, and end it a timeout later. */
+void prober_give_index(struct prober *prober, uint32_t index, uint32_t timeout_ms, uint64_t now_ms)
 {
 	if (!index)
 		return;
 	prober->path.clear(prober->path.arg, index);
-	prober->free_indices = util_grow(prober->free_indices, &prober->free_capacity,
-					 prober->free_count + 1, sizeof(*prober->free_indices));
-	prober->free_indices[prober->free_count++] = index;
+	prober->given = util_grow(prober->given, &prober->given_capacity, prober->given_count + 1,
+				  sizeof(*prober->given));
+	prober->given[prober->given_count++] =
+		(struct given){index, now_ms + 2ULL * timeout_ms + LINGER_MS};
 }
 
 static struct probe *begin(struct prober *prober, const struct way *way,

@@ -13,9 +13,11 @@ struct prober *prober_new(uv_loop_t *loop, const char *program, const struct hea
 /* No probe may be left. Memory goes when the loop has run the close callbacks. */
 void prober_free(struct prober *prober);
 
-/* An index for a target's probes through the path; 0: there is none left. */
-uint32_t prober_take_index(struct prober *prober);
-void prober_give_index(struct prober *prober, uint32_t index); /* accepts 0 */
+/* An index for a target's probes through the path; 0: there is none left. now_ms: monotonic. */
+uint32_t prober_take_index(struct prober *prober, uint64_t now_ms);
+/* Nobody else gets it for as long as sockets with its mark may be left in sluice-check, by the timeout of
+ * the probes that it was for. Accepts 0. */
+void prober_give_index(struct prober *prober, uint32_t index, uint32_t timeout_ms, uint64_t now_ms);
 
 /* By the host's own routes. Never answers from within the call. */
 struct probe *prober_direct(struct prober *prober, const struct sluice_addr *addr, uint16_t port,
