@@ -150,6 +150,7 @@ static void test_what_is_left_out(void **state)
 	struct config *config = parsed(texts);
 	struct model *model = load(config, log);
 	struct change change = {.owner = OWNER_API, .service = "web", .who = "alice"};
+	struct model_service *service;
 	struct errs errors = {0};
 	char buffer[160];
 
@@ -174,6 +175,13 @@ static void test_what_is_left_out(void **state)
 	assert_string_equal(rest(model, buffer),
 			    "drain until 2096-10-02T07:06:40Z (drain in the file), "
 			    "discovery not-ready, ejected by alice");
+	/* No file has a line for one of the addresses of a host name, whose answers are its discovery. */
+	service = model_find_service(model, "web");
+	model_find_member(&service->pools[0], &change.addr)->name = 1;
+	assert_string_equal(
+		rest(model, buffer),
+		"weight 7 (100 in the file), drain until 2096-10-02T07:06:40Z (ready in the "
+		"file), ejected by alice");
 	model_free(model);
 	config_free(config);
 	event_log_free(log);
