@@ -73,6 +73,8 @@ enum sluice_name_kind {
 	SLUICE_NAME_SERVICE, /* id: service id */
 	SLUICE_NAME_POOL,    /* id: service id, position: sluice_member.pool */
 	SLUICE_NAME_LIMIT,   /* id: limit index */
+	/* The state directory's path: position: its part of 63 bytes; a shorter one is the last */
+	SLUICE_NAME_STATE,
 	SLUICE_NAME_KIND_MAX
 };
 

@@ -139,6 +139,19 @@ static void set_name(struct dp_bpf *dp, enum sluice_name_kind kind, uint32_t id,
 	assert_int_equal(dp_bpf_name_set(dp, &key, text), 0);
 }
 
+static void check_state_directory(struct dp_bpf *dp, const struct dp_pinned *pinned, size_t length)
+{
+	char path[200] = "", got[200] = "";
+
+	while (strlen(path) < length)
+		path[strlen(path)] = (char)('a' + strlen(path) % 26);
+	assert_int_equal(dp_bpf_state_directory_set(dp, path), 0);
+	assert_int_equal(dp_pinned_state_directory(pinned, got, sizeof(got)), 0);
+	assert_string_equal(got, path);
+	assert_int_equal(dp_pinned_state_directory(pinned, got, length + 1), 0);
+	assert_int_equal(dp_pinned_state_directory(pinned, got, length), -ENOENT);
+}
+
 static void test_names(void **state)
 {
 	struct dp_bpf *dp = instance_open(INSTANCE);
@@ -161,6 +174,10 @@ static void test_names(void **state)
 	assert_string_equal(text, "blue");
 	assert_false(dp_pinned_name(pinned, SLUICE_NAME_POOL, 300, 0, text));
 	assert_string_equal(text, "");
+	check_state_directory(dp, pinned, 10);
+	check_state_directory(dp, pinned, 130);
+	check_state_directory(dp, pinned, 63);
+	check_state_directory(dp, pinned, 62);
 	dp_bpf_names_prune(dp, is_kept, NULL);
 	for (id = 1; id <= 300; id++) {
 		assert_int_equal(dp_pinned_name(pinned, SLUICE_NAME_SERVICE, id, 0, text),

@@ -115,6 +115,20 @@ tap_run "it opens at once" opens $BANNED
 e2e_start
 tap_is "and stays lifted" "$(bans '.bans')" "[]"
 
+# Not even in new maps.
+edge_ctl ban add per-client $BANNED --for 1h > /dev/null
+edge_ctl ban add per-network $BANNED --for 1h > /dev/null
+kept() { # JQ
+	jq -ce ".content.bans | $1" "$LAB_DIR/state/$LAB_PREFIX/bans.json"
+}
+tap_run "both are kept" wait_for 5 kept 'length == 2'
+lab_stop sluiced KILL
+tap_match "one is lifted" "$(edge_ctl_offline ban lift per-client $BANNED)" "1 ban lifted"
+edge_ctl_offline detach > /dev/null
+e2e_start
+tap_is "in new maps there is the other one" "$(bans '[.bans[].limit]')" '["per-network"]'
+edge_ctl ban lift --all > /dev/null
+
 # New maps: what was banned is banned again.
 edge_ctl ban add per-client $BANNED --for 1h --reason "before the boot" > /dev/null
 lab_stop sluiced

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/prefix.h"
 #include "base/util.h"
+#include "state/ban_file.h"
 #include "state/seal.h"
 #include "state/store.h"
 
@@ -189,6 +191,65 @@ static void test_failed_write_keeps_the_old(void **state)
 	assert_int_equal(store_write("/nowhere/at/all", "x", 0600, "new\n", 4), -ENOENT);
 }
 
+/* ---- the file of bans ---------------------------------------------------------------------- */
+
+static void write_bans(const char *first, const char *second)
+{
+	json_t *json = json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[{s:s}]}", "bans", "limit", first,
+				 "source", "192.0.2.1/32", "limit", second, "source",
+				 "192.0.2.2/32", "attacks", "limit", first);
+	size_t length;
+	AUTO_FREE char *text = seal_close(json, &length);
+
+	assert_int_equal(store_write(directory, BAN_FILE, 0600, text, length), 0);
+	json_decref(json);
+}
+
+static bool is_limit(void *arg, const char *limit, const struct prefix *source)
+{
+	assert_int_equal(source->length, 32);
+	return !strcmp(limit, arg);
+}
+
+static void assert_bans(size_t count, const char *limit)
+{
+	AUTO_FREE char *text = NULL;
+	json_t *content = NULL, *bans;
+	struct err e = {0};
+	size_t length;
+
+	assert_int_equal(store_read(directory, BAN_FILE, &text, &length), 0);
+	assert_int_equal(seal_open(text, length, &content, &e), 0);
+	bans = json_object_get(content, "bans");
+	assert_int_equal(json_array_size(bans), count);
+	if (count)
+		assert_string_equal(
+			json_string_value(json_object_get(json_array_get(bans, 0), "limit")),
+			limit);
+	assert_int_equal(json_array_size(json_object_get(content, "attacks")), 1);
+	json_decref(content);
+}
+
+static void test_remove_bans(void **state)
+{
+	char a[] = "a", b[] = "b", none[] = "none";
+
+	(void)state;
+	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	write_bans(a, b);
+	assert_int_equal(ban_file_remove(directory, is_limit, none), 0);
+	assert_bans(2, a);
+	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	assert_bans(1, b);
+	write_bans(a, a);
+	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	assert_bans(0, NULL);
+	/* A damaged one is left to the daemon, which keeps it aside. */
+	assert_int_equal(store_write(directory, BAN_FILE, 0600, "bad\n", 4), 0);
+	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	assert_holds(BAN_FILE, "bad\n");
+}
+
 static void test_set_aside(void **state)
 {
 	char *text;
@@ -215,6 +276,7 @@ int main(void)
 						remove_directory),
 		cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old, make_directory,
 						remove_directory),
+		cmocka_unit_test_setup_teardown(test_remove_bans, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_set_aside, make_directory, remove_directory),
 	};
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Bans without the daemon: in the pinned maps they are without reasons. */
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -7,6 +9,7 @@
 #include "cli/offline.h"
 #include "cli/render.h"
 #include "dataplane/pinned.h"
+#include "state/ban_file.h"
 
 struct listing {
 	const struct dp_pinned *pinned;
@@ -81,12 +84,16 @@ struct lifting {
 	unsigned int lifted;
 };
 
-static bool is_wanted(const struct lifting *lifting, const struct dp_ban *ban)
+static bool is_wanted(void *arg, const char *limit, const struct prefix *source)
 {
+	const struct lifting *lifting = arg;
+
+	if (lifting->limit != NULL && strcmp(lifting->limit, limit) != 0)
+		return false;
 	if (lifting->source == NULL)
 		return true;
-	return lifting->is_address ? prefix_covers(&ban->source, &lifting->prefix)
-				   : prefix_compare(&ban->source, &lifting->prefix) == 0;
+	return lifting->is_address ? prefix_covers(source, &lifting->prefix)
+				   : prefix_compare(source, &lifting->prefix) == 0;
 }
 
 static bool lift_ban(void *arg, const struct dp_ban *ban)
@@ -95,9 +102,7 @@ static bool lift_ban(void *arg, const struct dp_ban *ban)
 	char limit[64], source[PREFIX_TEXT_MAX];
 
 	name_limit(lifting->pinned, ban->limit, limit);
-	if (lifting->limit != NULL && strcmp(lifting->limit, limit) != 0)
-		return false;
-	if (!is_wanted(lifting, ban))
+	if (!is_wanted(lifting, limit, &ban->source))
 		return false;
 	offline_audit(lifting->cli, "limit %s: ban of %s lifted", limit,
 		      prefix_format(&ban->source, source));
@@ -118,6 +123,41 @@ static int check_source(struct lifting *lifting)
 	return CLI_USAGE;
 }
 
+/* Where the daemon would find them again. */
+static int forget_kept(struct lifting *lifting)
+{
+	char directory[PATH_MAX];
+	int r = dp_pinned_state_directory(lifting->pinned, directory, sizeof(directory));
+
+	if (r == 0)
+		r = ban_file_remove(directory, is_wanted, lifting);
+	if (r == 0)
+		return CLI_OK;
+	cli_error("lifted in the pinned maps, but not in the state directory: %s",
+		  r == -ENOENT ? "it is not known" : strerror(-r));
+	cli_hint("after a reboot or a cold start lift it again");
+	return CLI_FALSE;
+}
+
+static int finish_lift(struct lifting *lifting)
+{
+	const struct cli *cli = lifting->cli;
+
+	if (lifting->source != NULL && lifting->lifted == 0) {
+		cli_error("limit %s does not ban %s in the pinned maps", lifting->limit,
+			  lifting->source);
+		cli_hint("sluicectl ban list shows who is banned");
+		return CLI_NOT_FOUND;
+	}
+	if (cli->is_json)
+		fprintf(cli->view.out, "{\"lifted\":%u}\n", lifting->lifted);
+	else
+		fprintf(cli->view.out,
+			"%u ban%s lifted; sluiced is not running: done in the pinned maps\n",
+			lifting->lifted, lifting->lifted == 1 ? "" : "s");
+	return forget_kept(lifting);
+}
+
 int offline_ban_lift(const struct cli *cli, const char *limit, const char *source)
 {
 	struct lifting lifting = {.cli = cli, .limit = limit, .source = source};
@@ -136,19 +176,10 @@ int offline_ban_lift(const struct cli *cli, const char *limit, const char *sourc
 		dp_pinned_close(pinned);
 		return r;
 	}
-	if (dp_pinned_bans(pinned, node.now_ns, lift_ban, &lifting, &e) != 0) {
+	if (dp_pinned_bans(pinned, node.now_ns, lift_ban, &lifting, &e) != 0)
 		r = explain(&e);
-	} else if (source != NULL && lifting.lifted == 0) {
-		cli_error("limit %s does not ban %s in the pinned maps", limit, source);
-		cli_hint("sluicectl ban list shows who is banned");
-		r = CLI_NOT_FOUND;
-	} else if (cli->is_json) {
-		fprintf(cli->view.out, "{\"lifted\":%u}\n", lifting.lifted);
-	} else {
-		fprintf(cli->view.out,
-			"%u ban%s lifted; sluiced is not running: done in the pinned maps\n",
-			lifting.lifted, lifting.lifted == 1 ? "" : "s");
-	}
+	else
+		r = finish_lift(&lifting);
 	dp_pinned_close(pinned);
 	return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the daemon leaves in the maps for those who come when it is gone: that it lives, and the
- * names of what the maps hold by number. */
+/* What the daemon leaves in the maps for those who come when it is gone: that it lives, where it keeps
+ * its state, and the names of what the maps hold by number. */
 #include "daemon/daemon.h"
 
 #include <stdlib.h>
@@ -18,6 +18,13 @@ static struct sluice_notes *find(const struct daemon *daemon)
 	return node.notes;
 }
 
+static void note_state(struct daemon *daemon)
+{
+	AUTO_FREE char *path = realpath(state_directory(daemon->state), NULL);
+
+	dp_bpf_state_directory_set(daemon->dp, path ? path : state_directory(daemon->state));
+}
+
 void notes_begin(struct daemon *daemon)
 {
 	struct sluice_notes *notes = find(daemon);
@@ -28,6 +35,7 @@ void notes_begin(struct daemon *daemon)
 	notes->pid = (uint32_t)getpid();
 	util_copy(notes->version, sizeof(notes->version), SLUICE_VERSION);
 	notes->stopped_s = 0;
+	note_state(daemon);
 	notes_tick(daemon);
 }
 

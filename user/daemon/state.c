@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/kept.h"
+#include "state/ban_file.h"
 #include "state/seal.h"
 #include "state/store.h"
 
@@ -17,7 +18,7 @@
 static const struct state_file files[STATE_MAX] = {
 	[STATE_CHANGES] = {"changes.json", kept_save_changes, kept_load_changes},
 	[STATE_LISTS] = {"lists.json", kept_save_lists, kept_load_lists},
-	[STATE_BANS] = {"bans.json", kept_save_bans, kept_load_bans},
+	[STATE_BANS] = {BAN_FILE, kept_save_bans, kept_load_bans},
 	[STATE_SHIFTS] = {"shifts.json", kept_save_shifts, kept_load_shifts},
 	[STATE_NAMES] = {"names.json", kept_save_names, kept_load_names},
 	[STATE_LAST_GOOD] = {"last-good.json", kept_save_last_good, kept_load_last_good},

@@ -23,6 +23,22 @@ int dp_bpf_name_set(struct dp_bpf *dp, const struct sluice_name_key *key, const 
 	return bpf_map_update_elem(fd, key, &name, BPF_ANY) ? -errno : 0;
 }
 
+int dp_bpf_state_directory_set(struct dp_bpf *dp, const char *path)
+{
+	const size_t part = sizeof(((struct sluice_name *)0)->text) - 1;
+	struct sluice_name_key key = {.kind = SLUICE_NAME_STATE};
+	bool is_last;
+	int ret;
+
+	do {
+		is_last = strlen(path) < part;
+		ret = dp_bpf_name_set(dp, &key, path);
+		key.position++;
+		path += is_last ? 0 : part;
+	} while (!ret && !is_last);
+	return ret;
+}
+
 bool dp_name_read(int names_fd, const struct sluice_name_key *key, char ret_text[64])
 {
 	struct sluice_name name = {0};

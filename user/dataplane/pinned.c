@@ -190,6 +190,22 @@ bool dp_pinned_name(const struct dp_pinned *pinned, enum sluice_name_kind kind, 
 	return dp_name_read(pinned->names_fd, &key, ret_text);
 }
 
+int dp_pinned_state_directory(const struct dp_pinned *pinned, char *ret_path, size_t size)
+{
+	char part[sizeof(((struct sluice_name *)0)->text)];
+	size_t length = 0;
+	uint32_t position = 0;
+
+	do {
+		if (!dp_pinned_name(pinned, SLUICE_NAME_STATE, 0, position++, part) ||
+		    length + strlen(part) >= size)
+			return -ENOENT;
+		util_copy(ret_path + length, size - length, part);
+		length += strlen(part);
+	} while (strlen(part) == sizeof(part) - 1);
+	return 0;
+}
+
 const struct sluice_service *dp_pinned_service(const struct dp_pinned *pinned, uint32_t cell)
 {
 	const struct sluice_service *services = pinned->services.data;

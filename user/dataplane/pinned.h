@@ -48,6 +48,9 @@ int dp_pinned_node(struct dp_pinned *pinned, struct dp_node *ret_node, struct er
 bool dp_pinned_name(const struct dp_pinned *pinned, enum sluice_name_kind kind, uint32_t id,
 		    uint32_t position, char ret_text[64]);
 
+/* The daemon's state directory. 0; or -ENOENT: not known, or longer than that. */
+int dp_pinned_state_directory(const struct dp_pinned *pinned, char *ret_path, size_t size);
+
 /* The service in a cell, NULL if the cell has none (free, or an address alone). */
 const struct sluice_service *dp_pinned_service(const struct dp_pinned *pinned, uint32_t cell);
 /* The member at an index, NULL if there is none. */

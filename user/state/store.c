@@ -58,6 +58,16 @@ static int sync_directory(const char *directory)
 	return fd < 0 || fsync(fd) ? -errno : 0;
 }
 
+/* Another user's daemon must be able to read what root wrote. */
+static void keep_owner(int fd, const char *path)
+{
+	struct stat old;
+
+	if (!stat(path, &old) && (old.st_uid != geteuid() || old.st_gid != getegid()) &&
+	    fchown(fd, old.st_uid, old.st_gid))
+		return; /* only root may, and its own daemon needs not */
+}
+
 int store_write(const char *directory, const char *name, mode_t mode, const char *text,
 		size_t length)
 {
@@ -72,6 +82,7 @@ int store_write(const char *directory, const char *name, mode_t mode, const char
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return -errno;
+	keep_owner(fd, path);
 	r = write_all(fd, text, length);
 	if (!r && rename(fresh, path))
 		r = -errno;

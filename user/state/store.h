@@ -11,7 +11,8 @@
 /* As mkdir -p; the last level is only for us (0700), for it may hold secrets. 0, or negative
  * errno. */
 int store_make_directory(const char *directory);
-/* Replaces DIRECTORY/NAME: a new file, fsync, rename, fsync of the directory. Blocks as long as the
+/* Replaces DIRECTORY/NAME: a new file, of the old one's owner where we may give it away, fsync, rename,
+ * fsync of the directory. Blocks as long as the
  * disk does; safe to call from any thread. 0, or negative errno: then the old one is as it was. */
 int store_write(const char *directory, const char *name, mode_t mode, const char *text,
 		size_t length);
