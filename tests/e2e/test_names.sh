@@ -67,18 +67,37 @@ tap_run "one that left goes when it has no connection left" \
 	wait_for 60 are_members 10.99.0.22 10.99.0.23
 tap_match "nor is that a change of a command's" "$(edge_ctl diff)" 'runtime: nothing differs'
 
+tap_run "maintenance of an address" edge_ctl member maint web 10.99.0.22
+say web.lab.test 10.99.0.23
+tap_run "which leaves" wait_for 15 are_members -10.99.0.22 10.99.0.23
+say web.lab.test 10.99.0.22 10.99.0.23
+tap_run "and returns" wait_for 15 are_members 10.99.0.22 10.99.0.23
+tap_is "goes on" "$(edge_member web 10.99.0.22 admin)" maint
+tap_run "until somebody ends it" edge_ctl member ready web 10.99.0.22
+
 # Answers that do not come, or are none.
-say web.lab.test fail
-tap_run "a name server that fails is remarked on" \
+say web.lab.test fail4 2001:db8:99::21
+tap_run "half an answer is remarked on" \
 	wait_for 15 grep -q "web.lab.test does not resolve" "$LAB_DIR/sluiced.log"
+tap_is "and changes nothing" "$(members)" "10.99.0.22 10.99.0.23"
+say web.lab.test 10.99.0.22 10.99.0.23
+says_again() {
+	edge_ctl events | grep -c 'name_problem .*web.lab.test resolves again'
+}
+resolves_again() { # TIMES so far
+	[ "$(says_again)" = "$1" ]
+}
+tap_run "the whole one is one" wait_for 15 resolves_again 1
+say web.lab.test fail
+fails_twice() {
+	[ "$(grep -c "web.lab.test does not resolve" "$LAB_DIR/sluiced.log")" -ge 2 ]
+}
+tap_run "a name server that fails is remarked on" wait_for 15 fails_twice
 tap_is "and changes nothing" "$(members)" "10.99.0.22 10.99.0.23"
 tap_match "status has it as a note" "$(status)" 'web\.lab\.test does not resolve: .*last answer'
 tap_is "which is no trouble yet" "$(state_of)" ok
 say web.lab.test 10.99.0.22 10.99.0.23
-says_again() {
-	edge_ctl events | grep -q 'name_problem .*web.lab.test resolves again'
-}
-tap_run "it resolves again" wait_for 15 says_again
+tap_run "it resolves again" wait_for 15 resolves_again 2
 sed -i '/^web/d' "$HOSTS"
 is_degraded() {
 	[ "$(state_of)" = degraded ]
@@ -142,9 +161,46 @@ start "one that knows none"
 tap_is "serves with the others" "$(members)" "10.99.0.23"
 tap_is "and is degraded" "$(state_of)" degraded
 tap_match "by the name" "$(status)" 'web\.lab\.test does not resolve: .*it has no members'
-say web.lab.test 10.99.0.22
+say web.lab.test fail
 dns_start
-tap_run "when the name resolves, its members join" wait_for 30 are_members 10.99.0.22 10.99.0.23
+lookups() { # NAME RESULT
+	metric "sluice_name_lookups_total{name=\"$1\",result=\"$2\"}"
+}
+has_failed_again() {
+	[ "$(lookups web.lab.test fail)" -ge 2 ]
+}
+tap_run "the name is looked up again" wait_for 30 has_failed_again
+say web.lab.test 10.99.0.22
+echo "metrics: {listen: disabled}" >> "$E2E_CONFIG"
+tap_run "a reload right after a failure looks it up once more" edge_ctl reload
+tap_is "and its members join" "$(members)" "10.99.0.22 10.99.0.23"
+tap_is "which a metric counts" \
+	"$(metric 'sluice_name_addresses{name="web.lab.test",state="ready"}')" 1
+is_recent() {
+	awk -v now="$(date +%s)" -v at="$(metric 'sluice_name_last_answer_timestamp_seconds{name="web.lab.test"}')" \
+		'BEGIN { exit !(at <= now && at > now - 60) }'
+}
+tap_run "and when it was" is_recent
+tap_match "member list has a column of names" "$(edge_ctl member list web)" \
+	'^10\.99\.0\.22:80 +web\.lab\.test '
+
+# A reload by signal while a start waits for a name.
+lab_stop sluiced TERM
+say hangs.lab.test silent
+asked=$(grep -c "asked hangs.lab.test" "$LAB_DIR/dns.log")
+config "[web.lab.test, hangs.lab.test]"
+lab_start sluiced lb "$LAB_OUT/bin/sluiced" --config "$E2E_CONFIG" --instance "$LAB_PREFIX" \
+	--run-dir "$LAB_DIR/run" --state-dir "$LAB_DIR/state"
+waits_for_name() {
+	[ "$(grep -c "asked hangs.lab.test" "$LAB_DIR/dns.log")" -gt "$asked" ]
+}
+tap_run "a start waits for a name that hangs" wait_for 10 waits_for_name
+config "[web.lab.test, 10.99.0.23]"
+kill -HUP "${LAB_PIDS[sluiced]}"
+tap_run "it is ready without it" wait_for 20 edge_is_ready
+tap_run "and a reload that was asked for meanwhile follows" wait_for 10 are_members \
+	10.99.0.22 10.99.0.23
+tap_is "with nothing wrong" "$(state_of)" ok
 
 # The command line.
 tap_match "check does not look names up, and says so" \

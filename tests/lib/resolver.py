@@ -5,7 +5,7 @@
 usage: resolver.py ADDRESS PORT FILE
 
 Lines of the file: NAME and its addresses, of either family; or NAME and one word: fail (SERVFAIL),
-silent. Other names do not exist.
+silent. fail4 before addresses: SERVFAIL for those of IPv4. Other names do not exist.
 """
 import ipaddress
 import socket
@@ -32,16 +32,19 @@ def entry(path, name):
 
 def answer(data, path):
     name, kind, question = question_of(data)
+    print("asked", name, flush=True)
     words = entry(path, name)
     if words == ["silent"]:
         return None
     rcode, records = 0, []
     if words is None:
         rcode = 3
-    elif words == ["fail"]:
+    elif words == ["fail"] or (words[0] == "fail4" and kind == 1):
         rcode = 2
     else:
         for word in words:
+            if word == "fail4":
+                continue
             address = ipaddress.ip_address(word)
             if kind == (1 if address.version == 4 else 28):
                 records.append(address.packed)

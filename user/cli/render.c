@@ -246,10 +246,22 @@ static int deadline_width(const json_t *members)
 	return width;
 }
 
+static bool has_any_name(const json_t *members)
+{
+	const json_t *member;
+	size_t i;
+
+	json_array_foreach (members, i, member)
+		if (*field_text(member, "name", ""))
+			return true;
+	return false;
+}
+
 void render_members(const struct view *view, const json_t *members)
 {
 	static const struct table_column columns[] = {
 		{"MEMBER", false, 0, 21},
+		{"NAME", false, 3, 16},
 		{"POOL", false, 0, 8},
 		{"WEIGHT", true, 2, 0},
 		{"NOW", true, 0, 0},
@@ -260,7 +272,7 @@ void render_members(const struct view *view, const json_t *members)
 	};
 	AUTO_TABLE struct table *table = NULL;
 	struct table_column shown[ARRAY_SIZE(columns)];
-	bool has_pools = has_several_pools(members);
+	bool has_pools = has_several_pools(members), has_names = has_any_name(members);
 	const json_t *member;
 	char number[TEXT_MAX];
 	char text[200];
@@ -268,7 +280,7 @@ void render_members(const struct view *view, const json_t *members)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(columns); i++)
-		if (i != 1 || has_pools)
+		if ((i != 1 || has_names) && (i != 2 || has_pools))
 			shown[count++] = columns[i];
 	/* Where it would be cut it has three dots. */
 	if (deadline_width(members))
@@ -279,6 +291,8 @@ void render_members(const struct view *view, const json_t *members)
 
 		table_row(table);
 		table_text(table, render_endpoint(member, text, sizeof(text)));
+		if (has_names)
+			table_text(table, field_text(member, "name", NULL));
 		if (has_pools)
 			table_text(table, field_text(member, "pool", NULL));
 		table_textf(table, "%.0f", field_number(member, "weight", 0));

@@ -105,11 +105,18 @@ static void forget_oldest(struct name *name)
 
 	for (i = 0; i < name->count; i++)
 		gone += name->list[i].is_gone;
-	for (i = 0; gone > CHECK_ADDRESSES_MAX; i++)
-		while (gone > CHECK_ADDRESSES_MAX && name->list[i].is_gone) {
+	for (i = 0; gone > NAME_GONE_MAX; i++)
+		while (gone > NAME_GONE_MAX && name->list[i].is_gone) {
 			remove_at(name, i);
+			name->forgotten++;
 			gone--;
 		}
+}
+
+static struct name_address *append(struct name *name)
+{
+	name->list = util_grow(name->list, &name->capacity, name->count + 1, sizeof(*name->list));
+	return &name->list[name->count++];
 }
 
 bool name_take(struct name *name, const struct check_addresses *answer)
@@ -131,11 +138,8 @@ bool name_take(struct name *name, const struct check_addresses *answer)
 		if (there && !there->is_gone)
 			continue;
 		is_changed = true;
-		if (!there) {
-			name->list = util_grow(name->list, &name->capacity, name->count + 1,
-					       sizeof(*name->list));
-			there = &name->list[name->count++];
-		}
+		if (!there)
+			there = append(name);
 		*there = (struct name_address){.addr = answer->list[i]};
 	}
 	name->answers++;
@@ -144,6 +148,14 @@ bool name_take(struct name *name, const struct check_addresses *answer)
 			name->list[i].answer = name->answers;
 	forget_oldest(name);
 	return is_changed;
+}
+
+void name_add_gone(struct name *name, const struct sluice_addr *addr)
+{
+	if (!find(name, addr))
+		*append(name) = (struct name_address){
+			.addr = *addr, .is_gone = true, .answer = name->answers};
+	forget_oldest(name);
 }
 
 void name_drop(struct name *name, const struct sluice_addr *addr)

@@ -12,6 +12,9 @@
 #include "core/check_message.h"
 #include "core/config.h"
 
+/* What leaves waits until it has no connection left, unless there are so many of one name. */
+#define NAME_GONE_MAX 1024
+
 struct name_address {
 	struct sluice_addr addr;
 	bool is_gone;	 /* was there once: terminating */
@@ -22,6 +25,7 @@ struct name {
 	char text[HOST_NAME_MAX_LENGTH + 2]; /* in lower case */
 	struct name_address *list;
 	size_t count, capacity;
+	size_t forgotten;	      /* that were terminating, so far */
 	uint32_t answers;	      /* so far */
 	char problem[CHECK_TEXT_MAX]; /* why there was no answer the last time, "" when there was */
 	bool is_none;		      /* the problem is that there is no such name */
@@ -29,6 +33,8 @@ struct name {
 	void *asking;		      /* the caller's */
 	bool is_wanted;		      /* the caller's, too */
 	uint64_t answered_ms;	      /* and this: the last answer of any kind, 0: none yet */
+	uint64_t lookups_passed, lookups_failed,
+		passed_s; /* and these; the last, by the wall clock */
 	UT_hash_handle hh;
 };
 
@@ -45,9 +51,11 @@ void names_remove(struct names *names, struct name *name);
 
 /* Is any address known? */
 bool name_is_known(const struct name *name);
-/* Addresses of an answer: at least one. True when something is different now. At most
- * CHECK_ADDRESSES_MAX are terminating: of more the oldest are forgotten. */
+/* Addresses of an answer: at least one. True when something is different now. At most NAME_GONE_MAX
+ * are terminating: of more the oldest are forgotten, and counted. */
 bool name_take(struct name *name, const struct check_addresses *answer);
+/* One that terminates already: as it was kept. */
+void name_add_gone(struct name *name, const struct sluice_addr *addr);
 /* One that is terminating is no more. */
 void name_drop(struct name *name, const struct sluice_addr *addr);
 

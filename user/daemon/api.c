@@ -319,6 +319,8 @@ char *api_metrics(void *arg, bool is_openmetrics, size_t *ret_length)
 		.suspects = daemon->suspects,
 		.offenders = daemon->refusals.offenders,
 		.bans = daemon->refusals.bans,
+		.names = &daemon->names.table,
+		.left_out = left_out_troubles(&daemon->names.left_out),
 		.refusals_lost = daemon->refusals.lost,
 		.interfaces = shown,
 		.interface_count = interfaces(daemon, attached, ARRAY_SIZE(attached)),

@@ -19,6 +19,8 @@ void kept_restore_list(struct daemon *daemon, const char *name, const char *acti
 char *kept_prefixes(const struct prefix_set *set, size_t from, size_t to);
 json_t *kept_save_bans(struct daemon *daemon);
 int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e);
+json_t *kept_save_names(struct daemon *daemon);
+int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e);
 json_t *kept_save_shifts(struct daemon *daemon);
 int kept_load_shifts(struct daemon *daemon, const json_t *content, struct err *e);
 json_t *kept_save_last_good(struct daemon *daemon);

@@ -63,14 +63,13 @@ bool left_out_equal(const struct left_out *a, const struct left_out *b)
 	return a->count == b->count;
 }
 
-bool left_out_has_trouble(const struct left_out *left_out)
+size_t left_out_troubles(const struct left_out *left_out)
 {
-	size_t i;
+	size_t i, count = 0;
 
 	for (i = 0; i < left_out->count; i++)
-		if (left_out->list[i].is_trouble)
-			return true;
-	return false;
+		count += left_out->list[i].is_trouble;
+	return count;
 }
 
 /* Those of one name in one pool are together: how many from here on. */

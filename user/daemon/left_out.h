@@ -23,7 +23,8 @@ struct left_out {
 /* Members of the configuration as names_expand() makes them, and who is not among them. */
 void left_out_find(struct daemon *daemon, struct config *config, struct left_out *ret_found);
 bool left_out_equal(const struct left_out *a, const struct left_out *b);
-bool left_out_has_trouble(const struct left_out *left_out);
+/* How many somebody should look at. */
+size_t left_out_troubles(const struct left_out *left_out);
 /* Tells what is new in now. */
 void left_out_tell(struct daemon *daemon, const struct left_out *before,
 		   const struct left_out *now);

@@ -16,8 +16,9 @@
 #define START_WAIT_MS (LOOKUP_MS + 1500) /* sluice-check that is silent is given up by then */
 #define JITTER_PERCENT 10
 #define RETRY_MS 10000
-#define UNKNOWN_MS 5000 /* between two questions while a name has no address at all */
-#define FORGET_MS 60000 /* what no configuration has */
+#define UNKNOWN_MS 5000	       /* between two questions while a name has no address at all */
+#define FORGET_MS 60000	       /* what no configuration has */
+#define RESOLVING_MAX_MS 30000 /* whoever asked for a reload may not come back */
 
 typedef void (*each_fn)(struct daemon *daemon, const struct service_config *service,
 			const struct pool_config *pool, const struct named_member *named,
@@ -67,6 +68,26 @@ static void tell(struct daemon *daemon, struct name *name, const struct check_an
 	name->is_none = is_none;
 }
 
+static void take(struct daemon *daemon, struct name *name, const struct check_addresses *addresses)
+{
+	size_t before = name->forgotten;
+
+	name->lookups_passed++;
+	name->passed_s = clock_wall_s();
+	if (!name_take(name, addresses))
+		return;
+	daemon->names.is_due = true;
+	state_mark(daemon->state, STATE_NAMES);
+	if (name->forgotten == before)
+		return;
+	daemon_event(daemon, EVENT_name_problem,
+		     "%s: %zu addresses that it has no more are forgotten with the connections "
+		     "they have, for more than %d have some",
+		     name->text, name->forgotten - before, NAME_GONE_MAX);
+	log_warning("names", "%s: %zu addresses that it has no more are forgotten", name->text,
+		    name->forgotten - before);
+}
+
 static void on_answer(void *arg, const struct check_answer *answer)
 {
 	struct asking *asking = arg;
@@ -77,10 +98,10 @@ static void on_answer(void *arg, const struct check_answer *answer)
 	name->asking = NULL;
 	name->answered_ms = clock_now_ms();
 	tell(daemon, name, answer);
-	if (answer->result == PROBE_PASS && name_take(name, &answer->addresses)) {
-		daemon->names.is_due = true;
-		state_mark(daemon->state, STATE_NAMES);
-	}
+	if (answer->result == PROBE_PASS)
+		take(daemon, name, &answer->addresses);
+	else
+		name->lookups_failed++;
 	if (--daemon->names.pending || !daemon->control_poll)
 		return;
 	control_resume(daemon->control);
@@ -194,7 +215,7 @@ static void resolve(struct daemon *daemon, const struct service_config *service,
 	(void)service, (void)pool;
 	if (name_is_known(name))
 		return;
-	if (!name->answered_ms)
+	if (name->answered_ms < daemon->names.resolving_ms)
 		ask(daemon, name);
 	resolving->is_waiting |= name->asking != NULL;
 }
@@ -221,27 +242,20 @@ static void complain(struct daemon *daemon, const struct service_config *service
 	resolving->failed++;
 }
 
-/* The next one asks again. */
-static void forget_failures(struct daemon *daemon)
-{
-	struct name *name, *tmp;
-
-	HASH_ITER (hh, daemon->names.table.list, name, tmp)
-		if (!name_is_known(name))
-			name->answered_ms = 0;
-}
-
 int names_resolve(struct daemon *daemon, struct config *config, struct errs *errors)
 {
 	struct resolving resolving = {.errors = errors};
 	size_t before = errors->count;
+	uint64_t *since_ms = &daemon->names.resolving_ms, now_ms = clock_now_ms();
 
+	if (now_ms - *since_ms > RESOLVING_MAX_MS)
+		*since_ms = now_ms;
 	for_each(daemon, config, resolve, &resolving);
 	if (resolving.is_waiting)
 		return -EAGAIN;
+	*since_ms = 0;
 	for_each(daemon, config, complain, &resolving);
 	config_place_all(config, errors, before);
-	forget_failures(daemon);
 	if (resolving.failed)
 		return -EINVAL;
 	names_fill(daemon, config);
@@ -269,7 +283,6 @@ void names_start(struct daemon *daemon)
 		if (name->is_wanted && !name_is_known(name))
 			log_error("names", "%s does not resolve: %s; the other members serve",
 				  name->text, *name->problem ? name->problem : "no answer yet");
-	forget_failures(daemon);
 	names_fill(daemon, daemon->config);
 	take_left_out(daemon);
 	daemon->names.is_due = false;
@@ -312,7 +325,7 @@ static void try_again(struct daemon *daemon)
 {
 	struct daemon_names *names = &daemon->names;
 
-	if (names->is_due || !left_out_has_trouble(&names->left_out) ||
+	if (names->is_due || !left_out_troubles(&names->left_out) ||
 	    clock_now_ms() - names->fitted_ms <= RETRY_MS)
 		return;
 	names_fill(daemon, daemon->config);
@@ -431,61 +444,4 @@ size_t names_findings(const struct daemon *daemon, struct control_finding *list,
 				  : "it has no members");
 	}
 	return count;
-}
-
-json_t *kept_save_names(struct daemon *daemon)
-{
-	json_t *list = json_array();
-	struct name *name, *tmp;
-	char text[ADDR_TEXT_MAX];
-	size_t i;
-
-	HASH_ITER (hh, daemon->names.table.list, name, tmp) {
-		json_t *ready = json_array(), *gone = json_array();
-
-		for (i = 0; i < name->count; i++)
-			json_array_append_new(name->list[i].is_gone ? gone : ready,
-					      json_string(addr_format(&name->list[i].addr, text)));
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", name->text,
-						      "addresses", ready, "terminating", gone));
-	}
-	return json_pack("{s:o}", "names", list);
-}
-
-static bool read_addresses(const json_t *json, const char *key, struct check_addresses *answer)
-{
-	const json_t *list = json_object_get(json, key), *item;
-	size_t i;
-
-	if (!json_is_array(list))
-		return false;
-	json_array_foreach (list, i, item)
-		if (answer->count == CHECK_ADDRESSES_MAX || !json_is_string(item) ||
-		    addr_parse(json_string_value(item), &answer->list[answer->count++]))
-			return false;
-	return true;
-}
-
-int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e)
-{
-	const json_t *list = json_object_get(content, "names"), *json;
-	int r = json_is_array(list) ? 0 : err_set(e, ERR_INVALID, "names", "it has no names");
-	size_t i;
-
-	json_array_foreach (list, i, json) {
-		const char *text = json_string_value(json_object_get(json, "name")), *hint;
-		struct check_addresses ready = {0}, gone = {0};
-		struct name *name;
-
-		if (!text || host_name_problem(text, &hint) ||
-		    !read_addresses(json, "addresses", &ready) ||
-		    !read_addresses(json, "terminating", &gone)) {
-			r = err_set(e, ERR_INVALID, "names", "names[%zu] makes no sense", i);
-			continue;
-		}
-		name = names_add(&daemon->names.table, text);
-		name_take(name, &gone); /* then they are no more */
-		name_take(name, &ready);
-	}
-	return r;
 }

@@ -24,6 +24,8 @@ struct daemon_names {
 	uint64_t fitted_ms;		 /* when it was looked last who is left out */
 	/* A reload by signal waits for answers. */
 	bool is_reload_due;
+	uint64_t
+		resolving_ms; /* since when a reload waits, 0: none does; older failures do not count */
 };
 
 /* At start: what is known from before, then up to some seconds for answers, into the configuration. */
@@ -40,7 +42,3 @@ void names_tick(struct daemon *daemon); /* once a second */
 void names_stop(struct daemon *daemon);
 
 size_t names_findings(const struct daemon *daemon, struct control_finding *list, size_t max);
-
-/* For state.c */
-json_t *kept_save_names(struct daemon *daemon);
-int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e);

@@ -273,6 +273,7 @@ char *metrics_render(const struct metrics_source *source, bool is_openmetrics, s
 	write_services(&text, source);
 	write_shifts(&text, source);
 	metrics_write_checks(&text, source);
+	metrics_write_names(&text, source);
 	metrics_write_flows(&text, source);
 	metrics_write_members(&text, source);
 	metrics_write_limits(&text, source);

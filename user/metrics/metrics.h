@@ -11,6 +11,7 @@
 #include "core/check_report.h"
 #include "core/health_state.h"
 #include "core/model.h"
+#include "core/names.h"
 #include "core/offenders.h"
 #include "core/stats.h"
 #include "core/suspects.h"
@@ -30,6 +31,8 @@ struct metrics_source {
 	const struct stats *stats;
 	const struct suspects *suspects;
 	const struct offenders *offenders;
+	const struct names *names;
+	uint64_t left_out;	 /* addresses of names that should be members, and cannot */
 	const struct bans *bans; /* NULL: nothing of sources is shown */
 	uint64_t refusals_lost;
 	const struct metrics_interface *interfaces;
@@ -59,6 +62,7 @@ void metrics_write_checks(struct metric_text *text, const struct metrics_source 
 /* Slots in motion and the tables of flows; part of metrics_render(). */
 void metrics_write_flows(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_limits(struct metric_text *text, const struct metrics_source *source);
+void metrics_write_names(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_members(struct metric_text *text, const struct metrics_source *source);
 uint32_t metrics_count_members(const struct model_service *service, bool is_serving_only);
 
