@@ -322,6 +322,86 @@ static void test_adoption_of_changes_without_a_daemon(void **state)
 	world_free(w);
 }
 
+static void restart(struct world *w)
+{
+	struct err e;
+
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	world_load(w, three_members());
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, &e), 0);
+}
+
+/* Who serves only because nobody is well is not taken for well after a restart; and no flow moves. */
+static void test_adoption_in_a_panic(void **state)
+{
+	struct world *w = world_of_three();
+	uint64_t words[3];
+	size_t m;
+
+	(void)state;
+	for (m = 0; m < 3; m++)
+		world_set_health(w, member_at(w, m), HEALTH_DOWN);
+	world_settle(w);
+	for (m = 0; m < 3; m++) {
+		assert_true(member_at(w, m)->is_readmitted);
+		words[m] = sync_member_slot_share(w->sync, member_at(w, m)->id);
+	}
+	restart(w);
+	for (m = 0; m < 3; m++) {
+		assert_int_equal(member_at(w, m)->health, HEALTH_DOWN);
+		assert_true(member_at(w, m)->is_readmitted);
+		assert_false(member_at(w, m)->is_dead);
+	}
+	assert_int_equal(model_service_at(w->model, 0)->panic, PANIC_READMIT);
+	world_settle(w);
+	world_assert_as_model(w);
+	for (m = 0; m < 3; m++)
+		assert_int_equal(sync_member_slot_share(w->sync, member_at(w, m)->id), words[m]);
+	/* One is well: the others are out, and so they stay. */
+	world_set_health(w, member_at(w, 0), HEALTH_UP);
+	world_settle(w);
+	restart(w);
+	assert_int_equal(member_at(w, 0)->health, HEALTH_UNKNOWN);
+	assert_int_equal(member_at(w, 1)->health, HEALTH_DOWN);
+	assert_false(member_at(w, 1)->is_readmitted);
+	world_settle(w);
+	world_assert_as_model(w);
+	world_free(w);
+}
+
+/* One in maintenance stays so, and is not taken for ill: before its maintenance is known again, too. */
+static void test_adoption_of_maintenance(void **state)
+{
+	struct world *w = world_of_three();
+	struct change change = {.type = CHANGE_MEMBER_ADMIN,
+				.owner = OWNER_API,
+				.service = "web",
+				.addr = member_at(w, 1)->addr,
+				.admin = ADMIN_MAINT};
+	uint64_t word;
+
+	(void)state;
+	world_apply(w, &change);
+	world_settle(w);
+	word = word_of(w, member_at(w, 1));
+	assert_int_equal(word & (SLUICE_MEMBER_F_MAINT | SLUICE_MEMBER_F_DEAD),
+			 SLUICE_MEMBER_F_MAINT | SLUICE_MEMBER_F_DEAD);
+	restart(w);
+	assert_int_equal(member_at(w, 1)->health, HEALTH_UNKNOWN);
+	assert_int_equal(member_at(w, 1)->nexthop_state, NEXTHOP_RESOLVED);
+	change.addr = member_at(w, 1)->addr; /* as the state that was kept says */
+	world_apply(w, &change);
+	assert_true(member_at(w, 1)->is_dead);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(word_of(w, member_at(w, 1)), word);
+	assert_int_equal(sync_member_slot_share(w->sync, member_at(w, 1)->id), 0);
+	world_free(w);
+}
+
 static void test_adoption_of_damaged_maps(void **state)
 {
 	int what;
@@ -397,6 +477,8 @@ int main(void)
 		cmocka_unit_test(test_maps_too_small),
 		cmocka_unit_test(test_adoption_of_another_file),
 		cmocka_unit_test(test_adoption_of_changes_without_a_daemon),
+		cmocka_unit_test(test_adoption_in_a_panic),
+		cmocka_unit_test(test_adoption_of_maintenance),
 		cmocka_unit_test(test_adoption_of_damaged_maps),
 	};
 

@@ -213,7 +213,8 @@ static void tell_model(struct adopt *adopt, const struct model_service *service,
 	}
 
 	/* Dead for maintenance alone says nothing of its health, which others at its address share. */
-	if (((is_dead && (is_offline || !is_maint)) || word & SLUICE_MEMBER_F_DOWN) &&
+	if (((is_dead && (is_offline || !is_maint)) ||
+	     word & (SLUICE_MEMBER_F_DOWN | SLUICE_MEMBER_F_READMITTED)) &&
 	    model_check_of(pool, member)->type != CHECK_NONE) {
 		change = change_add(adopt, CHANGE_MEMBER_HEALTH, id);
 		change->health = HEALTH_DOWN;

@@ -138,6 +138,8 @@ static uint64_t member_word(const struct sync_member *record, const struct sync_
 	if ((member->health == HEALTH_DOWN || member->breaker.state == BREAKER_OPEN) &&
 	    !member->is_dead && !member->is_readmitted)
 		word |= SLUICE_MEMBER_F_DOWN;
+	if (member->is_readmitted)
+		word |= SLUICE_MEMBER_F_READMITTED;
 	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
 }
 

@@ -36,6 +36,7 @@ struct announcer {
 	size_t told_count;
 	struct addresses routed; /* shall have a route now */
 	struct addresses kept;	 /* had one, and may keep it when their members fail; sorted */
+	bool is_heir;		 /* of a daemon that had them all */
 	size_t routes;		 /* would have one if they could serve */
 	struct routes_place place;
 	size_t routes_installed;
@@ -62,6 +63,11 @@ void announce_free(struct announcer *announcer)
 	free(announcer->routed.list);
 	free(announcer->kept.list);
 	free(announcer);
+}
+
+void announce_adopt(struct announcer *announcer)
+{
+	announcer->is_heir = true;
 }
 
 static const struct service_config *find_service(const struct config *config, enum announce way)
@@ -211,7 +217,7 @@ static void collect_routed(struct announcer *announcer, const struct model *mode
 		if (service->announce != ANNOUNCE_ROUTE)
 			continue;
 		is_serving = can_serve(service);
-		is_kept = has(&announcer->kept, &service->addr) &&
+		is_kept = (announcer->is_heir || has(&announcer->kept, &service->addr)) &&
 			  (is_serving || is_failing(service));
 		if (is_able && (is_serving || (is_kept && !service->is_withdrawn_when_down)))
 			add(routed, &service->addr);
@@ -222,6 +228,7 @@ static void collect_routed(struct announcer *announcer, const struct model *mode
 	sort(&kept);
 	free(announcer->kept.list);
 	announcer->kept = kept;
+	announcer->is_heir &= !is_able;
 }
 
 /* ---- gratuitous frames ---------------------------------------------------------------------- */

@@ -317,6 +317,8 @@ static int attach(struct daemon *daemon)
 	/* Adopted maps know who serves, and a cold start has waited for it. */
 	if (!dp_bpf_is_adopted(daemon->dp) && !dp_bpf_cold_reason(daemon->dp))
 		daemon->young_until_ms = clock_now_ms() + YOUNG_MS;
+	if (dp_bpf_is_adopted(daemon->dp))
+		announce_adopt(daemon->announcer);
 	model_start_ramps(daemon->model);
 	watch_tick(daemon);
 	daemon->is_structure_new = true; /* now the checks begin */
