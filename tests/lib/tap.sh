@@ -31,15 +31,20 @@ tap_skip_all() {
 	exit 0
 }
 
-# tap_run NAME COMMAND...: the command succeeds. Its output is shown when it does not.
+# tap_run NAME COMMAND...: the command succeeds. Its output is shown when it does not. It runs in this
+# shell: variables that it sets, such as the process of a daemon that it starts, are set afterwards.
 tap_run() {
-	local name=$1 output
+	local tap_name=$1 tap_output tap_status
 	shift
-	if output=$("$@" 2>&1); then
-		tap_ok "$name"
+	tap_output=$(mktemp) || exit 1
+	"$@" > "$tap_output" 2>&1
+	tap_status=$?
+	if [ "$tap_status" -eq 0 ]; then
+		tap_ok "$tap_name"
 	else
-		tap_not_ok "$name" "$* failed with status $?" "$output"
+		tap_not_ok "$tap_name" "$* failed with status $tap_status" "$(cat "$tap_output")"
 	fi
+	rm -f "$tap_output"
 }
 
 # tap_fails NAME STATUS PATTERN COMMAND...: the command exits with STATUS, and says something that
