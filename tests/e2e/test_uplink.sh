@@ -162,8 +162,26 @@ write_config '10.98.0.21, 10.98.0.22, 10.98.0.23'
 tap_run "members in IPv4 alone" edge_ctl reload --force
 tap_run "serve" wait_for 20 all_up
 tap_run "a host of the segment finds the service by ARP" wait_for 10 near_answers
+
+# Answers that get lost cut off nobody whose probes pass, though the kernel gives the gateway up.
+gateway_is() { # STATE
+	lab_in lb ip neigh show 10.99.0.1 dev eth0 | grep -q "$1"
+}
+lab_in lb sysctl -qw net.ipv4.neigh.eth0.ucast_solicit=1 # after one lost answer, as after three
+seq=$(last_event)
 lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=8
-tap_run "the only gateway is silent, though it still forwards: withdrawn in the end" wait_for 10 is_withdrawn
+tap_run "answers of the only gateway are lost until the kernel gives it up" \
+	wait_for 10 gateway_is FAILED
+lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=0
+tap_run "then they come again" wait_for 5 gateway_is REACHABLE
+tap_is "that cuts nobody off" "$(edge_ctl --json events --since "$seq" |
+	jq -rs '[.[] | (.events // [.])[] | select(.type == "local_fault") | .text] | join("; ")')" ""
+tap_is "nor takes a member out" "$(taken_out "$seq")" ""
+lab_in lb sysctl -qw net.ipv4.neigh.eth0.ucast_solicit=3
+lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=8
+tap_run "the only gateway is silent, though it still forwards: withdrawn in the end" wait_for 15 is_withdrawn
+sleep 4 # the kernel asks anew, and gives up again
+tap_run "and stays so" is_withdrawn
 tap_run "ARP is not answered, either" wait_for 5 near_is_silent
 lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=0
 tap_run "it is back by itself" wait_for 10 is_back

@@ -480,7 +480,15 @@ static void test_silence(void **state)
 	set_active(false);
 	expect("standby", &arp, SLUICE_V_neighbor_passed, &run);
 	expect("standby", &nd, SLUICE_V_neighbor_passed, &run);
+	/* Active, and cut off: nobody is attracted; other flags do not matter. */
+	world->control->flags = SLUICE_CONTROL_F_ACTIVE | SLUICE_CONTROL_F_CUT_OFF;
+	expect("cut off", &arp, SLUICE_V_neighbor_passed, &run);
+	expect("cut off", &nd, SLUICE_V_neighbor_passed, &run);
+	world->control->flags = SLUICE_CONTROL_F_CUT_OFF;
+	expect("cut off on standby", &arp, SLUICE_V_neighbor_passed, &run);
 	set_active(true);
+	expect("no longer cut off", &arp, SLUICE_V_neighbor_answered, &run);
+	expect("no longer cut off", &nd, SLUICE_V_neighbor_answered, &run);
 	world_address(world, V4, 0);
 	world_address(world, V6, SLUICE_SVC_F_PASS_UNKNOWN);
 	expect("not announced by ARP", &arp, SLUICE_V_neighbor_passed, &run);

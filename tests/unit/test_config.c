@@ -391,6 +391,22 @@ static void test_circuit(void **state)
 	config_free(config);
 }
 
+static void test_on_down(void **state)
+{
+	struct config *config = parsed(
+		HEAD "announce: route\n"
+		     "services:\n"
+		     "  a: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
+		     "  b: {listen: tcp 192.0.2.2:80, mode: l2, on_down: withdraw, members: []}\n"
+		     "  c: {listen: tcp 192.0.2.3:80, mode: l2, on_down: announce, members: []}\n");
+
+	(void)state;
+	assert_false(config->services[0].is_withdrawn_when_down);
+	assert_true(config->services[1].is_withdrawn_when_down);
+	assert_false(config->services[2].is_withdrawn_when_down);
+	config_free(config);
+}
+
 static void test_anchors(void **state)
 {
 	struct config *config =
@@ -467,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_local_and_limits),
 		cmocka_unit_test(test_affinity),
 		cmocka_unit_test(test_circuit),
+		cmocka_unit_test(test_on_down),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_byte_order_mark_and_comments),
 		cmocka_unit_test(test_example_file),

@@ -64,11 +64,31 @@ static void test_panic(void **state)
 	(void)state;
 }
 
+/* A route is withdrawn only where there is one. */
+static void test_on_down(void **state)
+{
+	static const struct row ROWS[] = {
+		{FULL "    announce: route\n    on_down: withdraw\n", "none\n"},
+		{FULL "    on_down: announce\n", "none\n"},
+		{FULL "    on_down: withdraw\n", "8 invalid services.web.on_down\n"},
+		{FULL "    announce: arp\n    on_down: withdraw\n",
+		 "9 invalid services.web.on_down\n"},
+		{FULL "    announce: route\n    on_down: keep\n",
+		 "9 invalid services.web.on_down\n"},
+		{FULL "  own: {listen: tcp 192.0.2.9:80, mode: local, on_down: withdraw}\n",
+		 "8 invalid services.own.on_down\n8 invalid services.own.on_down\n"},
+	};
+
+	check_rows(ROWS, sizeof(ROWS) / sizeof(ROWS[0]));
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_circuit),
 		cmocka_unit_test(test_panic),
+		cmocka_unit_test(test_on_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -171,14 +171,29 @@ static void one_gateway(void **state)
 		{{.unanswered_ms = UINT64_MAX, .is_passable = true}, GATEWAY_DOUBTFUL},
 		{{.has_failed = true}, GATEWAY_FAILED},
 		{{.has_failed = true, .unanswered_ms = 1}, GATEWAY_FAILED},
-		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_FAILED},
-		{{.has_failed = true, .is_passable = true}, GATEWAY_FAILED},
+		/* It gave up, and they pass: answers were lost, or will not come. */
+		{{.has_failed = true, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.has_failed = true, .unanswered_ms = 1, .is_passable = true}, GATEWAY_DOUBTFUL},
+		{{.has_failed = true,
+		  .unanswered_ms = GATEWAY_GIVEN_UP_MS - 1,
+		  .is_passable = true},
+		 GATEWAY_DOUBTFUL},
+		{{.has_failed = true, .unanswered_ms = GATEWAY_GIVEN_UP_MS, .is_passable = true},
+		 GATEWAY_FAILED},
+		{{.has_failed = true, .unanswered_ms = UINT64_MAX, .is_passable = true},
+		 GATEWAY_FAILED},
 	};
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(ejection_gateway(&cases[i].evidence), cases[i].wanted);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct gateway_evidence *evidence = &cases[i].evidence;
+
+		assert_int_equal(ejection_gateway(evidence), cases[i].wanted);
+		/* It is a doubt while it is waited for, and such a doubt only then. */
+		assert_int_equal(ejection_gateway_is_waited_for(evidence),
+				 evidence->has_failed && cases[i].wanted == GATEWAY_DOUBTFUL);
+	}
 }
 
 /* Every mixture of up to two of each. */

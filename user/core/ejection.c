@@ -37,9 +37,15 @@ bool ejection_gateway_is_silent(const struct gateway_evidence *evidence)
 	return evidence->unanswered_ms >= GATEWAY_SILENT_MS;
 }
 
+bool ejection_gateway_is_waited_for(const struct gateway_evidence *evidence)
+{
+	return evidence->has_failed && evidence->is_passable &&
+	       evidence->unanswered_ms < GATEWAY_GIVEN_UP_MS;
+}
+
 enum gateway_state ejection_gateway(const struct gateway_evidence *evidence)
 {
-	if (evidence->has_failed)
+	if (evidence->has_failed && !ejection_gateway_is_waited_for(evidence))
 		return GATEWAY_FAILED;
 	if (ejection_gateway_is_silent(evidence) && !evidence->is_passable)
 		return GATEWAY_FAILED;

@@ -48,16 +48,23 @@ enum gateway_state { GATEWAY_FINE, GATEWAY_DOUBTFUL, GATEWAY_FAILED, GATEWAY_STA
 
 /* What is known of one gateway, which is asked all the time. */
 struct gateway_evidence {
-	bool has_failed;	/* the kernel gave it up after questions of its own */
+	bool has_failed;	/* the kernel gave it up, and it was not heard of since */
 	uint64_t unanswered_ms; /* since the first question without an answer; 0: there is none */
 	bool is_passable;	/* probes of members pass, since then, too: it only answers late */
 };
+
+/* While packets pass it, that the kernel gave it up is no more than a doubt for so long: three answers
+ * in a row may be lost. */
+#define GATEWAY_GIVEN_UP_MS 5000
 
 /* A pass is evidence for so long. */
 #define GATEWAY_PASS_MS 2500
 
 /* Long enough for a verdict, if nothing speaks for it. */
 bool ejection_gateway_is_silent(const struct gateway_evidence *evidence);
+
+/* The kernel gave it up, and packets pass it all the same: the verdict waits. */
+bool ejection_gateway_is_waited_for(const struct gateway_evidence *evidence);
 
 enum gateway_state ejection_gateway(const struct gateway_evidence *evidence);
 

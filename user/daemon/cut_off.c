@@ -41,18 +41,23 @@ static void follow_gateways(struct daemon *daemon)
 	resolver_follow_gateways(nexthops_resolver(daemon->nexthops), attached, count);
 }
 
-/* ret_silent: one that does not answer, if any; ret_others: how many more; ret_is_all: there are some,
- * and all have been silent for long. */
-static enum gateway_state judge_gateways(const struct daemon *daemon, uint64_t passed_ms,
-					 struct resolver_gateway *ret_silent, size_t *ret_others,
-					 bool *ret_is_all)
+struct gateways_verdict {
+	enum gateway_state state;
+	struct resolver_gateway silent; /* one that does not answer, if any */
+	size_t others;			/* and how many more */
+	bool is_all_silent;		/* there are some, and all have been silent for long */
+	bool is_waited_for;		/* everything goes through them, and one is */
+};
+
+static void judge_gateways(const struct daemon *daemon, uint64_t passed_ms,
+			   struct gateways_verdict *ret_verdict)
 {
 	const struct resolver *resolver = nexthops_resolver(daemon->nexthops);
 	uint64_t now_ms = clock_now_ms();
 	size_t count[GATEWAY_STATE_MAX] = {0}, i;
 	struct resolver_gateway gateway;
+	struct gateways_verdict verdict = {.is_all_silent = true};
 
-	*ret_is_all = true;
 	for (i = 0; resolver_gateway_at(resolver, i, &gateway); i++) {
 		uint64_t since_ms = gateway.unanswered_ms;
 		const struct gateway_evidence evidence = {
@@ -63,14 +68,18 @@ static enum gateway_state judge_gateways(const struct daemon *daemon, uint64_t p
 		enum gateway_state state = ejection_gateway(&evidence);
 
 		if (state != GATEWAY_FINE && !count[GATEWAY_DOUBTFUL] && !count[GATEWAY_FAILED])
-			*ret_silent = gateway;
+			verdict.silent = gateway;
 		count[state]++;
-		*ret_is_all &= ejection_gateway_is_silent(&evidence);
+		verdict.is_all_silent &= ejection_gateway_is_silent(&evidence);
+		verdict.is_waited_for |= ejection_gateway_is_waited_for(&evidence);
 	}
-	*ret_is_all &= i > 0;
-	*ret_others = count[GATEWAY_DOUBTFUL] + count[GATEWAY_FAILED];
-	*ret_others -= *ret_others > 0;
-	return ejection_gateways(count, resolver_has_only_gateways(resolver));
+	verdict.is_all_silent &= i > 0;
+	verdict.others = count[GATEWAY_DOUBTFUL] + count[GATEWAY_FAILED];
+	verdict.others -= verdict.others > 0;
+	verdict.state = ejection_gateways(count, resolver_has_only_gateways(resolver));
+	verdict.is_waited_for &= verdict.state == GATEWAY_DOUBTFUL &&
+				 resolver_has_only_gateways(resolver);
+	*ret_verdict = verdict;
 }
 
 static void describe_carrier(const struct watch *watch, struct cut_off *cut_off)
@@ -85,8 +94,10 @@ static void describe_carrier(const struct watch *watch, struct cut_off *cut_off)
 }
 
 static void describe(struct daemon *daemon, enum local_fault fault,
-		     const struct resolver_gateway *silent, size_t others)
+		     const struct gateways_verdict *gateways)
 {
+	const struct resolver_gateway *silent = &gateways->silent;
+	size_t others = gateways->others;
 	struct cut_off *cut_off = &daemon->cut_off;
 	char address[ADDR_TEXT_MAX], name[IF_NAMESIZE] = "", more[48] = "";
 
@@ -143,17 +154,18 @@ void cut_off_look(struct daemon *daemon)
 {
 	struct local_evidence evidence = {.is_carrier_lost = is_carrier_lost(daemon)};
 	struct cut_off *cut_off = &daemon->cut_off;
-	struct resolver_gateway silent = {0};
+	struct gateways_verdict gateways;
 	bool was_cut_off = cut_off->why;
 	struct check_totals totals;
 	enum local_fault fault;
-	size_t others;
 
 	health_totals(daemon->health, &totals);
 	cut_off->passed_ms = totals.passed_ms;
 	evidence.is_all_failing = totals.targets > 1 && totals.failing == totals.targets;
-	evidence.gateway = judge_gateways(daemon, totals.passed_ms, &silent, &others,
-					  &evidence.is_gateway_silent);
+	judge_gateways(daemon, totals.passed_ms, &gateways);
+	evidence.gateway = gateways.state;
+	evidence.is_gateway_silent = gateways.is_all_silent;
+	cut_off->is_waiting = gateways.is_waited_for;
 	if (evidence.gateway == GATEWAY_FINE)
 		cut_off->doubt_ms = 0;
 	else if (!cut_off->doubt_ms)
@@ -161,7 +173,7 @@ void cut_off_look(struct daemon *daemon)
 	fault = ejection_local_fault(&evidence);
 	cut_off->why = fault ? cut_off->text : NULL;
 	if (fault)
-		describe(daemon, fault, &silent, others);
+		describe(daemon, fault, &gateways);
 	if (fault)
 		cut_off->until_ms = 0;
 	else if (was_cut_off)
@@ -223,7 +235,7 @@ bool cut_off_holds(const struct daemon *daemon)
 {
 	const struct cut_off *cut_off = &daemon->cut_off;
 
-	return cut_off->why || cut_off->until_ms ||
+	return cut_off->why || cut_off->until_ms || cut_off->is_waiting ||
 	       ejection_is_in_doubt(cut_off->doubt_ms, cut_off->passed_ms, clock_now_ms());
 }
 

@@ -22,6 +22,7 @@ struct cut_off {
 	bool is_asking;	   /* every other time */
 	uint64_t
 		doubt_ms; /* since then no gateway answers for sure; 0: one does, or there is none */
+	bool is_waiting; /* the kernel gave the only gateway up, and probes pass: the verdict is near */
 	uint64_t passed_ms; /* of the last probe that passed, at the last look */
 	bool is_owed;	    /* failures were held back that have not been told since */
 	bool is_together;   /* all targets fail, and that is not this host's */
