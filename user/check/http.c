@@ -181,17 +181,19 @@ static void judge_timeout(const struct fetch *fetch, struct check_answer *answer
 	snprintf(answer->text, sizeof(answer->text), "no %s within %u ms", what, ms);
 }
 
-static void judge_connect(const struct fetch *fetch, struct check_answer *answer)
+/* False: the kernel was not even asked for a connection, as when libcurl wants a second socket. */
+static bool judge_connect(const struct fetch *fetch, struct check_answer *answer)
 {
 	const char *text;
 	long error = 0;
 
 	curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
 	if (!error)
-		error = ECONNREFUSED;
+		return false;
 	answer->result = check_errno_result((int)error, &text);
 	answer->cause = check_errno_cause((int)error);
 	util_copy(answer->text, sizeof(answer->text), text);
+	return true;
 }
 
 static void judge_error(const struct fetch *fetch, CURLcode code, struct check_answer *answer)
@@ -203,8 +205,10 @@ static void judge_error(const struct fetch *fetch, CURLcode code, struct check_a
 		judge_timeout(fetch, answer);
 		return;
 	case CURLE_COULDNT_CONNECT:
-		judge_connect(fetch, answer);
-		return;
+		if (judge_connect(fetch, answer))
+			return;
+		answer->result = PROBE_UNDECIDED;
+		break;
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_NOTFOUND:
