@@ -8,6 +8,7 @@
 #include "access.h"
 #include "clock.h"
 #include "control.h"
+#include "limit_merge.h"
 #include "limit_word.h"
 #include "refusal.h"
 
@@ -115,6 +116,8 @@ __noinline int limit_ask(__u64 limits, __u64 hi, __u64 lo, __u64 now_ns, __u64 f
 		for (round = 1; result == LIMIT_RACED && round <= LIMIT_ROUNDS; round++)
 			result = limit_check(index, hi, lo, now_ns,
 					     round == LIMIT_ROUNDS ? flags | LIMIT_F_LAST : flags);
+		if (result == LIMIT_TWINS)
+			result = limit_merge(index, hi, lo, now_ns, flags);
 		if (result == LIMIT_BAD_TABLE)
 			return LIMIT_ANSWER(SLUICE_V_bad_table, 0, 0);
 		if (result != LIMIT_ADMIT && flags & LIMIT_F_EFFECTS)

@@ -39,6 +39,7 @@ enum limit_result {
 	LIMIT_BYPASSED,	    /* would refuse, but for the bypass */
 	LIMIT_BAD_TABLE,
 	LIMIT_RACED, /* not decided: other CPUs were faster */
+	LIMIT_TWINS, /* admitted; the source has several words now */
 };
 
 struct limit_now {
@@ -117,23 +118,28 @@ __noinline int limit_way(__u32 at, __u32 tag, __u32 units, __u32 seen, __u32 k)
 }
 
 /*
- * Has the source another word in set `at` than the one in this way? Two CPUs that both saw none may
- * have taken different ways. Each looks after it has written: at least one of them sees the other's.
+ * Two CPUs that both saw no word of the source may have taken different ways of set `at`. Each looks for
+ * the other's after it has written its own, `mine`: at least one of them sees it, and takes its own back, so
+ * that the way is what it was. LIMIT_ADMIT: there is one word; LIMIT_RACED: taken back; LIMIT_TWINS:
+ * there are two, for a third CPU has charged ours meanwhile.
  */
-__noinline int limit_has_twin(__u32 at, __u32 tag, __u32 way)
+__noinline int limit_look_for_twin(__u32 at, __u32 tag_way, __u64 mine, __u64 was)
 {
 	struct sluice_limit_set *set = bpf_map_lookup_elem(&limit_sets, &at);
-	__u32 i;
+	__u32 way = tag_way >> 16 & (SLUICE_LIMIT_WAYS - 1), i;
 
 	if (!set)
-		return 0;
+		return LIMIT_ADMIT;
 	for (i = 0; i < SLUICE_LIMIT_WAYS; i++) {
 		__u64 word = READ_WORD(set->source[i]);
 
-		if (i != way && word && SLUICE_SRC_TAG(word) == tag)
-			return 1;
+		if (i == way || !word || SLUICE_SRC_TAG(word) != (__u16)tag_way)
+			continue;
+		return __sync_val_compare_and_swap(&set->source[way], mine, was) == mine
+			       ? LIMIT_RACED
+			       : LIMIT_TWINS;
 	}
-	return 0;
+	return LIMIT_ADMIT;
 }
 
 static __always_inline void limit_count(__u32 index, enum limit_result result, __u32 lost)
@@ -162,6 +168,7 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 {
 	__u32 debt, lost, way, tries;
 	__u64 word, next;
+	enum limit_result result;
 	bool is_own;
 
 #pragma nounroll
@@ -192,14 +199,14 @@ limit_decide(struct sluice_limit_set *set, __u32 at, struct limit_now now, __u32
 		next = SLUICE_SRC(now.tag, now.seen, now.units + debt + now.cost);
 		if (__sync_val_compare_and_swap(&set->source[way], word, next) != word)
 			continue;
-		/* Undone, and tried again on the other word; a way that was free stays free, for its
-		 * source may have another one by now. Should a third CPU have charged ours meanwhile,
-		 * both stay, and what the higher way owes, a burst at most, is forgotten. */
-		if (!is_own && limit_has_twin(at, now.tag, way) &&
-		    __sync_val_compare_and_swap(&set->source[way], next, lost ? word : 0) == next)
+		/* A way that was free stays free, for its source may have another one by now. */
+		result = is_own ? LIMIT_ADMIT
+				: limit_look_for_twin(at, now.tag | way << 16, next,
+						      lost ? word : 0);
+		if (result == LIMIT_RACED)
 			continue;
 		limit_count(index, LIMIT_ADMIT, lost);
-		return LIMIT_ADMIT;
+		return result;
 	}
 	return LIMIT_RACED;
 }

@@ -12,6 +12,7 @@
 #include "core/gcra_config.h"
 
 extern struct sluice_limit_set limit_native_set; /* all that it remembers */
+extern void (*limit_native_step)(void); /* called before each access to that, unless NULL */
 
 void limit_native_clear(void);
 /* One frame of so many bytes at this time, where bytes are counted. */
