@@ -137,6 +137,45 @@ static void by_ratio_up_to_the_cap(void **state)
 	world_free(w);
 }
 
+static void set_admin(struct world *w, const struct model_member *m, enum admin_state admin)
+{
+	const struct change change = {.type = CHANGE_MEMBER_ADMIN,
+				      .owner = OWNER_API,
+				      .service = "web",
+				      .addr = m->addr,
+				      .admin = admin};
+
+	world_apply(w, &change);
+}
+
+/* Who could not serve anyway is none of those of whom a third may go. */
+static void last_one_stays(void **state)
+{
+	struct world *w = world("    members: [10.0.0.1, 10.0.0.2]\n");
+
+	(void)state;
+	second(w, member(w, 1), 1, 0);
+	set_admin(w, member(w, 0), ADMIN_MAINT);
+	flap(w, member(w, 1), 20);
+	assert_int_equal(share(member(w, 1)), ALL);
+	set_admin(w, member(w, 0), ADMIN_READY);
+	world_set_nexthop(w, member(w, 0), NEXTHOP_FAILED, 0);
+	flap(w, member(w, 1), 20);
+	assert_int_equal(share(member(w, 1)), ALL);
+	world_set_nexthop(w, member(w, 0), NEXTHOP_RESOLVED, 0);
+	flap(w, member(w, 1), 2);
+	assert_int_equal(share(member(w, 1)), 0);
+	world_free(w);
+	/* One that is down for its maintenance is none that is out. */
+	w = world(FOUR);
+	set_admin(w, member(w, 0), ADMIN_MAINT);
+	fails(w, member(w, 0), HEALTH_SILENT);
+	second(w, member(w, 1), 1, 0);
+	flap(w, member(w, 1), 20);
+	assert_shares(w, 0, 0, ALL, ALL);
+	world_free(w);
+}
+
 static void three_of_four(void **state)
 {
 	struct world *w = world(FOUR);
@@ -396,6 +435,7 @@ int main(void)
 		cmocka_unit_test(out_and_back),
 		cmocka_unit_test(old_failures),
 		cmocka_unit_test(by_ratio_up_to_the_cap),
+		cmocka_unit_test(last_one_stays),
 		cmocka_unit_test(three_of_four),
 		cmocka_unit_test(told_to_drop),
 		cmocka_unit_test(back_for_good),

@@ -5,7 +5,7 @@
 #include "unit/circuit_world.h"
 
 #define SEVEN "[10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7]"
-#define CIRCUIT "    circuit: {volume: 4, open: 2s, open_max: 20s}\n"
+#define CIRCUIT "    circuit: {volume: 4, ratio: 20, open: 2s, open_max: 20s}\n"
 #define TRIAL_MS 30000
 #define STEPS 300
 
@@ -83,14 +83,22 @@ static void check_always(const struct world *w, const struct kind *kind)
 		assert_true(service->panic == PANIC_NONE || service->panic == PANIC_DROP);
 }
 
-static size_t count_out(const struct model_pool *pool)
+/* Of those that nobody took out: who serves, and who does not for failures. */
+static void count(const struct model_pool *pool, size_t *ret_out, size_t *ret_members)
 {
-	size_t m, out = 0;
+	size_t m;
 
-	for (m = 0; m < pool->member_count; m++)
-		out += pool->members[m].breaker.state != BREAKER_CLOSED ||
-		       pool->members[m].health == HEALTH_DOWN;
-	return out;
+	*ret_out = *ret_members = 0;
+	for (m = 0; m < pool->member_count; m++) {
+		const struct model_member *at = &pool->members[m];
+
+		if (at->admin != ADMIN_READY || at->override == OVERRIDE_EJECTED || !at->weight)
+			continue;
+		*ret_members += 1;
+		*ret_out += at->nexthop_state != NEXTHOP_RESOLVED ||
+			    (at->override != OVERRIDE_FORCED &&
+			     (at->breaker.state != BREAKER_CLOSED || at->health == HEALTH_DOWN));
+	}
 }
 
 static void change_member(struct world *w, enum change_type type, const struct model_pool *pool,
@@ -164,22 +172,27 @@ static void look_at_all(struct world *w)
 			look(w, in_pool(w, p, m), 0, 0);
 }
 
+static size_t by_ratio;
+
 /* Never more out than the cap because of a ratio. */
 static void act_and_check(struct world *w)
 {
 	size_t p = world_pick(w, (unsigned int)web(w)->pool_count);
 	struct model_pool *pool = &web(w)->pools[p];
 	struct model_member *at = &pool->members[world_pick(w, (unsigned int)pool->member_count)];
-	size_t out = count_out(pool), cap = ejection_cap(pool->member_count);
+	size_t out, members;
 	enum breaker_state before = at->breaker.state;
 	enum health_state health = at->health;
 	uint64_t id = at->id;
 
+	count(pool, &out, &members);
 	act(w, pool, at);
 	at = model_member_by_id(w->model, id, NULL, NULL); /* a change may have moved it */
 	if (at && before == BREAKER_CLOSED && at->breaker.state == BREAKER_OPEN &&
-	    at->breaker.is_by_ratio && health == at->health)
-		assert_true(out < cap);
+	    at->breaker.is_by_ratio && health == at->health) {
+		by_ratio++;
+		assert_true(out < ejection_cap(members) && out + 1 < members);
+	}
 }
 
 static void random_events(void **state)
@@ -209,6 +222,8 @@ static void random_events(void **state)
 		}
 	}
 	/* It was worth it. */
+	print_message("# %zu were ejected by their ratio\n", by_ratio);
+	assert_true(by_ratio > 25);
 	for (k = 0; k < PANIC_MAX; k++)
 		assert_true(panics[k] > 50);
 }

@@ -250,15 +250,18 @@ json_t *view_member(const struct control_host *host, const struct model_service 
 	return object;
 }
 
-static json_t *view_pool_circuit(const struct circuit_config *circuit, size_t members)
+static json_t *view_pool_circuit(const struct model_pool *pool)
 {
+	const struct circuit_config *circuit = &pool->circuit;
+	size_t out;
+
 	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "mode",
 			 circuit->is_enabled ? "enabled" : "disabled", "open_ms",
 			 (int)circuit->open_ms, "open_max_ms", (int)circuit->open_max_ms,
 			 "trial_ms", (int)circuit->trial_ms, "trial_percent",
 			 (int)circuit->trial_percent, "ratio_percent", (int)circuit->ratio_percent,
 			 "volume", (int)circuit->volume, "window_ms", (int)circuit->window_ms,
-			 "ratio_cap", (int)ejection_cap(members), "passive",
+			 "ratio_cap", (int)model_ratio_cap(pool, &out), "passive",
 			 view_passive_mode(circuit->passive));
 }
 
@@ -295,8 +298,8 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 			 service->name, "name", pool->name, "share", pool->share, "mode",
 			 view_mode_name(pool->mode), "is_fallback", pool->is_fallback, "is_idle",
 			 pool->is_idle, "check", view_check(&pool->check), "circuit",
-			 view_pool_circuit(&pool->circuit, pool->member_count), "left_out",
-			 view_left_out(host, service, pool), "members", members);
+			 view_pool_circuit(pool), "left_out", view_left_out(host, service, pool),
+			 "members", members);
 }
 
 static json_t *view_limit_names(const struct control_host *host,

@@ -57,6 +57,9 @@ const struct check_config *model_check_of(const struct model_pool *pool,
 /* Would CHANGE_MEMBER_CIRCUIT, with what its probes have counted so far, have something to do? */
 bool model_circuit_is_due(const struct model_pool *pool, const struct model_member *member,
 			  uint64_t probes_passed, uint64_t probes_failed, uint64_t now_ms);
+/* How many of the pool may be out before one more is for failing too often: of those that would
+ * serve but for failures. And how many of them are. */
+size_t model_ratio_cap(const struct model_pool *pool, size_t *ret_out);
 /* By id, whatever the service; also its pool and service when asked (may be NULL). */
 struct model_member *model_member_by_id(const struct model *model, uint64_t id,
 					struct model_service **ret_service,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/dice.h"
+#include "core/weights.h"
 
 static void tell_open(struct apply *apply, const struct model_service *service,
 		      const struct model_pool *pool, const struct model_member *member,
@@ -94,16 +95,29 @@ void model_circuit_forget(struct model_member *member)
 	member->is_suppressed = false;
 }
 
-static bool is_out(const struct model_member *member)
+size_t model_ratio_cap(const struct model_pool *pool, size_t *ret_out)
 {
-	return member->breaker.state != BREAKER_CLOSED || member->health == HEALTH_DOWN;
+	size_t m, members = 0, out = 0;
+
+	for (m = 0; m < pool->member_count; m++) {
+		enum share_rule rule = weights_member_rule(&pool->members[m]);
+
+		if (!pool->members[m].weight || rule == SHARE_MAINT || rule == SHARE_DRAIN ||
+		    rule == SHARE_NOT_READY || rule == SHARE_TERMINATING || rule == SHARE_EJECTED)
+			continue;
+		members++;
+		out += rule == SHARE_UNREACHABLE || rule == SHARE_DOWN || rule == SHARE_OPEN ||
+		       rule == SHARE_TRIAL || rule == SHARE_READMITTED;
+	}
+	*ret_out = out;
+	return ejection_cap(members);
 }
 
 /* Failing too often: out, unless too many of the pool are already. */
 static void judge_ratio(struct apply *apply, struct model_service *service, struct model_pool *pool,
 			struct model_member *member)
 {
-	size_t m, out = 0, cap = ejection_cap(pool->member_count);
+	size_t out, cap = model_ratio_cap(pool, &out);
 	uint32_t good, bad;
 	char cause[96];
 
@@ -112,8 +126,6 @@ static void judge_ratio(struct apply *apply, struct model_service *service, stru
 		member->is_suppressed = false;
 		return;
 	}
-	for (m = 0; m < pool->member_count; m++)
-		out += is_out(&pool->members[m]);
 	breaker_window(&member->breaker, &pool->circuit, apply->now_ms, &good, &bad);
 	snprintf(cause, sizeof(cause),
 		 "%" PRIu32 " of %" PRIu32 " probes failed within %" PRIu32 " s", bad, good + bad,
@@ -126,8 +138,9 @@ static void judge_ratio(struct apply *apply, struct model_service *service, stru
 	member->suppressed += !member->is_suppressed;
 	if (!member->is_suppressed)
 		model_event(apply, EVENT_member_circuit, service, pool, member,
-			    "not ejected, though %s: %zu of %zu members are out, the cap is %zu",
-			    cause, out, pool->member_count, cap);
+			    "not ejected, though %s: %zu of its pool's members are out, the cap "
+			    "is %zu",
+			    cause, out, cap);
 	member->is_suppressed = true;
 }
 
