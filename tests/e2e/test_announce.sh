@@ -24,7 +24,7 @@ write_config() {
 		services:
 		  near: {listen: "tcp $NEAR:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
 		  near6: {listen: "tcp [$NEAR6]:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: ["2001:db8:99::21"]}
-		  routed: {listen: "tcp $ROUTED:80", announce: route, on_down: withdraw, mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22]}
+		  routed: {listen: "tcp $ROUTED:80", announce: route, on_down: withdraw, mode: l2, check: $E2E_CHECK, circuit: {open: 1s, trial: 12s}, members: [10.99.0.21, 10.99.0.22]}
 		  routed6: {listen: "tcp [$ROUTED6]:80", announce: route, mode: l2, check: none, members: ["2001:db8:99::21"]}
 	END
 }
@@ -70,7 +70,7 @@ tap_is "it knows by then who is down" "$(edge_ctl --json service show routed |
 tap_is "and its table says so" "$(edge_ctl --json service show routed |
 	jq -c '[.flows | .announced, .waiting, .moving]')" '[0,0,0]'
 edge_server_start b2
-tap_run "all members serve" wait_for 10 e2e_all_serving
+tap_run "all members serve" wait_for 25 e2e_all_serving
 tap_is "also one that is not checked" "$(edge_ctl --json service show routed6 |
 	jq -c '[.pools[].members[] | .state, .health]')" '["serving","up"]'
 
@@ -99,7 +99,7 @@ tap_run "without members the route goes" wait_for 5 routes_are \
 tap_match "status counts them" "$(edge_ctl status)" 'routes 1 of 2 in table 201'
 edge_server_start b1
 edge_server_start b2
-tap_run "with members it is back" wait_for 6 routes_are "$all_routes"
+tap_run "with members it is back, though all are on trial" wait_for 8 routes_are "$all_routes"
 tap_match "an event says so" "$(edge_ctl --json events)" 'routes_changed'
 tap_match "metrics say so" "$(edge_ctl metrics)" 'sluice_routes_installed 2'
 

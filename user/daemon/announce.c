@@ -146,7 +146,8 @@ static void sort(struct addresses *addresses)
 	addresses->count = kept;
 }
 
-/* Members that serve although their checks fail (a panic) are no reason to attract traffic. */
+/* Members that serve although their checks fail (a panic) are no reason to attract traffic; those on
+ * trial are, for their checks pass. */
 static bool can_serve(const struct model_service *service)
 {
 	size_t p, m;
@@ -157,7 +158,7 @@ static bool can_serve(const struct model_service *service)
 		for (m = 0; service->pools[p].share && m < service->pools[p].member_count; m++) {
 			enum member_state state = member_state_of(&service->pools[p].members[m]);
 
-			if (member_state_serves(state))
+			if (member_state_serves(state) || state == MEMBER_ON_TRIAL)
 				return true;
 		}
 	}
