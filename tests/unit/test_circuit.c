@@ -338,9 +338,23 @@ static void fallback(void **state)
 	passes(w, in_pool(w, 1, 0));
 	assert_int_equal(web(w)->panic_rank, EJECTION_TRIED);
 	assert_true(!weight(w, 0, 0) && !weight(w, 0, 1) && weight(w, 1, 0));
-	/* Somebody of the others is back, if only on trial. */
+	/* One of the others is on trial while it fails: it carries everything. */
+	fails(w, in_pool(w, 1, 0), HEALTH_SILENT);
 	w->fake->now_ms += 10000;
 	passes(w, in_pool(w, 0, 0));
+	look(w, in_pool(w, 0, 0), 1, 0);
+	assert_true(weight(w, 0, 0) && !weight(w, 0, 1) && !weight(w, 1, 0));
+	assert_int_equal(web(w)->panic, PANIC_NONE);
+	/* With one that is well the trial is one, and the fallback has the rest until it is over. */
+	seconds(w, in_pool(w, 1, 0), 10);
+	passes(w, in_pool(w, 1, 0));
+	seconds(w, in_pool(w, 1, 0), 31);
+	assert_int_equal(in_pool(w, 1, 0)->breaker.state, BREAKER_CLOSED);
+	assert_int_equal(in_pool(w, 0, 0)->breaker.state, BREAKER_HALF_OPEN);
+	assert_int_equal(web(w)->panic, PANIC_FALLBACK);
+	assert_in_range(weight(w, 0, 0), weight(w, 1, 0) / 110, weight(w, 1, 0) / 90);
+	assert_int_equal(weight(w, 0, 1), 0);
+	second(w, in_pool(w, 0, 0), 1, 0);
 	assert_true(weight(w, 0, 0) && !weight(w, 0, 1) && !weight(w, 1, 0));
 	assert_true(has_event(w, EVENT_service_changed, "panic is over"));
 	world_free(w);

@@ -64,7 +64,10 @@ static void check_always(const struct world *w, const struct kind *kind)
 			check_member(w, at);
 			can += is_in(at);
 			do_serve += is_serving;
-			well += is_serving && !at->is_readmitted && !pool->is_fallback;
+			/* Beside a fallback that serves, a trial is no more than that. */
+			well += is_serving && !at->is_readmitted && !pool->is_fallback &&
+				!(service->panic == PANIC_FALLBACK &&
+				  weights_member_rule(at) == SHARE_TRIAL);
 			assert_int_equal(weights[i] > 0, is_serving);
 			sum += weights[i++];
 		}

@@ -22,9 +22,11 @@ static bool is_out_by_failure(const struct model_pool *pool, const struct model_
 	return true;
 }
 
+/* Who is on trial is none who serves while a fallback does that is well: its trial would be all that
+ * there is, else. */
 static void count(const struct model_service *service, struct panic_question *q)
 {
-	size_t fallback_out[EJECTION_RANK_MAX] = {0};
+	size_t fallback_out[EJECTION_RANK_MAX] = {0}, on_trial[2] = {0};
 	enum ejection_rank rank;
 	size_t p, m;
 
@@ -36,10 +38,17 @@ static void count(const struct model_service *service, struct panic_question *q)
 
 			if (is_out_by_failure(pool, member, &rank))
 				(pool->is_fallback ? fallback_out : q->out)[rank]++;
-			else if (pool->share && member->weight && weights_member_share(member))
+			else if (!pool->share || !member->weight || !weights_member_share(member))
+				continue;
+			else if (weights_member_rule(member) == SHARE_TRIAL)
+				on_trial[pool->is_fallback]++;
+			else
 				*(pool->is_fallback ? &q->fallback : &q->admitted) += 1;
 		}
 	}
+	if (!q->fallback)
+		q->admitted += on_trial[false];
+	q->fallback += on_trial[true];
 	/* A fallback that cannot serve is a pool as the others. */
 	for (rank = 0; !q->fallback && rank < EJECTION_RANK_MAX; rank++)
 		q->out[rank] += fallback_out[rank];
