@@ -51,14 +51,22 @@ static const struct breaker situations[SITUATION_MAX] = {
 	[OPEN_EARLY] = {.state = BREAKER_OPEN, .attempts = 2, .until_ms = LATER},
 	[OPEN_OVER] = {.state = BREAKER_OPEN, .attempts = 2, .until_ms = NOW},
 	[OPEN_FAILS] = {BREAKER_OPEN, .attempts = 2, .until_ms = NOW, .is_failing = true},
-	[HALF_EARLY] = {.state = BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER},
-	[HALF_OVER] = {.state = BREAKER_HALF_OPEN, .attempts = 2, .until_ms = NOW},
-	[HALF_OVER_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = NOW,
-			      .has_passed = true},
-	[HALF_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 5},
-	[HALF_ALL_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 10},
-	[HALF_FLOWS_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .until_ms = LATER, .good_flows = 5,
-			       .has_passed = true},
+	[HALF_EARLY] = {.state = BREAKER_HALF_OPEN,
+			.attempts = 2,
+			.since_ms = LATER - 30000,
+			.until_ms = LATER},
+	[HALF_OVER] = {.state = BREAKER_HALF_OPEN,
+		       .attempts = 2,
+		       .since_ms = NOW - 30000,
+		       .until_ms = NOW},
+	[HALF_OVER_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = NOW - 30000,
+			      .until_ms = NOW, .has_passed = true},
+	[HALF_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = LATER - 30000,
+			.until_ms = LATER, .good_flows = 5},
+	[HALF_ALL_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = LATER - 30000,
+			    .until_ms = LATER, .good_flows = 10},
+	[HALF_FLOWS_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = LATER - 30000,
+			       .until_ms = LATER, .good_flows = 5, .has_passed = true},
 };
 
 /* What comes of it: the state, n, and when the next thing is due. Pauses are with the dice in the
@@ -85,8 +93,8 @@ static const enum outcome table[SITUATION_MAX][BREAKER_EVENT_MAX] = {
 	{OUT_2, TRIAL, STAYS, STAYS, STAYS, STAYS, TRIAL, RESET}, /* OPEN_OVER */
 	{OUT_2, TRIAL, STAYS, STAYS, STAYS, STAYS, STAYS, RESET}, /* OPEN_FAILS */
 	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, STAYS, RESET}, /* HALF_EARLY */
-	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, OUT_2, RESET}, /* HALF_OVER: no evidence */
-	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, SINK2, RESET}, /* HALF_OVER_PASSED */
+	{OUT_3, STAYS, OUT_3, SINK2, STAYS, OUT_3, OUT_2, RESET}, /* HALF_OVER: no evidence */
+	{OUT_3, STAYS, OUT_3, SINK2, SINK2, OUT_3, SINK2, RESET}, /* HALF_OVER_PASSED */
 	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, STAYS, RESET}, /* HALF_FLOWS: could be forged */
 	{OUT_3, STAYS, OUT_3, SINK2, STAYS, OUT_3, STAYS, RESET}, /* HALF_ALL_FLOWS */
 	{OUT_3, STAYS, OUT_3, STAYS, SINK2, OUT_3, STAYS, RESET}, /* HALF_FLOWS_PASSED: 5 more */
@@ -118,7 +126,7 @@ static void every_state_and_event(void **state)
 			assert_true(pairs[at][e] >= 3); /* situations of each pair */
 	for (s = 0; s < SITUATION_MAX; s++) {
 		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
-			const struct breaker_input input = {e, NOW, MIDDLE, 5};
+			const struct breaker_input input = {e, NOW, MIDDLE, 5, 0};
 			const struct answer want = answer_of(s, e);
 			struct breaker breaker = situations[s];
 			bool has_changed = breaker_feed(&breaker, &circuit, &input);
@@ -148,7 +156,7 @@ static void disabled(void **state)
 	off.is_enabled = false;
 	for (s = 0; s < SITUATION_MAX; s++) {
 		for (e = 0; e < BREAKER_EVENT_MAX; e++) {
-			const struct breaker_input input = {e, NOW, MIDDLE, 5};
+			const struct breaker_input input = {e, NOW, MIDDLE, 5, 0};
 			struct breaker breaker = situations[s];
 
 			assert_int_equal(breaker_feed(&breaker, &off, &input),
@@ -177,6 +185,56 @@ static void pauses(void **state)
 		assert_int_equal(breaker_pause_ms(&circuit, n, MIDDLE), ms * 3 / 4);
 	}
 	assert_int_equal(breaker_pause_ms(&circuit, UINT32_MAX, 0), 150000);
+}
+
+/* Nothing is known of it when its trial is over, but a probe is to come. */
+static void waits_for_a_probe(void **state)
+{
+	struct breaker_input in = {BREAKER_TIME, NOW, MIDDLE, 0, 40000};
+	struct breaker breaker = situations[HALF_OVER];
+
+	(void)state;
+	assert_false(breaker_feed(&breaker, &circuit, &in));
+	assert_int_equal(breaker.until_ms, NOW + 10000);
+	in.event = BREAKER_PASSED;
+	assert_true(breaker_feed(&breaker, &circuit, &in));
+	assert_int_equal(breaker.state, BREAKER_CLOSED);
+	breaker = situations[HALF_OVER];
+	in.event = BREAKER_TIME;
+	in.now_ms = NOW + 10000;
+	assert_true(breaker_feed(&breaker, &circuit, &in));
+	assert_int_equal(breaker.state, BREAKER_OPEN);
+	assert_int_equal(breaker.attempts, 2);
+}
+
+/* At the longest pause it counts no further, so that what is forgiven shortens the next one. */
+static void forgiven(void **state)
+{
+	struct breaker breaker = {0};
+	struct breaker_input in = {.now_ms = NOW, .random = UINT32_MAX};
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		in.event = BREAKER_FELL;
+		breaker_feed(&breaker, &circuit, &in);
+		in.now_ms += 300000;
+		in.event = BREAKER_ROSE;
+		breaker_feed(&breaker, &circuit, &in);
+		assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
+		breaker.has_passed = true;
+		in.now_ms += 30000;
+		in.event = BREAKER_TIME;
+		breaker_feed(&breaker, &circuit, &in);
+		assert_int_equal(breaker.state, BREAKER_CLOSED);
+	}
+	for (i = 0; i < 2; i++) {
+		in.now_ms += BREAKER_FORGIVE_MS;
+		breaker_feed(&breaker, &circuit, &in);
+	}
+	in.event = BREAKER_FELL;
+	breaker_feed(&breaker, &circuit, &in);
+	assert_true(breaker_left_ms(&breaker, in.now_ms) <= 160000);
 }
 
 static void window(void **state)
@@ -266,10 +324,11 @@ static void check_change(const struct breaker *before, const struct breaker *aft
 	if (before->state == BREAKER_OPEN && after->state == BREAKER_CLOSED)
 		assert_int_equal(in->event, BREAKER_RESET);
 	if (before->state == BREAKER_HALF_OPEN && after->state == BREAKER_CLOSED)
-		assert_true(
-			in->event == BREAKER_RESET || before->has_passed ||
-			(before->good_flows && in->event == BREAKER_TIME) ||
-			(before->good_flows >= BREAKER_GOOD_FLOWS && in->event == BREAKER_PASSED));
+		assert_true(in->event == BREAKER_RESET || before->has_passed ||
+			    (before->good_flows && in->event == BREAKER_TIME) ||
+			    (in->event == BREAKER_PASSED &&
+			     (before->good_flows >= BREAKER_GOOD_FLOWS ||
+			      in->now_ms >= before->since_ms + circuit.trial_ms)));
 	if (before->state == BREAKER_OPEN && after->state == BREAKER_HALF_OPEN)
 		assert_true(in->now_ms >= before->until_ms && !after->is_failing);
 	/* Out for at most the longest pause, and at least half of the shortest. */
@@ -337,6 +396,8 @@ int main(void)
 		cmocka_unit_test(every_state_and_event),
 		cmocka_unit_test(disabled),
 		cmocka_unit_test(pauses),
+		cmocka_unit_test(waits_for_a_probe),
+		cmocka_unit_test(forgiven),
 		cmocka_unit_test(window),
 		cmocka_unit_test(story),
 		cmocka_unit_test(random_events),

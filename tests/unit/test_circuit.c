@@ -241,6 +241,36 @@ static void back_for_good(void **state)
 	world_free(w);
 }
 
+/* Its probes are rarer than its trial is long: it waits for one. */
+static void seldom_probed(void **state)
+{
+	struct world *w = world(FOUR "    check: {type: tcp, interval: 60s}\n");
+	struct model_member *m = member(w, 1);
+	size_t s;
+
+	(void)state;
+	passes(w, m);
+	look(w, m, 1, 0);
+	fails(w, m, HEALTH_ANSWERED);
+	w->fake->now_ms += 6000;
+	passes(w, m);
+	assert_int_equal(m->breaker.state, BREAKER_HALF_OPEN);
+	for (s = 0; s < 62; s++)
+		second(w, m, s == 0, 0); /* what brought it up is counted late */
+	assert_int_equal(m->breaker.state, BREAKER_HALF_OPEN);
+	second(w, m, 1, 0);
+	assert_int_equal(m->breaker.state, BREAKER_CLOSED);
+	assert_int_equal(m->trips, 1);
+	/* Without any it is out again, some time. */
+	fails(w, m, HEALTH_ANSWERED);
+	w->fake->now_ms += 11000;
+	passes(w, m);
+	for (s = 0; s < 75; s++)
+		second(w, m, 0, 0);
+	assert_int_equal(m->breaker.state, BREAKER_OPEN);
+	world_free(w);
+}
+
 static bool is_due(const struct world *w, const struct model_member *m, uint64_t passed,
 		   uint64_t failed)
 {
@@ -453,6 +483,7 @@ int main(void)
 		cmocka_unit_test(three_of_four),
 		cmocka_unit_test(told_to_drop),
 		cmocka_unit_test(back_for_good),
+		cmocka_unit_test(seldom_probed),
 		cmocka_unit_test(looks_where_needed),
 		cmocka_unit_test(min_healthy),
 		cmocka_unit_test(fallback),

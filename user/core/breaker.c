@@ -12,13 +12,24 @@ const char *breaker_state_name(enum breaker_state state)
 	return (unsigned int)state < BREAKER_STATE_MAX ? names[state] : "?";
 }
 
-uint64_t breaker_pause_ms(const struct circuit_config *circuit, uint32_t n, uint32_t random)
+static uint64_t whole_pause_ms(const struct circuit_config *circuit, uint32_t n)
 {
 	uint64_t pause_ms = circuit->open_ms;
 
 	while (n-- > 1 && pause_ms < circuit->open_max_ms)
 		pause_ms *= 2;
-	pause_ms = MIN(pause_ms, circuit->open_max_ms);
+	return MIN(pause_ms, circuit->open_max_ms);
+}
+
+bool breaker_is_longest(const struct circuit_config *circuit, uint32_t n)
+{
+	return n && whole_pause_ms(circuit, n) == circuit->open_max_ms;
+}
+
+uint64_t breaker_pause_ms(const struct circuit_config *circuit, uint32_t n, uint32_t random)
+{
+	uint64_t pause_ms = whole_pause_ms(circuit, n);
+
 	return pause_ms - pause_ms / 2 + (pause_ms / 2 * random >> 32);
 }
 
@@ -97,7 +108,8 @@ static void trip_for(struct breaker *breaker, const struct circuit_config *circu
 static void trip(struct breaker *breaker, const struct circuit_config *circuit,
 		 const struct breaker_input *input)
 {
-	if (breaker->attempts < UINT32_MAX)
+	/* No further than it matters: a minute takes one of them away. */
+	if (!breaker_is_longest(circuit, breaker->attempts))
 		breaker->attempts++;
 	breaker->is_by_ratio = input->event == BREAKER_RATIO;
 	/* What it is tried by later is what it does then. */
@@ -154,20 +166,26 @@ static void feed_open(struct breaker *breaker, const struct circuit_config *circ
 		try_half_open(breaker, circuit, input->now_ms);
 }
 
-/* Without any evidence it goes back to where it came from, for as long as before. */
+/* Without any evidence it waits for a probe; when none came either it goes back to where it came from,
+ * for as long as before. */
 static void decide(struct breaker *breaker, const struct circuit_config *circuit,
 		   const struct breaker_input *input)
 {
 	if (breaker->has_passed || breaker->good_flows)
 		recover(breaker, input->now_ms);
+	else if (input->now_ms < breaker->since_ms + input->probe_ms)
+		breaker->until_ms = breaker->since_ms + input->probe_ms;
 	else
 		trip_for(breaker, circuit, input);
 }
 
 /* Flows alone do not do: whoever sends packets can make them look good. */
-static void recover_early(struct breaker *breaker, uint64_t now_ms)
+static void recover_early(struct breaker *breaker, const struct circuit_config *circuit,
+			  uint64_t now_ms)
 {
-	if (breaker->has_passed && breaker->good_flows >= BREAKER_GOOD_FLOWS)
+	bool has_waited = now_ms >= breaker->since_ms + circuit->trial_ms;
+
+	if (breaker->has_passed && (has_waited || breaker->good_flows >= BREAKER_GOOD_FLOWS))
 		recover(breaker, now_ms);
 }
 
@@ -182,13 +200,13 @@ static void feed_half_open(struct breaker *breaker, const struct circuit_config 
 		break;
 	case BREAKER_PASSED:
 		breaker->has_passed = true;
-		recover_early(breaker, input->now_ms);
+		recover_early(breaker, circuit, input->now_ms);
 		break;
 	case BREAKER_FLOWED:
 		breaker->good_flows =
 			MIN(breaker->good_flows + MIN(input->flows, BREAKER_GOOD_FLOWS),
 			    BREAKER_GOOD_FLOWS);
-		recover_early(breaker, input->now_ms);
+		recover_early(breaker, circuit, input->now_ms);
 		break;
 	case BREAKER_TIME:
 		if (breaker_is_due(breaker, input->now_ms))

@@ -35,7 +35,7 @@ enum breaker_event {
 
 struct breaker {
 	enum breaker_state state;
-	uint32_t attempts; /* n: how often it has been out lately */
+	uint32_t attempts; /* n: how often it has been out lately, until its pause is the longest */
 	uint64_t
 		until_ms; /* open: not before; half-open: decision; closed: n sinks; 0: nothing is due */
 	uint64_t since_ms;   /* in this state */
@@ -54,6 +54,7 @@ struct breaker_input {
 	uint64_t now_ms;
 	uint32_t random; /* the whole range */
 	uint32_t flows;
+	uint32_t probe_ms; /* within this its next probe has surely spoken */
 };
 
 const char *breaker_state_name(enum breaker_state state);
@@ -76,5 +77,7 @@ void breaker_window(const struct breaker *breaker, const struct circuit_config *
 bool breaker_is_due(const struct breaker *breaker, uint64_t now_ms);
 /* Until the next thing that time alone brings, 0 if none. */
 uint64_t breaker_left_ms(const struct breaker *breaker, uint64_t now_ms);
+/* Is no pause longer than that of the n-th time out? */
+bool breaker_is_longest(const struct circuit_config *circuit, uint32_t n);
 /* The pause of the n-th time out; n from 1. Between half of it and all of it. */
 uint64_t breaker_pause_ms(const struct circuit_config *circuit, uint32_t n, uint32_t random);

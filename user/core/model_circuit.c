@@ -17,7 +17,8 @@ static void tell_open(struct apply *apply, const struct model_service *service,
 	char times[40] = "";
 
 	if (breaker->attempts > 1)
-		snprintf(times, sizeof(times), ", time %" PRIu32 " in a row", breaker->attempts);
+		snprintf(times, sizeof(times), ", time %" PRIu32 "%s in a row", breaker->attempts,
+			 breaker_is_longest(&pool->circuit, breaker->attempts) ? " or more" : "");
 	model_event(apply, EVENT_member_circuit, service, pool, member,
 		    "%s -> open for %" PRIu64 ".%" PRIu64 " s at least%s: %s",
 		    breaker_state_name(before), ms / 1000, ms % 1000 / 100, times,
@@ -42,6 +43,13 @@ static void tell(struct apply *apply, const struct model_service *service,
 						   : "its trial went well");
 }
 
+/* Within this the next probe of a member whose check passes is over, and the daemon has seen it. */
+static uint32_t probe_ms(const struct check_config *check)
+{
+	return check->interval_ms + check->interval_ms / 100 * check->jitter_percent +
+	       check->timeout_ms + 1000;
+}
+
 static void feed_flows(struct apply *apply, struct model_service *service, struct model_pool *pool,
 		       struct model_member *member, enum breaker_event event, uint32_t flows,
 		       const char *cause)
@@ -50,7 +58,8 @@ static void feed_flows(struct apply *apply, struct model_service *service, struc
 					    .now_ms = apply->now_ms,
 					    .random =
 						    dice_of(member->id * DICE_STEP + apply->now_ms),
-					    .flows = flows};
+					    .flows = flows,
+					    .probe_ms = probe_ms(model_check_of(pool, member))};
 	enum breaker_state before = member->breaker.state;
 
 	if (!breaker_feed(&member->breaker, &pool->circuit, &input))
