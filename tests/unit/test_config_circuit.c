@@ -22,6 +22,26 @@ static void test_circuit(void **state)
 		 "8 invalid services.web.circuit.ratio\n"
 		 "8 invalid services.web.circuit.volume\n"
 		 "8 invalid services.web.circuit.window\n"},
+		/* Up to `fall` probes in an interval: the window must have room for the volume. */
+		{FULL "    circuit: {ratio: 30}\n    check: {type: tcp, interval: 10s}\n",
+		 "none\n"},
+		{FULL "    circuit: {volume: 10}\n    check: {type: tcp, interval: 60s}\n",
+		 "8 invalid services.web.circuit\n"},
+		{FULL "    circuit: {window: 60s}\n    check: {type: tcp, interval: 60s}\n",
+		 "8 invalid services.web.circuit\n"},
+		{FULL "    circuit: {window: 5m}\n    check: {type: tcp, interval: 60s}\n",
+		 "none\n"},
+		{FULL "    circuit: {open: 5s}\n    check: {type: tcp, interval: 60s}\n", "none\n"},
+		{FULL
+		 "    circuit: {ratio: 0, volume: 10}\n    check: {type: tcp, interval: 60s}\n",
+		 "none\n"},
+		{WEB "    check: {type: tcp, interval: 60s}\n    pools:\n      a:\n"
+		     "        members: []\n        circuit: {volume: 7}\n",
+		 "11 invalid services.web.pools.a.circuit\n"},
+		{WEB
+		 "    circuit: {volume: 10}\n    check: {type: tcp, interval: 60s}\n    pools:\n"
+		 "      a: {members: [], check: tcp}\n",
+		 "none\n"},
 		{FULL "    circuit: {passive: observe}\n", "none\n"},
 		{FULL "    circuit: {mode: disabled, passive: suspect}\n", "none\n"},
 		{FULL "    circuit: {passive: disabled}\n", "none\n"},

@@ -80,6 +80,10 @@ void config_check_limits(struct config_reader *r);
 /* A ceiling that the mapping has under a key counts new connections. */
 void config_check_ceiling(struct config_reader *r, yaml_node_t *mapping, const char *key,
 			  const struct rate *rate);
+/* config_circuit.c: the circuit of a mapping, beside the check of its members (NULL: pools may have
+ * others). */
+void config_check_circuit(struct config_reader *r, yaml_node_t *mapping,
+			  const struct circuit_config *circuit, const struct check_config *check);
 /* config_list.c: one list, a sequence of prefixes into a set, and what no single list can know. */
 void config_read_list(struct config_reader *r, const char *name, yaml_node_t *key,
 		      yaml_node_t *value, void *user);

@@ -10,21 +10,6 @@
 #include "base/addr.h"
 #include "core/config_probe.h"
 
-static void check_circuit(struct config_reader *r, yaml_node_t *mapping,
-			  const struct circuit_config *circuit)
-{
-	yaml_node_t *key = NULL;
-	size_t mark;
-
-	if (circuit->open_ms <= circuit->open_max_ms || !config_find(r, mapping, "circuit", &key))
-		return;
-	mark = config_enter(r, "circuit");
-	err_hint(config_fail(r, key, ERR_INVALID, "open of %u ms is longer than open_max of %u ms",
-			     circuit->open_ms, circuit->open_max_ms),
-		 "open is the first pause, open_max the longest: lower open or raise open_max");
-	config_leave(r, mark);
-}
-
 static void fail_address(struct config_reader *r, yaml_node_t *node, const char *text,
 			 const char *problem, const char *hint)
 {
@@ -250,7 +235,7 @@ static void read_pool(struct config_reader *r, const char *name, yaml_node_t *ke
 	if (!config_read_check(r, value, &check))
 		check = config_copy_check(&context->check);
 	set_check(pool, &check);
-	check_circuit(r, value, &pool->circuit);
+	config_check_circuit(r, value, &pool->circuit, &pool->check);
 	read_members(r, context->service, value, pool);
 }
 
@@ -476,7 +461,8 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 	config_check_ceiling(r, value, "max_new_per_member", &service->max_new_per_member);
 	if (service->mode == SLUICE_MODE_LOCAL || !config_read_check(r, value, &context.check))
 		context.check = config_default_check(service->proto);
-	check_circuit(r, value, &service->circuit);
+	config_check_circuit(r, value, &service->circuit,
+			     config_find(r, value, "pools", NULL) ? NULL : &context.check);
 	read_targets(r, key, value, &context);
 	free((void *)context.check.spec);
 	check_fallback(r, value, service);
