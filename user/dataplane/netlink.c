@@ -114,9 +114,48 @@ static int receive(const struct nlmsghdr *message, void *arg)
 	return MNL_CB_OK;
 }
 
+static int end_with(const struct nlmsghdr *message, size_t bytes)
+{
+	int error;
+
+	if (mnl_nlmsg_get_payload_len(message) < bytes) {
+		errno = EBADMSG;
+		return MNL_CB_ERROR;
+	}
+	memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
+	errno = error < 0 ? -error : 0;
+	return error < 0 ? MNL_CB_ERROR : MNL_CB_STOP;
+}
+
+static int take_error(const struct nlmsghdr *message, void *arg)
+{
+	(void)arg;
+	return end_with(message, sizeof(struct nlmsgerr));
+}
+
+/* A dump that the kernel could not make says so at its end, which libmnl takes for a good one. */
+static int take_done(const struct nlmsghdr *message, void *arg)
+{
+	(void)arg;
+	return end_with(message, sizeof(int));
+}
+
+int netlink_take(const void *data, size_t length, uint32_t sequence, uint32_t portid, netlink_fn fn,
+		 void *arg)
+{
+	static mnl_cb_t control[] = {[NLMSG_ERROR] = take_error, [NLMSG_DONE] = take_done};
+	struct receiver receiver = {fn, arg};
+	int ret = mnl_cb_run2(data, length, sequence, portid, receive, &receiver, control,
+			      ARRAY_SIZE(control));
+
+	/* An answer to a request that timed out earlier. */
+	if (ret < 0 && errno == EPROTO)
+		return 1;
+	return ret < 0 ? -errno : ret > MNL_CB_STOP;
+}
+
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *arg)
 {
-	struct receiver receiver = {fn, arg};
 	uint32_t portid = mnl_socket_get_portid(netlink->requests);
 	char buffer[32768];
 	ssize_t length;
@@ -133,13 +172,9 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_f
 		length = mnl_socket_recvfrom(netlink->requests, buffer, sizeof(buffer));
 		if (length < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		ret = mnl_cb_run(buffer, (size_t)length, request->nlmsg_seq, portid, receive,
-				 &receiver);
-		/* An answer to a request that timed out earlier. */
-		if (ret < 0 && errno == EPROTO)
-			ret = MNL_CB_OK;
-	} while (ret > MNL_CB_STOP);
-	return ret < 0 ? -errno : 0;
+		ret = netlink_take(buffer, (size_t)length, request->nlmsg_seq, portid, fn, arg);
+	} while (ret > 0);
+	return ret;
 }
 
 int netlink_dump(struct netlink *netlink, uint16_t type, netlink_fn fn, void *arg)

@@ -32,6 +32,11 @@ void netlink_done(struct netlink *netlink);
 
 /* Sends a request and feeds the answers to fn (may be NULL). 0, or the kernel's -errno. */
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_fn fn, void *arg);
+/* What one datagram of an answer says: 1, more is to come; 0, that was all of it; or the kernel's -errno,
+ * of which one may come at the end of a dump, too: -EAFNOSUPPORT or -EOPNOTSUPP for a family that it
+ * lacks. */
+int netlink_take(const void *data, size_t length, uint32_t sequence, uint32_t portid, netlink_fn fn,
+		 void *arg);
 /* All objects of a kind (RTM_GETLINK, ...). */
 int netlink_dump(struct netlink *netlink, uint16_t type, netlink_fn fn, void *arg);
 /* Waiting notifications, at most a bounded number. -ENOBUFS: some were lost, so dump again. */
