@@ -11,17 +11,10 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+#include "packet/neighbors.h"
 #include "packet/world.h"
 
-#define V4 "192.0.2.1"
-#define V6 "2001:db8::1"
-#define ASKER_MAC CLIENT_MAC
-#define EVERYBODY "\xff\xff\xff\xff\xff\xff"
-#define GROUP_MAC "\x33\x33\xff\x00\x00\x01" /* of V6's solicited nodes */
 #define OTHER_MAC "\x02\x00\x00\x00\xba\x02"
-#define ARP_LEN 28
-#define L3 14
-#define ICMP (L3 + 40)
 
 static struct world *world;
 
@@ -66,77 +59,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
-
-/* A broadcast request for V4 by 192.0.2.9. */
-static void make_arp(struct frame *frame, const struct tag *tags)
-{
-	uint8_t arp[ARP_LEN] = {0, 1, 8, 0, 6, 4, 0, 1};
-	struct packet packet = {
-		.dmac = EVERYBODY, .ethertype = 0x0806, .payload = arp, .payload_len = sizeof(arp)};
-
-	memcpy(arp + 8, ASKER_MAC, 6);
-	memcpy(arp + 14, "\xc0\x00\x02\x09", 4);
-	memcpy(arp + 24, "\xc0\x00\x02\x01", 4);
-	for (int i = 0; tags && i < 2; i++)
-		packet.tags[i] = tags[i];
-	frame_build(frame, &packet);
-}
-
-static void sum_icmp(uint8_t *ip)
-{
-	uint32_t len = (uint32_t)ip[4] << 8 | ip[5], sum = len + IPPROTO_ICMPV6;
-
-	ip[42] = ip[43] = 0;
-	for (uint32_t i = 8; i < 40 + len; i += 2)
-		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	ip[42] = (uint8_t)(~sum >> 8);
-	ip[43] = (uint8_t)~sum;
-}
-
-/* A solicitation for V6 with so many bytes of options, the first one the asker's MAC. */
-static void make_nd(struct frame *frame, const char *src, const char *dst, const char *dmac,
-		    uint32_t options, const struct tag *tags)
-{
-	uint8_t icmp[24 + 256] = {135};
-	struct packet packet = {.dmac = dmac,
-				.src = src,
-				.dst = dst,
-				.ttl = 255,
-				.proto = IPPROTO_ICMPV6,
-				.payload = icmp,
-				.payload_len = (uint16_t)(24 + options)};
-	struct sluice_addr target = world_addr(V6);
-
-	memcpy(icmp + 8, target.b, 16);
-	for (uint32_t i = 24; i < 24 + options; i += 8) {
-		icmp[i] = i == 24 ? 1 : 14;
-		icmp[i + 1] = 1;
-		memcpy(icmp + i + 2, ASKER_MAC, 6);
-	}
-	for (int i = 0; tags && i < 2; i++)
-		packet.tags[i] = tags[i];
-	frame_build(frame, &packet);
-	sum_icmp(frame->data + frame_l3_offset(&packet));
-}
-
-static void make_solicit(struct frame *frame, const struct tag *tags)
-{
-	make_nd(frame, "2001:db8::9", "ff02::1:ff00:1", GROUP_MAC, 8, tags);
-}
-
-/* A probe (duplicate address detection), with a nonce as Linux sends it, or without. */
-static void make_probe(struct frame *frame, bool has_nonce)
-{
-	make_nd(frame, "::", "ff02::1:ff00:1", GROUP_MAC, has_nonce ? 8 : 0, NULL);
-	if (!has_nonce)
-		return;
-	frame->data[ICMP + 24] = 14;
-	sum_icmp(frame->data + L3);
-}
-
 /* ---- expectations --------------------------------------------------------------------------- */
 
 static void expect(const char *name, const struct frame *frame, enum sluice_verdict verdict,
@@ -171,7 +93,7 @@ static void expect_frame(const struct world_run *run, const uint8_t *data, uint3
 	fail_msg("another answer");
 }
 
-/* The reply to make_arp(), in front of whatever padding the question had. */
+/* The reply to neighbors_arp(), in front of whatever padding the question had. */
 static void expect_reply(const struct frame *frame, const struct world_run *run, uint32_t l3)
 {
 	uint8_t want[FRAME_MAX];
@@ -207,7 +129,7 @@ static void expect_advert(const struct frame *frame, const struct world_run *run
 	icmp[24] = 2;
 	icmp[25] = 1;
 	memcpy(icmp + 26, BALANCER_MAC, 6);
-	sum_icmp(ip);
+	neighbors_sum(ip);
 	expect_frame(run, want, l3 + 72);
 }
 
@@ -222,7 +144,7 @@ static void test_arp_is_answered(void **state)
 		struct world_run run;
 		struct frame frame;
 
-		make_arp(&frame, tag_lists[tags]);
+		neighbors_arp(&frame, tag_lists[tags]);
 		expect("a request", &frame, SLUICE_V_neighbor_answered, &run);
 		expect_reply(&frame, &run, L3 + 4 * tags);
 		frame.len = 60; /* Ethernet's padding */
@@ -279,7 +201,7 @@ static void test_arp_rows(void **state)
 		struct world_run run;
 		struct frame frame;
 
-		make_arp(&frame, NULL);
+		neighbors_arp(&frame, NULL);
 		if (rows[i].patches[0].at == 1)
 			frame.data[0] = 2;
 		for (size_t p = 0; rows[i].patches[p].at; p++)
@@ -297,7 +219,7 @@ static void test_nd_is_answered(void **state)
 		struct world_run run;
 		struct frame frame;
 
-		make_solicit(&frame, tag_lists[tags]);
+		neighbors_solicit(&frame, tag_lists[tags]);
 		expect("a solicitation", &frame, SLUICE_V_neighbor_answered, &run);
 		expect_advert(&frame, &run, L3 + 4 * tags, "2001:db8::9");
 		frame.len += 100;
@@ -306,7 +228,7 @@ static void test_nd_is_answered(void **state)
 		memcpy(frame.data, BALANCER_MAC, 6);
 		expect("the group, but our MAC", &frame, SLUICE_V_neighbor_answered, &run);
 		for (uint32_t options = 0; options <= 64; options += 8) {
-			make_nd(&frame, "fe80::9", V6, BALANCER_MAC, options, tag_lists[tags]);
+			neighbors_nd(&frame, "fe80::9", V6, BALANCER_MAC, options, tag_lists[tags]);
 			expect("to us alone", &frame, SLUICE_V_neighbor_answered, &run);
 			expect_advert(&frame, &run, L3 + 4 * tags, "fe80::9");
 		}
@@ -319,15 +241,15 @@ static void test_probe_is_answered(void **state)
 	struct frame frame;
 
 	(void)state;
-	make_probe(&frame, false);
+	neighbors_probe(&frame, false);
 	expect("a probe", &frame, SLUICE_V_neighbor_answered, &run);
 	expect_advert(&frame, &run, L3, NULL);
-	make_probe(&frame, true);
+	neighbors_probe(&frame, true);
 	expect("a probe with a nonce", &frame, SLUICE_V_neighbor_answered, &run);
 	expect_advert(&frame, &run, L3, NULL);
-	make_nd(&frame, "::", "ff02::1:ff00:1", GROUP_MAC, 8, NULL);
+	neighbors_nd(&frame, "::", "ff02::1:ff00:1", GROUP_MAC, 8, NULL);
 	expect("a probe with a MAC", &frame, SLUICE_V_neighbor_passed, &run);
-	make_nd(&frame, "::", V6, BALANCER_MAC, 0, NULL);
+	neighbors_nd(&frame, "::", V6, BALANCER_MAC, 0, NULL);
 	expect("a probe to us alone", &frame, SLUICE_V_neighbor_passed, &run);
 }
 
@@ -338,7 +260,7 @@ static void test_asker_is_the_option(void **state)
 	struct frame frame;
 
 	(void)state;
-	make_solicit(&frame, NULL);
+	neighbors_solicit(&frame, NULL);
 	frame.data[11] = 0x77;
 	expect("another MAC in the frame", &frame, SLUICE_V_neighbor_answered, &run);
 	expect_advert(&frame, &run, L3, "2001:db8::9");
@@ -385,11 +307,11 @@ static void test_nd_rows(void **state)
 		struct world_run run;
 		struct frame frame;
 
-		make_solicit(&frame, NULL);
+		neighbors_solicit(&frame, NULL);
 		for (size_t p = 0; rows[i].patches[p].at; p++)
 			frame.data[rows[i].patches[p].at] = rows[i].patches[p].value;
 		if (!rows[i].is_sum_kept)
-			sum_icmp(frame.data + L3);
+			neighbors_sum(frame.data + L3);
 		expect(rows[i].name, &frame, rows[i].verdict, &run);
 	}
 }
@@ -401,17 +323,17 @@ static void test_nd_hostile(void **state)
 	struct frame frame;
 
 	(void)state;
-	make_nd(&frame, "2001:db8::9", "ff02::1:ff00:1", GROUP_MAC, 72, NULL);
+	neighbors_nd(&frame, "2001:db8::9", "ff02::1:ff00:1", GROUP_MAC, 72, NULL);
 	expect("too many options", &frame, SLUICE_V_neighbor_passed, &run);
-	make_nd(&frame, "2001:db8::9", V6, OTHER_MAC, 8, NULL);
+	neighbors_nd(&frame, "2001:db8::9", V6, OTHER_MAC, 8, NULL);
 	expect("to another host", &frame, SLUICE_V_neighbor_passed, &run);
-	make_nd(&frame, "2001:db8::9", V6, BALANCER_MAC, 0, NULL);
+	neighbors_nd(&frame, "2001:db8::9", V6, BALANCER_MAC, 0, NULL);
 	frame.data[6] = 3;
 	expect("from a group's MAC", &frame, SLUICE_V_neighbor_passed, &run);
 	/* An IPv4 service is nobody's business in neighbour discovery. */
-	make_nd(&frame, "2001:db8::9", "ff02::1:ff00:201", GROUP_MAC, 8, NULL);
+	neighbors_nd(&frame, "2001:db8::9", "ff02::1:ff00:201", GROUP_MAC, 8, NULL);
 	memcpy(frame.data + ICMP + 8, mapped.b, 16);
-	sum_icmp(frame.data + L3);
+	neighbors_sum(frame.data + L3);
 	expect("a v4-mapped target", &frame, SLUICE_V_neighbor_passed, &run);
 	frame_build(&frame, &(struct packet){.src = "2001:db8::9",
 					     .dst = V6,
@@ -448,14 +370,14 @@ static void test_every_length(void **state)
 		struct world_run run;
 		uint32_t whole;
 
-		make_arp(&arp, tag_lists[tags]);
+		neighbors_arp(&arp, tag_lists[tags]);
 		whole = arp.len;
 		for (; arp.len > L3 + 4 * tags; arp.len--)
 			expect("a cut request", &arp,
 			       arp.len == whole ? SLUICE_V_neighbor_answered
 						: SLUICE_V_neighbor_passed,
 			       &run);
-		make_solicit(&nd, tag_lists[tags]);
+		neighbors_solicit(&nd, tag_lists[tags]);
 		whole = nd.len;
 		for (; nd.len >= L3; nd.len--) {
 			world_run(world, &nd, &run);
@@ -475,8 +397,8 @@ static void test_silence(void **state)
 	struct world_run run;
 
 	(void)state;
-	make_arp(&arp, NULL);
-	make_solicit(&nd, NULL);
+	neighbors_arp(&arp, NULL);
+	neighbors_solicit(&nd, NULL);
 	set_active(false);
 	expect("standby", &arp, SLUICE_V_neighbor_passed, &run);
 	expect("standby", &nd, SLUICE_V_neighbor_passed, &run);
@@ -512,8 +434,8 @@ static void test_rate(void **state)
 	int answered = 0;
 
 	(void)state;
-	make_arp(&arp, NULL);
-	make_solicit(&nd, NULL);
+	neighbors_arp(&arp, NULL);
+	neighbors_solicit(&nd, NULL);
 	for (int i = 0; i < SLUICE_NEIGHBOR_PER_S + 100; i++) {
 		world_run(world, i % 2 ? &arp : &nd, &run);
 		answered += run.verdict == SLUICE_V_neighbor_answered;
@@ -534,7 +456,7 @@ static void test_no_headroom(void **state)
 	struct frame frame;
 
 	(void)state;
-	make_probe(&frame, false);
+	neighbors_probe(&frame, false);
 	world_run_crowded(world, &frame, 216, &run);
 	assert_int_equal(run.verdict, SLUICE_V_no_headroom);
 	assert_int_equal(run.action, XDP_DROP);

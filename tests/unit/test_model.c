@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The model against a naive oracle under random changes, and its rules one by one. */
+/* The model's rules one by one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
@@ -16,7 +15,6 @@
 #include "core/overlay.h"
 #include "core/weights.h"
 #include "fake/fake_config.h"
-#include "fake/model_oracle.h"
 
 #define TICK_NS 4000000U
 
@@ -118,42 +116,6 @@ static void assert_event(struct world *w, enum event_type type, const char *text
 		print_error("no event %s with \"%s\"\n", event_type_name(type), text);
 		fail();
 	}
-}
-
-/* ---- against the oracle -------------------------------------------------------------------- */
-
-static void test_random_changes(void **state)
-{
-	unsigned int seed;
-	int step, refused = 0, done = 0;
-
-	(void)state;
-	for (seed = 1; seed <= 8; seed++) {
-		struct world w = world_new();
-		struct oracle *oracle = oracle_new(seed);
-
-		for (step = 0; step < 600; step++) {
-			struct change change;
-			struct config *config = NULL;
-			bool is_expected;
-
-			oracle_random_change(oracle, w.model, &change, &config);
-			is_expected = oracle_apply(oracle, &change);
-			if ((apply(&w, &change) == 0) != is_expected) {
-				print_error("seed %u step %d type %d: expected %s, got %s\n", seed,
-					    step, (int)change.type, is_expected ? "ok" : "refusal",
-					    w.errors.count ? w.errors.list[0].text : "ok");
-				fail();
-			}
-			done += is_expected;
-			refused += !is_expected;
-			oracle_assert_equal(oracle, w.model);
-			config_free(config);
-		}
-		oracle_free(oracle);
-		world_done(&w);
-	}
-	assert_true(done > 1000 && refused > 100);
 }
 
 /* ---- configuration ------------------------------------------------------------------------- */
@@ -510,7 +472,6 @@ int main(void)
 		cmocka_unit_test(test_transaction_is_all_or_nothing),
 		cmocka_unit_test(test_dead_and_panic),
 		cmocka_unit_test(test_unknown_member_id),
-		cmocka_unit_test(test_random_changes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
