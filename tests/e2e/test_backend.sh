@@ -91,7 +91,7 @@ heard() { # NS: does the server hear what comes through a tunnel from there?
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('198.51.100.11', 5353))
-s.settimeout(2)
+s.settimeout(5)
 print('ready', flush=True)
 try:
 	print(s.recv(99).decode())

@@ -17,14 +17,19 @@ checks_begin
 printf '#!/bin/sh\nsleep 3334 &\nsleep 3334\n' > "$LAB_DIR/hang"
 printf '#!/bin/sh\nexit 0\n' > "$LAB_DIR/good"
 chmod 755 "$LAB_DIR/hang" "$LAB_DIR/good"
+# Whoever waited for one of these would be late by its timeout.
+HANG_MS=2000
+OTHERS=$TIMES
+TIMES="interval: 2s, timeout: ${HANG_MS}ms, fast: 500ms, down: 500ms, fall: 2, rise: 1"
 for n in $(seq 1 20); do
-	check_row "http$n" down "no answer within 400 ms" "type: http, port: 9000, path: /hang/$n" "10.99.0.2$((n % 2 + 1))"
-	check_row "udp$n" down "no answer within 400 ms" "type: udp, port: 9000, send: x$n" "10.99.0.2$((n % 2 + 1))"
+	check_row "http$n" down "no answer within $HANG_MS ms" "type: http, port: 9000, path: /hang/$n" "10.99.0.2$((n % 2 + 1))"
+	check_row "udp$n" down "no answer within $HANG_MS ms" "type: udp, port: 9000, send: x$n" "10.99.0.2$((n % 2 + 1))"
 done
 for n in $(seq 1 10); do
-	check_row "exec$n" down "the program did not end within 400 ms" "type: exec, command: [$LAB_DIR/hang, x$n]"
+	check_row "exec$n" down "the program did not end within $HANG_MS ms" "type: exec, command: [$LAB_DIR/hang, x$n]"
 done
 SLOW=${#NAMES[@]}
+TIMES=$OTHERS
 check_row tcp up "" "type: tcp, port: 80"
 check_row http up "" "type: http, port: 9000, path: /status/200"
 check_row exec up "" "type: exec, command: [$LAB_DIR/good]"
@@ -48,19 +53,20 @@ after=$(for s in tcp http exec; do passes $s; done)
 ms=$((($(date +%s%N) - began) / 1000000))
 lag=$(edge_ctl metrics | awk '$1 == "sluice_check_lag_seconds" { printf "%d", $2 * 1000 + 0.5 }')
 echo "# measured: while $SLOW checks hang, the others' probes begin at most $lag ms late"
-tap_between "those that do not hang begin in time" "$lag" 0 400
+tap_between "those that do not hang begin in time" "$lag" 0 $((HANG_MS - 1))
 paste <(echo "$before") <(echo "$after") | while read -r from to; do
 	echo "$(((to - from) * 500 * 100 / ms))"
 done > "$LAB_DIR/percent"
 echo "# of the probes that an interval of 500 ms makes: $(paste -sd ' ' "$LAB_DIR/percent") %"
-tap_between "and are as many as they should be: the fewest, in per cent" "$(sort -n "$LAB_DIR/percent" | head -n 1)" 80 115
-tap_between "the most" "$(sort -n "$LAB_DIR/percent" | tail -n 1)" 80 115
+# Behind one that hangs there would be a quarter of them.
+tap_between "and are as many as they should be: the fewest, in per cent" "$(sort -n "$LAB_DIR/percent" | head -n 1)" 50 115
+tap_between "the most" "$(sort -n "$LAB_DIR/percent" | tail -n 1)" 50 115
 hist() { # TYPE RESULT
 	edge_ctl metrics | awk -v n="sluice_check_duration_seconds_count{type=\"$1\",result=\"$2\"}" '$1 == n { print $2 }'
 }
-tap_run "durations are counted by type and result" test "$(hist http pass)" -gt 5 -a "$(hist http fail)" -gt 50 -a "$(hist udp fail)" -gt 50
+tap_run "durations are counted by type and result" test "$(hist http pass)" -gt 5 -a "$(hist http fail)" -ge 40 -a "$(hist udp fail)" -ge 40
 tap_is "hanging ones took as long as they may" "$(edge_ctl metrics |
-	awk '$1 == "sluice_check_duration_seconds_bucket{type=\"http\",result=\"fail\",le=\"0.25\"}" { print $2 }')" 0
+	awk '$1 == "sluice_check_duration_seconds_bucket{type=\"http\",result=\"fail\",le=\"1.0\"}" { print $2 }')" 0
 hanging() {
 	pgrep -fx 'sleep 3334' > /dev/null
 }

@@ -29,7 +29,7 @@ tap_match "an event" "$(edge_ctl events)" 'member_discovery .*ready -> terminati
 tap_match "a metric" "$(edge_ctl metrics)" \
 	'sluice_member_discovery\{.*member="10\.99\.0\.21:80",state="terminating"\} 1'
 tap_match "diff" "$(edge_ctl diff)" '10\.99\.0\.21:80: discovery terminating'
-sleep 1.5 # until it is on the disk
+tap_run "it is on the disk" wait_for 5 e2e_is_kept changes '.members[0].discovery'
 lab_stop sluiced KILL
 tap_run "a restart" edge_daemon_start "$E2E_CONFIG"
 tap_run "the other serves" wait_for 10 edge_member_is web 10.99.0.22 serving

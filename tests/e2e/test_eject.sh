@@ -36,7 +36,7 @@ e2e_spread 400 "ejected" b2=1
 tap_match "status" "$(edge_ctl status)" '10\.99\.0\.21:80 ejected by root for .*"bad disk"'
 tap_match "an event" "$(edge_ctl events)" 'member_override .*ejected by root: bad disk'
 tap_match "diff" "$(edge_ctl diff)" 'member web/main/10\.99\.0\.21:80: +ejected by root|ejected by root'
-sleep 1.5 # until it is on the disk
+tap_run "it is on the disk" wait_for 5 e2e_is_kept changes '.members[0].override'
 restart KILL
 tap_run "after it the others serve" wait_for 10 edge_member_is web 10.99.0.22 serving
 tap_match "it outlives a crash" "$(edge_ctl member show web 10.99.0.21 --pool main)" \

@@ -112,7 +112,7 @@ says_silent() {
 	status | grep -q "web.lab.test does not resolve: no answer from the resolver"
 }
 tap_run "a name server that hangs" wait_for 25 says_silent
-tap_between "delays no check: probes begin within half a second" "$(metric sluice_check_lag_seconds)" 0 0.5
+tap_between "delays no check: probes begin long before the resolver gives up" "$(metric sluice_check_lag_seconds)" 0 1
 tap_is "nor changes anything" "$(members)" "10.99.0.22 10.99.0.23"
 spread "meanwhile" b2=1 b3=1
 
@@ -149,7 +149,7 @@ tap_is "it is the same member" "$(edge_member web 10.99.0.21 health)" up
 
 # Starts without a name server.
 lab_stop dns
-sleep 1.5 # until it is on the disk
+tap_run "what it said is on the disk" wait_for 5 e2e_is_kept names 'tostring | contains("other.lab.test")'
 lab_stop sluiced TERM
 start "a start without a name server"
 tap_is "has the last known addresses" "$(members)" "10.99.0.21 10.99.0.22 10.99.0.23"

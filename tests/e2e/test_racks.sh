@@ -173,7 +173,7 @@ seq=$(nodes_ctl 3 --json events | e2e_last_event)
 begin=$(lab_now_ms)
 lab_in rt ip link set p-lb3 down
 if wait_for 10 has_withdrawn 3; then
-	tap_between "uplink lost: node 3 withdraws within 3 s" $(($(lab_now_ms) - begin)) 0 3000
+	tap_between "uplink lost: node 3 withdraws within 3 s" $(($(lab_now_ms) - begin)) 0 $((3000 * LAB_PATIENCE))
 else
 	tap_not_ok "uplink lost: node 3 withdraws within 3 s" "$(nodes_ctl 3 status)"
 fi

@@ -91,7 +91,7 @@ tap_match "end" "$(edge_ctl shift web end)" '^web: no shift$'
 # Held connections through all steps, by themselves, and over a crash.
 tap_match "hold: begins" "$(edge_ctl shift hold --to next --steps 10,50,100 --hold 8s)" 'running at 10 %'
 tap_run "second step" wait_for 20 shift_is hold running 50
-sleep 1.5 # until it is on the disk
+tap_run "it is on the disk" wait_for 5 e2e_is_kept shifts '.shifts[] | select(.service == "hold") | .percent == 50'
 lab_stop sluiced KILL
 tap_run "a restart" edge_daemon_start "$E2E_CONFIG"
 tap_run "goes on where it was" shift_is hold running 50

@@ -86,7 +86,7 @@ change_web() {
 }
 tap_run "a shift" change_web
 tap_run "confirm" edge_ctl confirm
-sleep 1.5
+tap_run "it is on the disk" wait_for 5 e2e_is_kept shifts '.shifts[] | select(.service == "web") | .percent == 50'
 lab_stop sluiced KILL
 e2e_start
 tap_is "what was confirmed stays" "$(shifts)" "next running 50,none"

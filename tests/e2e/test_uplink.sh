@@ -81,7 +81,7 @@ outage() {
 	if wait_for 6 is_withdrawn; then
 		begin=$(($(lab_now_ms) - begin))
 		echo "# $name: not ready and withdrawn after $begin ms"
-		tap_between "$name: withdrawn within 3 s" "$begin" 0 3000
+		tap_between "$name: withdrawn within 3 s" "$begin" 0 $((3000 * LAB_PATIENCE))
 	else
 		tap_not_ok "$name: withdrawn within 3 s" "$(edge_ctl status)"
 	fi

@@ -151,7 +151,7 @@ talks_on() { # NAME
 lab_in rt ip link set p-lb down
 took=$(outage)
 echo "# failover took $took ms"
-tap_between "the other node serves within 3 s of the cut" "$took" 0 3000
+tap_between "the other node serves within 3 s of the cut" "$took" 0 $((3000 * LAB_PATIENCE))
 tap_is "IPv4 goes through node 2" "$(neighbour "$NEAR")" "$(mac lb2)"
 tap_is "IPv6 goes through node 2" "$(neighbour "$NEAR6")" "$(mac lb2)"
 tap_run "node 2 is active" is_role 2 active

@@ -15,14 +15,14 @@ circuit_out() {
 		for address in "$@"; do
 			[[ $'\n'$out$'\n' != *$'\n'$address$'\n'* ]] || : "${took[$address]:=$now}"
 		done
-		[ "$now" -lt 20000 ] || break
+		[ "$now" -lt $((20000 * LAB_PATIENCE)) ] || break
 	done
 	CIRCUIT_TOOK+=("${took[@]}")
 	if [ ${#took[@]} -eq $# ]; then
 		tap_between "$name: all $# are out in time" \
-			"$(printf '%s\n' "${took[@]}" | sort -n | tail -n 1)" 0 "$limit"
+			"$(printf '%s\n' "${took[@]}" | sort -n | tail -n 1)" 0 "$((limit * LAB_PATIENCE))"
 	else
-		tap_not_ok "$name: all $# are out" "${#took[@]} of $# within 20 s"
+		tap_not_ok "$name: all $# are out" "${#took[@]} of $# after $now ms"
 	fi
 }
 

@@ -81,6 +81,11 @@ e2e_events() {
 	edge_get "/v1/events?since=0" | jq -ce "[.events[] | select(.type == \"$1\")] | $2"
 }
 
+# e2e_is_kept NAME FILTER: what the state directory has on the disk: changes, shifts, names.
+e2e_is_kept() {
+	jq -e ".content | $2" "$LAB_DIR/state/$LAB_PREFIX/$1.json"
+}
+
 # e2e_last_event: the number of the last of the events that it reads, as `--json events` prints them.
 e2e_last_event() {
 	jq -s '[.[].last // .[].seq] | max'

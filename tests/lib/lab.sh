@@ -10,6 +10,7 @@
 
 LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_OUT=${LAB_OUT:-$LAB_ROOT/build}
+LAB_PATIENCE=${LAB_PATIENCE:-1} # times as long may all take that is waited for: for slow machines
 LAB_PREFIX=""
 LAB_DIR=""
 LAB_LOCK="" # descriptor
@@ -161,7 +162,7 @@ lab_is_gone() {
 
 # wait_for SECONDS COMMAND...: polls until the command succeeds. Status 1 when the time is up.
 wait_for() {
-	local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000 * LAB_PATIENCE))
 	shift
 	until "$@" > /dev/null 2>&1; do
 		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || return 1

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <bpf/bpf.h>
 #include <cmocka.h>
@@ -15,6 +16,8 @@
 
 /* A tenth of what the kernel allows. Complexity creeps: raise this only with a reason. */
 #define BUDGET 100000
+/* Linux before 6.8 takes fewer ways through the program for the same: 137,000 in 6.1. */
+#define BUDGET_OLD 200000
 
 static uint32_t verified_instructions(struct bpf_program *program)
 {
@@ -25,13 +28,24 @@ static uint32_t verified_instructions(struct bpf_program *program)
 	return info.verified_insns;
 }
 
+static uint32_t budget(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	assert_int_equal(uname(&name), 0);
+	assert_int_equal(sscanf(name.release, "%u.%u", &major, &minor), 2);
+	return major < 6 || (major == 6 && minor < 8) ? BUDGET_OLD : BUDGET;
+}
+
 static void check_program(struct bpf_program *program, const char *switches)
 {
 	uint32_t count = verified_instructions(program);
 
-	printf("# %s, %s: %u instructions verified, %zu in the program, budget %d\n",
-	       bpf_program__name(program), switches, count, bpf_program__insn_cnt(program), BUDGET);
-	assert_in_range(count, 1, BUDGET);
+	printf("# %s, %s: %u instructions verified, %zu in the program, budget %u\n",
+	       bpf_program__name(program), switches, count, bpf_program__insn_cnt(program),
+	       budget());
+	assert_in_range(count, 1, budget());
 }
 
 static void test_budget(void **state)
