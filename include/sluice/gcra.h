@@ -59,8 +59,9 @@ SLUICE_GCRA_INLINE __u64 sluice_gcra_silent(__u64 word, __u16 seen)
 
 /*
  * Debt of a word, in units; 0 when its TAT is past. Times wrap, also while nobody sweeps: what was
- * seen longer ago than debts last is none. More than SLUICE_GCRA_SPAN is owed where a CPU was held up
- * after it read the clock, and others charged the word meanwhile.
+ * seen longer ago than debts last is none, nor is more than a debt can be. More than SLUICE_GCRA_SPAN is
+ * owed only where a CPU was held up after it read the clock, and others charged the word meanwhile: to
+ * its clock the word was not silent.
  */
 SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u16 seen, __u32 k)
 {
@@ -69,8 +70,9 @@ SLUICE_GCRA_INLINE __u32 sluice_gcra_debt(__u64 word, __u32 now, __u16 seen, __u
 
 	if (!word)
 		return 0;
-	if (ticks > 1 && (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >=
-				 SLUICE_GCRA_SPAN)
+	if (ticks > 1 && (debt >= SLUICE_GCRA_SPAN ||
+			  (ticks - 1) << (SLUICE_SEEN_NS_LOG2 + SLUICE_GCRA_NS_LOG2) >> (k & 63) >=
+				  SLUICE_GCRA_SPAN))
 		return 0;
 	return (__s32)debt > 0 ? debt : 0;
 }

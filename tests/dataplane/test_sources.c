@@ -135,6 +135,32 @@ static void test_ceilings(void **state)
 	munmap(members, instance_capacity.members * sizeof(*members));
 }
 
+/* A ceiling owes nothing for longer than its time field says: of the past nothing is kept. */
+static void test_ceilings_are_swept(void **state)
+{
+	const uint32_t count = instance_capacity.service_cells + instance_capacity.member_ceilings;
+	const size_t bytes = count * sizeof(struct sluice_ceiling);
+	struct sluice_ceiling *ceilings = instance_map(INSTANCE, "ceilings", bytes);
+	const uint32_t k = 20 + SLUICE_GCRA_NS_LOG2;
+	struct dp_node node;
+	uint32_t now;
+
+	(void)state;
+	for (uint32_t i = count - 2; i < count; i++)
+		assert_int_equal(
+			port.ops->ceiling_set(port.dp, i, SLUICE_LIMIT_RATE(1U << 20, 1U << 29), k),
+			0);
+	assert_int_equal(dp_bpf_node(dp, &node), 0);
+	now = sluice_gcra_now(node.now_ns, k);
+	ceilings[count - 2].state = SLUICE_SRC(0, sluice_gcra_seen(node.now_ns) - 3000, now - 1000);
+	ceilings[count - 1].state =
+		SLUICE_SRC(0, sluice_gcra_seen(node.now_ns) - 3000, now + (1U << 28));
+	dp_bpf_sweep_limits(dp);
+	assert_true(ceilings[count - 2].state == 0);
+	assert_true(ceilings[count - 1].state != 0);
+	munmap(ceilings, bytes);
+}
+
 /* ---- measured sources ----------------------------------------------------------------------- */
 
 static struct dp_measured latest;
@@ -348,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ceilings, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ceilings_are_swept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_measures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusals_lost, set_up_rings, tear_down_rings),

@@ -249,12 +249,31 @@ static void test_without_sweeps(void **state)
 	}
 }
 
+/* A burst that takes minutes: 2^31 of its units are more than the time after which `seen` has come round.
+ * Who comes back between the end of its debt and then finds nothing of it. */
+static void test_slow_without_sweeps(void **state)
+{
+	struct rule rule = {10, 60, .burst = 50, .tick_ns = 4 * MS};
+
+	(void)state;
+	for (uint64_t idle_s = 310; idle_s < 2190; idle_s += 20) {
+		uint64_t now_ns = START;
+
+		limit_world_set(world, &rule);
+		limit_world_clock(world, &rule, now_ns);
+		assert_int_equal(limit_world_send(world, 60), 50);
+		limit_world_clock(world, &rule, now_ns + idle_s * S);
+		if (limit_world_send(world, 60) != 50)
+			fail_msg("still in debt after %llu s", (unsigned long long)idle_s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_long_run),       cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_random_traces),  cmocka_unit_test(test_years),
-		cmocka_unit_test(test_without_sweeps),
+		cmocka_unit_test(test_without_sweeps), cmocka_unit_test(test_slow_without_sweeps),
 	};
 	int failed;
 
