@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <cmocka.h>
 
 #include "base/util.h"
@@ -270,6 +271,30 @@ static void test_bans_know_their_limit(void **state)
 	assert_string_equal(look_for(3, "192.0.2.1/32").found.limit_name, "gone");
 }
 
+/* Bans of no limit, as no daemon writes them, are nobody's. */
+static void test_tampered(void **state)
+{
+	static const uint32_t limits[] = {SLUICE_LIMIT_NONE, 64, UINT32_MAX};
+	const struct sluice_ban value = {.until_ns = UINT64_MAX};
+	struct sluice_ban_key key = {.family = SLUICE_FAMILY_V4,
+				     .addr = source_of("192.0.2.9/32").addr};
+	AUTO_CLOSE int fd =
+		bpf_obj_get(SLUICE_PIN_ROOT "/" INSTANCE "/" SLUICE_PIN_ABI "/" SLUICE_MAP_BANS);
+
+	(void)state;
+	assert_int_equal(instance_capacity.limits, 64);
+	set_limit(3, limit_of(32, 64));
+	assert_int_equal(ban(3, "192.0.2.1/32", 60000, false), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		key.limit = limits[i];
+		assert_int_equal(bpf_map_update_elem(fd, &key, &value, BPF_ANY), 0);
+	}
+	assert_int_equal(look_for(3, "192.0.2.1/32").all, 1);
+	reopen();
+	assert_int_equal(look_for(3, "192.0.2.1/32").all, 1);
+	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
+}
+
 static void test_bans_survive(void **state)
 {
 	struct sluice_control *control;
@@ -306,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ban_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_know_their_limit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tampered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bans_survive, set_up, tear_down),
 	};
 

@@ -75,10 +75,15 @@ static void count_ban(struct dp_bpf *dp, uint32_t limit, const struct sluice_ban
 	}
 }
 
-/* All of them, at most `room`; freed by table_done(). */
-static int table_read(const struct dp_bpf *dp, uint32_t room, struct ban_table *ret_table)
+static bool is_limit(const struct dp_bpf *dp, uint32_t limit)
 {
-	struct ban_table table = {.count = room + 1};
+	return limit != SLUICE_LIMIT_NONE && limit < dp->maps.capacity.limits;
+}
+
+/* All of them, also what others may have written; freed by table_done(). */
+static int table_read(const struct dp_bpf *dp, struct ban_table *ret_table)
+{
+	struct ban_table table = {.count = dp->maps.capacity.bans + 1};
 	uint32_t next;
 	int ret;
 
@@ -135,7 +140,7 @@ int dp_ban_set(void *arg, const struct dp_ban *ban)
 	bool is_new;
 	int ret;
 
-	if (ban->limit == SLUICE_LIMIT_NONE || ban->limit >= dp->maps.capacity.limits)
+	if (!is_limit(dp, ban->limit))
 		return -ENOENT;
 	word = dp->maps.limits[ban->limit].word;
 	if (!(word & SLUICE_LIMIT_F_USED))
@@ -185,7 +190,7 @@ int dp_ban_each(void *arg, dp_ban_fn fn, void *fn_arg)
 		return 0;
 	ret = dp_clock_now(dp->clock, dp->maps.meta->tick_ns, &now_ns);
 	if (!ret)
-		ret = table_read(dp, dp->bans->total, &table);
+		ret = table_read(dp, &table);
 	if (ret)
 		return ret;
 	for (i = 0; i < table.count; i++) {
@@ -198,10 +203,12 @@ int dp_ban_each(void *arg, dp_ban_fn fn, void *fn_arg)
 			.hits = value->hits,
 		};
 
+		if (!is_limit(dp, key->limit))
+			continue;
 		ban.source.length = limit_length(dp->maps.limits[key->limit].word, key->family);
 		if (value->until_ns > now_ns)
 			ban.left_ms = (value->until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-		if (dp->bans->names && key->limit < dp->maps.capacity.limits)
+		if (dp->bans->names)
 			util_copy(ban.limit_name, sizeof(ban.limit_name),
 				  dp->bans->names[key->limit].text);
 		fn(fn_arg, &ban);
@@ -222,7 +229,7 @@ void dp_bans_limit_set(struct dp_bpf *dp, uint32_t index, const struct sluice_li
 	     SLUICE_LIMIT_PLEN4(limit->word) == SLUICE_LIMIT_PLEN4(old) &&
 	     SLUICE_LIMIT_PLEN6(limit->word) == SLUICE_LIMIT_PLEN6(old)))
 		return;
-	if (!table_read(dp, dp->bans->total, &table)) {
+	if (!table_read(dp, &table)) {
 		for (i = 0; i < table.count; i++)
 			if (table.keys[i].limit == index)
 				delete_ban(dp, &table.keys[i]);
@@ -260,12 +267,12 @@ int dp_bans_open(struct dp_bpf *dp)
 	dp->bans = util_alloc(sizeof(*dp->bans));
 	dp->bans->limits = util_alloc_array(dp->maps.capacity.limits, sizeof(*dp->bans->limits));
 	if (dp->is_adopted) {
-		ret = table_read(dp, dp->maps.capacity.bans, &table);
+		ret = table_read(dp, &table);
 		if (ret)
 			return ret;
 	}
 	for (i = 0; i < table.count; i++)
-		if (table.keys[i].limit < dp->maps.capacity.limits)
+		if (is_limit(dp, table.keys[i].limit))
 			count_ban(dp, table.keys[i].limit, &table.bans[i], 1);
 	if (dp->bans->total)
 		read_names(dp);
