@@ -22,6 +22,7 @@ cat > "$E2E_CONFIG" <<-END
 	  partners: {action: exempt}
 	limits:
 	  per-client: {count: packets, rate: 1000000/s, mode: enforce}
+	  per-network: {count: new-connections, rate: 10000/s, per: {ipv4: 24}, mode: enforce}
 	services:
 	  web:
 	    listen: "tcp $EDGE_WEB:80"
@@ -51,8 +52,18 @@ changed() {
 	edge_ctl --json service show web |
 		jq -r '.pools[].members[] | "\(.address) \(.weight) \(.admin)"' | sort
 	edge_ctl --json limit show per-client | jq -r '"per-client \(.mode)"'
+	edge_ctl --json ban list | jq -r '.bans[] | "\(.limit) \(.source) \(.reason)"'
 	edge_ctl list show blocked | grep -o '203[^ ]*'
 	edge_ctl list show partners | grep -o '203[^ ]*'
+}
+
+# Bans come back once the packet path has their limits.
+is_before() {
+	[ "$(changed)" = "$BEFORE" ]
+}
+back() { # NAME
+	wait_for 5 is_before
+	tap_is "$1" "$(changed)" "$BEFORE"
 }
 
 is_over() {
@@ -69,6 +80,7 @@ BEFORE="10.99.0.21 100 ready
 10.99.0.23 100 maint
 10.99.0.24 7 maint
 per-client shadow
+per-network 198.51.100.0/24 abuse
 203.0.113.7/32
 203.0.113.9/32"
 edge_ctl list add blocked 203.0.113.7 > /dev/null
@@ -78,11 +90,12 @@ edge_ctl member maint web 10.99.0.23 > /dev/null
 edge_ctl member add web 10.99.0.24 --weight 7 > /dev/null
 edge_ctl member maint web 10.99.0.24 > /dev/null
 edge_ctl limit mode per-client shadow > /dev/null
+edge_ctl ban add per-network 198.51.100.7 --for 1h --reason abuse > /dev/null
 tap_is "what commands changed" "$(changed)" "$BEFORE"
 
 # ---- by itself
 tap_fails "nobody confirms" 1 'everything is as before' edge_ctl try "$NEW" --for 2s --force --wait
-tap_is "what commands had changed is back" "$(changed)" "$BEFORE"
+back "what commands had changed is back"
 lab_stop sluiced
 e2e_start
 tap_is "also after a restart" "$(changed)" "$BEFORE"
@@ -95,8 +108,9 @@ edge_ctl member add web 10.99.0.23 --weight 3 > /dev/null
 sleep 0.5
 tap_match "the disk keeps what was before" "$(cat "$STATE/lists.json")" '203\.0\.113\.7'
 tap_match "of members, too" "$(cat "$STATE/changes.json")" '"weight": ?20'
+tap_match "and a ban" "$(jq -c '.content.waiting' "$STATE/bans.json")" '"per-network".*"abuse"'
 tap_match "undo says what it drops" "$(edge_ctl undo)" 'dropped.* 3 changes'
-tap_is "what was before is back, and nothing else" "$(changed)" "$BEFORE"
+back "what was before is back, and nothing else"
 tap_match "an event tells it" "$(events)" '3 changes by commands meanwhile dropped'
 
 # ---- killed during a trial
@@ -105,14 +119,15 @@ edge_ctl member weight web 10.99.0.21 34 > /dev/null
 sleep 0.5
 lab_stop sluiced KILL
 e2e_start
-tap_is "what was before the trial is back" "$(changed)" "$BEFORE"
+back "what was before the trial is back"
 
 # ---- confirmed
 tap_run "try to stay" edge_ctl try "$NEW" --for 60s --force
 edge_ctl member weight web 10.99.0.21 35 > /dev/null
 tap_run "confirm" edge_ctl confirm
 kept() {
-	grep -Eq '"weight": ?35' "$STATE/changes.json" && ! grep -q 203.0.113.7 "$STATE/lists.json"
+	grep -Eq '"weight": ?35' "$STATE/changes.json" && ! grep -q 203.0.113.7 "$STATE/lists.json" &&
+		! grep -q per-network "$STATE/bans.json"
 }
 tap_run "what runs is kept then" wait_for 3 kept
 tap_run "back to the file" edge_ctl reload --force

@@ -53,6 +53,7 @@ struct fake_dataplane {
 	struct sluice_flow_stats flow_stats;
 	bool are_flows_plain; /* def may change at once: services without connections are about */
 	uint64_t now_ms;
+	bool are_bans_unreadable;
 	int fail_in;	  /* the n-th writing call from now on fails with -EIO; 0: none */
 	uint64_t writes;  /* successful writing calls */
 	char breach[256]; /* the first rule that was broken, "" if none */

@@ -84,8 +84,11 @@ int fake_ban_each(void *dp, dp_ban_fn fn, void *arg)
 {
 	struct fake_dataplane *fake = dp;
 	size_t count = fake->ban_count, i;
-	struct dp_ban *bans = util_alloc_array(count + 1, sizeof(*bans));
+	struct dp_ban *bans;
 
+	if (fake->are_bans_unreadable)
+		return -ENOMEM;
+	bans = util_alloc_array(count + 1, sizeof(*bans));
 	for (i = 0; i < count; i++) {
 		bans[i] = fake->bans[i].ban;
 		bans[i].left_ms = fake->bans[i].until_ms > fake->now_ms

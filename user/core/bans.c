@@ -4,48 +4,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/utf8.h"
 #include "core/ban_counter.h"
+#include "core/bans_internal.h"
 
 #define PROBLEM_MS 60000 /* between two of one kind that are told */
-
-enum problem { PROBLEM_PACE, PROBLEM_ROOM, PROBLEM_WRITE, PROBLEM_MAX };
-
-/* No padding: it is hashed. */
-struct key {
-	struct sluice_addr addr;
-	uint32_t limit;
-	uint32_t length;
-};
-
-struct banned {
-	struct key key;
-	struct ban ban;
-	bool is_found; /* in the packet path, while bans are adopted */
-	UT_hash_handle hh;
-};
-
-struct of_limit {
-	uint32_t banned;
-	uint32_t made; /* by refusals, in this second */
-	uint64_t second;
-};
-
-struct bans {
-	const struct dataplane *port;
-	const struct model *model;
-	uint32_t capacity;
-	bans_fn fn;
-	void *arg;
-	struct banned *banned;
-	struct ban_counters *counters; /* NULL before the first refusal that counts */
-	struct of_limit *limits;       /* by number */
-	size_t limit_room;
-	uint64_t held_back, without_room;
-	uint64_t told_ms[PROBLEM_MAX]; /* 0: never */
-};
 
 struct bans *bans_new(const struct dataplane *port, const struct model *model, uint32_t capacity,
 		      bans_fn fn, void *arg)
@@ -60,14 +24,14 @@ struct bans *bans_new(const struct dataplane *port, const struct model *model, u
 	return bans;
 }
 
-static struct of_limit *of_limit(struct bans *bans, uint32_t limit)
+static struct bans_of_limit *of_limit(struct bans *bans, uint32_t limit)
 {
 	bans->limits = util_grow(bans->limits, &bans->limit_room, (size_t)limit + 1,
 				 sizeof(*bans->limits));
 	return &bans->limits[limit];
 }
 
-static void forget(struct bans *bans, struct banned *banned)
+void bans_forget(struct bans *bans, struct banned *banned)
 {
 	of_limit(bans, banned->ban.limit)->banned--;
 	HASH_DEL(bans->banned, banned);
@@ -79,7 +43,9 @@ void bans_free(struct bans *bans)
 	if (!bans)
 		return;
 	while (bans->banned)
-		forget(bans, bans->banned);
+		bans_forget(bans, bans->banned);
+	free(bans->waiting.list);
+	free(bans->held.list);
 	free(bans->counters);
 	free(bans->limits);
 	free(bans);
@@ -87,9 +53,9 @@ void bans_free(struct bans *bans)
 
 /* ---- who is banned --------------------------------------------------------------------------- */
 
-static struct banned *find(const struct bans *bans, uint32_t limit, const struct prefix *source)
+struct banned *bans_find_entry(const struct bans *bans, uint32_t limit, const struct prefix *source)
 {
-	const struct key key = {.addr = source->addr, .limit = limit, .length = source->length};
+	const struct ban_key key = {.addr = source->addr, .limit = limit, .length = source->length};
 	struct banned *banned;
 
 	HASH_FIND(hh, bans->banned, &key, sizeof(key), banned);
@@ -98,7 +64,7 @@ static struct banned *find(const struct bans *bans, uint32_t limit, const struct
 
 const struct ban *bans_find(const struct bans *bans, uint32_t limit, const struct prefix *source)
 {
-	const struct banned *banned = find(bans, limit, source);
+	const struct banned *banned = bans_find_entry(bans, limit, source);
 
 	return banned ? &banned->ban : NULL;
 }
@@ -131,24 +97,23 @@ uint64_t bans_without_room(const struct bans *bans)
 	return bans->without_room;
 }
 
-static struct banned *remember(struct bans *bans, const struct ban *ban)
+struct banned *bans_remember(struct bans *bans, const struct ban *ban)
 {
-	struct banned *banned = find(bans, ban->limit, &ban->source);
+	struct banned *banned = bans_find_entry(bans, ban->limit, &ban->source);
 
 	if (banned) {
 		banned->ban = *ban;
 		return banned;
 	}
 	banned = util_alloc(sizeof(*banned));
-	banned->key = (struct key){ban->source.addr, ban->limit, ban->source.length};
+	banned->key = (struct ban_key){ban->source.addr, ban->limit, ban->source.length};
 	banned->ban = *ban;
 	HASH_ADD(hh, bans->banned, key, sizeof(banned->key), banned);
 	of_limit(bans, ban->limit)->banned++;
 	return banned;
 }
 
-/* Into the packet path, then into the list; the hits of a ban that there was go on. */
-static int make(struct bans *bans, const struct ban *ban, uint64_t now_ms)
+int bans_make(struct bans *bans, const struct ban *ban, uint64_t now_ms)
 {
 	const struct dp_ban wanted = {
 		.limit = ban->limit,
@@ -156,7 +121,7 @@ static int make(struct bans *bans, const struct ban *ban, uint64_t now_ms)
 		.left_ms = ban->until_ms > now_ms ? ban->until_ms - now_ms : 1,
 		.is_all = ban->is_all,
 	};
-	const struct banned *old = find(bans, ban->limit, &ban->source);
+	const struct banned *old = bans_find_entry(bans, ban->limit, &ban->source);
 	uint64_t hits = old ? old->ban.hits : 0;
 	int ret = 0;
 
@@ -165,7 +130,7 @@ static int make(struct bans *bans, const struct ban *ban, uint64_t now_ms)
 	if (!ret)
 		ret = bans->port->ops->ban_set(bans->port->dp, &wanted);
 	if (!ret)
-		remember(bans, ban)->ban.hits = hits;
+		bans_remember(bans, ban)->ban.hits = hits;
 	return ret;
 }
 
@@ -177,17 +142,15 @@ static int end(struct bans *bans, struct banned *banned, const char *text)
 
 	if (ret && ret != -ENOENT)
 		return ret;
-	forget(bans, banned);
+	bans_forget(bans, banned);
 	bans->fn(bans->arg, BANS_ENDED, &ban, text);
 	return 0;
 }
 
 /* ---- by refusals ----------------------------------------------------------------------------- */
 
-static void tell(struct bans *bans, enum problem problem, const struct ban *ban, uint64_t now_ms,
-		 const char *fmt, ...) PRINTF(5, 6);
-static void tell(struct bans *bans, enum problem problem, const struct ban *ban, uint64_t now_ms,
-		 const char *fmt, ...)
+void bans_tell(struct bans *bans, enum bans_problem problem, const struct ban *ban, uint64_t now_ms,
+	       const char *fmt, ...)
 {
 	uint64_t *told_ms = &bans->told_ms[problem];
 	char text[256];
@@ -202,10 +165,25 @@ static void tell(struct bans *bans, enum problem problem, const struct ban *ban,
 	bans->fn(bans->arg, BANS_PROBLEM, ban, text);
 }
 
+void bans_tell_failure(struct bans *bans, const struct ban *ban, int ret, uint64_t now_ms)
+{
+	char name[PREFIX_TEXT_MAX];
+
+	prefix_format(&ban->source, name);
+	bans->without_room += ret == -ENOSPC;
+	if (ret == -ENOSPC)
+		bans_tell(bans, BANS_PROBLEM_ROOM, ban, now_ms,
+			  "%s is not banned: the table of %u bans is full; limits still refuse",
+			  name, bans->capacity);
+	else
+		bans_tell(bans, BANS_PROBLEM_WRITE, ban, now_ms,
+			  "%s is not banned: %s; limits still refuse", name, strerror(-ret));
+}
+
 /* May the limit ban one more in this second? */
 static bool is_in_pace(struct bans *bans, const struct model_limit *limit, uint64_t now_ms)
 {
-	struct of_limit *of = of_limit(bans, limit->id);
+	struct bans_of_limit *of = of_limit(bans, limit->id);
 
 	if (of->second != now_ms / 1000) {
 		of->second = now_ms / 1000;
@@ -235,26 +213,19 @@ static bool ban_refused(struct bans *bans, const struct model_limit *limit,
 	prefix_format(source, name);
 	if (!is_in_pace(bans, limit, now->ms)) {
 		bans->held_back++;
-		tell(bans, PROBLEM_PACE, &ban, now->ms,
-		     "%s and maybe more wait: limit %s bans %u sources a second "
-		     "(ban.max_per_second)",
-		     name, limit->config.name, rule->max_per_s);
+		bans_tell(bans, BANS_PROBLEM_PACE, &ban, now->ms,
+			  "%s and maybe more wait: limit %s bans %u sources a second "
+			  "(ban.max_per_second)",
+			  name, limit->config.name, rule->max_per_s);
 		return false;
 	}
-	ret = make(bans, &ban, now->ms);
+	ret = bans_make(bans, &ban, now->ms);
 	if (!ret) {
 		of_limit(bans, limit->id)->made++;
 		bans->fn(bans->arg, BANS_BEGUN, &ban, ban.reason);
 		return true;
 	}
-	bans->without_room += ret == -ENOSPC;
-	if (ret == -ENOSPC)
-		tell(bans, PROBLEM_ROOM, &ban, now->ms,
-		     "%s is not banned: the table of %u bans is full; limits still refuse", name,
-		     bans->capacity);
-	else
-		tell(bans, PROBLEM_WRITE, &ban, now->ms,
-		     "%s is not banned: %s; limits still refuse", name, strerror(-ret));
+	bans_tell_failure(bans, &ban, ret, now->ms);
 	return false;
 }
 
@@ -269,7 +240,7 @@ void bans_refused(struct bans *bans, const struct dp_refusal *refusal, const str
 	if (!limit)
 		return;
 	source = bans_source_of(limit, &refusal->source);
-	banned = find(bans, limit->id, &source);
+	banned = bans_find_entry(bans, limit->id, &source);
 	if (banned && refusal->kind == SLUICE_REFUSAL_BAN)
 		banned->ban.hits += refusal->packets;
 	if (banned || refusal->kind != SLUICE_REFUSAL_LIMIT || !limit->config.ban.after ||
@@ -321,7 +292,7 @@ int bans_set(struct bans *bans, const struct ban_order *order, const struct bans
 	util_copy(ban.reason, sizeof(ban.reason), order->reason);
 	utf8_clean(ban.by);
 	utf8_clean(ban.reason);
-	ret = make(bans, &ban, now->ms);
+	ret = bans_make(bans, &ban, now->ms);
 	if (!ret) {
 		bans->fn(bans->arg, BANS_BEGUN, &ban, ban.reason);
 		return 0;
@@ -339,17 +310,23 @@ int bans_set(struct bans *bans, const struct ban_order *order, const struct bans
 
 int bans_lift(struct bans *bans, uint32_t limit, const struct prefix *source, const char *text)
 {
-	struct banned *banned = find(bans, limit, source);
+	struct banned *banned = bans_find_entry(bans, limit, source);
+	const struct model_limit *model = model_limit_by_id(bans->model, limit);
 
+	if (model)
+		bans_drop_waiting(bans, model->config.name, source);
 	return banned ? end(bans, banned, text) : -ENOENT;
 }
 
 size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *ret_failed)
 {
 	struct banned *banned = bans->banned, *next;
+	const struct model_limit *model = limit ? model_limit_by_id(bans->model, limit) : NULL;
 	size_t lifted = 0;
 	int ret, failed = 0;
 
+	if (model || !limit)
+		bans_drop_waiting(bans, model ? model->config.name : "", NULL);
 	for (; banned; banned = next) {
 		next = banned->hh.next;
 		if (limit && banned->ban.limit != limit)
@@ -373,10 +350,10 @@ void bans_tick(struct bans *bans, const struct bans_now *now)
 		if (banned->ban.until_ms <= now->ms)
 			end(bans, banned, "its time is over");
 	}
+	bans_try_waiting(bans, now);
 }
 
-/* Why a ban cannot go on, or NULL. */
-static const char *end_reason(const struct bans *bans, const struct ban *ban, char text[160])
+const char *bans_end_reason(const struct bans *bans, const struct ban *ban, char text[160])
 {
 	const struct model_limit *limit = model_limit_by_id(bans->model, ban->limit);
 	const char *exempt;
@@ -411,75 +388,8 @@ void bans_follow(struct bans *bans)
 
 	for (; banned; banned = next) {
 		next = banned->hh.next;
-		reason = end_reason(bans, &banned->ban, text);
+		reason = bans_end_reason(bans, &banned->ban, text);
 		if (reason)
 			end(bans, banned, reason);
 	}
-}
-
-/* ---- from a predecessor ---------------------------------------------------------------------- */
-
-struct adopting {
-	struct bans *bans;
-	const struct bans_now *now;
-};
-
-/* As the packet path has it, whatever was noted. */
-static void adopt(void *arg, const struct dp_ban *found)
-{
-	const struct adopting *adopting = arg;
-	struct bans *bans = adopting->bans;
-	const struct model_limit *limit = model_limit_by_id(bans->model, found->limit);
-	struct banned *banned = find(bans, found->limit, &found->source);
-	struct ban ban = {.reason = "from before the daemon started; nothing else is known"};
-
-	if (banned)
-		ban = banned->ban;
-	else if (found->limit_name[0] != '\0') /* which may have been another one's */
-		util_copy(ban.limit_name, sizeof(ban.limit_name), found->limit_name);
-	else if (limit)
-		util_copy(ban.limit_name, sizeof(ban.limit_name), limit->config.name);
-	ban.limit = found->limit;
-	ban.source = found->source;
-	ban.until_ms = adopting->now->ms + found->left_ms;
-	ban.is_all = found->is_all;
-	ban.hits = found->hits;
-	remember(bans, &ban)->is_found = true;
-}
-
-/* Into a packet path that knows nothing: by the limit's name, for its number may be another one. */
-static void make_again(struct bans *bans, const struct ban *kept, const struct bans_now *now)
-{
-	const struct model_limit *limit = model_find_limit(bans->model, kept->limit_name);
-	struct ban ban = *kept;
-	char text[160];
-
-	if (!limit || kept->until_ms <= now->ms)
-		return;
-	ban.limit = limit->id;
-	if (end_reason(bans, &ban, text))
-		return;
-	if (make(bans, &ban, now->ms) == -ENOSPC)
-		bans->without_room++;
-}
-
-void bans_adopt(struct bans *bans, const struct ban *kept, size_t count, bool is_new,
-		const struct bans_now *now)
-{
-	struct adopting adopting = {bans, now};
-	struct banned *banned, *next;
-	size_t i;
-
-	for (i = 0; i < count && !is_new; i++)
-		remember(bans, &kept[i]);
-	bans->port->ops->ban_each(bans->port->dp, adopt, &adopting);
-	for (banned = bans->banned; banned; banned = next) {
-		next = banned->hh.next;
-		if (!banned->is_found) /* lifted, or over, while nobody looked */
-			forget(bans, banned);
-	}
-	for (i = 0; i < count && is_new; i++)
-		make_again(bans, &kept[i], now);
-	bans_follow(bans);
-	bans_tick(bans, now);
 }

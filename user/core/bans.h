@@ -101,9 +101,21 @@ void bans_tick(struct bans *bans, const struct bans_now *now);
 void bans_follow(struct bans *bans);
 
 /* What a predecessor left. kept: what it noted of its bans, with until_ms by our clock. Those that the
- * packet path has stay; is_new: the packet path was made anew, those of kept are made again. */
-void bans_adopt(struct bans *bans, const struct ban *kept, size_t count, bool is_new,
-		const struct bans_now *now);
+ * packet path has stay; is_new: the packet path was made anew, those of kept are made again. 0, or
+ * negative errno: nothing is known yet, to be called again. */
+int bans_adopt(struct bans *bans, const struct ban *kept, size_t count, bool is_new,
+	       const struct bans_now *now);
+/* Bans that are to be made again, by the names of their limits, as soon as the packet path takes them,
+ * unless they are there, or over, or cannot be any more (bans_follow()), or are lifted by then. */
+void bans_wait(struct bans *bans, const struct ban *list, size_t count);
+/* Those that wait, or would if bans_restore() were called now. */
+void bans_each_waiting(const struct bans *bans, void (*fn)(void *arg, const struct ban *ban),
+		       void *arg);
+/* A trial begins: bans that there are come back with bans_restore(), whatever ends them but time and
+ * commands, and are given up by bans_release(). */
+void bans_hold(struct bans *bans);
+void bans_release(struct bans *bans);
+void bans_restore(struct bans *bans);
 
 size_t bans_count(const struct bans *bans);
 size_t bans_count_of(const struct bans *bans, uint32_t limit);

@@ -28,8 +28,9 @@ static void take_shifts(struct before *before, const struct model *model)
 	}
 }
 
-void before_take(struct before *before, const struct model *model)
+void before_take(struct before *before, const struct daemon *daemon)
 {
+	const struct model *model = daemon->model;
 	size_t i, count = model_list_count(model);
 
 	*before = (struct before){.is_taken = true, .list_count = count};
@@ -43,6 +44,7 @@ void before_take(struct before *before, const struct model *model)
 		before->lists[i].runtime = prefix_set_ref(list->runtime);
 	}
 	take_shifts(before, model);
+	bans_hold(daemon->refusals.bans);
 }
 
 void before_done(struct before *before)
@@ -176,6 +178,7 @@ void before_restore(struct daemon *daemon, const struct before *before)
 	kept_restore_changes(daemon, &before->changes);
 	restore_lists(daemon, before);
 	restore_shifts(daemon, before);
+	bans_restore(daemon->refusals.bans);
 	daemon->is_structure_new = daemon->is_sync_due = true;
 	state_mark(daemon->state, STATE_CHANGES);
 	state_mark(daemon->state, STATE_LISTS);

@@ -27,7 +27,8 @@ struct before {
 	size_t commands; /* that changed something since */
 };
 
-void before_take(struct before *before, const struct model *model);
+/* Bans are held (core/bans.h): those of then come back, those made since stay, as lifts do. */
+void before_take(struct before *before, const struct daemon *daemon);
 /* Only time has gone by for the service's shift since, or it was rolled back, which is no command's
  * doing: that stays. */
 bool before_keeps_shift(const struct before *before, const struct model_service *service);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Bans as JSON: {"bans":[{"limit","number","source","until_s","since_s","all","manual","by",
- * "reason"}], "attacks":[{"limit","since_s"}]}. Who is banned is in the maps; this says why, and has them
- * made again where the maps are new. Attacks are the limits that are under attack.
+ * "reason"}], "waiting":[as bans], "attacks":[{"limit","since_s"}]}. Who is banned is in the maps; this
+ * says why, and has them made again where the maps are new. Those that wait are not in the maps and are to
+ * be made again: a trial has ended them, or they could not be written. Attacks are the limits that are
+ * under attack.
  */
 #include <errno.h>
 #include <string.h>
@@ -53,10 +55,19 @@ static json_t *save_attacks(const struct daemon *daemon)
 
 json_t *kept_save_bans(struct daemon *daemon)
 {
-	struct saving saving = {json_array(), clock_now_ms(), clock_wall_s()};
+	const struct refusals *refusals = &daemon->refusals;
+	struct saving bans = {json_array(), clock_now_ms(), clock_wall_s()}, waiting = bans;
+	size_t i;
 
-	bans_each(daemon->refusals.bans, save_ban, &saving);
-	return json_pack("{s:o, s:o}", "bans", saving.list, "attacks", save_attacks(daemon));
+	waiting.list = json_array();
+	bans_each(refusals->bans, save_ban, &bans);
+	bans_each_waiting(refusals->bans, save_ban, &waiting);
+	for (i = 0; i < refusals->kept.count; i++) /* they could not be adopted yet */
+		save_ban(&bans, &refusals->kept.list[i]);
+	for (i = 0; i < refusals->waiting.count; i++)
+		save_ban(&waiting, &refusals->waiting.list[i]);
+	return json_pack("{s:o, s:o, s:o}", "bans", bans.list, "waiting", waiting.list, "attacks",
+			 save_attacks(daemon));
 }
 
 /* Of a limit that is gone nothing is left; an earlier version noted none. */
@@ -118,21 +129,35 @@ static int load_ban(const json_t *json, struct ban *ret_ban)
 	return 0;
 }
 
-int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e)
+static int load_list(const json_t *json, const char *name, struct refusals_kept *kept,
+		     struct err *e)
 {
-	const json_t *list = json_object_get(content, "bans"), *ban;
-	struct refusals *refusals = &daemon->refusals;
+	const json_t *ban;
 	int result = 0;
 	size_t i;
 
+	kept->list = util_alloc_array(json_array_size(json) + 1, sizeof(*kept->list));
+	json_array_foreach (json, i, ban) {
+		if (load_ban(ban, &kept->list[kept->count]))
+			result = err_set(e, ERR_INVALID, name, "ban %zu makes no sense", i + 1);
+		else
+			kept->count++;
+	}
+	return result;
+}
+
+int kept_load_bans(struct daemon *daemon, const json_t *content, struct err *e)
+{
+	const json_t *list = json_object_get(content, "bans");
+	struct refusals *refusals = &daemon->refusals;
+	int result;
+
 	if (!json_is_array(list))
 		return err_set(e, ERR_INVALID, "bans", "it has no bans");
-	refusals->kept = util_alloc_array(json_array_size(list) + 1, sizeof(*refusals->kept));
-	json_array_foreach (list, i, ban) {
-		if (load_ban(ban, &refusals->kept[refusals->kept_count]))
-			result = err_set(e, ERR_INVALID, "bans", "ban %zu makes no sense", i + 1);
-		else
-			refusals->kept_count++;
-	}
-	return load_attacks(daemon, json_object_get(content, "attacks"), e) ? -EINVAL : result;
+	result = load_list(list, "bans", &refusals->kept, e);
+	/* An earlier version had none that wait. */
+	if (load_list(json_object_get(content, "waiting"), "waiting", &refusals->waiting, e) ||
+	    load_attacks(daemon, json_object_get(content, "attacks"), e))
+		result = -EINVAL;
+	return result;
 }

@@ -222,14 +222,18 @@ static void save_soon(struct daemon *daemon, bool is_now)
 
 void refusals_follow(struct daemon *daemon)
 {
-	if (daemon->refusals.is_adopted)
-		follow_model(daemon);
+	if (!daemon->refusals.is_adopted)
+		return;
+	follow_model(daemon);
+	save_soon(daemon, true);
 }
 
 void refusals_tick(struct daemon *daemon)
 {
 	const struct bans_now at = now();
 
+	if (!daemon->refusals.is_adopted)
+		refusals_adopt(daemon);
 	if (!daemon->refusals.is_adopted)
 		return;
 	follow_model(daemon);
@@ -313,16 +317,29 @@ void refusals_begin(struct daemon *daemon)
 	state_load(daemon->state, STATE_BANS);
 }
 
+static void forget_kept(struct refusals_kept *kept)
+{
+	free(kept->list);
+	*kept = (struct refusals_kept){0};
+}
+
 void refusals_adopt(struct daemon *daemon)
 {
 	struct refusals *refusals = &daemon->refusals;
 	const struct bans_now at = now();
+	int ret = bans_adopt(refusals->bans, refusals->kept.list, refusals->kept.count,
+			     !dp_bpf_is_adopted(daemon->dp), &at);
 
-	bans_adopt(refusals->bans, refusals->kept, refusals->kept_count,
-		   !dp_bpf_is_adopted(daemon->dp), &at);
-	free(refusals->kept);
-	refusals->kept = NULL;
-	refusals->kept_count = 0;
+	if (ret) {
+		if (!refusals->is_unreadable)
+			log_error("limit", "the pinned bans cannot be read: %s (tried again)",
+				  strerror(-ret));
+		refusals->is_unreadable = true;
+		return;
+	}
+	bans_wait(refusals->bans, refusals->waiting.list, refusals->waiting.count);
+	forget_kept(&refusals->kept);
+	forget_kept(&refusals->waiting);
 	refusals->revision = model_revision(daemon->model);
 	refusals->is_adopted = true;
 	if (bans_count(refusals->bans))
@@ -339,5 +356,6 @@ void refusals_done(struct daemon *daemon)
 {
 	bans_free(daemon->refusals.bans);
 	offenders_free(daemon->refusals.offenders);
-	free(daemon->refusals.kept);
+	forget_kept(&daemon->refusals.kept);
+	forget_kept(&daemon->refusals.waiting);
 }

@@ -19,6 +19,11 @@ struct refusals_told {
 	uint64_t ms, untold;
 };
 
+struct refusals_kept {
+	struct ban *list;
+	size_t count;
+};
+
 struct refusals {
 	struct offenders *offenders;
 	struct bans *bans;
@@ -27,16 +32,17 @@ struct refusals {
 	uint64_t lost;	     /* samples that came too fast */
 	uint64_t revision;   /* of the model, that bans follow */
 	bool is_adopted;     /* what a predecessor left is known */
+	bool is_unreadable;  /* it could not be read at the first try */
 	bool is_unsaved;
 	uint64_t saved_ms;
-	struct ban *kept; /* as read, until they are adopted */
-	size_t kept_count;
-	struct refusals_told told[2]; /* begun, ended */
+	struct refusals_kept kept, waiting; /* as read, until they are adopted */
+	struct refusals_told told[2];	    /* begun, ended */
 };
 
 /* Once the model is filled and the maps are open. */
 void refusals_begin(struct daemon *daemon);
-/* The packet path has all limits: what a predecessor left, and from now on commands. */
+/* The packet path has all limits: what a predecessor left, and from now on commands. Where bans cannot
+ * be read, refusals_tick() tries again. */
 void refusals_adopt(struct daemon *daemon);
 /* There is another model: bans that it ends are over when this returns. */
 void refusals_follow(struct daemon *daemon);

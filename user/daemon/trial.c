@@ -35,6 +35,7 @@ static void forget(struct daemon *daemon)
 	sources_done(&daemon->trial.sources);
 	config_free(daemon->trial.config);
 	before_done(&daemon->trial.before);
+	bans_release(daemon->refusals.bans);
 	daemon->trial = (struct trial){0};
 }
 
@@ -44,6 +45,7 @@ static void keep(struct daemon *daemon)
 	forget(daemon);
 	state_mark(daemon->state, STATE_CHANGES);
 	state_mark(daemon->state, STATE_LISTS);
+	state_mark(daemon->state, STATE_BANS);
 	state_mark(daemon->state, STATE_SHIFTS);
 	state_mark(daemon->state, STATE_LAST_GOOD);
 }
@@ -185,7 +187,7 @@ int trial_begin_reload(struct daemon *daemon, uint64_t for_s, const char *by, st
 		.kind = SLUICE_TRIAL_RELOAD,
 		.end_ms = clock_now_ms() + for_s * 1000,
 	};
-	before_take(&daemon->trial.before, daemon->model);
+	before_take(&daemon->trial.before, daemon);
 	snprintf(text, sizeof(text),
 		 "configuration on trial for %llu s, by %s; then back to the one before it",
 		 (unsigned long long)for_s, by);

@@ -38,6 +38,7 @@ int ban_file_remove(const char *directory, ban_file_fn fn, void *arg)
 	AUTO_FREE char *text = NULL;
 	json_t *content = NULL;
 	struct err e = {0};
+	bool is_changed;
 	size_t length;
 	int r = store_read(directory, BAN_FILE, &text, &length);
 
@@ -45,7 +46,9 @@ int ban_file_remove(const char *directory, ban_file_fn fn, void *arg)
 		return r == -ENOENT ? 0 : r;
 	if (seal_open(text, length, &content, &e))
 		return 0;
-	if (remove_from(json_object_get(content, "bans"), fn, arg)) {
+	is_changed = remove_from(json_object_get(content, "bans"), fn, arg);
+	is_changed |= remove_from(json_object_get(content, "waiting"), fn, arg);
+	if (is_changed) {
 		free(TAKE_PTR(text));
 		text = seal_close(content, &length);
 		r = store_write(directory, BAN_FILE, 0600, text, length);
