@@ -233,6 +233,15 @@ tap_is "a strict filter where the default route leaves is fine" "$(find_of rp-fi
 lab_in lb ip route replace default via 10.78.0.1
 mends "a strict filter elsewhere, in mode local" rp-filter '^warning eth0: strict.*for here \(mode local\)'
 lab_in lb ip route replace default via 10.77.0.1
+echo '  four: {listen: "tcp 192.0.2.23:80", mode: l2, members: [10.78.0.1]}' >> "$CONFIG"
+lab_in lb sysctl -qw net.ipv4.conf.eth1.rp_filter=1
+mends "a strict filter where answers to probes come in" rp-filter \
+	'^warning eth1: reverse-path filter: answers to probes of four \(192.0.2.23\).*its route to it by eth0'
+lab_in lb ip route del default
+mends "any filter, without a route to the service" rp-filter \
+	'^warning eth1: reverse-path filter: answers to probes of .*this host has no route to it'
+lab_in lb ip route replace default via 10.77.0.1
+sed -i '/four:/d' "$CONFIG"
 
 # ---- what it prints
 state > "$LAB_DIR/before"

@@ -105,6 +105,7 @@ struct doctor_facts *fake_facts_new(const struct config *config)
 	for (i = 0; i < facts->service_count; i++) {
 		facts->services[i].config = &config->services[i];
 		facts->services[i].is_local = i == SERVICE_HERE ? FACT_YES : FACT_NO;
+		util_copy(facts->services[i].way, sizeof(facts->services[i].way), "eth1");
 	}
 	facts->path_count = PATHS;
 	facts->paths = util_alloc_array(PATHS, sizeof(*facts->paths));

@@ -288,6 +288,18 @@ static void paths_are_judged(void **state)
 	     "the stack drops clients' packets for here (mode local)",
 	     "sysctl -w net.ipv4.conf.eth0.rp_filter=2", ETH0->rp_filter = 1;
 	     ETH0->is_default_route = FACT_NO);
+	/* Answers to probes through the path: from the service, by the member's device. */
+	CASE("rp-filter", DOCTOR_WARNING, "eth1",
+	     "answers to probes of tunnel (192.0.2.1) come in here, and this host has its route to "
+	     "it by eth0",
+	     "sysctl -w net.ipv4.conf.eth1.rp_filter=2", f->paths[TUNNEL1].rp_filter = 1;
+	     f->paths[TUNNEL2].rp_filter = 1; f->paths[SIX].rp_filter = 1;
+	     COPY(f->services[SERVICE_TUNNEL].way, "eth0"));
+	CASE("rp-filter", DOCTOR_WARNING, "eth1",
+	     "answers to probes of direct (192.0.2.2) come in here, and this host has no route to "
+	     "it",
+	     "sysctl -w net.ipv4.conf.eth1.rp_filter=0", f->paths[DIRECT].rp_filter = 2;
+	     f->services[SERVICE_DIRECT].way[0] = '\0');
 }
 
 /* Kernels that count locked memory are too old anyway: a second finding, in the same row. */

@@ -106,6 +106,7 @@ struct doctor_service {
 	enum fact is_local; /* is its address one of this host's? */
 	char device[16];    /* that has it; "" when only a route makes it local */
 	int prefix_length;
+	char way[16]; /* the device by which this host would reach it; "": by none */
 };
 
 enum doctor_neighbour {
@@ -129,6 +130,7 @@ struct doctor_path {
 	struct sluice_addr source; /* of the outer header; zero: unknown */
 	uint32_t mtu;
 	enum doctor_neighbour neighbour;
+	int rp_filter; /* of device: the stricter of "all" and its own */
 };
 
 struct doctor_facts {

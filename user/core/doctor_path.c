@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "core/check_spec.h"
 #include "core/doctor_internal.h"
 #include "core/overhead.h"
 
 #define IPV4_MTU_MIN 576 /* what every host takes (RFC 1122) */
 #define IPV6_MTU_MIN 1280
 #define RP_FILTER_STRICT 1
+#define RP_FILTER_LOOSE 2
 
 /* ---- service addresses ----------------------------------------------------------------------- */
 
@@ -256,11 +258,74 @@ static const struct doctor_service *find_local_v4(const struct doctor_facts *fac
 	return NULL;
 }
 
+static bool is_probed_by_path(const struct pool_config *pool)
+{
+	uint32_t i;
+
+	for (i = 0; pool->checks && i < pool->checks->count; i++)
+		if (pool->checks->list[i].via == CHECK_VIA_PATH)
+			return true;
+	return false;
+}
+
+static const struct doctor_service *find_service(const struct doctor_facts *facts,
+						 const struct service_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < facts->service_count; i++)
+		if (facts->services[i].config == config)
+			return &facts->services[i];
+	return NULL;
+}
+
+/* Answers come from the service's address by the device that the member is reached by: the service, if
+ * the filter of that drops them, else NULL. */
+static const struct doctor_service *find_deaf(const struct doctor_facts *facts,
+					      const struct doctor_path *path)
+{
+	const struct doctor_service *service = find_service(facts, path->service);
+
+	if (path->problem[0] || !service || addr_family(&path->service->addr) != SLUICE_FAMILY_V4 ||
+	    !is_probed_by_path(path->pool))
+		return NULL;
+	if (path->rp_filter == RP_FILTER_STRICT)
+		return strcmp(service->way, path->device) ? service : NULL;
+	return path->rp_filter == RP_FILTER_LOOSE && !service->way[0] ? service : NULL;
+}
+
+/* One finding for each device. */
+static void judge_answers(struct doctor_context *context, const struct doctor_path *path)
+{
+	const struct doctor_service *service = find_deaf(context->facts, path);
+	const struct doctor_path *before;
+	char address[ADDR_TEXT_MAX], way[48] = "no route to it";
+
+	if (!service)
+		return;
+	for (before = context->facts->paths; before < path; before++)
+		if (!strcmp(before->device, path->device) && find_deaf(context->facts, before))
+			return;
+	addr_format(&service->config->addr, address);
+	if (service->way[0])
+		snprintf(way, sizeof(way), "its route to it by %s", service->way);
+	doctor_fix(
+		doctor_find(context, DOCTOR_WARNING, path->device,
+			    "reverse-path filter: answers to probes of %s (%s) come in here, and "
+			    "this host has %s: its stack drops them",
+			    service->config->name, address, way),
+		"sysctl -w net.ipv4.conf.%s.rp_filter=%d", path->device,
+		service->way[0] ? RP_FILTER_LOOSE : 0);
+}
+
 void doctor_judge_rp_filter(struct doctor_context *context)
 {
 	const struct doctor_facts *facts = context->facts;
 	const struct doctor_service *local = find_local_v4(facts);
 	size_t i;
+
+	for (i = 0; i < facts->path_count; i++)
+		judge_answers(context, &facts->paths[i]);
 
 	for (i = 0; i < facts->tunnel_count; i++) {
 		const struct doctor_tunnel *tunnel = &facts->tunnels[i];

@@ -33,6 +33,8 @@ void doctor_gather_host(const struct doctor_source *source, struct doctor_facts 
 
 /* doctor_link.c */
 void doctor_read_links(struct doctor_source *source);
+/* Of a device: the kernel takes the larger of "all" and its own. */
+int doctor_read_rp_filter(const char *name);
 struct doctor_interface *doctor_add_interface(struct doctor_facts *facts, const char *name);
 void doctor_gather_interfaces(struct doctor_source *source, struct doctor_facts *facts);
 

@@ -268,8 +268,7 @@ static enum fact is_default_route(struct doctor_source *source, uint32_t ifindex
 	return route.ifindex == ifindex ? FACT_YES : FACT_NO;
 }
 
-/* The kernel takes the larger of "all" and the interface's own. */
-static int read_rp_filter(const char *name)
+int doctor_read_rp_filter(const char *name)
 {
 	char path[64];
 	int own;
@@ -322,7 +321,7 @@ static void look_at(struct doctor_source *source, struct xdp_features *features,
 	look_at_driver(interface, features);
 	look_at_program(source->question->instance, interface);
 	look_at_far_end(source, link, interface);
-	interface->rp_filter = read_rp_filter(interface->name);
+	interface->rp_filter = doctor_read_rp_filter(interface->name);
 	interface->is_default_route = is_default_route(source, interface->ifindex);
 }
 
@@ -341,7 +340,7 @@ static void gather_tunnels(const struct doctor_source *source, struct doctor_fac
 				continue;
 			util_copy(tunnel->name, sizeof(tunnel->name), link->name);
 			util_copy(tunnel->kind, sizeof(tunnel->kind), link->kind);
-			tunnel->rp_filter = read_rp_filter(link->name);
+			tunnel->rp_filter = doctor_read_rp_filter(link->name);
 			facts->tunnel_count++;
 			break;
 		}

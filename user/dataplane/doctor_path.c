@@ -31,13 +31,15 @@ struct walk {
 static void look_at_service(const struct walk *walk, struct doctor_service *service)
 {
 	const struct sluice_addr *addr = &service->config->addr;
+	bool has_route;
 	const struct ifaddrs *at;
 	struct route route;
 
-	service->is_local = !route_lookup(&walk->source->netlink, addr, &route) &&
-					    route.type == RTN_LOCAL
-				    ? FACT_YES
-				    : FACT_NO;
+	has_route = !route_lookup(&walk->source->netlink, addr, &route);
+	service->is_local = has_route && route.type == RTN_LOCAL ? FACT_YES : FACT_NO;
+	if (has_route && route.type == RTN_UNICAST)
+		util_copy(service->way, sizeof(service->way),
+			  links_name(walk->source->links, route.ifindex));
 	at = service->is_local == FACT_YES ? iface_with_address(walk->addresses, addr) : NULL;
 	if (!at)
 		return;
@@ -101,6 +103,7 @@ static void find_path(const struct walk *walk, const struct sluice_addr *addr,
 	path->source = find_source(walk->source->question->config, &route, addr);
 	path->mtu = route.mtu ? MIN(route.mtu, egress.mtu) : egress.mtu;
 	path->neighbour = find_neighbour(walk, &route);
+	path->rp_filter = doctor_read_rp_filter(egress.name);
 }
 
 static const struct doctor_path *ask_for(struct walk *walk, const struct sluice_addr *addr)
