@@ -116,4 +116,16 @@ spread "rolled back" "[100,0]"
 tap_fails "not begun with" 6 'not well enough' edge_ctl shift web --to next
 tap_match "metrics" "$(edge_ctl metrics)" 'sluice_shift_state\{lb_service="web",pool="next",state="rolled_back"\} 1'
 hold_none_broken "in the end" v4
+
+# Another file's shares end it, also while nobody runs.
+tap_run "a shift of web" edge_ctl shift web end
+edge_server_start b3
+tap_run "which begins when the pool is well" wait_for 15 edge_ctl shift web --to next --steps 50,100 --hold 1h
+sleep 1.5 # until it is on the disk
+lab_stop sluiced KILL
+sed -i '/  web:/s/share: 0/share: 30/' "$E2E_CONFIG"
+tap_run "another file" edge_daemon_start "$E2E_CONFIG"
+tap_is "has no shift of web" "$(edge_ctl shift web)" "web: no shift"
+tap_match "but that of hold" "$(edge_ctl shift hold)" '^hold: shift to next done at 100 %'
+tap_match "an event says why" "$(edge_ctl events)" 'shift not restored: the file of service web has other pools or shares now'
 tap_done

@@ -304,6 +304,44 @@ static void reloads(void **state)
 	world_free(w);
 }
 
+static int restore(struct world *w, const struct shift *kept)
+{
+	const struct change change = {.type = CHANGE_SHIFT,
+				      .owner = OWNER_API,
+				      .service = "web",
+				      .pool = "next",
+				      .shift = kept,
+				      .shift_action = SHIFT_ACTION_RESTORE};
+	struct errs errors = {0};
+	int r = model_apply(w->model, &change, 1, w->fake->now_ms, &errors);
+
+	errs_done(&errors);
+	return r;
+}
+
+/* The next daemon restores a shift of the shares that it began with, and of no others. */
+static void restored(void **state)
+{
+	struct world *w = two("0");
+	struct shift kept;
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	pass(w, 12000);
+	kept = web(w)->shift;
+	world_free(w);
+	w = two("0");
+	assert_int_equal(restore(w, &kept), 0);
+	assert_int_equal(part(w, 1), 25);
+	kept = web(w)->shift;
+	world_free(w);
+	w = two("1");
+	assert_int_equal(restore(w, &kept), -EEXIST);
+	assert_int_equal(web(w)->shift.state, SHIFT_NONE);
+	assert_int_equal(part(w, 1), 1);
+	world_free(w);
+}
+
 /* What people and files say of a shift is counted; what time does is not. */
 static void orders(void **state)
 {
@@ -385,6 +423,7 @@ int main(void)
 		cmocka_unit_test(rolled_back),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(reloads),
+		cmocka_unit_test(restored),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(clients_stay_shifted),
 		cmocka_unit_test(of_slow_starts),

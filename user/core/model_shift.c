@@ -29,6 +29,24 @@ static uint64_t shares_from(const struct model_service *service, const char *to)
 	return sum;
 }
 
+/* Of the pools and their shares in the file, in any order; never 0. FNV-1a. */
+static uint32_t fingerprint(const struct model_service *service)
+{
+	uint32_t sum = 0;
+	size_t p;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+		uint32_t hash = 2166136261U ^ pool->is_fallback;
+		const char *name;
+
+		for (name = pool->name; *name; name++)
+			hash = (hash ^ (uint8_t)*name) * 16777619U;
+		sum += (hash ^ pool->share_file) * 16777619U;
+	}
+	return MAX(sum, 1);
+}
+
 static void set_shares(struct model_service *service)
 {
 	uint64_t from = shares_from(service, service->shift_to);
@@ -264,6 +282,7 @@ static void start(struct apply *apply, struct model_service *service, const stru
 	util_copy(service->shift_to, sizeof(service->shift_to), to);
 	service->shift = (struct shift){.plan = change->shift->plan};
 	feed(apply, service, &input);
+	service->shift.shares = fingerprint(service);
 }
 
 /* The hold of its step begins anew: how long nobody was there does not count. */
@@ -271,6 +290,11 @@ static void restore(struct apply *apply, struct model_service *service, const st
 {
 	if (!change->shift || !check_pool(apply, service, change->pool ? change->pool : ""))
 		return;
+	if (change->shift->shares && change->shift->shares != fingerprint(service)) {
+		errs_add(apply->errors, ERR_CONFLICT, "/shares",
+			 "the file of service %s has other pools or shares now", service->name);
+		return;
+	}
 	util_copy(service->shift_to, sizeof(service->shift_to), change->pool);
 	util_copy(service->shift_text, sizeof(service->shift_text),
 		  change->text ? change->text : "");
@@ -347,4 +371,6 @@ void model_shift_keep(struct apply *apply, const struct model_service *old,
 		end(apply, service, "the file has other pools now");
 	else
 		set_shares(service);
+	if (shift_is_on(&service->shift))
+		service->shift.shares = fingerprint(service);
 }

@@ -54,6 +54,7 @@ struct shift {
 	uint32_t failures; /* of gates, in a row */
 	uint64_t hold_ms;  /* until then the step holds */
 	uint64_t gate_ms;  /* then the gate is asked again */
+	uint32_t shares;   /* fingerprint of the file's, which it changes; 0: not known */
 };
 
 /* How the pool is. */

@@ -16,10 +16,11 @@ static json_t *save(const char *service, const char *to, const char *text,
 
 	for (i = 0; i < shift->plan.step_count; i++)
 		json_array_append_new(steps, json_integer(shift->plan.steps[i]));
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s}", "service", service, "to", to,
-			 "state", shift_state_name(shift->state), "steps", steps, "hold_s",
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:s}", "service", service, "to",
+			 to, "state", shift_state_name(shift->state), "steps", steps, "hold_s",
 			 (json_int_t)shift->plan.hold_s, "step", (json_int_t)shift->step, "percent",
-			 (json_int_t)shift->percent, "text", text);
+			 (json_int_t)shift->percent, "shares", (json_int_t)shift->shares, "text",
+			 text);
 }
 
 json_t *kept_save_shifts(struct daemon *daemon)
@@ -63,7 +64,9 @@ static bool read_shift(const json_t *json, struct shift *shift)
 	enum shift_state state;
 	size_t i;
 
-	*shift = (struct shift){.step = number(json, "step"), .percent = number(json, "percent")};
+	*shift = (struct shift){.step = number(json, "step"),
+				.percent = number(json, "percent"),
+				.shares = number(json, "shares")};
 	for (state = SHIFT_RUNNING; name && state < SHIFT_STATE_MAX; state++)
 		if (strcmp(name, shift_state_name(state)) == 0)
 			shift->state = state;
