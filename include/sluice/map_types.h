@@ -100,7 +100,7 @@ _Static_assert(sizeof(struct sluice_service) == 64, "service cell");
 #define SLUICE_MEMBER_F_DOWN (1ULL << 58)     /* fails its check, but answers: keeps its flows */
 #define SLUICE_MEMBER_F_SAMPLE (1ULL << 59) /* passive_types.h: a sample of its flows is watched, */
 #define SLUICE_MEMBER_F_SAMPLE_ALL (1ULL << 60) /* or all of them */
-/* Fails, and serves all the same, for nobody is well: for the daemon that comes after this one. */
+/* Serves in a panic though it fails, or is on trial: for the daemon that comes after this one. */
 #define SLUICE_MEMBER_F_READMITTED (1ULL << 61)
 #define SLUICE_MEMBER(nexthop, mode, epoch, mtu)                                                   \
 	((__u64)(nexthop) | (__u64)(mode) << 24 | (__u64)(epoch) << 28 | (__u64)(mtu) << 36 |      \

@@ -473,6 +473,50 @@ static void reloads(void **state)
 	world_free(w);
 }
 
+static void restart(struct world *w)
+{
+	struct err e = {0};
+
+	sync_free(w->sync);
+	model_free(w->model);
+	w->model = model_new(w->log, TICK_NS);
+	world_load_text(w, HEAD FOUR);
+	w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+	assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, &e), 0);
+}
+
+/* Who was on trial is none of those that were well: the next daemon tries it anew. */
+static void over_a_restart(void **state)
+{
+	struct world *w = world(FOUR);
+
+	(void)state;
+	world_settle(w);
+	fails(w, member(w, 1), HEALTH_ANSWERED);
+	w->fake->now_ms += 10000;
+	passes(w, member(w, 1));
+	assert_shares(w, ALL, TRIAL, ALL, ALL);
+	world_settle(w);
+	restart(w);
+	assert_shares(w, ALL, 0, ALL, ALL);
+	assert_false(member(w, 1)->is_dead);
+	world_settle(w);
+	world_assert_as_model(w);
+	passes(w, member(w, 1));
+	seconds(w, member(w, 1), 6);
+	assert_shares(w, ALL, TRIAL, ALL, ALL);
+	/* Alone it carries everything all the time. */
+	fails(w, member(w, 0), HEALTH_SILENT);
+	fails(w, member(w, 2), HEALTH_SILENT);
+	fails(w, member(w, 3), HEALTH_SILENT);
+	assert_shares(w, 0, TRIAL, 0, 0);
+	world_settle(w);
+	restart(w);
+	assert_shares(w, 0, ALL, 0, 0);
+	assert_int_equal(web(w)->panic, PANIC_READMIT);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,7 +533,7 @@ int main(void)
 		cmocka_unit_test(fallback),
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(reloads),
-
+		cmocka_unit_test(over_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,7 @@ static uint64_t member_word(const struct sync_member *record, const struct sync_
 	if ((member->health == HEALTH_DOWN || member->breaker.state == BREAKER_OPEN) &&
 	    !member->is_dead && !member->is_readmitted)
 		word |= SLUICE_MEMBER_F_DOWN;
-	if (member->is_readmitted)
+	if (member->is_readmitted || member->breaker.state == BREAKER_HALF_OPEN)
 		word |= SLUICE_MEMBER_F_READMITTED;
 	return member->is_dead ? word | SLUICE_MEMBER_F_DEAD : word;
 }
