@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <cap-ng.h>
 #include <cmocka.h>
 
@@ -289,6 +290,47 @@ static void test_counters_start_at_zero(void **state)
 	instance_clean(INSTANCE);
 }
 
+static void count_passed(uint32_t index, uint64_t passed)
+{
+	int cpus = libbpf_num_possible_cpus(), fd;
+	struct sluice_limit_stats *each = util_alloc_array((size_t)cpus, sizeof(*each));
+
+	each[0].passed = passed;
+	fd = bpf_obj_get(DIR "/" SLUICE_PIN_ABI "/limit_stats");
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_update_elem(fd, &index, each, BPF_ANY), 0);
+	close(fd);
+	free(each);
+}
+
+/* Those of a limit are its own, whatever changes of it. */
+static void test_counters_end_with_their_limit(void **state)
+{
+	struct sluice_limit limit = {
+		.word = SLUICE_LIMIT_F_USED, .id = 5, .rate = SLUICE_LIMIT_RATE(100, 1000)};
+	const struct sluice_limit none = {0};
+	struct dp_bpf *dp = instance_open(INSTANCE);
+	struct dataplane port = dp_bpf_port(dp);
+	struct sluice_limit_stats stats;
+
+	(void)state;
+	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
+	count_passed(5, 7);
+	count_passed(6, 8);
+	limit.rate = SLUICE_LIMIT_RATE(200, 1000);
+	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
+	assert_int_equal(port.ops->limit_stats(port.dp, 5, &stats), 0);
+	assert_int_equal(stats.passed, 7);
+	assert_int_equal(port.ops->limit_set(port.dp, 5, &none), 0);
+	assert_int_equal(port.ops->limit_set(port.dp, 5, &limit), 0);
+	assert_int_equal(port.ops->limit_stats(port.dp, 5, &stats), 0);
+	assert_int_equal(stats.passed, 0);
+	assert_int_equal(port.ops->limit_stats(port.dp, 6, &stats), 0);
+	assert_int_equal(stats.passed, 8);
+	dp_bpf_close(dp);
+	instance_clean(INSTANCE);
+}
+
 /* Words that can be no debt any more go, of the limit's own region; not those that packets write
  * meanwhile, whose times are later than the sweep's. */
 static void test_sweep_forgets_the_past(void **state)
@@ -489,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_and_keys_must_fit),
 		cmocka_unit_test(test_half_written_pins),
 		cmocka_unit_test(test_tx_ports),
+		cmocka_unit_test(test_counters_end_with_their_limit),
 		cmocka_unit_test(test_counters_start_at_zero),
 		cmocka_unit_test(test_sweep_forgets_the_past),
 		cmocka_unit_test(test_limit_region_moves),

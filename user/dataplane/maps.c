@@ -229,7 +229,8 @@ static int limit_set(void *arg, uint32_t index, const struct sluice_limit *limit
 	store(&cell->flags, dp_bans_flags(dp, index, limit->flags));
 	store(&cell->rate, limit->rate);
 	store(&cell->word, limit->word);
-	return 0;
+	/* The next holder counts from zero. */
+	return limit->word ? 0 : dp_clear_percpu(dp, dp->skel->maps.limit_stats, index);
 }
 
 static int limit_clear_region(void *arg, uint32_t base, uint32_t log2)
