@@ -89,4 +89,39 @@ tap_run "b4: sluice-decap attaches" decap b4 10.98.0.10 2001:db8:98::10
 tap_run "with the new one it serves" wait_for 10 edge_member_is l2-v4 10.98.0.24 serving
 spread "with the new interface" c1 "http://$EDGE_WEB/" "$EDGE_SOURCES1" b1=1 b4=1
 tap_is "no packet was without a next hop" "$(e2e_verdict no_nexthop)" 0
+# There is room for 64 interfaces that members are behind, and not for those that others were behind.
+interfaces() { # FIRST LAST
+	local number
+	for number in $(seq "$1" "$2"); do
+		lab_in lb ip link add "p$number" type veth peer name "q$number"
+		lab_in lb ip link set "q$number" up
+		lab_in lb ip link set "p$number" up
+		lab_in lb ip address add "10.101.$number.1/24" dev "p$number"
+		lab_in lb ip neigh add "10.101.$number.2" lladdr 02:00:00:00:00:02 nud permanent dev "p$number"
+	done
+}
+behind() { # FIRST LAST
+	local list
+	list=$(seq -f '10.101.%g.2' -s ', ' "$1" "$2")
+	cat > "$E2E_CONFIG" <<-END
+		version: 1
+		interfaces: [eth0]
+		services:
+		  many: {listen: "tcp $EDGE_WEB:80", mode: l2, check: none, members: [$list]}
+	END
+	edge_ctl reload --force
+}
+nexthops() { # FILTER: of all members, in one line
+	edge_ctl --json service show many | jq -c "[.pools[].members[].nexthop | $1] | unique"
+}
+are_decided() { # COUNT: none waits for an answer
+	edge_ctl --json service show many |
+		jq -e "[.pools[].members[].nexthop.state] | length == $1 and all(. != \"pending\")"
+}
+interfaces 1 80
+tap_run "members behind 40 interfaces" behind 1 40
+tap_run "are known" wait_for 20 are_decided 40
+tap_run "then behind 40 others" behind 41 80
+tap_run "are, too" wait_for 20 are_decided 40
+tap_match "there is room for those" "$(nexthops .text)" '^\[("p[0-9]+ loses[^]]*|"")\]$'
 tap_done

@@ -65,6 +65,36 @@ static struct port *find_port(struct nexthops *nexthops, uint32_t ifindex)
 	return NULL;
 }
 
+static bool is_used(const struct nexthops *nexthops, uint32_t ifindex)
+{
+	const struct target *target, *tmp;
+
+	HASH_ITER (hh, nexthops->targets, target, tmp)
+		if (target->heard.state == NEXTHOP_RESOLVED &&
+		    target->heard.nexthop.ifindex == ifindex)
+			return true;
+	return false;
+}
+
+static void remove_port(struct nexthops *nexthops, struct port *port)
+{
+	dp_bpf_tx_port_remove(nexthops->dp, port->ifindex);
+	*port = nexthops->ports[--nexthops->port_count];
+}
+
+/* Of members that were removed: until there is need of it their last packets may want it. */
+static void make_room(struct nexthops *nexthops)
+{
+	size_t i;
+
+	for (i = 0; i < nexthops->port_count; i++) {
+		if (is_used(nexthops, nexthops->ports[i].ifindex))
+			continue;
+		remove_port(nexthops, &nexthops->ports[i]);
+		return;
+	}
+}
+
 /* NULL with the reason. */
 static struct port *add_port(struct nexthops *nexthops, uint32_t ifindex, struct err *e)
 {
@@ -72,6 +102,8 @@ static struct port *add_port(struct nexthops *nexthops, uint32_t ifindex, struct
 
 	if (port)
 		return port;
+	if (nexthops->port_count == SLUICE_TX_PORTS_MAX)
+		make_room(nexthops);
 	if (nexthops->port_count == SLUICE_TX_PORTS_MAX) {
 		err_set(e, ERR_CAPACITY, "", "more than %d egress interfaces", SLUICE_TX_PORTS_MAX);
 		return NULL;
@@ -87,20 +119,10 @@ static struct port *add_port(struct nexthops *nexthops, uint32_t ifindex, struct
 /* An interface that went away loses its place; its number may come back as another device. */
 static void drop_port(struct nexthops *nexthops, uint32_t ifindex)
 {
-	const struct target *target, *tmp;
-	size_t i;
+	struct port *port = find_port(nexthops, ifindex);
 
-	HASH_ITER (hh, nexthops->targets, target, tmp)
-		if (target->heard.state == NEXTHOP_RESOLVED &&
-		    target->heard.nexthop.ifindex == ifindex)
-			return;
-	for (i = 0; i < nexthops->port_count; i++) {
-		if (nexthops->ports[i].ifindex != ifindex)
-			continue;
-		dp_bpf_tx_port_remove(nexthops->dp, ifindex);
-		nexthops->ports[i] = nexthops->ports[--nexthops->port_count];
-		return;
-	}
+	if (port && !is_used(nexthops, ifindex))
+		remove_port(nexthops, port);
 }
 
 static void tell(struct nexthops *nexthops, const struct target *target, uint64_t member_id)
