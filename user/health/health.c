@@ -313,7 +313,7 @@ static void on_due(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
 
-	if (turn_take(&target->turn))
+	if (turn_take(&target->turn, target->is_failing))
 		probe(target);
 }
 

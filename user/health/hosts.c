@@ -11,14 +11,15 @@
 struct host {
 	struct sluice_addr addr;
 	struct hosts *hosts;
-	size_t members, running;
-	struct turn *queue;
+	size_t members, running, failing;
+	struct turn *queues[2]; /* of those whose probe did not fail last, and of those whose did */
 	UT_hash_handle hh;
 };
 
 struct hosts {
 	struct host *list;
 	size_t running, waiting;
+	uint64_t number;
 };
 
 struct hosts *hosts_new(void)
@@ -47,44 +48,71 @@ void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr
 	*turn = (struct turn){.fn = fn, .host = host};
 }
 
-bool turn_take(struct turn *turn)
+static bool has_place(const struct host *host, bool is_failing)
+{
+	return host->running < HOST_PROBES_MAX && (!is_failing || host->failing < HOST_FAILING_MAX);
+}
+
+static void begin(struct turn *turn)
+{
+	turn->state = TURN_TAKEN;
+	turn->host->failing += turn->is_failing;
+	turn->host->running++;
+	turn->host->hosts->running++;
+}
+
+bool turn_take(struct turn *turn, bool is_failing)
 {
 	struct host *host = turn->host;
 
-	if (host->running >= HOST_PROBES_MAX) {
-		DL_APPEND(host->queue, turn);
-		turn->state = TURN_WAITING;
-		host->hosts->waiting++;
-		return false;
+	turn->is_failing = is_failing;
+	if (has_place(host, is_failing)) {
+		begin(turn);
+		return true;
 	}
-	turn->state = TURN_TAKEN;
-	host->running++;
-	host->hosts->running++;
-	return true;
+	turn->number = host->hosts->number++;
+	turn->state = TURN_WAITING;
+	DL_APPEND(host->queues[is_failing], turn);
+	host->hosts->waiting++;
+	return false;
+}
+
+static void stop_waiting(struct turn *turn)
+{
+	DL_DELETE(turn->host->queues[turn->is_failing], turn);
+	turn->host->hosts->waiting--;
+}
+
+/* Who has waited longest of those for whom there is a place. */
+static struct turn *find_next(const struct host *host)
+{
+	struct turn *well = has_place(host, false) ? host->queues[false] : NULL;
+	struct turn *failing = has_place(host, true) ? host->queues[true] : NULL;
+
+	if (!well || !failing)
+		return well ? well : failing;
+	return well->number < failing->number ? well : failing;
 }
 
 void turn_end(struct turn *turn)
 {
 	struct host *host = turn->host;
+	bool was_taken = turn->state == TURN_TAKEN;
 	struct turn *next;
 
-	if (turn->state == TURN_WAITING) {
-		DL_DELETE(host->queue, turn);
-		host->hosts->waiting--;
-	}
-	if (turn->state != TURN_TAKEN) {
-		turn->state = TURN_IDLE;
-		return;
-	}
+	if (turn->state == TURN_WAITING)
+		stop_waiting(turn);
 	turn->state = TURN_IDLE;
+	if (!was_taken)
+		return;
+	host->failing -= turn->is_failing;
 	host->running--;
 	host->hosts->running--;
-	next = host->queue;
+	next = find_next(host);
 	if (!next)
 		return;
-	DL_DELETE(host->queue, next);
-	host->hosts->waiting--;
-	turn_take(next);
+	stop_waiting(next);
+	begin(next);
 	next->fn(next);
 }
 
