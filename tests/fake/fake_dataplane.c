@@ -380,6 +380,7 @@ static const struct dataplane_ops fake_ops = {
 	.member_set = fake_member_set,
 	.member_set_word = fake_member_set_word,
 	.member_set_ceiling = fake_member_set_ceiling,
+	.member_set_pool = fake_member_set_pool,
 	.nexthop_set = fake_nexthop_set,
 	.nexthop_clear = fake_nexthop_clear,
 	.slots_write = fake_slots_write,

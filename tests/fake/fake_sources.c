@@ -155,6 +155,19 @@ int fake_member_set_ceiling(void *dp, uint32_t index, uint32_t ceiling)
 	return 0;
 }
 
+int fake_member_set_pool(void *dp, uint32_t index, uint8_t pool)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == SLUICE_MEMBER_NONE || index >= fake->capacity.members)
+		return -EINVAL;
+	fake->members[index].pool = pool;
+	return 0;
+}
+
 void fake_dataplane_refuse(struct fake_dataplane *fake, const struct dp_refusal *refusal)
 {
 	fake->refusals = util_grow(fake->refusals, &fake->refusal_room, fake->refusal_count + 1,

@@ -49,7 +49,7 @@ struct member_row *oracle_find_removed(struct tables *t, const char *service, co
 	for (i = 0; i < t->removed_count; i++) {
 		struct member_row *row = &t->removed[i];
 
-		if (strcmp(row->service, service) == 0 && strcmp(row->pool, pool) == 0 &&
+		if (strcmp(row->service, service) == 0 && (!pool || strcmp(row->pool, pool) == 0) &&
 		    addr_equal(&row->addr, addr))
 			return row;
 	}
@@ -123,35 +123,54 @@ void oracle_random_change(struct oracle *oracle, const struct model *model,
 		c->member_id = member->id;
 }
 
+/* Where it was: in that pool, or, as the file's, in another one of the service. */
+static struct member_row *find_old(struct tables *old, const char *service, const char *pool,
+				   const struct sluice_addr *addr)
+{
+	struct member_row *was = find(old, service, pool, addr);
+	size_t i;
+
+	for (i = 0; i < old->member_count && !was; i++)
+		if (old->members[i].is_file && strcmp(old->members[i].service, service) == 0 &&
+		    addr_equal(&old->members[i].addr, addr))
+			was = &old->members[i];
+	return was;
+}
+
+/* Of one whose service listens elsewhere now, what was said is left. */
+static void forget_observed(struct member_row *row, const struct pool_config *pool)
+{
+	row->health = pool->check.type == CHECK_NONE ? HEALTH_UP : HEALTH_UNKNOWN;
+	row->nexthop = NEXTHOP_PENDING;
+}
+
 static void config_members(struct tables *old, struct tables *fresh,
 			   const struct service_config *service, const struct pool_config *pool,
 			   bool is_same_listen)
 {
-	struct pool_row *old_pool = is_same_listen ? find_pool(old, service->name, pool->name)
-						   : NULL;
 	size_t i;
 
 	for (i = 0; i < pool->member_count; i++) {
 		const struct member_config *m = &pool->members[i];
-		struct member_row *was = old_pool ? find(old, service->name, pool->name, &m->addr)
-						  : NULL;
+		struct member_row *was = find_old(old, service->name, pool->name, &m->addr);
 		struct member_row row = {.addr = m->addr,
 					 .is_file = true,
 					 .weight = m->weight,
 					 .weight_file = m->weight,
 					 .admin = m->admin,
-					 .admin_file = m->admin,
-					 .health = pool->check.type == CHECK_NONE ? HEALTH_UP
-										  : HEALTH_UNKNOWN};
+					 .admin_file = m->admin};
 
+		forget_observed(&row, pool);
 		util_copy(row.service, NAME, service->name);
 		util_copy(row.pool, NAME, pool->name);
-		if (old_pool && oracle_find_removed(old, service->name, pool->name, &m->addr)) {
+		if (oracle_find_removed(old, service->name, NULL, &m->addr) &&
+		    !find(old, service->name, NULL, &m->addr)) {
 			fresh->removed[fresh->removed_count++] = row;
 			continue;
 		}
 		if (was) {
 			row = *was;
+			util_copy(row.pool, NAME, pool->name);
 			if (was->admin_file != m->admin)
 				row.admin = m->admin;
 			row.admin_file = m->admin;
@@ -159,16 +178,21 @@ static void config_members(struct tables *old, struct tables *fresh,
 			if (!was->is_file || was->weight_file != m->weight)
 				row.weight = m->weight;
 			row.weight_file = m->weight;
+			if (!is_same_listen)
+				forget_observed(&row, pool);
 		}
 		fresh->members[fresh->member_count++] = row;
 	}
-	for (i = 0; old_pool && i < old->member_count; i++) {
+	for (i = 0; i < old->member_count; i++) {
 		const struct member_row *was = &old->members[i];
 
-		if (strcmp(was->service, service->name) == 0 &&
-		    strcmp(was->pool, pool->name) == 0 && !was->is_file &&
-		    !find(fresh, was->service, was->pool, &was->addr))
-			fresh->members[fresh->member_count++] = *was;
+		if (strcmp(was->service, service->name) != 0 ||
+		    strcmp(was->pool, pool->name) != 0 || was->is_file ||
+		    find(fresh, was->service, was->pool, &was->addr))
+			continue;
+		fresh->members[fresh->member_count++] = *was;
+		if (!is_same_listen)
+			forget_observed(&fresh->members[fresh->member_count - 1], pool);
 	}
 }
 

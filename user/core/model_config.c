@@ -37,8 +37,8 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 			  const struct service_config *config)
 {
 	const struct model_service *named = model_state_service(apply->state, config->name);
-	const struct model_service *old =
-		named && named->owner == OWNER_FILE && is_same_listen(named, config) ? named : NULL;
+	const struct model_service *from = named && named->owner == OWNER_FILE ? named : NULL;
+	const struct model_service *old = from && is_same_listen(from, config) ? from : NULL;
 	struct model_service service = {
 		.id = old ? old->id : service_id_new(apply, fresh),
 		.owner = OWNER_FILE,
@@ -80,12 +80,22 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 		    memcmp(old->allow, service.allow, sizeof(service.allow)) != 0))
 		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
 			    "changed in the file");
-	model_config_pools(apply, fresh, config, old, &service);
+	model_config_pools(apply, fresh, config, from, &service);
 	if (old)
 		model_shift_keep(apply, old, &service);
 	fresh->services = util_grow(fresh->services, &fresh->service_capacity,
 				    fresh->service_count + 1, sizeof(*fresh->services));
 	fresh->services[fresh->service_count++] = service;
+}
+
+static void tell_dropped(struct apply *apply, const struct model_service *service)
+{
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++)
+			model_tell_dropped(apply, service, &service->pools[p],
+					   &service->pools[p].members[m]);
 }
 
 /* What somebody else than the file added stays; what the file had and no longer has goes. */
@@ -104,6 +114,8 @@ static void services_leave(struct apply *apply, struct model_state *fresh)
 		if (old->owner == OWNER_FILE) {
 			model_event(apply, EVENT_service_removed, old, NULL, NULL,
 				    "removed with %zu members", model_service_member_count(old));
+			if (!model_state_service(fresh, old->name))
+				tell_dropped(apply, old);
 			continue;
 		}
 		fresh->services = util_grow(fresh->services, &fresh->service_capacity,

@@ -105,6 +105,8 @@ void model_set_override(struct apply *apply, const struct model_service *service
 void model_change_expiry(struct apply *apply, struct model_service *service,
 			 struct model_pool *pool, struct model_member *member,
 			 const struct change *change);
+/* Another member is overridden as the first one is. */
+void model_override_copy(struct model_state *state, uint64_t from_id, uint64_t to_id);
 /* Drops what is known of overrides whose member has none, or is gone. */
 void model_state_prune_overrides(struct model_state *state);
 
@@ -128,9 +130,13 @@ void model_change_nexthop(struct apply *apply, struct model_service *service,
 
 /* model_config.c, model_config_member.c */
 void model_change_config(struct apply *apply, const struct change *change);
+/* from: the service of this name as it was, of another id if it listened elsewhere; NULL: none. */
 void model_config_pools(struct apply *apply, struct model_state *fresh,
-			const struct service_config *config, const struct model_service *old,
+			const struct service_config *config, const struct model_service *from,
 			struct model_service *service);
+/* The member goes, and what commands changed of it: an event, if there is something. */
+void model_tell_dropped(struct apply *apply, const struct model_service *service,
+			const struct model_pool *pool, const struct model_member *member);
 
 /* model_limit.c */
 void model_config_limits(struct apply *apply, struct model_state *fresh,

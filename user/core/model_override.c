@@ -43,6 +43,18 @@ static struct model_override *add(struct model_state *state, uint64_t member_id)
 	return override;
 }
 
+void model_override_copy(struct model_state *state, uint64_t from_id, uint64_t to_id)
+{
+	const struct model_override *from = find(state, from_id);
+	struct model_override copy;
+
+	if (!from)
+		return;
+	copy = *from;
+	copy.member_id = to_id;
+	*add(state, to_id) = copy;
+}
+
 static void tell(struct apply *apply, const struct model_service *service,
 		 const struct model_pool *pool, const struct model_member *member,
 		 const struct change *change)

@@ -261,6 +261,7 @@ struct restore {
 	struct change *changes;
 	size_t *counts;
 	size_t effective;
+	bool is_moved; /* the file has the entry's member in another pool: it is in the service once */
 };
 
 static void drop(const struct restore *restore, size_t i, const char *fmt, ...) PRINTF(3, 4);
@@ -283,7 +284,7 @@ static struct change *add_change(struct restore *restore, size_t i, enum change_
 	*change = (struct change){.type = type,
 				  .owner = OWNER_API,
 				  .service = entry->service,
-				  .pool = entry->pool,
+				  .pool = restore->is_moved ? "" : entry->pool,
 				  .limit = entry->limit,
 				  .addr = entry->addr,
 				  .weight = entry->weight,
@@ -362,19 +363,51 @@ static void plan_added(struct restore *restore, size_t i, const struct model_mem
 		add_change(restore, i, CHANGE_MEMBER_ADMIN);
 }
 
+/* Did a command put what it had removed into another pool? */
+static bool is_added_again(const struct overlay *overlay, const struct overlay_entry *removed)
+{
+	size_t i;
+
+	for (i = 0; i < overlay->count; i++)
+		if (overlay->list[i].kind == OVERLAY_MEMBER_ADDED &&
+		    strcmp(overlay->list[i].service, removed->service) == 0 &&
+		    addr_equal(&overlay->list[i].addr, &removed->addr))
+			return true;
+	return false;
+}
+
+/* The entry's member: in its pool, or where the file has moved it, which is not what is meant by one
+ * that was added, or added again. */
+static const struct model_member *find_member(struct restore *restore,
+					      const struct overlay_entry *entry,
+					      struct model_service *service)
+{
+	struct model_pool *pool = model_find_pool(service, entry->pool);
+	const struct model_member *member = pool ? model_find_member(pool, &entry->addr) : NULL;
+	size_t p;
+
+	restore->is_moved = false;
+	if (member || entry->kind == OVERLAY_MEMBER_ADDED ||
+	    (entry->kind == OVERLAY_MEMBER_REMOVED && is_added_again(restore->overlay, entry)))
+		return member;
+	for (p = 0; !member && p < service->pool_count; p++)
+		member = model_find_member(&service->pools[p], &entry->addr);
+	restore->is_moved = member;
+	return member;
+}
+
 static void plan_member(struct restore *restore, size_t i)
 {
 	const struct overlay_entry *entry = &restore->overlay->list[i];
 	struct model_service *service = model_find_service(restore->model, entry->service);
-	struct model_pool *pool = service ? model_find_pool(service, entry->pool) : NULL;
-	const struct model_member *member = pool ? model_find_member(pool, &entry->addr) : NULL;
+	const struct model_member *member = service ? find_member(restore, entry, service) : NULL;
 
 	if (entry->kind == OVERLAY_MEMBER_REMOVED) {
 		if (member) /* else the file agrees */
 			add_change(restore, i, CHANGE_MEMBER_REMOVE);
 	} else if (!service) {
 		drop(restore, i, "service %s is not in the file", entry->service);
-	} else if (!pool) {
+	} else if (!member && !model_find_pool(service, entry->pool)) {
 		drop(restore, i, "service %s has no pool %s in the file", entry->service,
 		     entry->pool);
 	} else if (entry->kind == OVERLAY_MEMBER_ADDED) {
@@ -451,6 +484,7 @@ size_t overlay_restore(struct model *model, const struct overlay *overlay, uint6
 		util_alloc_array(ENTRY_CHANGES_MAX * overlay->count, sizeof(*restore.changes));
 	restore.counts = util_alloc_array(overlay->count, sizeof(*restore.counts));
 	for (i = 0; i < overlay->count; i++) {
+		restore.is_moved = false;
 		if (overlay->list[i].kind == OVERLAY_LIMIT_MODE)
 			plan_limit(&restore, i);
 		else

@@ -165,6 +165,19 @@ static int member_create(struct sync *sync, struct sync_member *record, uint64_t
 	return 0;
 }
 
+/* Who looks without a daemon reads it there. */
+static int follow_pool(struct sync *sync, struct sync_member *record, size_t pool_position)
+{
+	int ret;
+
+	if (record->written.pool == (uint8_t)pool_position)
+		return 0;
+	ret = sync_op(sync, member_set_pool, record->index, (uint8_t)pool_position);
+	if (ret == 0)
+		record->written.pool = (uint8_t)pool_position;
+	return ret;
+}
+
 int sync_member_update(struct sync *sync, struct sync_service *service,
 		       const struct model_service *model, size_t pool_position,
 		       const struct model_member *member)
@@ -214,7 +227,7 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 	}
 	if (word != record->written.word || nexthop != record->nexthop)
 		set_word(sync, record, word, nexthop);
-	return ret;
+	return ret ? ret : follow_pool(sync, record, pool_position);
 }
 
 int sync_member_update_local(struct sync *sync, struct sync_service *service,

@@ -189,6 +189,16 @@ static int member_set_word(void *arg, uint32_t index, uint64_t word)
 	return 0;
 }
 
+static int member_set_pool(void *arg, uint32_t index, uint8_t pool)
+{
+	struct dp_bpf *dp = arg;
+
+	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
+		return -EINVAL;
+	dp->maps.members[index].pool = pool; /* packets do not read it */
+	return 0;
+}
+
 static int nexthop_set(void *arg, uint32_t index, const struct sluice_nexthop *nexthop)
 {
 	struct dp_bpf *dp = arg;
@@ -407,6 +417,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_set = member_set,
 		.member_set_word = member_set_word,
 		.member_set_ceiling = dp_member_set_ceiling,
+		.member_set_pool = member_set_pool,
 		.nexthop_set = nexthop_set,
 		.nexthop_clear = nexthop_clear,
 		.slots_write = dp_slots_write,
