@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "core/gcra_config.h"
 #include "core/measurement.h"
 
 #define TICK_NS 4000000U
@@ -168,6 +169,53 @@ static void test_loud(void **state)
 	measurement_free(m);
 }
 
+/* What no limit can have is not suggested. */
+static void test_largest(void **state)
+{
+	static const struct {
+		enum measurement_unit unit;
+		enum sluice_limit_count count;
+		uint64_t per_s;
+		bool is_short;
+	} rows[] = {
+		{MEASUREMENT_CONNECTIONS, SLUICE_COUNT_NEW_CONNECTIONS, 3000000, false},
+		{MEASUREMENT_CONNECTIONS, SLUICE_COUNT_NEW_CONNECTIONS, 4000000, true},
+		{MEASUREMENT_CONNECTIONS, SLUICE_COUNT_NEW_CONNECTIONS, 9000000, true},
+		{MEASUREMENT_PACKETS, SLUICE_COUNT_PACKETS, 50000000, true},
+		{MEASUREMENT_BYTES, SLUICE_COUNT_BYTES, 300000000, false},
+		{MEASUREMENT_BYTES, SLUICE_COUNT_BYTES, 1000000000, true},
+		{MEASUREMENT_BYTES, SLUICE_COUNT_BYTES, 20000000000, true},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct measurement *m = measurement_new(START_MS);
+		struct measurement_limit limit;
+		struct gcra_params params;
+		struct err e = {0};
+		unsigned int n;
+
+		measurement_begin(m, START_MS + 1000);
+		for (n = 0; n < 100; n++) {
+			struct dp_measured measured = numbered(n);
+
+			measured.packets = measured.bytes = rows[i].per_s;
+			measured.new_connections = rows[i].per_s;
+			measurement_add(m, &measured);
+		}
+		measurement_end(m);
+		limit = result_of(m, rows[i].unit).limit;
+		if (gcra_params_make(rows[i].count, limit.rate.n, limit.rate.s, limit.burst.n,
+				     TICK_NS, &params, &e))
+			fail_msg("row %zu: %s", i, e.text);
+		assert_int_equal(limit.is_short, rows[i].is_short);
+		assert_int_equal(limit.burst.n >= 3 * rows[i].per_s, !rows[i].is_short);
+		assert_int_equal(limit.above, limit.rate.n < rows[i].per_s ? 100 : 0);
+		measurement_free(m);
+	}
+}
+
 /* ---- the limit refuses nobody ---------------------------------------------------------------- */
 
 #define SOURCES 60
@@ -256,9 +304,9 @@ static void test_refuses_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_looks),
-		cmocka_unit_test(test_too_little),     cmocka_unit_test(test_loud),
-		cmocka_unit_test(test_refuses_nobody),
+		cmocka_unit_test(test_plain),	cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_largest), cmocka_unit_test(test_too_little),
+		cmocka_unit_test(test_loud),	cmocka_unit_test(test_refuses_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

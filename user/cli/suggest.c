@@ -83,6 +83,10 @@ static void render_limit_line(const struct view *view, const char *label, const 
 				field_text(loud, "source", "?"),
 				text_value(unit, field_number(loud, "per_s", 0), text));
 	}
+	if (json_is_true(json_object_get(limit, "is_short")))
+		render_field(view, "",
+			     "careful: the largest that a limit can be; it may refuse others than "
+			     "those above it");
 	render_field(view, "", "%s of %s sources were above it%s",
 		     text_count(field_count(limit, "sources_above"), above),
 		     text_count(field_count(document, "sources"), all), names);
@@ -108,6 +112,18 @@ static void render_suggestion(const struct view *view, const json_t *document, c
 	render_limit_line(view, "", document, name, lower);
 }
 
+static bool is_any_short(const json_t *units)
+{
+	const json_t *unit;
+	size_t i;
+
+	json_array_foreach (units, i, unit) {
+		if (json_is_true(json_object_get(json_object_get(unit, "suggestion"), "is_short")))
+			return true;
+	}
+	return false;
+}
+
 void render_measurement(const struct view *view, const json_t *document)
 {
 	uint64_t sources = field_count(document, "sources"), part, missed;
@@ -129,13 +145,16 @@ void render_measurement(const struct view *view, const json_t *document)
 			text_count(missed, count));
 	fputs("\n\n", view->out);
 	render_percentiles(view, units);
-	fputs("\na limit that would have refused none of them:\n", view->out);
+	fprintf(view->out, "\na limit%s:\n",
+		is_any_short(units) ? "" : " that would have refused none of them");
 	json_array_foreach (units, i, unit) {
 		render_suggestion(view, document, unit);
 	}
 	fputs("\nThe rate is 1.5 times the 99.9th percentile of busiest seconds, the burst twice "
-	      "that,\nor the least that a limit can have; so no source is refused whose busiest "
-	      "second is not above the\nrate. On this node alone.\n",
+	      "that,\nor the least or most that a limit can have; with a burst of twice the rate "
+	      "no "
+	      "source is refused\nwhose busiest second is not above the rate. On this node "
+	      "alone.\n",
 	      view->out);
 }
 

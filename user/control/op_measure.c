@@ -28,10 +28,11 @@ static json_t *view_suggestion(const struct measurement_limit *limit)
 		json_array_append_new(loud, json_pack("{s:s, s:o}", "source",
 						      prefix_format(&limit->loud[i].source, source),
 						      "per_s", view_number(limit->loud[i].per_s)));
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:o}", "rate", rate_format(&limit->rate, rate),
-			 "rate_n", (json_int_t)limit->rate.n, "burst",
-			 amount_format(&limit->burst, burst), "burst_n", (json_int_t)limit->burst.n,
-			 "sources_above", (json_int_t)limit->above, "loudest_above", loud);
+	return json_pack("{s:s, s:I, s:s, s:I, s:b, s:I, s:o}", "rate",
+			 rate_format(&limit->rate, rate), "rate_n", (json_int_t)limit->rate.n,
+			 "burst", amount_format(&limit->burst, burst), "burst_n",
+			 (json_int_t)limit->burst.n, "is_short", limit->is_short, "sources_above",
+			 (json_int_t)limit->above, "loudest_above", loud);
 }
 
 static json_t *view_unit(const struct measurement_run *run, enum measurement_unit unit)

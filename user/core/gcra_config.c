@@ -93,6 +93,16 @@ uint64_t gcra_burst_min(enum sluice_limit_count count, uint64_t rate_n, uint32_t
 	return burst_min(counting_of(count), rate_n, rate_s, tick_ns);
 }
 
+uint64_t gcra_rate_max(enum sluice_limit_count count)
+{
+	return counting_of(count)->rate_max;
+}
+
+uint64_t gcra_burst_max(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s)
+{
+	return burst_max(counting_of(count), rate_n, rate_s);
+}
+
 uint64_t gcra_burst_default(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
 			    uint32_t tick_ns)
 {

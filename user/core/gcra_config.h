@@ -26,6 +26,10 @@ uint64_t gcra_burst_min(enum sluice_limit_count count, uint64_t rate_n, uint32_t
 uint64_t gcra_burst_default(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s,
 			    uint32_t tick_ns);
 
+/* The highest rate that there is, a second, and the largest burst for a rate. */
+uint64_t gcra_rate_max(enum sluice_limit_count count);
+uint64_t gcra_burst_max(enum sluice_limit_count count, uint64_t rate_n, uint32_t rate_s);
+
 /* A source's word as another rate or burst of its limit has it: what it owes stays, as time, but for
  * what the new burst cannot owe, and rounded up; seen now. 0: it owes nothing. */
 uint64_t gcra_convert(uint64_t word, uint64_t now_ns, const struct gcra_params *from,

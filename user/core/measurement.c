@@ -143,14 +143,26 @@ static void rank_all(const struct measurement *measurement, enum measurement_uni
 
 /* ---- a limit --------------------------------------------------------------------------------- */
 
+static uint64_t second_digit(uint64_t value)
+{
+	uint64_t step = 1;
+
+	while (value / step >= 100)
+		step *= 10;
+	return step;
+}
+
 /* Up to two digits: 1.2, 13, 140, 1500. At least 1. */
 static uint64_t round_up(double value)
 {
-	uint64_t step = 1, whole = (uint64_t)ceil(value);
+	uint64_t whole = (uint64_t)ceil(value), step = second_digit(whole);
 
-	while (whole / step >= 100)
-		step *= 10;
 	return MAX((whole + step - 1) / step * step, 1U);
+}
+
+static uint64_t round_down(uint64_t value)
+{
+	return value - value % second_digit(value);
 }
 
 static void add_loud(struct measurement_limit *limit, const struct source *source, double per_s)
@@ -178,12 +190,15 @@ static void make_limit(const struct measurement *measurement, enum measurement_u
 	} units[MEASUREMENT_UNIT_MAX] = {{RATE_PLAIN, SLUICE_COUNT_PACKETS},
 					 {RATE_BYTES, SLUICE_COUNT_BYTES},
 					 {RATE_PLAIN, SLUICE_COUNT_NEW_CONNECTIONS}};
-	uint64_t rate = round_up(busiest * MEASUREMENT_HEADROOM);
+	uint64_t wanted = round_up(busiest * MEASUREMENT_HEADROOM);
+	uint64_t rate = MIN(wanted, gcra_rate_max(units[unit].count));
 	uint64_t least = gcra_burst_min(units[unit].count, rate, 1, tick_ns);
+	uint64_t most = round_down(gcra_burst_max(units[unit].count, rate, 1));
 	const struct source *source;
 
 	ret_limit->rate = (struct rate){rate, 1, units[unit].unit};
-	ret_limit->burst = (struct amount){MAX(2 * rate, least), units[unit].unit};
+	ret_limit->burst = (struct amount){MAX(MIN(2 * rate, most), least), units[unit].unit};
+	ret_limit->is_short = rate < wanted || most < 2 * rate;
 	for (source = measurement->sources; source; source = source->hh.next) {
 		if (source->busiest[unit] <= (double)rate)
 			continue;

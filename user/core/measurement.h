@@ -7,7 +7,8 @@
  * are over sources, by nearest rank. The limit: the rate is MEASUREMENT_HEADROOM times the 99.9th
  * percentile of busiest seconds, rounded up to two digits, the burst twice that. A source whose busiest
  * second is not above the rate is never refused by it: any t seconds touch at most t + 2 looks, so they
- * hold at most rate * t + 2 * rate packets, which is what the bucket admits.
+ * hold at most rate * t + 2 * rate packets, which is what the bucket admits. Of what is beyond every limit
+ * the largest is suggested, and that it falls short.
  */
 #pragma once
 
@@ -47,6 +48,7 @@ struct measurement_loud {
 struct measurement_limit {
 	struct rate rate;
 	struct amount burst;
+	bool is_short; /* no limit can have what it takes: it may refuse others than those above */
 	uint64_t
 		above; /* sources whose busiest second is above the rate, of those that were seen */
 	struct measurement_loud loud[MEASUREMENT_LOUD_SHOWN]; /* the loudest of them */
