@@ -389,7 +389,7 @@ static void test_resumed(void **state)
 	unsigned int s;
 
 	(void)state;
-	offenders_resume(o, LIMIT, START_MS - 7000);
+	assert_true(offenders_resume(o, LIMIT, START_MS - 7000, OFFENDERS_LEAVE_S - 1));
 	for (s = 0; s <= 100; s++) {
 		counts.refused += 1000;
 		offenders_tick(o, LIMIT, &counts, START_MS + s * 1000);
@@ -406,13 +406,43 @@ static void test_resumed(void **state)
 	offenders_free(o);
 }
 
+/* Without a sign of it an attack ends when it would have without a restart. */
+static void test_resumed_without_evidence(void **state)
+{
+	struct seen seen = {0};
+	struct offenders *o = offenders_new(5, on_news, &seen);
+	struct offenders_counts counts = {.refused = 1000000};
+	struct offenders_view view;
+	unsigned int s;
+
+	(void)state;
+	assert_false(offenders_resume(o, LIMIT, START_MS - 90000, OFFENDERS_LEAVE_S));
+	offenders_get(o, LIMIT, START_MS, &view);
+	assert_false(view.is_attacked);
+	assert_true(offenders_resume(o, LIMIT, START_MS - 90000, OFFENDERS_LEAVE_S - 3));
+	for (s = 0; s < 3; s++) {
+		offenders_tick(o, LIMIT, &counts, START_MS + s * 1000);
+		offenders_get(o, LIMIT, START_MS + s * 1000, &view);
+		assert_true(view.is_attacked);
+		assert_int_equal(view.calm_s, OFFENDERS_LEAVE_S - 3 + s);
+	}
+	offenders_tick(o, LIMIT, &counts, START_MS + s * 1000);
+	assert_int_equal(seen.count[OFFENDERS_CALM], 1);
+	offenders_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefixes),       cmocka_unit_test(test_first_refusals),
-		cmocka_unit_test(test_rates),	       cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_how_many),       cmocka_unit_test(test_attack),
-		cmocka_unit_test(test_attack_by_many), cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_first_refusals),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_how_many),
+		cmocka_unit_test(test_attack),
+		cmocka_unit_test(test_attack_by_many),
+		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_resumed_without_evidence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,13 +432,18 @@ void offenders_tick(struct offenders *offenders, uint32_t number,
 	limit->counted_ms = now_ms;
 }
 
-void offenders_resume(struct offenders *offenders, uint32_t number, uint64_t since_ms)
+bool offenders_resume(struct offenders *offenders, uint32_t number, uint64_t since_ms,
+		      uint64_t calm_s)
 {
-	struct limit *limit = get_limit(offenders, number);
+	struct limit *limit;
 
+	if (calm_s >= OFFENDERS_LEAVE_S)
+		return false;
+	limit = get_limit(offenders, number);
 	limit->is_attacked = true;
 	limit->since_ms = since_ms;
-	limit->calm = 0;
+	limit->calm = (unsigned int)calm_s;
+	return true;
 }
 
 void offenders_get(const struct offenders *offenders, uint32_t number, uint64_t now_ms,
@@ -452,4 +457,5 @@ void offenders_get(const struct offenders *offenders, uint32_t number, uint64_t 
 	ret_view->sources = limit->known ? count_sources(limit->known, now_ms) : 0;
 	ret_view->is_attacked = limit->is_attacked;
 	ret_view->since_ms = limit->since_ms;
+	ret_view->calm_s = limit->calm;
 }

@@ -49,7 +49,8 @@ struct offender {
 struct offenders_view {
 	uint64_t sources; /* refused in the last ten seconds, about; as many as were sampled */
 	bool is_attacked;
-	uint64_t since_ms; /* entered or left that state; 0: never */
+	uint64_t since_ms;   /* entered or left that state; 0: never */
+	unsigned int calm_s; /* of an attack: so long it has been calm */
 };
 
 enum offenders_news { OFFENDERS_FIRST, OFFENDERS_ATTACK, OFFENDERS_CALM };
@@ -88,8 +89,10 @@ void offenders_keep(struct offenders *offenders, bool (*is_there)(void *arg, uin
 		    void *arg);
 
 /* The limit was under attack before its counters were watched here; since_ms: 1 for what was before
- * the clock. No notice; it ends as every attack does. */
-void offenders_resume(struct offenders *offenders, uint32_t limit, uint64_t since_ms);
+ * the clock; calm_s: since then it was calm, or nobody knows. No notice; it ends as every attack does.
+ * False: by now it has ended. */
+bool offenders_resume(struct offenders *offenders, uint32_t limit, uint64_t since_ms,
+		      uint64_t calm_s);
 
 void offenders_get(const struct offenders *offenders, uint32_t limit, uint64_t now_ms,
 		   struct offenders_view *ret_view);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Bans as JSON: {"bans":[{"limit","number","source","until_s","since_s","all","manual","by",
- * "reason"}], "waiting":[as bans], "attacks":[{"limit","since_s"}]}. Who is banned is in the maps; this
- * says why, and has them made again where the maps are new. Those that wait are not in the maps and are to
- * be made again: a trial has ended them, or they could not be written. Attacks are the limits that are
- * under attack.
+ * "reason"}], "waiting":[as bans], "attacks":[{"limit","since_s","seen_s"}]}. Who is banned is in
+ * the maps; this says why, and has them made again where the maps are new. Those that wait are not in the
+ * maps and are to be made again: a trial has ended them, or they could not be written. Attacks are the limits
+ * that are under attack, and when that was last seen.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,16 +47,18 @@ static json_t *save_attacks(const struct daemon *daemon)
 		if (view.is_attacked)
 			json_array_append_new(
 				list,
-				json_pack("{s:s, s:I}", "limit", limit->config.name, "since_s",
-					  (json_int_t)(now_s - (now_ms - view.since_ms) / 1000)));
+				json_pack("{s:s, s:I, s:I}", "limit", limit->config.name, "since_s",
+					  (json_int_t)(now_s - (now_ms - view.since_ms) / 1000),
+					  "seen_s", (json_int_t)(now_s - view.calm_s)));
 	}
 	return list;
 }
 
 json_t *kept_save_bans(struct daemon *daemon)
 {
-	const struct refusals *refusals = &daemon->refusals;
+	struct refusals *refusals = &daemon->refusals;
 	struct saving bans = {json_array(), clock_now_ms(), clock_wall_s()}, waiting = bans;
+	json_t *attacks = save_attacks(daemon);
 	size_t i;
 
 	waiting.list = json_array();
@@ -66,11 +68,13 @@ json_t *kept_save_bans(struct daemon *daemon)
 		save_ban(&bans, &refusals->kept.list[i]);
 	for (i = 0; i < refusals->waiting.count; i++)
 		save_ban(&waiting, &refusals->waiting.list[i]);
+	refusals->has_attacks = json_array_size(attacks) > 0;
 	return json_pack("{s:o, s:o, s:o}", "bans", bans.list, "waiting", waiting.list, "attacks",
-			 save_attacks(daemon));
+			 attacks);
 }
 
-/* Of a limit that is gone nothing is left; an earlier version noted none. */
+/* Of a limit that is gone nothing is left; an earlier version noted none. How it was while nobody watched
+ * nobody knows: that counts as calm. */
 static int load_attacks(struct daemon *daemon, const json_t *list, struct err *e)
 {
 	uint64_t now_s = clock_wall_s(), now_ms = clock_now_ms();
@@ -80,13 +84,13 @@ static int load_attacks(struct daemon *daemon, const json_t *list, struct err *e
 
 	json_array_foreach (list, i, attack) {
 		const struct model_limit *limit;
-		json_int_t since_s;
+		json_int_t since_s, seen_s = 0;
 		const char *name;
 		uint64_t age_ms;
 
-		if (json_unpack((json_t *)attack, "{s:s, s:I}", "limit", &name, "since_s",
-				&since_s) ||
-		    since_s < 0) {
+		if (json_unpack((json_t *)attack, "{s:s, s:I, s?I}", "limit", &name, "since_s",
+				&since_s, "seen_s", &seen_s) ||
+		    since_s < 0 || seen_s < 0) {
 			result = err_set(e, ERR_INVALID, "attacks", "attack %zu makes no sense",
 					 i + 1);
 			continue;
@@ -95,8 +99,11 @@ static int load_attacks(struct daemon *daemon, const json_t *list, struct err *e
 		limit = model_find_limit(daemon->model, name);
 		if (!limit || !dp_bpf_is_adopted(daemon->dp))
 			continue;
-		offenders_resume(daemon->refusals.offenders, limit->id,
-				 now_ms > age_ms ? now_ms - age_ms : 1);
+		if (!offenders_resume(daemon->refusals.offenders, limit->id,
+				      now_ms > age_ms ? now_ms - age_ms : 1,
+				      now_s > (uint64_t)seen_s ? now_s - (uint64_t)seen_s : 0))
+			continue;
+		daemon->refusals.has_attacks = true;
 		log_warning("limit", "limit %s: the attack from before the restart goes on", name);
 	}
 	return result;

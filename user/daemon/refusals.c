@@ -12,6 +12,7 @@
 #define READ_MS 200	/* a ring holds a second's samples at least */
 #define READ_ON_MS 3000 /* so long after the last one */
 #define SAVE_MS 5000
+#define SAVE_ATTACK_MS 15000 /* that it still goes on */
 #define TOLD_AT_ONCE 50
 #define TOLD_PER_S 5
 
@@ -213,6 +214,8 @@ static void save_soon(struct daemon *daemon, bool is_now)
 	struct refusals *refusals = &daemon->refusals;
 	uint64_t now_ms = clock_now_ms();
 
+	refusals->is_unsaved |= refusals->has_attacks &&
+				now_ms - refusals->saved_ms >= SAVE_ATTACK_MS;
 	if (!refusals->is_unsaved || (!is_now && now_ms - refusals->saved_ms < SAVE_MS))
 		return;
 	refusals->is_unsaved = false;
@@ -348,7 +351,8 @@ void refusals_adopt(struct daemon *daemon)
 
 void refusals_end(struct daemon *daemon)
 {
-	daemon->refusals.is_unsaved |= bans_count(daemon->refusals.bans) > 0;
+	daemon->refusals.is_unsaved |= bans_count(daemon->refusals.bans) > 0 ||
+				       daemon->refusals.has_attacks;
 	save_soon(daemon, true);
 }
 

@@ -34,6 +34,7 @@ struct refusals {
 	bool is_adopted;     /* what a predecessor left is known */
 	bool is_unreadable;  /* it could not be read at the first try */
 	bool is_unsaved;
+	bool has_attacks; /* as last saved */
 	uint64_t saved_ms;
 	struct refusals_kept kept, waiting; /* as read, until they are adopted */
 	struct refusals_told told[2];	    /* begun, ended */
