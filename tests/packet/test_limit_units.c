@@ -134,6 +134,35 @@ static void test_bytes_rate(void **state)
 	}
 }
 
+/* What is longer than the burst never passes, is charged nothing, and is in nobody's way: not in that of
+ * shorter frames of the source, and not for longer than it is there. As long as the burst passes. */
+static void test_frames_beyond_the_burst(void **state)
+{
+	static const uint64_t stacks[] = {1, 1 | 2ULL << 16};
+	static const char src[] = "198.51.100.1";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++) {
+		set_up(stacks[i]);
+		limits_set(world, 1,
+			   &(struct limits_rule){
+				   .count = SLUICE_COUNT_BYTES, .rate = 100000, .burst = 2000});
+		limits_set(world, 2,
+			   &(struct limits_rule){.rate = 1000, .burst = 1000, .len4 = 16});
+		assert_int_equal(admitted_sized(src, 20, 2001), 0);
+		assert_int_equal(world->limit_sets[LIMITS_SETS].source[0], 0);
+		assert_int_equal(admitted_sized(src, 3, 1000), 2);
+		*world->clock_ns += 10 * S;
+		assert_int_equal(admitted_sized(src, 20, 3000), 0);
+		assert_int_equal(admitted_sized(src, 2, 2000), 1);
+		*world->clock_ns += 5 * MS + MS / 100;
+		assert_int_equal(admitted_sized(src, 20, 3000), 0);
+		assert_int_equal(admitted_sized(src, 2, 500), 1);
+		*world->clock_ns += 100 * S;
+		assert_int_equal(admitted_sized(src, 20, 3000), 0);
+	}
+}
+
 /* 100 Gbit/s: the smallest frame costs what it should, although that is five nanoseconds. */
 static void test_bytes_fast(void **state)
 {
@@ -451,6 +480,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_bytes_rate),
+		cmocka_unit_test(test_frames_beyond_the_burst),
 		cmocka_unit_test(test_bytes_fast),
 		cmocka_unit_test(test_udp_flows),
 		cmocka_unit_test(test_exceptions),
