@@ -371,46 +371,6 @@ static void test_sweep_forgets_the_past(void **state)
 	instance_clean(INSTANCE);
 }
 
-/* What sources owe goes along into another region, in its unit; what was there is gone. */
-static void test_limit_region_moves(void **state)
-{
-	const uint64_t size = SLUICE_LIMIT_F_USED | 1ULL << 32; /* two sets */
-	struct sluice_limit from = {.id = 5, .word = size | 4 | 24ULL << 38};
-	struct sluice_limit to = {.id = 5, .word = size | 8 | 28ULL << 38};
-	struct dp_bpf *dp = instance_open(INSTANCE);
-	struct dataplane port = dp_bpf_port(dp);
-	struct sluice_limit_set *sets;
-	uint64_t word, tat;
-	uint32_t second;
-	int fd;
-
-	(void)state;
-	from.rate = SLUICE_LIMIT_RATE(1 << 10, 1 << 29); /* six days, in ms */
-	to.rate = SLUICE_LIMIT_RATE(1 << 6, 1 << 25);	 /* the same, in 16 ms */
-	fd = bpf_obj_get(DIR "/" SLUICE_PIN_ABI "/limit_sets");
-	assert_true(fd >= 0);
-	sets = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_true(sets != MAP_FAILED);
-	assert_int_equal(port.ops->packet_second(port.dp, &second), 0);
-	tat = ((uint64_t)second << 10) + (1 << 20); /* in ms */
-	word = SLUICE_SRC(7, sluice_gcra_seen((uint64_t)second << 30), tat);
-	sets[5].source[3] = word;
-	sets[9].source[2] = SLUICE_SRC(9, 1, 1);
-	assert_int_equal(port.ops->limit_move_region(port.dp, &from, &to), 0);
-	assert_int_equal(sets[5].source[3], word);
-	assert_int_equal(sets[9].source[2], 0);
-	assert_int_equal(SLUICE_SRC_TAG(sets[9].source[3]), 7);
-	assert_in_range(SLUICE_SRC_TAT(sets[9].source[3]) - (uint32_t)(tat >> 4), 0, 1);
-	to.word += 1ULL << 32;
-	assert_int_equal(port.ops->limit_move_region(port.dp, &from, &to), -EINVAL);
-	to.word = size | (instance_capacity.limit_sets - 1);
-	assert_int_equal(port.ops->limit_move_region(port.dp, &from, &to), -EINVAL);
-	munmap(sets, 4096);
-	close(fd);
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
-}
-
 /* The daemon's own life: no root, three capabilities, a pin directory that belongs to its user. */
 static int live_unprivileged(void)
 {
@@ -534,7 +494,6 @@ int main(void)
 		cmocka_unit_test(test_counters_end_with_their_limit),
 		cmocka_unit_test(test_counters_start_at_zero),
 		cmocka_unit_test(test_sweep_forgets_the_past),
-		cmocka_unit_test(test_limit_region_moves),
 		cmocka_unit_test(test_without_root),
 		cmocka_unit_test(test_missing_capabilities_are_named),
 		cmocka_unit_test(test_seed_gives_one_key),

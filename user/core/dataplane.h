@@ -116,7 +116,8 @@ struct dataplane_ops {
 	/* Zeroes the state of a region of 2^log2 sets. */
 	int (*limit_clear_region)(void *dp, uint32_t base, uint32_t log2);
 	/* Fills the region that `to` names with what sources owe in that of `from`, by gcra_convert():
-	 * the same but for rate, burst and unit. */
+	 * the same but for rate, burst and unit. What they are charged there until a limit_set that names
+	 * the new region follows with that. */
 	int (*limit_move_region)(void *dp, const struct sluice_limit *from,
 				 const struct sluice_limit *to);
 	/* Limits of all packets, as those of a service. */

@@ -62,11 +62,12 @@ struct dp_bpf {
 	uint32_t events_per_s;
 	struct dp_maps maps;
 	struct placement *placement;
-	uint32_t *sources_in_use;     /* by limit, as of the last sweep; NULL: none yet */
-	struct dp_access *access;     /* the table of access lists; NULL: not written yet */
-	struct dp_bans *bans;	      /* how many there are */
-	struct dp_refusals *refusals; /* what has been read of them */
-	struct dp_hosts *hosts;	      /* which members are of one */
+	uint32_t *sources_in_use; /* by limit, as of the last sweep; NULL: none yet */
+	struct dp_access *access; /* the table of access lists; NULL: not written yet */
+	struct sluice_limit moved_from, moved_to;   /* whose sources moved last; word 0: settled */
+	struct dp_bans *bans;			    /* how many there are */
+	struct dp_refusals *refusals;		    /* what has been read of them */
+	struct dp_hosts *hosts;			    /* which members are of one */
 	uint32_t interfaces[CONFIG_INTERFACES_MAX]; /* attached: their MACs are kept fresh */
 	size_t interface_count;
 	int cpus;

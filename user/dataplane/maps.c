@@ -239,63 +239,9 @@ static int limit_set(void *arg, uint32_t index, const struct sluice_limit *limit
 	store(&cell->flags, dp_bans_flags(dp, index, limit->flags));
 	store(&cell->rate, limit->rate);
 	store(&cell->word, limit->word);
+	dp_region_follow(dp, limit);
 	/* The next holder counts from zero. */
 	return limit->word ? 0 : dp_clear_percpu(dp, dp->skel->maps.limit_stats, index);
-}
-
-static int limit_clear_region(void *arg, uint32_t base, uint32_t log2)
-{
-	struct dp_bpf *dp = arg;
-	struct sluice_limit_set *set;
-	uint32_t i, way;
-
-	if (log2 > 31 || base + (1ULL << log2) > dp->maps.capacity.limit_sets)
-		return -EINVAL;
-	for (i = 0; i < 1U << log2; i++) {
-		set = &dp->maps.limit_sets[base + i];
-		for (way = 0; way < SLUICE_LIMIT_WAYS; way++)
-			if (set->source[way]) /* untouched pages stay shared and cold */
-				__atomic_store_n(&set->source[way], 0, __ATOMIC_RELAXED);
-	}
-	return 0;
-}
-
-static struct gcra_params params_of(const struct sluice_limit *limit)
-{
-	return (struct gcra_params){.k = SLUICE_LIMIT_K(limit->word),
-				    .inc = SLUICE_LIMIT_INC(limit->rate),
-				    .tau = SLUICE_LIMIT_TAU(limit->rate)};
-}
-
-static int limit_move_region(void *arg, const struct sluice_limit *from,
-			     const struct sluice_limit *to)
-{
-	struct dp_bpf *dp = arg;
-	uint32_t log2 = SLUICE_LIMIT_LOG2(to->word), i, way;
-	struct gcra_params was = params_of(from), will = params_of(to);
-	const struct sluice_limit_set *old;
-	struct sluice_limit_set *new;
-	uint64_t now_ns, word;
-	int r;
-
-	if (SLUICE_LIMIT_LOG2(from->word) != log2 || log2 > 31 ||
-	    SLUICE_LIMIT_BASE(from->word) + (1ULL << log2) > dp->maps.capacity.limit_sets ||
-	    SLUICE_LIMIT_BASE(to->word) + (1ULL << log2) > dp->maps.capacity.limit_sets)
-		return -EINVAL;
-	r = dp_clock_now(dp->clock, dp->maps.meta->tick_ns, &now_ns);
-	if (r)
-		return r;
-	old = &dp->maps.limit_sets[SLUICE_LIMIT_BASE(from->word)];
-	new = &dp->maps.limit_sets[SLUICE_LIMIT_BASE(to->word)];
-	for (i = 0; i < 1U << log2; i++) {
-		for (way = 0; way < SLUICE_LIMIT_WAYS; way++) {
-			word = __atomic_load_n(&old[i].source[way], __ATOMIC_RELAXED);
-			word = word ? gcra_convert(word, now_ns, &was, &will) : 0;
-			if (new[i].source[way] != word) /* untouched pages stay shared and cold */
-				__atomic_store_n(&new[i].source[way], word, __ATOMIC_RELAXED);
-		}
-	}
-	return 0;
 }
 
 /* ---- adoption ------------------------------------------------------------------------------- */
@@ -426,8 +372,8 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.runners_read = dp_runners_read,
 		.runner_set = dp_runner_set,
 		.limit_set = limit_set,
-		.limit_clear_region = limit_clear_region,
-		.limit_move_region = limit_move_region,
+		.limit_clear_region = dp_region_clear,
+		.limit_move_region = dp_region_move,
 		.host_limits_set = host_limits_set,
 		.member_stats = dp_member_stats,
 		.member_stats_reset = dp_member_stats_reset,

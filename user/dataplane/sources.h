@@ -20,6 +20,13 @@ int dp_ceiling_set(void *arg, uint32_t index, uint64_t rate, uint32_t k);
 int dp_ceiling_stats(void *arg, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 int dp_member_set_ceiling(void *arg, uint32_t index, uint32_t ceiling);
 
+/* regions.c */
+int dp_region_clear(void *arg, uint32_t base, uint32_t log2);
+int dp_region_move(void *arg, const struct sluice_limit *from, const struct sluice_limit *to);
+/* After a limit is changed: if it is to a region that has just been filled, what its sources were charged
+ * where they were before meanwhile goes along. Of what a source was charged in both, the larger stays. */
+void dp_region_follow(struct dp_bpf *dp, const struct sluice_limit *limit);
+
 /* measures.c */
 int dp_measure_start(void *arg, const struct sluice_measure_filter *filter, uint64_t for_ms);
 int dp_measure_stop(void *arg);
