@@ -2,6 +2,10 @@
 #include "fake/fake_config.h"
 
 #include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +28,25 @@ static void parse(const char *text, struct sluice_addr *ret_addr)
 		fprintf(stderr, "fake_config: %s is no address\n", text);
 		abort();
 	}
+}
+
+struct config *fake_config_parsed(const char *yaml)
+{
+	struct config *config = NULL;
+	struct errs errors = {0};
+	char text[800];
+	size_t i;
+
+	if (config_parse(yaml, strlen(yaml), &config, &errors) < 0) {
+		for (i = 0; i < errors.count; i++) {
+			err_format(&errors.list[i], NULL, text, sizeof(text));
+			print_error("%s\n", text);
+		}
+		fail_msg("does not parse: %s", yaml);
+	}
+	assert_int_equal(errors.count, 0);
+	assert_null(errors.list);
+	return config;
 }
 
 struct config *fake_config_new(void)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Configurations made in code, for tests of what comes after parsing. */
+/* Configurations for tests, made in code and of text. */
 #pragma once
 
 #include "core/config.h"
 
 struct config *fake_config_new(void);
+/* Of YAML, which is right, or the running test fails with what is wrong. */
+struct config *fake_config_parsed(const char *yaml);
 /* Appended; pointers to earlier services (pools, members) of the same array become invalid. The
  * address is text; a mistake in it aborts. */
 struct service_config *fake_config_service(struct config *config, const char *name,

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "fake/fake_facts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/addr.h"
 #include "base/util.h"
+#include "fake/fake_config.h"
 
 static const char yaml[] =
 	"version: 1\n"
@@ -58,21 +54,28 @@ static void make_path(struct doctor_facts *facts, size_t at, size_t service, con
 	util_copy(path->egress, sizeof(path->egress), "eth1");
 }
 
-struct config *fake_facts_config(void)
-{
-	struct config *config = NULL;
-	struct errs errors = {0};
+struct config *fake_facts_config;
 
-	assert_int_equal(config_parse(yaml, strlen(yaml), &config, &errors), 0);
-	return config;
+int fake_facts_set_up(void **state)
+{
+	(void)state;
+	fake_facts_config = fake_config_parsed(yaml);
+	return 0;
 }
 
-struct doctor_facts *fake_facts_new(const struct config *config)
+int fake_facts_tear_down(void **state)
+{
+	(void)state;
+	config_free(fake_facts_config);
+	return 0;
+}
+
+struct doctor_facts *fake_facts_new(void)
 {
 	struct doctor_facts *facts = util_alloc(sizeof(*facts));
 	size_t i;
 
-	facts->config = config;
+	facts->config = fake_facts_config;
 	facts->cpus = 4;
 	facts->page_bytes = 4096;
 	facts->host = (struct doctor_host){
@@ -100,10 +103,10 @@ struct doctor_facts *fake_facts_new(const struct config *config)
 	facts->interfaces[1].mtu = 1600;
 	facts->tunnel_count = 1;
 	facts->tunnels[0] = (struct doctor_tunnel){"tunl0", "ipip", 0};
-	facts->service_count = config->service_count;
+	facts->service_count = fake_facts_config->service_count;
 	facts->services = util_alloc_array(facts->service_count, sizeof(*facts->services));
 	for (i = 0; i < facts->service_count; i++) {
-		facts->services[i].config = &config->services[i];
+		facts->services[i].config = &fake_facts_config->services[i];
 		facts->services[i].is_local = i == SERVICE_HERE ? FACT_YES : FACT_NO;
 		util_copy(facts->services[i].way, sizeof(facts->services[i].way), "eth1");
 	}

@@ -76,11 +76,7 @@ void world_load(struct world *w, struct config *config)
 
 void world_load_text(struct world *w, const char *text)
 {
-	struct errs errors = {0};
-	struct config *config;
-
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	world_load(w, config);
+	world_load(w, fake_config_parsed(text));
 }
 
 void world_run(struct world *w)

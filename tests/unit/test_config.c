@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Good configurations: what they become. Bad ones are in test_config_errors.c. */
 #include "core/config.h"
+#include "fake/fake_config.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -15,24 +16,6 @@
 
 #define HEAD "version: 1\ninterfaces: [eth0]\n"
 
-static struct config *parsed(const char *yaml)
-{
-	struct config *config = NULL;
-	struct errs errors = {};
-	char text[800];
-
-	if (config_parse(yaml, strlen(yaml), &config, &errors) < 0) {
-		for (size_t i = 0; i < errors.count; i++) {
-			err_format(&errors.list[i], NULL, text, sizeof(text));
-			print_error("%s\n", text);
-		}
-		fail_msg("does not parse: %s", yaml);
-	}
-	assert_int_equal(errors.count, 0);
-	assert_null(errors.list);
-	return config;
-}
-
 static void assert_addr(const struct sluice_addr *addr, const char *text)
 {
 	char buffer[ADDR_TEXT_MAX];
@@ -42,7 +25,7 @@ static void assert_addr(const struct sluice_addr *addr, const char *text)
 
 static void test_defaults(void **state)
 {
-	struct config *config = parsed(HEAD "services: {}\n");
+	struct config *config = fake_config_parsed(HEAD "services: {}\n");
 	static const struct sluice_addr NONE;
 
 	(void)state;
@@ -85,7 +68,7 @@ static void test_defaults(void **state)
 
 static void test_every_root_key(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		"version: 1\n"
 		"instance: edge\n"
 		"interfaces: [eth0, eth1.7]\n"
@@ -138,7 +121,8 @@ static void test_every_root_key(void **state)
 	assert_int_equal(config->flows.refresh_s, 2);
 	assert_int_equal(config->flows.overwrite_s, 60);
 	config_free(config);
-	config = parsed(HEAD "services: {}\nmetrics: {listen: disabled}\nxdp: generic\n");
+	config = fake_config_parsed(HEAD
+				    "services: {}\nmetrics: {listen: disabled}\nxdp: generic\n");
 	assert_string_equal(config->metrics_listen, "");
 	assert_int_equal(config->xdp_mode, XDP_ATTACH_GENERIC);
 	config_free(config);
@@ -147,7 +131,7 @@ static void test_every_root_key(void **state)
 /* The node's choice, a service's own, and a local address, for which the host itself answers. */
 static void test_announce(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD "announce: arp\nservices:\n"
 		     "  a: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
 		     "  b: {listen: tcp 192.0.2.2:80, mode: l2, announce: route, members: []}\n"
@@ -165,7 +149,7 @@ static void test_announce(void **state)
 
 static void test_service_with_members(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD
 		"services:\n"
 		"  web:\n"
@@ -212,7 +196,7 @@ static void test_service_with_members(void **state)
 
 static void test_pools_inherit(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD
 		"services:\n"
 		"  shop:\n"
@@ -269,7 +253,7 @@ static void test_pools_inherit(void **state)
 
 static void test_local_and_limits(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD
 		"services:\n"
 		"  nginx: {listen: tcp 203.0.113.5:443, mode: local, limits: [b, a]}\n"
@@ -317,7 +301,7 @@ static void test_local_and_limits(void **state)
 /* One list for several services is what anchors are for. */
 static void test_affinity(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD "services:\n"
 		     "  one: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
 		     "  two: {listen: udp 192.0.2.1:53, mode: l2, members: [], affinity: track, "
@@ -346,7 +330,7 @@ static void test_affinity(void **state)
 
 static void test_circuit(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD "services:\n"
 		     "  plain: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
 		     "  pools:\n"
@@ -393,7 +377,7 @@ static void test_circuit(void **state)
 
 static void test_on_down(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD "announce: route\n"
 		     "services:\n"
 		     "  a: {listen: tcp 192.0.2.1:80, mode: l2, members: []}\n"
@@ -409,11 +393,11 @@ static void test_on_down(void **state)
 
 static void test_anchors(void **state)
 {
-	struct config *config =
-		parsed(HEAD "services:\n"
-			    "  a: {listen: tcp 192.0.2.10:80, mode: l2, members: &farm "
-			    "[192.0.2.21, 192.0.2.22]}\n"
-			    "  b: {listen: tcp 192.0.2.10:443, mode: l2, members: *farm}\n");
+	struct config *config = fake_config_parsed(
+		HEAD "services:\n"
+		     "  a: {listen: tcp 192.0.2.10:80, mode: l2, members: &farm "
+		     "[192.0.2.21, 192.0.2.22]}\n"
+		     "  b: {listen: tcp 192.0.2.10:443, mode: l2, members: *farm}\n");
 
 	(void)state;
 	assert_int_equal(config->services[1].pools[0].member_count, 2);
@@ -425,12 +409,13 @@ static void test_anchors(void **state)
 static void test_byte_order_mark_and_comments(void **state)
 {
 	struct config *config =
-		parsed("\xef\xbb\xbf# comment\n---\n" HEAD "services: {}\n...\n# end");
+		fake_config_parsed("\xef\xbb\xbf# comment\n---\n" HEAD "services: {}\n...\n# end");
 
 	(void)state;
 	assert_int_equal(config->interface_count, 1);
 	config_free(config);
-	config = parsed("{\"version\": 1, \"interfaces\": [\"eth0\"], \"services\": {}}");
+	config = fake_config_parsed(
+		"{\"version\": 1, \"interfaces\": [\"eth0\"], \"services\": {}}");
 	config_free(config);
 }
 
@@ -442,7 +427,7 @@ static void test_example_file(void **state)
 
 	(void)state;
 	assert_int_equal(util_read_file("deploy/sluice.yaml", CONFIG_BYTES_MAX, &text, &length), 0);
-	config = parsed(text);
+	config = fake_config_parsed(text);
 	assert_true(config->interface_count > 0);
 	config_free(config);
 }
@@ -465,7 +450,7 @@ static void test_many(void **state)
 				j);
 	}
 	fclose(f);
-	config = parsed(text);
+	config = fake_config_parsed(text);
 	assert_int_equal(config->service_count, 1000);
 	assert_int_equal(config->services[999].pools[0].member_count, 20);
 	assert_int_equal(config->services[999].pools[0].members[19].weight, 19);

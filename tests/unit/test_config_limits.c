@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "core/limit_params.h"
 #include "core/model.h"
+#include "fake/fake_config.h"
 #include "unit/config_errors.h"
 
 #define TICK_NS 4000000U
@@ -13,19 +14,9 @@
 #define WIDE(name) "  " name ": {count: packets, rate: 5/s, mode: shadow, scope: services}\n"
 #define HOST(name) "  " name ": {count: packets, rate: 5/s, mode: shadow, scope: everything}\n"
 
-static struct config *parsed(const char *yaml)
-{
-	struct config *config = NULL;
-	struct errs errors = {};
-
-	if (config_parse(yaml, strlen(yaml), &config, &errors) < 0)
-		fail_msg("%s: %s", errors.list[0].path, errors.list[0].text);
-	return config;
-}
-
 static void test_bans(void **state)
 {
-	struct config *config = parsed(
+	struct config *config = fake_config_parsed(
 		HEAD
 		"services: {}\nlimits:\n"
 		"  a: {count: packets, rate: 50 pkt/s, mode: enforce, ban: {after: 100}}\n"
@@ -67,10 +58,10 @@ static void test_ceilings(void **state)
 		 "9 invalid services.web.pools.a.max_new_per_member\n"
 		 "10 conflict services.web.pools.a.members[0].max_new\n"},
 	};
-	struct config *config =
-		parsed(WEB "    max_new: 10k/s\n    max_new_per_member: 50 conn/min\n    pools:\n"
-			   "      a: {members: [192.0.2.21, {address: 192.0.2.22, max_new: 7/s}]}\n"
-			   "      b: {members: [192.0.2.23], max_new_per_member: 9/s}\n");
+	struct config *config = fake_config_parsed(
+		WEB "    max_new: 10k/s\n    max_new_per_member: 50 conn/min\n    pools:\n"
+		    "      a: {members: [192.0.2.21, {address: 192.0.2.22, max_new: 7/s}]}\n"
+		    "      b: {members: [192.0.2.23], max_new_per_member: 9/s}\n");
 	const struct service_config *service = &config->services[0];
 
 	(void)state;
@@ -191,7 +182,7 @@ static void test_limits(void **state)
 /* What model_check_config() says, as errors_of() does. */
 static char *model_errors_of(const char *yaml)
 {
-	struct config *config = parsed(yaml);
+	struct config *config = fake_config_parsed(yaml);
 	struct errs errors = {};
 	char *text = NULL;
 	size_t size;

@@ -2,6 +2,7 @@
 /* Access lists in the configuration: what is read, every mistake, and their files. */
 #include <errno.h>
 
+#include "fake/fake_config.h"
 #include "unit/config_errors.h"
 
 #define MANAGEMENT NONE "management: {prefixes: [10.0.0.0/24]}\n" /* lines 1 to 4 */
@@ -49,25 +50,15 @@ static void test_mistakes(void **state)
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
 }
 
-static struct config *parse(const char *yaml)
-{
-	struct config *config = NULL;
-	struct errs errors = {};
-
-	if (config_parse(yaml, strlen(yaml), &config, &errors))
-		fail_msg("%s: %s", errors.list[0].path, errors.list[0].text);
-	return config;
-}
-
 static void test_values(void **state)
 {
-	struct config *config = parse(FULL
-				      "    allow: [partners, office]\n"
-				      "management: {prefixes: ['2001:db8::/64', 10.0.0.0/24]}\n"
-				      "lists:\n"
-				      "  partners: {action: allow, prefixes: [192.0.2.1]}\n"
-				      "  office: {action: allow, file: /etc/office}\n"
-				      "  bad: {action: deny, guard: disabled}\n");
+	struct config *config =
+		fake_config_parsed(FULL "    allow: [partners, office]\n"
+					"management: {prefixes: ['2001:db8::/64', 10.0.0.0/24]}\n"
+					"lists:\n"
+					"  partners: {action: allow, prefixes: [192.0.2.1]}\n"
+					"  office: {action: allow, file: /etc/office}\n"
+					"  bad: {action: deny, guard: disabled}\n");
 
 	(void)state;
 	assert_int_equal(config->management->count, 2);
@@ -97,11 +88,12 @@ static int read_fake(const char *path, size_t max, char **ret_text, size_t *ret_
 
 static void test_files(void **state)
 {
-	struct config *config = parse(MANAGEMENT "lists:\n"
-						 "  a: {action: deny, prefixes: [192.0.2.0/24, "
-						 "192.0.3.0/24], file: /good}\n"
-						 "  b: {action: exempt, file: /good}\n"
-						 "  c: {action: exempt}\n");
+	struct config *config = fake_config_parsed(MANAGEMENT
+						   "lists:\n"
+						   "  a: {action: deny, prefixes: [192.0.2.0/24, "
+						   "192.0.3.0/24], file: /good}\n"
+						   "  b: {action: exempt, file: /good}\n"
+						   "  c: {action: exempt}\n");
 	struct errs errors = {};
 
 	(void)state;
@@ -111,9 +103,9 @@ static void test_files(void **state)
 	assert_int_equal(prefix_set_count(config->lists[2].prefixes), 0);
 	config_free(config);
 
-	config = parse(MANAGEMENT "lists:\n"
-				  "  a: {action: deny, file: /none}\n"
-				  "  b: {action: deny, file: /bad}\n");
+	config = fake_config_parsed(MANAGEMENT "lists:\n"
+					       "  a: {action: deny, file: /none}\n"
+					       "  b: {action: deny, file: /bad}\n");
 	assert_true(config_load_lists(config, read_fake, &errors) < 0);
 	assert_int_equal(errors.count, 3);
 	assert_string_equal(errors.list[0].path, "lists.a.file");

@@ -3,6 +3,7 @@
 #include "unit/config_errors.h"
 
 #include "core/check_spec.h"
+#include "fake/fake_config.h"
 
 #define HTTP(keys) FULL "    check: {type: http, " keys "}\n"
 #define HTTPS(keys) FULL "    check: {type: https, " keys "}\n"
@@ -140,11 +141,10 @@ static void test_programs(void **state)
 		"[/x]}}]\n"
 		"      c: {members: [192.0.2.23], check: {type: https, ca: /c.pem}}\n"
 		"      d: {members: [192.0.2.24], check: https}\n";
-	struct config *config = NULL;
+	struct config *config = fake_config_parsed(text);
 	struct errs errors = {0};
 
 	(void)state;
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
 	assert_true(config_check_files(config, refuse, &errors) < 0);
 	assert_true(looked_at);
 	assert_int_equal(errors.count, 2);
@@ -167,13 +167,10 @@ static void test_inheritance(void **state)
 		"      a: {members: [192.0.2.21, {address: 192.0.2.22, check: none}]}\n"
 		"      b: {check: tcp, members: [{address: 192.0.2.23, check: icmp}, "
 		"192.0.2.24]}\n";
-	const struct pool_config *pools;
-	struct config *config = NULL;
-	struct errs errors = {0};
+	struct config *config = fake_config_parsed(text);
+	const struct pool_config *pools = config->services[0].pools;
 
 	(void)state;
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	pools = config->services[0].pools;
 	assert_int_equal(pools[0].check.type, CHECK_HTTP);
 	assert_int_equal(pools[0].members[0].check, 0);
 	assert_int_equal(pools[0].checks->list[pools[0].members[1].check].type, CHECK_NONE);
@@ -194,13 +191,10 @@ static void test_ways(void **state)
 		"      b: {mode: l2, check: {type: https, via: member}, members: [{address: "
 		"192.0.2.25, check: {type: udp, send: x}}]}\n"
 		"      c: {check: none, members: [192.0.2.26]}\n";
-	const struct pool_config *pools;
-	struct config *config = NULL;
-	struct errs errors = {0};
+	struct config *config = fake_config_parsed(text);
+	const struct pool_config *pools = config->services[0].pools;
 
 	(void)state;
-	assert_int_equal(config_parse(text, strlen(text), &config, &errors), 0);
-	pools = config->services[0].pools;
 	assert_int_equal(pools[0].check.via, CHECK_VIA_PATH);
 	assert_int_equal(pools[0].checks->list[0].via, CHECK_VIA_PATH);
 	assert_int_equal(pools[0].checks->list[pools[0].members[1].check].via, CHECK_VIA_MEMBER);

@@ -15,8 +15,6 @@
 #include "base/util.h"
 #include "fake/fake_facts.h"
 
-static struct config *config;
-
 #define HOST (&f->host)
 #define ETH0 (&f->interfaces[0])
 #define ETH1 (&f->interfaces[1])
@@ -56,7 +54,7 @@ static void expect(const struct doctor_facts *facts, const char *check,
 /* The check must find exactly one thing once the last argument has spoilt the healthy host f. */
 #define CASE(check, severity, object, text, fix, ...)                                              \
 	do {                                                                                       \
-		struct doctor_facts *f = fake_facts_new(config);                                   \
+		struct doctor_facts *f = fake_facts_new();                                         \
                                                                                                    \
 		__VA_ARGS__;                                                                       \
 		expect(f, check, severity, object, text, fix);                                     \
@@ -172,14 +170,14 @@ static void programs_and_redirects_are_judged(void **state)
 	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES,
 						      2, "a (id 8), b (id 9)"}));
 	CASE("program", DOCTOR_NOTE, "eth0", "runs 1 program here: a (id 8), which sluiced joins",
-	     "", config->sharing = XDP_SHARED_JOIN;
+	     "", fake_facts_config->sharing = XDP_SHARED_JOIN;
 	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", false, FACT_NO, FACT_YES,
 						      1, "a (id 8)"}));
 	CASE("program", DOCTOR_ERROR, "eth0", "runs 1 program here: a (id 8), and xdp is native",
-	     "xdp: auto", config->sharing = XDP_SHARED_JOIN;
+	     "xdp: auto", fake_facts_config->sharing = XDP_SHARED_JOIN;
 	     ETH0->program = ((struct doctor_program){7, "xdp_dispatcher", true, FACT_NO, FACT_YES,
 						      1, "a (id 8)"}));
-	config->sharing = XDP_SHARED_NEVER;
+	fake_facts_config->sharing = XDP_SHARED_NEVER;
 	CASE("program", DOCTOR_UNSEEN, "eth0", "whose the XDP program (id 7, native)",
 	     "sudo sluicectl",
 	     ETH0->program =
@@ -320,20 +318,6 @@ static void every_check_can_find_something(void **state)
 			fail_msg("no row spoils what %s looks at", doctor_checks[i].name);
 }
 
-static int make_config(void **state)
-{
-	(void)state;
-	config = fake_facts_config();
-	return 0;
-}
-
-static int free_config(void **state)
-{
-	(void)state;
-	config_free(config);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,5 +334,5 @@ int main(void)
 		cmocka_unit_test(every_check_can_find_something),
 	};
 
-	return cmocka_run_group_tests(tests, make_config, free_config);
+	return cmocka_run_group_tests(tests, fake_facts_set_up, fake_facts_tear_down);
 }

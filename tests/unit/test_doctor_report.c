@@ -12,11 +12,9 @@
 #include "base/util.h"
 #include "fake/fake_facts.h"
 
-static struct config *config;
-
 static void a_healthy_host_has_no_findings(void **state)
 {
-	struct doctor_facts *facts = fake_facts_new(config);
+	struct doctor_facts *facts = fake_facts_new();
 	struct doctor_report report = {0};
 	size_t i;
 
@@ -40,7 +38,7 @@ static void a_healthy_host_has_no_findings(void **state)
 
 static void findings_are_bounded(void **state)
 {
-	struct doctor_facts *facts = fake_facts_new(config);
+	struct doctor_facts *facts = fake_facts_new();
 	struct doctor_report report = {0};
 	struct doctor_path path = facts->paths[DIRECT];
 	bool is_counted = false;
@@ -65,7 +63,7 @@ static void findings_are_bounded(void **state)
 /* A gateway that does not answer is one finding, however many members are behind it. */
 static void gateways_are_reported_once(void **state)
 {
-	struct doctor_facts *facts = fake_facts_new(config);
+	struct doctor_facts *facts = fake_facts_new();
 	struct doctor_report report = {0};
 	size_t i;
 
@@ -83,7 +81,7 @@ static void gateways_are_reported_once(void **state)
 
 static void findings_become_errors(void **state)
 {
-	struct doctor_facts *facts = fake_facts_new(config);
+	struct doctor_facts *facts = fake_facts_new();
 	struct doctor_report report = {0};
 	struct errs errors = {0};
 
@@ -105,7 +103,7 @@ static void findings_become_errors(void **state)
 /* Without a configuration nothing is said about services. */
 static void interfaces_alone_can_be_judged(void **state)
 {
-	struct doctor_facts *facts = fake_facts_new(config);
+	struct doctor_facts *facts = fake_facts_new();
 	struct doctor_report report = {0};
 	size_t i;
 
@@ -121,20 +119,6 @@ static void interfaces_alone_can_be_judged(void **state)
 	fake_facts_free(facts);
 }
 
-static int make_config(void **state)
-{
-	(void)state;
-	config = fake_facts_config();
-	return 0;
-}
-
-static int free_config(void **state)
-{
-	(void)state;
-	config_free(config);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,5 +129,5 @@ int main(void)
 		cmocka_unit_test(interfaces_alone_can_be_judged),
 	};
 
-	return cmocka_run_group_tests(tests, make_config, free_config);
+	return cmocka_run_group_tests(tests, fake_facts_set_up, fake_facts_tear_down);
 }

@@ -48,11 +48,8 @@ static double sample(const char *text, const char *name)
 static struct world *world(void)
 {
 	struct world *w = world_new(1);
-	struct errs errors = {0};
-	struct config *config;
 
-	assert_int_equal(config_parse(site, strlen(site), &config, &errors), 0);
-	world_load(w, config);
+	world_load_text(w, site);
 	world_resolve_all(w);
 	world_settle(w);
 	return w;

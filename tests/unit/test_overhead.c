@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/overhead.h"
+#include "fake/fake_config.h"
 
 static const char yaml[] =
 	"version: 1\n"
@@ -61,13 +62,11 @@ static void uses_are_grouped(void **state)
 		{"f", 1, 0, "f: local adds nothing: clients may send what the MTU allows"},
 	};
 	struct overhead_use uses[OVERHEAD_USES_MAX];
-	struct errs errors = {0};
-	struct config *config;
+	struct config *config = fake_config_parsed(yaml);
 	char text[256];
 	size_t i;
 
 	(void)state;
-	assert_int_equal(config_parse(yaml, strlen(yaml), &config, &errors), 0);
 	assert_int_equal(overhead_collect(config, uses), ARRAY_SIZE(rows));
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		overhead_describe(&uses[i], OVERHEAD_MTU, text, sizeof(text));
