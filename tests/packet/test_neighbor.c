@@ -457,7 +457,10 @@ static void test_no_headroom(void **state)
 
 	(void)state;
 	neighbors_probe(&frame, false);
-	world_run_crowded(world, &frame, 216, &run);
+	if (!world_run_crowded(world, &frame, 216, &run)) {
+		puts("# SKIP this kernel has no test runs with so much metadata");
+		skip();
+	}
 	assert_int_equal(run.verdict, SLUICE_V_no_headroom);
 	assert_int_equal(run.action, XDP_DROP);
 }

@@ -264,7 +264,10 @@ static void test_no_headroom(void **state)
 	(void)state;
 	set_up(SLUICE_MODE_IPIP, MEMBER4, 1500);
 	build(&frame, &packet, 1500);
-	world_run_crowded(world, &frame, 208, &run);
+	if (!world_run_crowded(world, &frame, 208, &run)) {
+		puts("# SKIP this kernel has no test runs with so much metadata");
+		skip();
+	}
 	assert_int_equal(run.verdict, SLUICE_V_too_big);
 	assert_int_equal(run.action, XDP_DROP);
 }

@@ -292,6 +292,8 @@ static void test_rows(void **state)
 		check_row(&rows[i]);
 }
 
+static bool is_never_crowded; /* this kernel cannot show what is seen then */
+
 /* Metadata of another program in front of the packet leaves no room for the outer header. */
 static void test_no_headroom(void **state)
 {
@@ -301,7 +303,11 @@ static void test_no_headroom(void **state)
 	(void)state;
 	state_base(world);
 	frame_build(&frame, &(struct packet){TCP4, .payload_len = 20});
-	world_run_crowded(world, &frame, 208, &run);
+	if (!world_run_crowded(world, &frame, 208, &run)) {
+		is_never_crowded = true;
+		puts("# SKIP this kernel has no test runs with so much metadata");
+		skip();
+	}
 	assert_int_equal(run.verdict, SLUICE_V_no_headroom);
 	assert_int_equal(run.action, XDP_DROP);
 	/* The same packet fits when there is room. */
@@ -316,7 +322,8 @@ static void test_every_verdict_is_hit(void **state)
 	for (int v = 0; v < SLUICE_V_MAX; v++) {
 		if (v == SLUICE_V_none)
 			assert_int_equal(world_verdicts_seen[v], 0);
-		else if (!world_verdicts_seen[v])
+		else if (!world_verdicts_seen[v] &&
+			 !(v == SLUICE_V_no_headroom && is_never_crowded))
 			fail_msg("no packet here gets the verdict %s",
 				 world_verdict_name((enum sluice_verdict)v));
 	}

@@ -104,8 +104,9 @@ struct sluice_ban world_ban_of(struct world *world, uint32_t limit, const char *
 /* Runs a frame through entry `sluice` and finds the one verdict that it was counted under. */
 void world_run(struct world *world, const struct frame *frame, struct world_run *run);
 void world_run_packet(struct world *world, const struct packet *packet, struct world_run *run);
-/* The same with so many bytes of metadata in front, which take room from the headers. */
-void world_run_crowded(struct world *world, const struct frame *frame, uint32_t metadata,
+/* The same with so many bytes of metadata in front, which take room from the headers. False: older
+ * kernels, as Linux 6.1, take no more than 32. */
+bool world_run_crowded(struct world *world, const struct frame *frame, uint32_t metadata,
 		       struct world_run *run);
 /* Through `sluice_explain`; run->verdict is what it wrote. */
 void world_run_explain(struct world *world, const struct frame *frame, struct world_run *run);
