@@ -58,6 +58,11 @@ tap_between "the longest prefix decides" \
 tap_match "where says which rate applies" \
 	"$(edge_ctl where "tcp $PARTNER:4711 > $EDGE_WEB:80")" \
 	'^limit +clients, enforce, counts new-connections of 198.51.100.66/32 at 500/s \(an exception\), [0-9,]* of 1,000 left'
+tap_is "in numbers" "$(edge_ctl --json where "tcp $PARTNER:4711 > $EDGE_WEB:80" |
+	jq -c '.limits[] | select(.name == "clients") | [.rate, .rate_n, .rate_s, .is_excepted]')" '["500/s",500,1,true]'
+tap_is "so does limit show of the source" \
+	"$(edge_ctl --json limit show clients --source $PARTNER | jq -c .exception)" \
+	'{"rate":"500/s","rate_n":500,"rate_s":1}'
 tap_match "limit show lists them" "$(edge_ctl limit show clients)" '^except +198.51.100.66/32: 500/s, burst '
 tap_match "and what happens beyond its memory" "$(edge_ctl limit show clients)" 'overload: closed'
 

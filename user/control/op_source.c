@@ -52,8 +52,10 @@ static json_t *view_exception(const struct limit_config *config, const struct pr
 		limit_exceptions_find(config->exceptions, &source->addr);
 	char rate[RATE_TEXT_MAX];
 
-	return exception ? json_pack("{s:s}", "rate", rate_format(&exception->rate, rate))
-			 : json_null();
+	if (!exception)
+		return json_null();
+	return json_pack("{s:s, s:I, s:i}", "rate", rate_format(&exception->rate, rate), "rate_n",
+			 (json_int_t)exception->rate.n, "rate_s", (int)exception->rate.s);
 }
 
 int op_limit_source(const struct request *request, struct reply *reply, struct errs *errors)

@@ -135,7 +135,8 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	char address[ADDR_TEXT_MAX];
 	const struct limit_exception *exception =
 		limit_exceptions_find(config->exceptions, &tuple->saddr);
-	char rate[RATE_TEXT_MAX];
+	const struct rate *rate = exception ? &exception->rate : &config->rate;
+	char rate_text[RATE_TEXT_MAX];
 	AUTO_FREE char *prefix = NULL;
 	const struct ban *ban;
 	json_t *object;
@@ -143,10 +144,10 @@ static json_t *view_one_limit(const struct where_view *view, const struct model_
 	addr_mask(&source, length);
 	prefix = util_printf("%s/%u", addr_format(&source, address), length);
 	object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:b}", "name", config->name, "mode",
-		view_limit_mode(config->mode), "count", view_limit_count(config->count), "scope",
-		view_limit_scope(config->scope), "rate",
-		rate_format(exception ? &exception->rate : &config->rate, rate), "source", prefix,
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:s, s:b, s:o, s:b}", "name", config->name,
+		"mode", view_limit_mode(config->mode), "count", view_limit_count(config->count),
+		"scope", view_limit_scope(config->scope), "rate", rate_format(rate, rate_text),
+		"rate_n", (json_int_t)rate->n, "rate_s", (int)rate->s, "source", prefix,
 		"is_excepted", exception != NULL, "is_counted", view_is_counted(view, limit),
 		"is_deciding", limit->id == view->answer->found.limit);
 	ban = bans_find(view->host->bans, limit->id, &(struct prefix){source, (uint8_t)length});
