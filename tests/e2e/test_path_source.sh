@@ -29,6 +29,8 @@ cat > "$E2E_CONFIG" <<-END
 	  l2: {listen: "tcp $EDGE_WEB:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V4}
 	  l2-http: {listen: "tcp $EDGE_WEB:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V4}
 	  long: {listen: "tcp $EDGE_WEB:81", mode: l2, check: {type: http, port: 8080, path: "/$(printf 'x%.0s' {1..500})", $QUICK}, $E2E_NO_TRIAL, $V4}
+	  own: {listen: "tcp $EDGE_WEB:83", mode: l2, check: {port: 80, via: member, $QUICK}, $E2E_NO_TRIAL, $V4}
+	  ping: {listen: "tcp $EDGE_WEB:84", mode: l2, check: {type: icmp, $QUICK}, $E2E_NO_TRIAL, $V4}
 	  slow: {listen: "tcp $EDGE_WEB:82", mode: l2, check: {type: http, path: /as/slow, interval: 3s, timeout: 3s, fall: 1}, members: [10.98.0.24]}
 	  l2-v6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, check: {$QUICK}, $E2E_NO_TRIAL, $V6}
 	  l2-http-v6: {listen: "tcp [$EDGE_WEB6]:8080", mode: l2, check: {type: http, $QUICK}, $E2E_NO_TRIAL, $V6}
@@ -42,7 +44,7 @@ answered() { # SERVICE ADDRESS: with a check that passed
 }
 answered_all() {
 	local service address
-	for service in l2 l2-http long l2-v6 l2-http-v6 udp ipip ipip-v6; do
+	for service in l2 l2-http own ping long l2-v6 l2-http-v6 udp ipip ipip-v6; do
 		for address in 10.99.0.21 10.98.0.24; do
 			[[ $service != *v6 ]] || address="2001:db8:${address:3:2}::${address##*.}"
 			answered "$service" "$address" || return
@@ -80,7 +82,7 @@ before=$(downs)
 lab_in far ip link set eth0 down
 tap_run "behind the cable members are unreachable" wait_for 10 edge_member_is l2 10.98.0.24 unreachable
 tap_run "and say why" wait_for 10 says slow 10.98.0.24 '^check not possible from here: eth1 has no carrier$'
-for service in slow l2 l2-http ipip; do
+for service in slow l2 l2-http ipip own ping; do
 	tap_run "nobody is down for it: $service" answered "$service" 10.98.0.24
 done
 tap_is "no event says so" "$(downs)" "$before"

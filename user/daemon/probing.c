@@ -23,14 +23,17 @@ static bool refuse(char problem[HEALTH_TEXT_MAX], const char *text)
 }
 
 /* False: the interface is at fault, which is this host's, and none of whoever is behind it. */
-static bool can_leave_by(uint32_t ifindex, char problem[HEALTH_TEXT_MAX])
+static bool can_leave(void *arg, uint64_t member_id, char problem[HEALTH_TEXT_MAX])
 {
+	const struct daemon *daemon = arg;
+	const struct model_member *member =
+		model_member_by_id(daemon->model, member_id, NULL, NULL);
 	char name[IF_NAMESIZE];
 	const char *why;
 
-	if (!ifindex)
-		return true;
-	if (!if_indextoname(ifindex, name))
+	if (!member || !member->nexthop.ifindex)
+		return true; /* nothing is known */
+	if (!if_indextoname(member->nexthop.ifindex, name))
 		return refuse(problem, "its interface is gone");
 	why = iface_problem(name);
 	if (why)
@@ -58,7 +61,7 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	member = model_member_by_id(daemon->model, member_id, NULL, NULL);
 	if (!at || !member)
 		return refuse(problem, "the member is in no table yet");
-	if (!can_leave_by(member->nexthop.ifindex, problem))
+	if (!can_leave(arg, member_id, problem))
 		return false;
 	if (probe_path_set(path, index, at, addr))
 		return refuse(problem, "too many are probed through the path");
@@ -68,7 +71,6 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 		/* As traffic's to it: the member knows a way back to whom it is reached from. */
 		.source = addr_family(addr) == SLUICE_FAMILY_V4 ? member->nexthop.src4
 								: member->nexthop.src6,
-		.ifindex = member->nexthop.ifindex,
 		.sent = counts.sent,
 		.dropped = counts.dropped,
 	};
@@ -98,8 +100,6 @@ static bool went(void *arg, uint32_t index, const struct sluice_addr *addr,
 
 	if (!probing->path)
 		return refuse(problem, "the path was taken away");
-	if (!has_passed && !can_leave_by(aim->ifindex, problem))
-		return false;
 	probe_path_counts(probing->path, index, &after);
 	if (after.sent > aim->sent && addr_equal(addr, &probing->stray_addr))
 		probing->stray[0] = '\0';
@@ -134,6 +134,7 @@ struct health_path probing_health_path(struct daemon *daemon)
 		.aim = aim,
 		.went = went,
 		.clear = clear,
+		.can_leave = can_leave,
 		.arg = daemon,
 	};
 }

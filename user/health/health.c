@@ -250,10 +250,17 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 static void on_probed(void *arg, const struct check_answer *answer)
 {
 	struct target *target = arg;
+	struct check_answer undecided = {.result = PROBE_UNDECIDED};
 	uint64_t now_us = clock_now_ns() / 1000;
+	char problem[HEALTH_TEXT_MAX];
 	bool is_news;
 
 	target->probe = NULL;
+	if (answer->result == PROBE_FAIL &&
+	    !prober_can_leave(target->health->prober, &target->path, problem)) {
+		util_copy(undecided.text, sizeof(undecided.text), problem);
+		answer = &undecided;
+	}
 	note_duration(target, answer, now_us);
 	take(target, answer);
 	is_news = health_state_feed(&target->machine, &target->check, answer->result);

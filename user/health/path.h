@@ -17,7 +17,6 @@
 struct path_aim {
 	uint32_t mark;		   /* for the probe's socket */
 	struct sluice_addr source; /* its address; zero: as the host chooses */
-	uint32_t ifindex;	   /* by which it leaves; 0: not known */
 	uint64_t sent;		   /* packets of the index that went out so far */
 	uint64_t dropped;	   /* and that could not */
 };
@@ -33,5 +32,8 @@ struct health_path {
 		     const struct path_aim *aim, bool has_passed, char problem[HEALTH_TEXT_MAX]);
 	/* Nobody is probed by this index any more. */
 	void (*clear)(void *arg, uint32_t index);
+	/* Can anything leave for the member now, by whichever way it is probed? False: why not, which
+	 * is this host's fault. */
+	bool (*can_leave)(void *arg, uint64_t member_id, char problem[HEALTH_TEXT_MAX]);
 	void *arg;
 };

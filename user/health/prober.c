@@ -206,6 +206,20 @@ struct probe *prober_through(struct prober *prober, const struct path_target *ta
 	return &through->probe;
 }
 
+bool prober_can_leave(const struct prober *prober, const struct path_target *target,
+		      char problem[HEALTH_TEXT_MAX])
+{
+	const struct health_path *path = &prober->path;
+	size_t i;
+
+	if (!path->can_leave || !target->member_count)
+		return true;
+	for (i = 0; i < target->member_count; i++)
+		if (path->can_leave(path->arg, target->members[i], problem))
+			return true;
+	return false;
+}
+
 /* ---- about it -------------------------------------------------------------------------------- */
 
 void prober_describe(const struct prober *prober, struct check_totals *totals)

@@ -34,6 +34,10 @@ struct probe *prober_through(struct prober *prober, const struct path_target *ta
 			     const struct sluice_addr *addr, uint16_t port,
 			     const struct check_config *check, probe_fn fn, void *arg);
 
+/* Can anything leave for these members now? False: why not; what fails then says nothing of them. */
+bool prober_can_leave(const struct prober *prober, const struct path_target *target,
+		      char problem[HEALTH_TEXT_MAX]);
+
 /* The part of the totals that is about sluice-check. */
 void prober_describe(const struct prober *prober, struct check_totals *totals);
 /* Why echo requests of the family cannot be sent, NULL when they can. */
