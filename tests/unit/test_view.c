@@ -18,8 +18,9 @@ static void assert_stands(const struct world *w, const char *state, size_t servi
 	assert_int_equal(tally.total, 4);
 	assert_int_equal(tally.serving, serving);
 	assert_int_equal(tally.idle, idle);
-	assert_int_equal(metrics_count_members(web(w), true), serving);
-	assert_int_equal(metrics_count_members(web(w), false), 4);
+	assert_int_equal(metrics_count_members(web(w), METRICS_MEMBERS_SERVING), serving);
+	assert_int_equal(metrics_count_members(web(w), METRICS_MEMBERS_IDLE), idle);
+	assert_int_equal(metrics_count_members(web(w), METRICS_MEMBERS_ALL), 4);
 }
 
 static void change(struct world *w, size_t m, enum admin_state admin)

@@ -6,19 +6,21 @@
 #include "core/weights.h"
 #include "metrics/text.h"
 
-uint32_t metrics_count_members(const struct model_service *service, bool is_serving_only)
+uint32_t metrics_count_members(const struct model_service *service, enum metrics_members which)
 {
 	uint32_t count = 0;
 	size_t p, m;
 
 	for (p = 0; p < service->pool_count; p++) {
 		const struct model_pool *pool = &service->pools[p];
+		bool is_idle = !weights_pool_share(pool);
 
 		for (m = 0; m < pool->member_count; m++) {
 			enum member_state state = member_state_of(&pool->members[m]);
 
-			count += !is_serving_only ||
-				 (weights_pool_share(pool) && member_state_serves(state));
+			count += which == METRICS_MEMBERS_ALL ||
+				 (member_state_serves(state) &&
+				  is_idle == (which == METRICS_MEMBERS_IDLE));
 		}
 	}
 	return count;
@@ -319,7 +321,8 @@ void metrics_write_members(struct metric_text *text, const struct metrics_source
 	size_t s, i;
 
 	for (s = 0; s < model_service_count(source->model); s++)
-		members += metrics_count_members(model_service_at(source->model, s), false);
+		members += metrics_count_members(model_service_at(source->model, s),
+						 METRICS_MEMBERS_ALL);
 	if (members > METRICS_MEMBERS_MAX)
 		return;
 	for (i = 0; i < ARRAY_SIZE(member_families); i++) {

@@ -48,10 +48,13 @@ static void write_services(struct metric_text *text, const struct metrics_source
 		{"sluice_service_new_connections", METRIC_COUNTER,
 		 "TCP SYN packets sent to the service's members."},
 	};
+	/* The first ones as enum metrics_members has them. */
 	static const struct metric gauges[] = {
 		{"sluice_service_members", METRIC_GAUGE, "Members of the service."},
 		{"sluice_service_members_serving", METRIC_GAUGE,
-		 "Members that get new connections."},
+		 "Members that get new connections, but for those on trial."},
+		{"sluice_service_members_idle", METRIC_GAUGE,
+		 "Members that would serve if their pool had a share."},
 		{"sluice_service_slots", METRIC_GAUGE, "Size of the service's slot table."},
 		{"sluice_service_panic", METRIC_GAUGE,
 		 "1 when too few members are healthy, so that others serve or nobody does."},
@@ -74,14 +77,15 @@ static void write_services(struct metric_text *text, const struct metrics_source
 				stats_total(source->stats, STATS_KEY(STATS_SERVICE, service->id),
 					    total);
 				metric_count(text, labels, total[f]);
-			} else if (f == ARRAY_SIZE(traffic) + 3) {
+			} else if (f == ARRAY_SIZE(traffic) + 4) {
 				metric_count(text, labels, service->panic != PANIC_NONE);
-			} else if (f == ARRAY_SIZE(traffic) + 2) {
+			} else if (f == ARRAY_SIZE(traffic) + 3) {
 				metric_count(text, labels, log2 ? 1ULL << log2 : 0);
 			} else {
 				metric_count(
 					text, labels,
-					metrics_count_members(service, f > ARRAY_SIZE(traffic)));
+					metrics_count_members(
+						service, (unsigned int)(f - ARRAY_SIZE(traffic))));
 			}
 		}
 	}

@@ -64,7 +64,9 @@ void metrics_write_flows(struct metric_text *text, const struct metrics_source *
 void metrics_write_limits(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_names(struct metric_text *text, const struct metrics_source *source);
 void metrics_write_members(struct metric_text *text, const struct metrics_source *source);
-uint32_t metrics_count_members(const struct model_service *service, bool is_serving_only);
+/* All, those that serve, and those that would if their pool had a share. */
+enum metrics_members { METRICS_MEMBERS_ALL, METRICS_MEMBERS_SERVING, METRICS_MEMBERS_IDLE };
+uint32_t metrics_count_members(const struct model_service *service, enum metrics_members which);
 
 /* Refused and banned sources; part of it, too. */
 void metrics_write_sources(struct metric_text *text, const struct metrics_source *source);
