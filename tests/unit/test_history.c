@@ -77,11 +77,40 @@ static void others_and_none(void **state)
 	history_free(NULL);
 }
 
+/* Something happens to all of thousands of members, again and again. */
+static void thousands(void **state)
+{
+	struct history_event list[HISTORY_EVENTS_MAX];
+	struct history *history = history_new();
+	unsigned int n, i, members = HISTORY_TOTAL / 4;
+	char member[32];
+	size_t total = 0;
+
+	(void)state;
+	for (n = 1; n <= HISTORY_EVENTS_MAX; n++) {
+		for (i = 0; i < members; i++) {
+			snprintf(member, sizeof(member), "10.0.%u.%u:80", i / 256, i % 256);
+			note(history, EVENT_member_down, member, n);
+		}
+	}
+	for (i = 0; i < members; i++) {
+		snprintf(member, sizeof(member), "10.0.%u.%u:80", i / 256, i % 256);
+		total += count(history, member);
+	}
+	assert_int_equal(total, HISTORY_TOTAL);
+	/* The newest of each, in order. */
+	assert_int_equal(history_read(history, "web", "default", "10.0.0.7:80", list), 4);
+	assert_string_equal(list[0].text, "event 13");
+	assert_string_equal(list[3].text, "event 16");
+	history_free(history);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_ones_in_order),
 		cmocka_unit_test(others_and_none),
+		cmocka_unit_test(thousands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

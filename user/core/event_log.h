@@ -80,7 +80,7 @@ void event_log_free(struct event_log *log);
 const char *event_type_name(enum event_type type);
 /* Copies the event, sets seq and wall_s. */
 void event_log_add(struct event_log *log, const struct event *event);
-/* The first event with seq > since, NULL if none; valid until the next add. *ret_is_gap tells that
+/* The first event with seq > since, NULL if none; valid until the next call. *ret_is_gap tells that
  * events between were overwritten. */
 const struct event *event_log_next(const struct event_log *log, uint64_t since, bool *ret_is_gap);
 uint64_t event_log_last(const struct event_log *log);

@@ -9,15 +9,15 @@
 
 /* Thousands of members have one each: as small as it can be. */
 struct entry {
+	struct entry *next;
 	uint64_t wall_s;
 	enum event_type type;
 	char text[]; /* terminated */
 };
 
 struct subject {
-	struct entry **ring; /* event n is at n % HISTORY_EVENTS_MAX */
-	size_t capacity;
-	uint64_t count; /* so far */
+	struct entry *oldest, *newest;
+	size_t count;
 	UT_hash_handle hh;
 	char key[];
 };
@@ -31,14 +31,20 @@ struct history *history_new(void)
 	return util_alloc(sizeof(struct history));
 }
 
+static void drop_oldest(struct subject *subject)
+{
+	struct entry *entry = subject->oldest;
+
+	subject->oldest = entry->next;
+	subject->count--;
+	free(entry);
+}
+
 static void forget(struct history *history, struct subject *subject)
 {
-	size_t i;
-
 	HASH_DEL(history->subjects, subject);
-	for (i = 0; i < MIN(subject->count, HISTORY_EVENTS_MAX); i++)
-		free(subject->ring[i]);
-	free(subject->ring);
+	while (subject->count)
+		drop_oldest(subject);
 	free(subject);
 }
 
@@ -71,6 +77,14 @@ static struct subject *add(struct history *history, const char *key)
 	return subject;
 }
 
+/* So many events of each. Who had more before there were so many keeps them until its next one. */
+static size_t allowance(const struct history *history)
+{
+	size_t each = HISTORY_TOTAL / MAX(HASH_COUNT(history->subjects), 1);
+
+	return MAX(HISTORY_EVENTS_MIN, MIN(each, HISTORY_EVENTS_MAX));
+}
+
 static struct entry *make_entry(const struct event *event, uint64_t wall_s)
 {
 	size_t size = MIN(strlen(event->text) + 1, sizeof(((struct history_event *)0)->text));
@@ -86,7 +100,7 @@ void history_note(struct history *history, const struct event *event, uint64_t w
 {
 	AUTO_FREE char *key = NULL;
 	struct subject *subject;
-	struct entry **at;
+	struct entry *entry;
 
 	if (!*event->member)
 		return;
@@ -101,13 +115,15 @@ void history_note(struct history *history, const struct event *event, uint64_t w
 		return; /* its first check passed: as thousands of others at the start */
 	if (!subject)
 		subject = add(history, key);
-	if (subject->count < HISTORY_EVENTS_MAX)
-		subject->ring = util_grow(subject->ring, &subject->capacity,
-					  (size_t)subject->count + 1, sizeof(*subject->ring));
-	at = &subject->ring[subject->count % HISTORY_EVENTS_MAX];
-	if (subject->count++ >= HISTORY_EVENTS_MAX)
-		free(*at);
-	*at = make_entry(event, wall_s);
+	entry = make_entry(event, wall_s);
+	if (subject->count)
+		subject->newest->next = entry;
+	else
+		subject->oldest = entry;
+	subject->newest = entry;
+	subject->count++;
+	while (subject->count > allowance(history))
+		drop_oldest(subject);
 }
 
 size_t history_read(const struct history *history, const char *service, const char *pool,
@@ -115,18 +131,17 @@ size_t history_read(const struct history *history, const char *service, const ch
 {
 	AUTO_FREE char *key = util_printf("%s/%s/%s", service, pool, member);
 	const struct subject *subject = find(history, key);
-	uint64_t n, first;
+	const struct entry *entry;
+	size_t count = 0;
 
 	if (!subject)
 		return 0;
-	first = subject->count - MIN(subject->count, HISTORY_EVENTS_MAX);
-	for (n = first; n < subject->count; n++) {
-		const struct entry *entry = subject->ring[n % HISTORY_EVENTS_MAX];
-		struct history_event *event = &list[n - first];
+	for (entry = subject->oldest; entry; entry = entry->next) {
+		struct history_event *event = &list[count++];
 
 		event->wall_s = entry->wall_s;
 		event->type = entry->type;
 		util_copy(event->text, sizeof(event->text), entry->text);
 	}
-	return (size_t)(subject->count - first);
+	return count;
 }

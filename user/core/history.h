@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What happened to each member: its last events, also when the log has long forgotten them. Grows
- * with what happens, not with the number of members. */
+ * with what happens, not with the number of members; when something happens to thousands of them,
+ * less of each is kept. */
 #pragma once
 
 #include <stddef.h>
@@ -9,6 +10,8 @@
 #include "core/event_log.h"
 
 #define HISTORY_EVENTS_MAX 16 /* of one member; the oldest goes */
+#define HISTORY_EVENTS_MIN 2
+#define HISTORY_TOTAL 32768 /* of all together, unless so few of each are already more */
 
 struct history;
 
