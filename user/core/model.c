@@ -177,11 +177,11 @@ static void events_flush(struct event_log *log, struct history *history, struct 
 		if (history)
 			history_note(history, &apply->events[i], clock_wall_s());
 	}
-	free(apply->events);
+	apply->event_count = 0;
 }
 
 /* Observations are checked first and then written in place: they come by the thousand, and a copy
- * of everything for each would be waste. */
+ * of everything for each would be waste. So would be the events of all of them at once. */
 static void apply_observations(struct model *model, const struct change *changes, size_t count,
 			       uint64_t now_ms, struct errs *errors)
 {
@@ -191,9 +191,11 @@ static void apply_observations(struct model *model, const struct change *changes
 			      .now_ms = now_ms};
 	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		observe(&apply, model, &changes[i]);
-	events_flush(model->log, model->history, &apply);
+		events_flush(model->log, model->history, &apply);
+	}
+	free(apply.events);
 }
 
 static void apply_one(struct apply *apply, const struct change *change)
@@ -271,6 +273,7 @@ static void apply_intents(struct model *model, const struct change *changes, siz
 	model->revision++;
 	index_build(model);
 	events_flush(model->log, model->history, &apply);
+	free(apply.events);
 }
 
 int model_preview(const struct model *model, const struct change *changes, size_t count,
@@ -284,6 +287,7 @@ int model_preview(const struct model *model, const struct change *changes, size_
 		return err_set(NULL, errors->list[before].code, NULL, "%s", "");
 	model_state_done(&trial);
 	events_flush(log, NULL, &apply);
+	free(apply.events);
 	return 0;
 }
 

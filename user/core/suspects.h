@@ -33,7 +33,7 @@ bool suspects_wants_host(const struct suspects *suspects, const struct sluice_ad
 void suspects_take_host(struct suspects *suspects, const struct sluice_addr *addr,
 			const struct sluice_host *stats);
 
-/* The model must not change meanwhile. */
+/* Members must not come or go meanwhile. */
 typedef void (*suspects_fn)(void *arg, const struct model_member *member,
 			    const struct passive_report *report);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Observations: what checks, next hops and time say, noted as it comes, and put into the model together
- * once a turn of the loop. */
+ * once a turn of the loop, or when they are many. */
 #include "daemon/daemon.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 
-#define OBSERVATIONS_KEPT 1024 /* room that an ordinary turn may keep for the next one */
+#define OBSERVATIONS_MAX 1024
 
 static struct change *add_observation(struct daemon *daemon, enum change_type type,
 				      uint64_t member_id, const char *text)
@@ -16,6 +16,8 @@ static struct change *add_observation(struct daemon *daemon, enum change_type ty
 	struct observations *o = &daemon->observations;
 	struct change *change;
 
+	if (o->count == OBSERVATIONS_MAX)
+		observe_flush(daemon);
 	o->list = util_grow(o->list, &o->capacity, o->count + 1, sizeof(*o->list));
 	o->texts = util_grow(o->texts, &o->text_capacity, o->count + 1, sizeof(*o->texts));
 	util_set_text(&o->texts[o->count], text);
@@ -139,8 +141,8 @@ static void mark_observed(struct daemon *daemon, const struct change *list, size
 	}
 }
 
-/* A failure that is this host's own: see cut_off.h. */
-static bool is_held_back(struct daemon *daemon, const struct change *change)
+/* A failure that is this host's own: see cut_off.h. One look will do for all of a flush. */
+static bool is_held_back(struct daemon *daemon, const struct change *change, bool *has_looked)
 {
 	bool is_failure = (change->type == CHANGE_MEMBER_HEALTH && change->health == HEALTH_DOWN) ||
 			  (change->type == CHANGE_MEMBER_NEXTHOP &&
@@ -148,8 +150,9 @@ static bool is_held_back(struct daemon *daemon, const struct change *change)
 
 	if (!is_failure || !daemon->is_ready || daemon->is_detached)
 		return false;
-	if (!cut_off_holds(daemon))
+	if (!cut_off_holds(daemon) && !*has_looked)
 		cut_off_look(daemon);
+	*has_looked = true;
 	if (cut_off_holds(daemon))
 		cut_off_owe(daemon);
 	return cut_off_holds(daemon);
@@ -160,13 +163,14 @@ void observe_flush(struct daemon *daemon)
 {
 	struct observations *o = &daemon->observations;
 	struct errs errors = {0};
+	bool has_looked = false;
 	size_t i, kept = 0;
 
 	if (!o->count)
 		return;
 	for (i = 0; i < o->count; i++) {
 		if (!model_member_by_id(daemon->model, o->list[i].member_id, NULL, NULL) ||
-		    is_held_back(daemon, &o->list[i]))
+		    is_held_back(daemon, &o->list[i], &has_looked))
 			continue;
 		o->list[kept] = o->list[i];
 		o->list[kept].text = util_text(o->texts[i]);
@@ -179,7 +183,5 @@ void observe_flush(struct daemon *daemon)
 	mark_observed(daemon, o->list, kept);
 	errs_done(&errors);
 	o->count = 0;
-	if (o->capacity > OBSERVATIONS_KEPT)
-		observe_done(o);
 	daemon->is_sync_due = true;
 }

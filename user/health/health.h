@@ -19,8 +19,7 @@
 struct health;
 
 /* One result that the model should know: a new state, a new text, or a fresher latency. cause: of
- * the last failure. Never called from within health_follow(). The caller must not change the model
- * before it returned. */
+ * the last failure. Never called from within health_follow(), nor may it call that. */
 typedef void (*health_report_fn)(void *arg, uint64_t member_id, enum health_state state,
 				 enum health_cause cause, const char *text, uint32_t latency_us);
 
