@@ -50,13 +50,13 @@ static void test_budget(void **state)
 	turn_end(&other);
 
 	/* One that waits leaves; the next in order gets the turn of one that ends. */
-	hosts_leave(hosts, &turns[HOST_PROBES_MAX]);
+	turn_end(&turns[HOST_PROBES_MAX]);
 	assert_int_equal(hosts_waiting(hosts), 9);
 	turn_end(&turns[3]);
 	assert_int_equal(begun_count, 1);
 	assert_ptr_equal(begun[0], &turns[HOST_PROBES_MAX + 1]);
 	/* One that runs leaves: so does it. */
-	hosts_leave(hosts, &turns[4]);
+	turn_end(&turns[4]);
 	assert_int_equal(begun_count, 2);
 	assert_ptr_equal(begun[1], &turns[HOST_PROBES_MAX + 2]);
 	assert_int_equal(hosts_running(hosts), HOST_PROBES_MAX);
@@ -65,8 +65,8 @@ static void test_budget(void **state)
 
 	for (i = 0; i < TURNS; i++)
 		if (i != 4 && i != HOST_PROBES_MAX)
-			hosts_leave(hosts, &turns[i]);
-	hosts_leave(hosts, &other);
+			turn_end(&turns[i]);
+	turn_end(&other);
 	assert_int_equal(hosts_running(hosts), 0);
 	assert_int_equal(hosts_waiting(hosts), 0);
 	hosts_free(hosts);
@@ -99,10 +99,10 @@ static void test_failing(void **state)
 	assert_ptr_equal(begun[1], &failing[HOST_FAILING_MAX]);
 	/* With nobody else they have theirs, no more. */
 	for (i = 0; i < TURNS; i++)
-		hosts_leave(hosts, &well[i]);
+		turn_end(&well[i]);
 	assert_int_equal(hosts_running(hosts), HOST_FAILING_MAX);
 	for (i = 0; i < TURNS; i++)
-		hosts_leave(hosts, &failing[i]);
+		turn_end(&failing[i]);
 	assert_int_equal(hosts_waiting(hosts), 0);
 	hosts_free(hosts);
 }
@@ -111,16 +111,14 @@ static void test_failing(void **state)
 static void test_random(void **state)
 {
 	struct hosts *hosts = hosts_new();
+	const struct sluice_addr addrs[] = {address(1), address(2)};
 	struct turn turns[3 * HOST_PROBES_MAX];
 	unsigned int seed = 4711;
 	size_t i, step;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(turns); i++) {
-		struct sluice_addr addr = address((uint8_t)(i % 2));
-
-		hosts_join(hosts, &turns[i], &addr, on_turn);
-	}
+	for (i = 0; i < ARRAY_SIZE(turns); i++)
+		hosts_join(hosts, &turns[i], &addrs[i % 2], on_turn);
 	for (step = 0; step < 100000; step++) {
 		size_t running[2] = {0}, failing[2] = {0};
 		size_t waiting[2] = {0}, waiting_failing[2] = {0};
@@ -152,7 +150,7 @@ static void test_random(void **state)
 	}
 	for (i = 0; i < ARRAY_SIZE(turns); i++) {
 		begun_count = 0;
-		hosts_leave(hosts, &turns[i]);
+		turn_end(&turns[i]);
 	}
 	hosts_free(hosts);
 }

@@ -8,14 +8,21 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "core/dice.h"
+#include "health/alarms.h"
 #include "health/hosts.h"
 #include "health/look.h"
 #include "health/target_key.h"
 
 #define LOOK_AGAIN_MS 20000 /* it holds one of the host's turns */
+#define LOOKS_MAX 512	    /* at once: who finds no place asks after its next failure */
 /* A latency alone is no news more often than this. */
 #define LATENCY_REPORT_MS 10000
 #define LAG_WINDOW_MS 10000
+
+struct looking {
+	struct look_target target;
+	struct check_answer failure; /* the last one */
+};
 
 struct target {
 	struct target_key *key;
@@ -24,18 +31,17 @@ struct target {
 	struct check_config check;
 	struct health_machine machine;
 	enum health_cause cause; /* of the last failure */
-	uv_timer_t timer;	 /* to the next probe */
+	struct alarm alarm;	 /* to the next probe */
 	uint64_t due_us;	 /* when it should go out */
 	uint64_t began_us;	 /* the last one */
 	struct probe *probe;	 /* running, or NULL; also a look */
 	struct path_target path; /* also of those who are told of other probes */
-	struct look_target look_target;
 	uint64_t looked_ms;
-	enum look_result look;	      /* of the failure that the text tells */
-	struct check_answer *failure; /* the last one, while a look goes on; else NULL */
-	bool is_wanted;		      /* by the model, in health_follow() */
-	bool is_news;		      /* a member joined */
-	bool is_failing;	      /* as its last probe had it */
+	enum look_result look;	 /* of the failure that the text tells */
+	struct looking *looking; /* while a look goes on; else NULL */
+	bool is_wanted;		 /* by the model, in health_follow() */
+	bool is_news;		 /* a member joined */
+	bool is_failing;	 /* as its last probe had it */
 	size_t member_capacity;
 	char *text; /* may be NULL */
 	uint32_t latency_us;
@@ -48,15 +54,16 @@ struct target {
 };
 
 struct health {
-	uv_loop_t *loop;
 	struct health_listener listener;
 	struct target *targets;
 	uv_timer_t news; /* reports what health_follow() found, one turn later */
+	struct alarms *alarms;
 	struct hosts *hosts;
 	struct prober *prober;
 	size_t apart_count;			      /* targets that are probed by sluice-check */
 	size_t path_count;			      /* and through the path */
 	size_t failing_count;			      /* targets whose last probe failed */
+	size_t looks;				      /* that go on */
 	uint64_t passed_ms;			      /* when one passed last */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
 	uint64_t dice;
@@ -103,14 +110,11 @@ static void note_expiry(struct target *target, int64_t expires_s)
 		listener->certificate(listener->arg, target->path.members[i], expires_s);
 }
 
-static void on_due(uv_timer_t *timer);
-
+/* At least a millisecond from now. */
 static void schedule(struct target *target, uint64_t now_us, uint64_t due_us)
 {
-	uint64_t wait_us = due_us > now_us ? due_us - now_us : 0;
-
 	target->due_us = due_us;
-	uv_timer_start(&target->timer, on_due, MAX((wait_us + 500) / 1000, 1), 0);
+	alarm_set(target->health->alarms, &target->alarm, MAX(due_us, now_us + 1000));
 }
 
 static bool is_through(const struct target *target)
@@ -204,6 +208,12 @@ static void rest(struct target *target)
 	turn_end(&target->turn);
 }
 
+static void end_looking(struct target *target)
+{
+	target->health->looks -= target->looking != NULL;
+	free(TAKE_PTR(target->looking));
+}
+
 static void on_looked(void *arg, enum look_result result)
 {
 	struct target *target = arg;
@@ -213,9 +223,9 @@ static void on_looked(void *arg, enum look_result result)
 
 	target->probe = NULL;
 	target->look = result;
-	if (say(target, target->failure))
+	if (say(target, &target->looking->failure))
 		report(target);
-	free(TAKE_PTR(target->failure));
+	end_looking(target);
 	for (i = 0; is_news && i < target->path.member_count; i++)
 		listener->diagnosis(listener->arg, target->path.members[i],
 				    util_text(target->text));
@@ -232,10 +242,13 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 		return false;
 	if (target->look != LOOK_NONE && clock_now_ms() - target->looked_ms < LOOK_AGAIN_MS)
 		return false;
+	if (target->health->looks == LOOKS_MAX)
+		return false;
+	target->health->looks++;
 	target->looked_ms = clock_now_ms();
-	target->failure = util_alloc(sizeof(*target->failure));
-	*target->failure = *answer;
-	target->look_target = (struct look_target){
+	target->looking = util_alloc(sizeof(*target->looking));
+	target->looking->failure = *answer;
+	target->looking->target = (struct look_target){
 		.addr = key->addr,
 		.service = key->service,
 		.port = key->port,
@@ -243,7 +256,8 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 		.path = &target->path,
 		.check = &target->check,
 	};
-	target->probe = look_begin(target->health->prober, &target->look_target, on_looked, target);
+	target->probe =
+		look_begin(target->health->prober, &target->looking->target, on_looked, target);
 	return true;
 }
 
@@ -316,23 +330,12 @@ static void on_turn(struct turn *turn)
 	probe((struct target *)((char *)turn - offsetof(struct target, turn)));
 }
 
-static void on_due(uv_timer_t *timer)
+static void on_due(struct alarm *alarm)
 {
-	struct target *target = timer->data;
+	struct target *target = (struct target *)((char *)alarm - offsetof(struct target, alarm));
 
 	if (turn_take(&target->turn, target->is_failing))
 		probe(target);
-}
-
-static void on_target_closed(uv_handle_t *handle)
-{
-	struct target *target = handle->data;
-
-	free(target->path.members);
-	free(target->failure);
-	free(target->text);
-	free(target->key);
-	free(target);
 }
 
 static void drop_target(struct health *health, struct target *target)
@@ -343,10 +346,15 @@ static void drop_target(struct health *health, struct target *target)
 	health->path_count -= is_through(target);
 	probe_cancel(target->probe);
 	target->probe = NULL;
+	end_looking(target);
 	prober_give_index(health->prober, target->path.index, target->check.timeout_ms,
 			  clock_now_ms());
-	hosts_leave(health->hosts, &target->turn);
-	uv_close((uv_handle_t *)&target->timer, on_target_closed);
+	turn_end(&target->turn);
+	alarm_clear(health->alarms, &target->alarm);
+	free(target->path.members);
+	free(target->text);
+	free(target->key);
+	free(target);
 }
 
 /* Takes key over. Its check has the key's copy of the spec: the model's may go. */
@@ -370,8 +378,6 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 	target->expiry_s = check_spec_expiry_s(target->check.spec);
 	target->cause = member->health_cause;
 	health_state_init(&target->machine, member->health);
-	uv_timer_init(health->loop, &target->timer);
-	target->timer.data = target;
 	HASH_ADD_KEYPTR(hh, health->targets, target->key, bytes, target);
 	hosts_join(health->hosts, &target->turn, &key->addr, on_turn);
 	health->apart_count += check_type_is_apart(check->type);
@@ -453,9 +459,9 @@ struct health *health_new(uv_loop_t *loop, const char *program,
 {
 	struct health *health = util_alloc(sizeof(*health));
 
-	health->loop = loop;
 	health->listener = *listener;
 	health->dice = clock_now_ns();
+	health->alarms = alarms_new(loop, on_due);
 	health->hosts = hosts_new();
 	health->prober = prober_new(loop, program, path);
 	uv_timer_init(loop, &health->news);
@@ -476,6 +482,7 @@ void health_free(struct health *health)
 		return;
 	HASH_ITER (hh, health->targets, target, tmp)
 		drop_target(health, target);
+	alarms_free(health->alarms);
 	hosts_free(health->hosts);
 	prober_free(health->prober);
 	uv_close((uv_handle_t *)&health->news, on_health_closed);
@@ -528,7 +535,7 @@ void health_suspect(struct health *health, const struct model_service *service,
 		 health_state_delay_ms(&target->machine, &target->check, dice_next(&health->dice)) *
 			 1000ULL;
 	/* The next probe is no later than if it had been so before. */
-	if (uv_is_active((uv_handle_t *)&target->timer) && target->due_us > due_us)
+	if (alarm_is_set(&target->alarm) && target->due_us > due_us)
 		schedule(target, now_us, due_us);
 }
 

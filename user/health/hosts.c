@@ -8,10 +8,11 @@
 
 #include "base/util.h"
 
+/* There while some probe of it runs: those of thousands of hosts take turns. */
 struct host {
 	struct sluice_addr addr;
 	struct hosts *hosts;
-	size_t members, running, failing;
+	size_t running, failing;
 	struct turn *queues[2]; /* of those whose probe did not fail last, and of those whose did */
 	UT_hash_handle hh;
 };
@@ -35,6 +36,11 @@ void hosts_free(struct hosts *hosts)
 void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr *addr,
 		void (*fn)(struct turn *turn))
 {
+	*turn = (struct turn){.fn = fn, .addr = addr, .hosts = hosts};
+}
+
+static struct host *find_host(struct hosts *hosts, const struct sluice_addr *addr)
+{
 	struct host *host;
 
 	HASH_FIND(hh, hosts->list, addr, sizeof(*addr), host);
@@ -44,8 +50,7 @@ void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr
 		host->hosts = hosts;
 		HASH_ADD(hh, hosts->list, addr, sizeof(host->addr), host);
 	}
-	host->members++;
-	*turn = (struct turn){.fn = fn, .host = host};
+	return host;
 }
 
 static bool has_place(const struct host *host, bool is_failing)
@@ -63,8 +68,9 @@ static void begin(struct turn *turn)
 
 bool turn_take(struct turn *turn, bool is_failing)
 {
-	struct host *host = turn->host;
+	struct host *host = find_host(turn->hosts, turn->addr);
 
+	turn->host = host;
 	turn->is_failing = is_failing;
 	if (has_place(host, is_failing)) {
 		begin(turn);
@@ -96,36 +102,30 @@ static struct turn *find_next(const struct host *host)
 
 void turn_end(struct turn *turn)
 {
-	struct host *host = turn->host;
 	bool was_taken = turn->state == TURN_TAKEN;
+	struct host *host = turn->host;
 	struct turn *next;
 
-	if (turn->state == TURN_WAITING)
+	if (turn->state == TURN_IDLE)
+		return;
+	if (!was_taken)
 		stop_waiting(turn);
 	turn->state = TURN_IDLE;
+	turn->hosts = host->hosts;
 	if (!was_taken)
 		return;
 	host->failing -= turn->is_failing;
 	host->running--;
 	host->hosts->running--;
 	next = find_next(host);
-	if (!next)
-		return;
-	stop_waiting(next);
-	begin(next);
-	next->fn(next);
-}
-
-void hosts_leave(struct hosts *hosts, struct turn *turn)
-{
-	struct host *host = turn->host;
-
-	turn_end(turn);
-	turn->host = NULL;
-	if (--host->members)
-		return;
-	HASH_DEL(hosts->list, host);
-	free(host);
+	if (next) {
+		stop_waiting(next);
+		begin(next);
+		next->fn(next);
+	} else if (!host->running) {
+		HASH_DEL(host->hosts->list, host);
+		free(host);
+	}
 }
 
 size_t hosts_running(const struct hosts *hosts)

@@ -18,7 +18,11 @@ struct host;
 
 struct turn {
 	void (*fn)(struct turn *turn); /* it is yours */
-	struct host *host;
+	const struct sluice_addr *addr;
+	union {
+		struct hosts *hosts; /* idle */
+		struct host *host;
+	};
 	struct turn *prev, *next;
 	uint64_t number; /* in the order in which they came */
 	bool is_failing;
@@ -28,14 +32,12 @@ struct turn {
 struct hosts *hosts_new(void);
 void hosts_free(struct hosts *hosts); /* when all have left */
 
-/* fn is for turns that had to wait. */
+/* The address is the caller's, until the turn's last use. fn is for turns that had to wait. */
 void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr *addr,
 		void (*fn)(struct turn *turn));
-/* Ends what it has. */
-void hosts_leave(struct hosts *hosts, struct turn *turn);
 /* True: go on now; else fn is called later. is_failing: its probe failed last. */
 bool turn_take(struct turn *turn, bool is_failing);
-/* May call another's fn. */
+/* Also of one that waits, or is idle. May call another's fn. */
 void turn_end(struct turn *turn);
 size_t hosts_running(const struct hosts *hosts);
 size_t hosts_waiting(const struct hosts *hosts);

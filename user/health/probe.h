@@ -23,7 +23,3 @@ static inline void probe_cancel(struct probe *probe)
 	if (probe)
 		probe->cancel(probe);
 }
-
-/* A TCP connection. Never answers from within the call. */
-struct probe *tcp_probe(uv_loop_t *loop, const struct way *way, uint32_t timeout_ms, probe_fn fn,
-			void *arg);

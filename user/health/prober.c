@@ -2,10 +2,12 @@
 #include "health/prober.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/util.h"
 #include "health/apart.h"
 #include "health/pinger.h"
+#include "health/tcp.h"
 
 /* Of a worker that is found to hang, and ended. */
 #define LINGER_MS 10000
@@ -14,6 +16,7 @@ struct prober {
 	uv_loop_t *loop;
 	struct apart *apart;
 	struct pinger *pinger;
+	struct tcp *tcp;
 	struct health_path path; /* indices 0: there is none */
 	uint32_t next_index;	 /* the first that nobody had yet */
 	struct given {
@@ -30,6 +33,7 @@ struct prober *prober_new(uv_loop_t *loop, const char *program, const struct hea
 	prober->loop = loop;
 	prober->apart = apart_new(loop, program);
 	prober->pinger = pinger_new(loop);
+	prober->tcp = tcp_new(loop);
 	if (path)
 		prober->path = *path;
 	prober->next_index = 1;
@@ -40,6 +44,7 @@ void prober_free(struct prober *prober)
 {
 	apart_free(prober->apart);
 	pinger_free(prober->pinger);
+	tcp_free(prober->tcp);
 	free(prober->given);
 	free(prober);
 }
@@ -81,7 +86,7 @@ static struct probe *begin(struct prober *prober, const struct way *way,
 		return apart_probe(prober->apart, way, check, fn, arg);
 	if (check->type == CHECK_ICMP)
 		return pinger_probe(prober->pinger, &way->addr, check->timeout_ms, fn, arg);
-	return tcp_probe(prober->loop, way, check->timeout_ms, fn, arg);
+	return tcp_probe(prober->tcp, way, check->timeout_ms, fn, arg);
 }
 
 struct probe *prober_direct(struct prober *prober, const struct sluice_addr *addr, uint16_t port,
@@ -97,30 +102,20 @@ struct probe *prober_direct(struct prober *prober, const struct sluice_addr *add
 struct through {
 	struct probe probe;
 	struct prober *prober;
-	struct probe *inner; /* NULL: it could not begin */
-	uv_timer_t timer;    /* tells so at the next turn */
+	struct probe *inner;
 	uint32_t index;
 	struct sluice_addr addr;
 	struct path_aim aim;
-	char *problem; /* why it could not begin */
 	probe_fn fn;
 	void *arg;
 };
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct through *through = handle->data;
-
-	free(through->problem);
-	free(through);
-}
 
 static void cancel(struct probe *probe)
 {
 	struct through *through = (struct through *)probe;
 
 	probe_cancel(through->inner);
-	uv_close((uv_handle_t *)&through->timer, on_closed);
+	free(through);
 }
 
 static void finish(struct through *through, const struct check_answer *answer)
@@ -128,7 +123,7 @@ static void finish(struct through *through, const struct check_answer *answer)
 	probe_fn fn = through->fn;
 	void *arg = through->arg;
 
-	uv_close((uv_handle_t *)&through->timer, on_closed);
+	free(through);
 	fn(arg, answer);
 }
 
@@ -138,13 +133,6 @@ static void finish_undecided(struct through *through, const char *problem)
 
 	util_copy(undecided.text, sizeof(undecided.text), problem);
 	finish(through, &undecided);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct through *through = timer->data;
-
-	finish_undecided(through, through->problem);
 }
 
 /* Only what went through the path says something of it: an answer may have come from this host, whose
@@ -164,21 +152,65 @@ static void on_answer(void *arg, const struct check_answer *answer)
 		finish_undecided(through, problem);
 }
 
-static bool aim(struct through *through, const struct path_target *target)
+static bool aim(struct through *through, const struct path_target *target,
+		char problem[HEALTH_TEXT_MAX])
 {
 	const struct health_path *path = &through->prober->path;
-	char problem[HEALTH_TEXT_MAX];
 	size_t i;
 
-	util_copy(problem, sizeof(problem),
+	util_copy(problem, HEALTH_TEXT_MAX,
 		  path->indices ? "too many are probed through the path"
 				: "there is no path for probes");
 	for (i = 0; target->index && i < target->member_count; i++)
 		if (path->aim(path->arg, target->index, target->members[i], &through->addr,
 			      &through->aim, problem))
 			return true;
-	through->problem = util_strdup(problem);
 	return false;
+}
+
+/* One that cannot begin, which tells why at the next turn. */
+struct unable {
+	struct probe probe;
+	uv_timer_t timer;
+	probe_fn fn;
+	void *arg;
+	char problem[];
+};
+
+static void on_unable_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void cancel_unable(struct probe *probe)
+{
+	uv_close((uv_handle_t *)&((struct unable *)probe)->timer, on_unable_closed);
+}
+
+static void on_unable(uv_timer_t *timer)
+{
+	struct unable *unable = timer->data;
+	struct check_answer undecided = {.result = PROBE_UNDECIDED};
+
+	util_copy(undecided.text, sizeof(undecided.text), unable->problem);
+	cancel_unable(&unable->probe);
+	unable->fn(unable->arg, &undecided);
+}
+
+static struct probe *begin_unable(struct prober *prober, const char *problem, probe_fn fn,
+				  void *arg)
+{
+	size_t size = strlen(problem) + 1;
+	struct unable *unable = util_alloc(sizeof(*unable) + size);
+
+	unable->probe.cancel = cancel_unable;
+	unable->fn = fn;
+	unable->arg = arg;
+	memcpy(unable->problem, problem, size);
+	uv_timer_init(prober->loop, &unable->timer);
+	unable->timer.data = unable;
+	uv_timer_start(&unable->timer, on_unable, 0, 0);
+	return &unable->probe;
 }
 
 struct probe *prober_through(struct prober *prober, const struct path_target *target,
@@ -187,6 +219,7 @@ struct probe *prober_through(struct prober *prober, const struct path_target *ta
 {
 	struct through *through = util_alloc(sizeof(*through));
 	struct way way = {.addr = *addr, .port = port};
+	char problem[HEALTH_TEXT_MAX];
 
 	through->probe.cancel = cancel;
 	through->prober = prober;
@@ -194,15 +227,13 @@ struct probe *prober_through(struct prober *prober, const struct path_target *ta
 	through->addr = *addr;
 	through->fn = fn;
 	through->arg = arg;
-	uv_timer_init(prober->loop, &through->timer);
-	through->timer.data = through;
-	if (aim(through, target)) {
-		way.mark = through->aim.mark;
-		way.source = through->aim.source;
-		through->inner = begin(prober, &way, check, on_answer, through);
-	} else {
-		uv_timer_start(&through->timer, on_timer, 0, 0);
+	if (!aim(through, target, problem)) {
+		free(through);
+		return begin_unable(prober, problem, fn, arg);
 	}
+	way.mark = through->aim.mark;
+	way.source = through->aim.source;
+	through->inner = begin(prober, &way, check, on_answer, through);
 	return &through->probe;
 }
 

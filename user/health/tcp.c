@@ -1,133 +1,183 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "health/probe.h"
+#include "health/tcp.h"
 
 #include <errno.h>
-#include <string.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "health/alarms.h"
 
-struct tcp {
+#define EVENTS_MAX 64 /* at a time */
+#define ROUNDS_MAX 16 /* in a turn */
+
+struct dial {
 	struct probe probe;
-	uv_timer_t timer;
-	uv_poll_t poll;
-	bool has_poll;
+	struct tcp *tcp;
+	struct alarm alarm; /* timeout, or the next turn when it could not begin */
 	int fd;
-	int handles; /* not yet closed */
-	int error;   /* of the start, told at the first turn */
+	int error; /* of the start */
 	uint64_t start_ns;
 	probe_fn fn;
 	void *arg;
 };
 
-static void on_closed(uv_handle_t *handle)
-{
-	struct tcp *tcp = handle->data;
+struct tcp {
+	int epoll_fd; /* negative: errno */
+	uv_poll_t poll;
+	struct alarms *alarms;
+	struct epoll_event events[EVENTS_MAX]; /* that are gone through */
+	int event_count;
+};
 
-	if (--tcp->handles == 0)
-		free(tcp);
+static void release(struct dial *dial)
+{
+	struct tcp *tcp = dial->tcp;
+	int i;
+
+	for (i = 0; i < tcp->event_count; i++)
+		if (tcp->events[i].data.ptr == dial)
+			tcp->events[i].data.ptr = NULL;
+	if (dial->fd >= 0)
+		epoll_ctl(tcp->epoll_fd, EPOLL_CTL_DEL, dial->fd, NULL);
+	util_close_p(&dial->fd);
+	alarm_clear(tcp->alarms, &dial->alarm);
+	free(dial);
 }
 
-static void release(struct tcp *tcp)
+static void cancel(struct probe *probe)
 {
-	/* The poll handle must leave epoll before its descriptor is closed. */
-	if (tcp->has_poll) {
-		uv_poll_stop(&tcp->poll);
-		uv_close((uv_handle_t *)&tcp->poll, on_closed);
-	}
-	uv_close((uv_handle_t *)&tcp->timer, on_closed);
-	util_close_p(&tcp->fd);
-	tcp->fd = -1;
+	release((struct dial *)probe);
 }
 
-static void answer(struct tcp *tcp, int error)
+static void answer(struct dial *dial, int error)
 {
-	uint32_t us = (uint32_t)MAX((clock_now_ns() - tcp->start_ns) / 1000, 1);
+	uint32_t us = (uint32_t)MAX((clock_now_ns() - dial->start_ns) / 1000, 1);
 	struct check_answer answer = {.cause = check_errno_cause(error)};
-	probe_fn fn = tcp->fn;
-	void *arg = tcp->arg;
+	probe_fn fn = dial->fn;
+	void *arg = dial->arg;
 	const char *text;
 
 	answer.result = check_errno_result(error, &text);
 	util_copy(answer.text, sizeof(answer.text), text);
 	if (answer.result == PROBE_PASS)
 		answer.times.connect_us = answer.times.total_us = us;
-	release(tcp);
+	release(dial);
 	fn(arg, &answer);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_connected(struct dial *dial)
 {
-	struct tcp *tcp = timer->data;
+	socklen_t length = sizeof(int);
+	int error = 0;
 
-	answer(tcp, tcp->error ? tcp->error : ETIMEDOUT);
+	if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &error, &length))
+		error = errno;
+	answer(dial, error);
 }
 
-static void on_connected(uv_poll_t *poll, int status, int events)
+/* An answer that is there has come in time: it is we who are late. */
+static void on_alarm(struct alarm *alarm)
+{
+	struct dial *dial = (struct dial *)((char *)alarm - offsetof(struct dial, alarm));
+	struct pollfd ready = {.fd = dial->fd, .events = POLLOUT};
+
+	if (!dial->error && poll(&ready, 1, 0) > 0)
+		on_connected(dial);
+	else
+		answer(dial, dial->error ? dial->error : ETIMEDOUT);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct tcp *tcp = poll->data;
-	int error = 0;
-	socklen_t length = sizeof(error);
+	int count = EVENTS_MAX, round, i;
 
+	(void)status;
 	(void)events;
-	/* libuv reports EPOLLERR as EBADF; the socket knows the reason. */
-	if (getsockopt(tcp->fd, SOL_SOCKET, SO_ERROR, &error, &length))
-		error = errno;
-	else if (!error && status < 0)
-		error = -status;
-	answer(tcp, error);
+	for (round = 0; round < ROUNDS_MAX && count == EVENTS_MAX; round++) {
+		count = epoll_wait(tcp->epoll_fd, tcp->events, EVENTS_MAX, 0);
+		tcp->event_count = MAX(count, 0);
+		/* An answer may have another probe cancelled. */
+		for (i = 0; i < tcp->event_count; i++)
+			if (tcp->events[i].data.ptr)
+				on_connected(tcp->events[i].data.ptr);
+	}
+	tcp->event_count = 0;
 }
 
-/* Opens the socket and starts to connect. 0, EINPROGRESS or another positive errno. */
-static int begin_connect(struct tcp *tcp, const struct way *way)
+/* Opens the socket and starts to connect. 0 or a positive errno. */
+static int begin(struct dial *dial, const struct way *way)
 {
 	/* Close with a reset: a connection per probe and member must not pile up in TIME_WAIT. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = dial};
 	struct sockaddr_storage sa;
 	socklen_t length = addr_to_sockaddr(&way->addr, way->port, &sa);
 
-	tcp->fd = way_socket(way, SOCK_STREAM);
-	if (tcp->fd < 0)
-		return -tcp->fd;
-	if (setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
+	if (dial->tcp->epoll_fd < 0)
+		return -dial->tcp->epoll_fd;
+	dial->fd = way_socket(way, SOCK_STREAM);
+	if (dial->fd < 0)
+		return -dial->fd;
+	if (setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
 		return errno;
-	return connect(tcp->fd, (struct sockaddr *)&sa, length) ? errno : 0;
+	if (connect(dial->fd, (struct sockaddr *)&sa, length) && errno != EINPROGRESS)
+		return errno;
+	return epoll_ctl(dial->tcp->epoll_fd, EPOLL_CTL_ADD, dial->fd, &event) ? errno : 0;
 }
 
-static void cancel(struct probe *probe)
-{
-	release((struct tcp *)probe);
-}
-
-struct probe *tcp_probe(uv_loop_t *loop, const struct way *way, uint32_t timeout_ms, probe_fn fn,
+struct probe *tcp_probe(struct tcp *tcp, const struct way *way, uint32_t timeout_ms, probe_fn fn,
 			void *arg)
 {
+	struct dial *dial = util_alloc(sizeof(*dial));
+
+	dial->probe.cancel = cancel;
+	dial->tcp = tcp;
+	dial->fn = fn;
+	dial->arg = arg;
+	dial->fd = -1;
+	dial->start_ns = clock_now_ns();
+	dial->error = begin(dial, way);
+	alarm_set(tcp->alarms, &dial->alarm,
+		  dial->start_ns / 1000 + (dial->error ? 0 : timeout_ms * 1000ULL));
+	return &dial->probe;
+}
+
+struct tcp *tcp_new(uv_loop_t *loop)
+{
 	struct tcp *tcp = util_alloc(sizeof(*tcp));
-	int error;
 
-	tcp->probe.cancel = cancel;
-	tcp->fn = fn;
-	tcp->arg = arg;
-	tcp->fd = -1;
-	tcp->start_ns = clock_now_ns();
-	uv_timer_init(loop, &tcp->timer);
-	tcp->timer.data = tcp;
-	tcp->handles = 1;
-
-	error = begin_connect(tcp, way);
-	if (!error || error == EINPROGRESS) {
-		error = -uv_poll_init(loop, &tcp->poll, tcp->fd);
-		if (!error) {
-			tcp->poll.data = tcp;
-			tcp->has_poll = true;
-			tcp->handles = 2;
-			error = -uv_poll_start(&tcp->poll, UV_WRITABLE, on_connected);
-		}
+	tcp->alarms = alarms_new(loop, on_alarm);
+	tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (tcp->epoll_fd < 0) {
+		tcp->epoll_fd = -errno;
+		return tcp;
 	}
-	tcp->error = error;
-	uv_timer_start(&tcp->timer, on_timer, error ? 0 : timeout_ms, 0);
-	return &tcp->probe;
+	uv_poll_init(loop, &tcp->poll, tcp->epoll_fd);
+	tcp->poll.data = tcp;
+	uv_poll_start(&tcp->poll, UV_READABLE, on_ready);
+	return tcp;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void tcp_free(struct tcp *tcp)
+{
+	alarms_free(tcp->alarms);
+	if (tcp->epoll_fd < 0) {
+		free(tcp);
+		return;
+	}
+	uv_poll_stop(&tcp->poll);
+	uv_close((uv_handle_t *)&tcp->poll, on_closed);
+	close(tcp->epoll_fd);
 }
