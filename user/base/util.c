@@ -67,7 +67,7 @@ void *util_grow(void *p, size_t *capacity, size_t needed, size_t size)
 
 	if (needed <= cells)
 		return p;
-	cells = MAX(cells, (size_t)4);
+	cells = MAX(cells, (size_t)1);
 	while (cells < needed) {
 		if (__builtin_mul_overflow(cells, (size_t)2, &cells))
 			die_out_of_memory(SIZE_MAX);

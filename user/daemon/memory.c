@@ -9,7 +9,7 @@
 #include "base/util.h"
 
 #define STATM_MAX 4096
-#define SPARE_KEPT (8U << 20) /* what allocations to come may use again */
+#define SPARE_KEPT (2U << 20) /* what allocations to come may use again */
 
 /* What is resident and nobody has: not what malloc calls free, for pages that went are free, too. */
 static size_t spare_bytes(void)
@@ -23,6 +23,11 @@ static size_t spare_bytes(void)
 		return 0;
 	resident = (resident - shared) * (size_t)getpagesize();
 	return resident > used ? resident - used : 0;
+}
+
+void memory_begin(void)
+{
+	mallopt(M_ARENA_MAX, 1);
 }
 
 void memory_tick(void)

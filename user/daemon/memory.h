@@ -2,5 +2,8 @@
 /* What large requests, answers and tables took goes back to the system. */
 #pragma once
 
+/* Before any thread is begun: all take from one place, and none keeps what it no longer needs. */
+void memory_begin(void);
+
 /* Call once a second. */
 void memory_tick(void);

@@ -14,10 +14,11 @@ struct target_key {
 	uint32_t is_on_link_only;
 };
 
+/* What members are told. */
 struct answer {
 	enum nexthop_state state;
 	struct nexthop nexthop;
-	char *text; /* may be NULL */
+	const char *text;
 };
 
 struct target {
@@ -25,8 +26,8 @@ struct target {
 	bool is_wanted;
 	uint64_t *members;
 	size_t member_count, member_capacity;
-	struct answer heard; /* from the resolver */
-	struct answer told;  /* to the members */
+	uint32_t ifindex; /* by which it is reached, 0: it is not */
+	char *no_port;	  /* why that cannot be a transmit port; NULL: it is one */
 	UT_hash_handle hh;
 };
 
@@ -70,8 +71,7 @@ static bool is_used(const struct nexthops *nexthops, uint32_t ifindex)
 	const struct target *target, *tmp;
 
 	HASH_ITER (hh, nexthops->targets, target, tmp)
-		if (target->heard.state == NEXTHOP_RESOLVED &&
-		    target->heard.nexthop.ifindex == ifindex)
+		if (target->ifindex == ifindex)
 			return true;
 	return false;
 }
@@ -125,54 +125,49 @@ static void drop_port(struct nexthops *nexthops, uint32_t ifindex)
 		remove_port(nexthops, port);
 }
 
-static void tell(struct nexthops *nexthops, const struct target *target, uint64_t member_id)
-{
-	const struct answer *told = &target->told;
-
-	nexthops->fn(nexthops->arg, member_id, told->state, &told->nexthop, util_text(told->text));
-}
-
-/* nexthop: of an address that is resolved, else NULL. */
-static void set_answer(struct answer *answer, enum nexthop_state state,
-		       const struct nexthop *nexthop, const char *text)
-{
-	memset(&answer->nexthop, 0, sizeof(answer->nexthop));
-	answer->state = state;
-	if (nexthop)
-		answer->nexthop = *nexthop;
-	util_set_text(&answer->text, text);
-}
-
 static void use_source(struct sluice_addr *source, const struct sluice_addr *configured)
 {
 	if (configured->d[0] | configured->d[1])
 		*source = *configured;
 }
 
-/* What the resolver found, as far as the packet path can use it. */
+/* What the resolver found, as far as the packet path can use it. The text is valid until its next turn. */
+static struct answer find_answer(struct nexthops *nexthops, const struct target *target)
+{
+	struct answer told = {.text = ""};
+	const struct port *port;
+
+	told.state = resolver_answer(nexthops->resolver, &target->key.addr,
+				     target->key.is_on_link_only, &told.nexthop, &told.text);
+	if (told.state != NEXTHOP_RESOLVED)
+		return told;
+	port = find_port(nexthops, told.nexthop.ifindex);
+	if (!port || port->refusal[0])
+		return (struct answer){.state = NEXTHOP_FAILED,
+				       .text = port ? port->refusal : util_text(target->no_port)};
+	use_source(&told.nexthop.src4, &nexthops->source4);
+	use_source(&told.nexthop.src6, &nexthops->source6);
+	return told;
+}
+
+static void tell(struct nexthops *nexthops, const struct answer *told, uint64_t member_id)
+{
+	nexthops->fn(nexthops->arg, member_id, told->state, &told->nexthop, told->text);
+}
+
 static void judge(struct nexthops *nexthops, struct target *target)
 {
-	const struct answer *heard = &target->heard;
-	const struct port *port;
 	struct err e = {0};
+	struct answer told;
 	size_t i;
 
-	set_answer(&target->told, heard->state, &heard->nexthop, heard->text);
-	if (heard->state == NEXTHOP_RESOLVED) {
-		port = add_port(nexthops, heard->nexthop.ifindex, &e);
-		if (!port)
-			log_warning("nexthops", "interface %u cannot be a transmit port (%s)",
-				    heard->nexthop.ifindex, e.text);
-		if (!port || port->refusal[0])
-			set_answer(&target->told, NEXTHOP_FAILED, NULL,
-				   port ? port->refusal : e.text);
-	}
-	if (target->told.state == NEXTHOP_RESOLVED) {
-		use_source(&target->told.nexthop.src4, &nexthops->source4);
-		use_source(&target->told.nexthop.src6, &nexthops->source6);
-	}
+	if (target->ifindex && !add_port(nexthops, target->ifindex, &e))
+		log_warning("nexthops", "interface %u cannot be a transmit port (%s)",
+			    target->ifindex, e.text);
+	util_set_text(&target->no_port, e.text);
+	told = find_answer(nexthops, target);
 	for (i = 0; i < target->member_count; i++)
-		tell(nexthops, target, target->members[i]);
+		tell(nexthops, &told, target->members[i]);
 }
 
 static void on_answer(void *arg, const struct sluice_addr *addr, bool is_on_link_only,
@@ -183,13 +178,14 @@ static void on_answer(void *arg, const struct sluice_addr *addr, bool is_on_link
 	struct target *target;
 	uint32_t old_ifindex;
 
+	(void)text; /* find_answer() asks for it */
 	HASH_FIND(hh, nexthops->targets, &key, sizeof(key), target);
 	if (!target)
 		return;
-	old_ifindex = target->heard.state == NEXTHOP_RESOLVED ? target->heard.nexthop.ifindex : 0;
-	set_answer(&target->heard, state, state == NEXTHOP_RESOLVED ? nexthop : NULL, text);
+	old_ifindex = target->ifindex;
+	target->ifindex = state == NEXTHOP_RESOLVED ? nexthop->ifindex : 0;
 	judge(nexthops, target);
-	if (old_ifindex && old_ifindex != target->heard.nexthop.ifindex)
+	if (old_ifindex && old_ifindex != target->ifindex)
 		drop_port(nexthops, old_ifindex);
 }
 
@@ -198,8 +194,7 @@ static void judge_port(struct nexthops *nexthops, const struct port *port)
 	struct target *target, *tmp;
 
 	HASH_ITER (hh, nexthops->targets, target, tmp)
-		if (target->heard.state == NEXTHOP_RESOLVED &&
-		    target->heard.nexthop.ifindex == port->ifindex)
+		if (target->ifindex == port->ifindex)
 			judge(nexthops, target);
 }
 
@@ -261,8 +256,7 @@ static void free_target(struct nexthops *nexthops, struct target *target)
 {
 	HASH_DEL(nexthops->targets, target);
 	free(target->members);
-	free(target->heard.text);
-	free(target->told.text);
+	free(target->no_port);
 	free(target);
 }
 
@@ -284,28 +278,27 @@ struct resolver *nexthops_resolver(struct nexthops *nexthops)
 	return nexthops->resolver;
 }
 
-static bool differs(const struct model_member *member, const struct target *target)
+static bool differs(const struct model_member *member, const struct answer *told)
 {
-	if (member->nexthop_state != target->told.state)
+	if (member->nexthop_state != told->state)
 		return true;
 	/* Padding that differs tells the model once more what it knows: harmless. */
-	if (target->told.state == NEXTHOP_RESOLVED)
+	if (told->state == NEXTHOP_RESOLVED)
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
-		return memcmp(&member->nexthop, &target->told.nexthop,
-			      sizeof(target->told.nexthop));
-	return strcmp(util_text(member->nexthop_text), util_text(target->told.text));
+		return memcmp(&member->nexthop, &told->nexthop, sizeof(told->nexthop));
+	return strcmp(util_text(member->nexthop_text), told->text);
 }
 
 static void want(struct nexthops *nexthops, const struct model_member *member, bool is_on_link_only)
 {
 	struct target_key key = make_key(&member->addr, is_on_link_only);
 	struct target *target;
+	struct answer told;
 
 	HASH_FIND(hh, nexthops->targets, &key, sizeof(key), target);
 	if (!target) {
 		target = util_alloc(sizeof(*target));
 		target->key = key;
-		target->heard.state = target->told.state = NEXTHOP_PENDING;
 		HASH_ADD(hh, nexthops->targets, key, sizeof(target->key), target);
 		resolver_want(nexthops->resolver, &member->addr, is_on_link_only);
 	}
@@ -313,8 +306,9 @@ static void want(struct nexthops *nexthops, const struct model_member *member, b
 	target->members = util_grow(target->members, &target->member_capacity,
 				    target->member_count + 1, sizeof(*target->members));
 	target->members[target->member_count++] = member->id;
-	if (differs(member, target))
-		tell(nexthops, target, member->id);
+	told = find_answer(nexthops, target);
+	if (differs(member, &told))
+		tell(nexthops, &told, member->id);
 }
 
 void nexthops_follow(struct nexthops *nexthops, const struct model *model)

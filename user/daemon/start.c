@@ -13,6 +13,7 @@
 #include "daemon/attach.h"
 #include "daemon/kept.h"
 #include "daemon/lock.h"
+#include "daemon/memory.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
@@ -422,6 +423,7 @@ int daemon_run(const struct daemon_options *options)
 	struct daemon *daemon = util_alloc(sizeof(*daemon));
 	bool is_up;
 
+	memory_begin();
 	daemon->options = *options;
 	daemon->lock_fd = daemon->claim_fd = -1;
 	daemon->started_ms = clock_now_ms();

@@ -375,15 +375,23 @@ void resolver_tick(struct resolver *resolver, uint64_t now_ms)
 	resolver_read(resolver);
 }
 
-void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only)
+static struct want *find_want(const struct resolver *resolver, const struct sluice_addr *addr,
+			      bool is_on_link_only)
 {
-	struct want_key key = {.addr = *addr, .is_on_link_only = is_on_link_only};
+	const struct want_key key = {.addr = *addr, .is_on_link_only = is_on_link_only};
 	struct want *want;
 
 	HASH_FIND(hh, resolver->wants, &key, sizeof(key), want);
+	return want;
+}
+
+void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only)
+{
+	struct want *want = find_want(resolver, addr, is_on_link_only);
+
 	if (!want) {
 		want = util_alloc(sizeof(*want));
-		want->key = key;
+		want->key = (struct want_key){.addr = *addr, .is_on_link_only = is_on_link_only};
 		want->is_stale = true;
 		HASH_ADD(hh, resolver->wants, key, sizeof(want->key), want);
 	}
@@ -394,14 +402,25 @@ void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bo
 
 void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only)
 {
-	struct want_key key = {.addr = *addr, .is_on_link_only = is_on_link_only};
-	struct want *want;
+	struct want *want = find_want(resolver, addr, is_on_link_only);
 
-	HASH_FIND(hh, resolver->wants, &key, sizeof(key), want);
 	if (!want || !want->references)
 		return;
 	if (--want->references == 0)
 		wake(resolver); /* freed in the next turn, outside of any callback */
+}
+
+enum nexthop_state resolver_answer(const struct resolver *resolver, const struct sluice_addr *addr,
+				   bool is_on_link_only, struct nexthop *ret_nexthop,
+				   const char **ret_text)
+{
+	const struct want *want = find_want(resolver, addr, is_on_link_only);
+
+	*ret_nexthop = (struct nexthop){0};
+	*ret_text = want ? util_text(want->answer.text) : "";
+	if (want && want->answer.state == NEXTHOP_RESOLVED)
+		*ret_nexthop = want->answer.nexthop;
+	return want ? want->answer.state : NEXTHOP_PENDING;
 }
 
 uint64_t resolver_addresses(const struct resolver *resolver)

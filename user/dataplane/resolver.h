@@ -33,6 +33,11 @@ void resolver_tick(struct resolver *resolver, uint64_t now_ms);
  * gateway is a failure, because only a member on the segment sees the rewritten frame. */
 void resolver_want(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
 void resolver_drop(struct resolver *resolver, const struct sluice_addr *addr, bool is_on_link_only);
+/* The answer as it was last told; of what has none yet, or is not wanted, NEXTHOP_PENDING. The next hop
+ * is zero unless there is one; the text is valid until the next turn. */
+enum nexthop_state resolver_answer(const struct resolver *resolver, const struct sluice_addr *addr,
+				   bool is_on_link_only, struct nexthop *ret_nexthop,
+				   const char **ret_text);
 
 /* The gateways on the way to what is wanted, to these prefixes (may be NULL), and where the default
  * routes lead. A new set, owned by the caller. */
