@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Reads what the other benchmarks wrote, prints it as tables, and compares it with the targets.
- * Targets are ratios within one run, but for the time that slot tables and access
- * lists take. Missing them is reported, and an error with --strict.
+ * Targets are ratios within one run, but for the time that slot tables, access
+ * lists and a start take, and its memory. Missing them is reported, and an error with --strict.
  */
 #include <limits.h>
 #include <math.h>
@@ -22,6 +22,7 @@ struct report {
 	json_t *table;
 	json_t *check;
 	json_t *lists;
+	json_t *start;
 };
 
 /* 0, with *ret_list NULL when nothing was measured; or -1 after saying why. */
@@ -168,6 +169,18 @@ static void print_lists(const struct report *r)
 	}
 }
 
+static void print_start(const struct report *r)
+{
+	const json_t *row = json_array_get(r->start, 0);
+
+	printf("\nA start with %.0f services and %.0f members\n\nready after %.0f ms and %.0f ms "
+	       "of a "
+	       "CPU; anonymous memory %.1f MiB when ready, %.1f MiB at most while all checks "
+	       "fail\n",
+	       number(row, "services"), number(row, "members"), number(row, "ready_ms"),
+	       number(row, "cpu_ms"), number(row, "ready_mib"), number(row, "failing_mib"));
+}
+
 static bool judge(const char *what, double value, bool is_at_most, double bound, const char *unit)
 {
 	bool is_met = is_at_most ? value <= bound : value >= bound;
@@ -287,6 +300,20 @@ static bool judge_lists(const struct report *r)
 	return judge("lists, 100,000 prefixes from wherever they come", slowest, true, 1000, " ms");
 }
 
+static bool judge_start(const struct report *r)
+{
+	const json_t *row = json_array_get(r->start, 0);
+	bool is_met = true;
+
+	is_met &= judge("start, 20,000 members: until it is ready", number(row, "ready_ms"), true,
+			3000, " ms");
+	is_met &= judge("start, 20,000 members: memory when ready", number(row, "ready_mib"), true,
+			64, " MiB");
+	is_met &= judge("20,000 members: memory while all checks fail", number(row, "failing_mib"),
+			true, 64, " MiB");
+	return is_met;
+}
+
 int main(int argc, char **argv)
 {
 	bool is_strict = argc == 3 && !strcmp(argv[1], "--strict"), is_met;
@@ -300,7 +327,8 @@ int main(int argc, char **argv)
 	    load(argv[argc - 1], "live.json", &r.live) ||
 	    load(argv[argc - 1], "table.json", &r.table) ||
 	    load(argv[argc - 1], "check.json", &r.check) ||
-	    load(argv[argc - 1], "lists.json", &r.lists))
+	    load(argv[argc - 1], "lists.json", &r.lists) ||
+	    load(argv[argc - 1], "start.json", &r.start))
 		return 1;
 	if (r.packet)
 		print_packet(&r);
@@ -312,16 +340,20 @@ int main(int argc, char **argv)
 		print_check(&r);
 	if (r.lists)
 		print_lists(&r);
+	if (r.start)
+		print_start(&r);
 	printf("\nTargets\n\n");
 	is_met = !r.packet || judge_packet(&r);
 	is_met &= !r.live || judge_live(&r);
 	is_met &= !r.table || judge_table(&r);
 	is_met &= !r.check || judge_check(&r);
 	is_met &= !r.lists || judge_lists(&r);
+	is_met &= !r.start || judge_start(&r);
 	json_decref(r.packet);
 	json_decref(r.live);
 	json_decref(r.table);
 	json_decref(r.check);
 	json_decref(r.lists);
+	json_decref(r.start);
 	return is_strict && !is_met ? 1 : 0;
 }
