@@ -98,9 +98,11 @@ static void test_failing(void **state)
 	assert_int_equal(begun_count, 2);
 	assert_ptr_equal(begun[1], &failing[HOST_FAILING_MAX]);
 	/* With nobody else they have theirs, no more. */
+	begun_count = 0;
 	for (i = 0; i < TURNS; i++)
 		turn_end(&well[i]);
 	assert_int_equal(hosts_running(hosts), HOST_FAILING_MAX);
+	begun_count = 0;
 	for (i = 0; i < TURNS; i++)
 		turn_end(&failing[i]);
 	assert_int_equal(hosts_waiting(hosts), 0);
