@@ -12,7 +12,7 @@
 struct sluice_ceiling {
 	__u64 state; /* as the word of a source (limit_types.h), without a tag; 0: idle */
 	__u64 rate;  /* as sluice_limit.rate, of new connections; 0: no ceiling */
-	__u64 k;     /* units of 2^k ns */
+	__u64 k;     /* units of 2^k/16 ns */
 	__u8 pad[40];
 };
 

@@ -23,9 +23,9 @@ enum sluice_limit_mode {
 
 /*
  * word: 0-31 first set of its region in `limit_sets`; 32-37 log2 of the number of sets;
- *       38-43 k: one unit of time is 2^k ns; 44-47 count; 48-49 mode; 50 used;
+ *       38-43 k: one unit of time is 2^k/16 ns; 44-47 count; 48-49 mode; 50 used;
  *       51-55 v4 prefix length - 1 (so /1../32); 56-62 v6 prefix length - 1 (/1../128).
- * rate: 0-31 increment a packet adds, 32-63 tolerance tau, both in units of 2^k ns. Of a limit of
+ * rate: 0-31 increment a packet adds, 32-63 tolerance tau, both in units of 2^k/16 ns. Of a limit of
  *       bytes the increment is that of 2^SLUICE_LIMIT_BYTES_LOG2 bytes.
  * flags: SLUICE_LIMIT_F_*; each may change at any time.
  * GCRA admits when TAT - now <= tau - increment ... see include/sluice/gcra.h.
@@ -75,7 +75,7 @@ _Static_assert(sizeof(struct sluice_limit) == 64, "limit");
 #define SLUICE_EXCEPTION_TAU(word) ((__u32)SLUICE_BITS(word, 30, 28) << 2)
 #define SLUICE_EXCEPTION_K(word) ((__u32)((word) >> 58))
 
-/* State of eight sources. A word: 0-31 TAT in units of 2^k ns, 32-47 seen in 16 ms ticks,
+/* State of eight sources. A word: 0-31 TAT in units of 2^k/16 ns, 32-47 seen in 16 ms ticks,
  * 48-63 tag (part of the keyed hash of the source). */
 struct sluice_limit_set {
 	__u64 source[SLUICE_LIMIT_WAYS];

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/addr.h"
+#include "core/config_schema.h"
 #include "core/limit_params.h"
 #include "core/model.h"
 #include "fake/fake_config.h"
@@ -72,6 +73,36 @@ static void test_ceilings(void **state)
 	assert_int_equal(service->pools[1].members[0].max_new.n, 9);
 	config_free(config);
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
+/* What the manual offers as a ceiling is accepted as one. */
+static void test_ceiling_examples(void **state)
+{
+	const struct config_field *field =
+		config_schema_find(CONFIG_SECTION_SERVICE, "max_new_per_member");
+	char rule[256], *example, *end;
+	unsigned int count = 0;
+
+	(void)state;
+	config_schema_rule(field, rule, sizeof(rule));
+	example = strstr(rule, "such as ");
+	assert_non_null(example);
+	for (example += strlen("such as "); example; count++) {
+		AUTO_FREE char *text = NULL;
+		size_t skipped = strlen(", ");
+
+		end = strstr(example, ", ");
+		if (!end) {
+			end = strstr(example, " or ");
+			skipped = strlen(" or ");
+		}
+		if (end)
+			*end = '\0';
+		text = util_printf("%s    max_new: %s\n", FULL, example);
+		config_free(fake_config_parsed(text));
+		example = end ? end + skipped : NULL;
+	}
+	assert_true(count >= 2);
 }
 
 /* What a limit is for, and who is excepted. */
@@ -270,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bans),
 		cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_ceiling_examples),
 		cmocka_unit_test(test_limit_relations),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_not_representable),

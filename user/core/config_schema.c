@@ -72,6 +72,8 @@ const char *config_schema_rule(const struct config_field *field, char *buffer, s
 		[CONFIG_TYPE_LISTEN] = "tcp or udp, then ADDRESS:PORT, or ADDRESS for all ports",
 		[CONFIG_TYPE_METRICS_LISTEN] = "ADDRESS:PORT or disabled",
 		[CONFIG_TYPE_RATE] = "a rate such as 50/s, 100/min, 50 conn/s, 25MB/s or 200Mbit/s",
+		[CONFIG_TYPE_NEW_RATE] =
+			"a rate of new connections such as 50/s, 100/min or 10k conn/s",
 		[CONFIG_TYPE_AMOUNT] = "a number, 1 to 1000000000000, such as 200, 10k or 4MB",
 		[CONFIG_TYPE_SECTION] = "a section",
 		[CONFIG_TYPE_INTERFACES] = "a list of 1 to 16 interface names",

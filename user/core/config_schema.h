@@ -47,8 +47,9 @@ enum config_type {
 	CONFIG_TYPE_ADDRESS_TEXT, /* a member's address: kept for the reader of members */
 	CONFIG_TYPE_LISTEN,	  /* into struct service_config */
 	CONFIG_TYPE_METRICS_LISTEN,
-	CONFIG_TYPE_RATE,   /* a struct rate */
-	CONFIG_TYPE_AMOUNT, /* a struct amount */
+	CONFIG_TYPE_RATE,     /* a struct rate */
+	CONFIG_TYPE_NEW_RATE, /* a struct rate of new connections: config_check_ceiling() */
+	CONFIG_TYPE_AMOUNT,   /* a struct amount */
 	CONFIG_TYPE_PATH,
 	CONFIG_TYPE_TEXT,     /* of size - 1 bytes at most */
 	CONFIG_TYPE_URL_PATH, /* so are these two */

@@ -401,6 +401,7 @@ int config_value_parse(const struct config_field *field, const char *text, void 
 		[CONFIG_TYPE_LISTEN] = parse_listen,
 		[CONFIG_TYPE_METRICS_LISTEN] = parse_metrics_listen,
 		[CONFIG_TYPE_RATE] = parse_rate,
+		[CONFIG_TYPE_NEW_RATE] = parse_rate,
 		[CONFIG_TYPE_AMOUNT] = parse_amount,
 		[CONFIG_TYPE_PATH] = parse_path,
 		[CONFIG_TYPE_TEXT] = parse_text,
