@@ -13,41 +13,10 @@
 #include <cmocka.h>
 
 #include "base/util.h"
-#include "dataplane/instance.h"
+#include "dataplane/fixture.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-test-bans"
-
-static struct dp_bpf *dp;
-static struct dataplane port;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dp = instance_open(INSTANCE);
-	port = dp_bpf_port(dp);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
-	return 0;
-}
-
-static void reopen(void)
-{
-	dp_bpf_close(dp);
-	set_up(NULL);
-	assert_true(dp_bpf_is_adopted(dp));
-}
-
-static struct sluice_control *map_control(void)
-{
-	return instance_map(INSTANCE, "control", sizeof(struct sluice_control));
-}
 
 static uint64_t limit_flags(uint32_t index)
 {
@@ -61,7 +30,7 @@ static uint64_t limit_flags(uint32_t index)
 
 static bool is_set(uint64_t flag)
 {
-	struct sluice_control *control = map_control();
+	struct sluice_control *control = fixture_control();
 	bool ret = control->flags & flag;
 
 	munmap(control, sizeof(*control));
@@ -92,26 +61,17 @@ static void set_limit(uint32_t index, struct sluice_limit limit)
 	assert_int_equal(port.ops->limit_set(port.dp, index, &limit), 0);
 }
 
-static struct prefix source_of(const char *text)
-{
-	struct prefix prefix;
-	struct err e = {0};
-
-	assert_int_equal(prefix_parse(text, strlen(text), &prefix, &e), 0);
-	return prefix;
-}
-
 static int ban(uint32_t limit, const char *source, uint64_t for_ms, bool is_all)
 {
 	return port.ops->ban_set(port.dp, &(struct dp_ban){.limit = limit,
-							   .source = source_of(source),
+							   .source = fixture_source(source),
 							   .left_ms = for_ms,
 							   .is_all = is_all});
 }
 
 static int lift(uint32_t limit, const char *source)
 {
-	struct prefix prefix = source_of(source);
+	struct prefix prefix = fixture_source(source);
 
 	return port.ops->ban_delete(port.dp, limit, &prefix);
 }
@@ -136,7 +96,7 @@ static void find(void *arg, const struct dp_ban *found)
 
 static struct wanted look_for(uint32_t limit, const char *source)
 {
-	struct wanted wanted = {.limit = limit, .source = source_of(source)};
+	struct wanted wanted = {.limit = limit, .source = fixture_source(source)};
 
 	assert_int_equal(port.ops->ban_each(port.dp, find, &wanted), 0);
 	assert_true(wanted.count <= 1);
@@ -266,7 +226,7 @@ static void test_bans_know_their_limit(void **state)
 	set_limit(3, limit_of(32, 64));
 	assert_int_equal(dp_bpf_name_set(dp, &key, "gone"), 0);
 	assert_int_equal(ban(3, "192.0.2.1/32", 60000, false), 0);
-	reopen();
+	fixture_reopen();
 	assert_int_equal(dp_bpf_name_set(dp, &key, "new"), 0);
 	assert_string_equal(look_for(3, "192.0.2.1/32").found.limit_name, "gone");
 }
@@ -277,7 +237,7 @@ static void test_tampered(void **state)
 	static const uint32_t limits[] = {SLUICE_LIMIT_NONE, 64, UINT32_MAX};
 	const struct sluice_ban value = {.until_ns = UINT64_MAX};
 	struct sluice_ban_key key = {.family = SLUICE_FAMILY_V4,
-				     .addr = source_of("192.0.2.9/32").addr};
+				     .addr = fixture_source("192.0.2.9/32").addr};
 	AUTO_CLOSE int fd =
 		bpf_obj_get(SLUICE_PIN_ROOT "/" INSTANCE "/" SLUICE_PIN_ABI "/" SLUICE_MAP_BANS);
 
@@ -290,7 +250,7 @@ static void test_tampered(void **state)
 		assert_int_equal(bpf_map_update_elem(fd, &key, &value, BPF_ANY), 0);
 	}
 	assert_int_equal(look_for(3, "192.0.2.1/32").all, 1);
-	reopen();
+	fixture_reopen();
 	assert_int_equal(look_for(3, "192.0.2.1/32").all, 1);
 	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
 }
@@ -305,10 +265,10 @@ static void test_bans_survive(void **state)
 	assert_int_equal(ban(3, "192.0.2.1/32", 60000, true), 0);
 	assert_int_equal(ban(3, "192.0.2.2/32", 60000, false), 0);
 	/* Somebody ended between two steps. */
-	control = map_control();
+	control = fixture_control();
 	control->flags &= ~(SLUICE_CONTROL_F_BANS | SLUICE_CONTROL_F_BANS_ALL);
 	munmap(control, sizeof(*control));
-	reopen();
+	fixture_reopen();
 	assert_true(has_bans() && has_bans_of_all());
 	assert_true(limit_flags(3) == (SLUICE_LIMIT_F_BANS | SLUICE_LIMIT_F_BANS_ALL));
 	assert_int_equal(look_for(3, "192.0.2.1/32").count, 1);
@@ -326,16 +286,21 @@ static void test_bans_survive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_bans, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ban_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ban_over, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bans_know_their_limit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tampered, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_bans_survive, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bans, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_ban_refused, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_ban_over, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_bans_follow_their_limit, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_bans_know_their_limit, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_tampered, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_bans_survive, fixture_set_up,
+						fixture_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	space_require_root();
+	fixture_name(INSTANCE);
 	return cmocka_run_group_tests_name("bans", tests, NULL, NULL);
 }

@@ -12,15 +12,13 @@
 #include <sluice/gcra.h>
 
 #include "base/util.h"
-#include "dataplane/instance.h"
+#include "dataplane/fixture.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-test-region"
 #define SIZE (SLUICE_LIMIT_F_USED | 1ULL << 32) /* two sets */
 #define BYTES (instance_capacity.limit_sets * sizeof(struct sluice_limit_set))
 
-static struct dp_bpf *dp;
-static struct dataplane port;
 static struct sluice_limit_set *sets;
 static uint32_t second;
 
@@ -32,9 +30,7 @@ static const struct sluice_limit to = {
 
 static int set_up(void **state)
 {
-	(void)state;
-	dp = instance_open(INSTANCE);
-	port = dp_bpf_port(dp);
+	fixture_set_up(state);
 	sets = instance_map(INSTANCE, SLUICE_MAP_LIMIT_SETS, BYTES);
 	assert_int_equal(port.ops->packet_second(port.dp, &second), 0);
 	return 0;
@@ -42,11 +38,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	(void)state;
 	munmap(sets, BYTES);
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
-	return 0;
+	return fixture_tear_down(state);
 }
 
 /* Of the old region, and of the new one. */
@@ -129,5 +122,6 @@ int main(void)
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	space_require_root();
+	fixture_name(INSTANCE);
 	return cmocka_run_group_tests_name("regions", tests, NULL, NULL);
 }

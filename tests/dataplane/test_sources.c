@@ -17,52 +17,12 @@
 
 #include "base/addr.h"
 #include "base/util.h"
-#include "dataplane/instance.h"
+#include "dataplane/fixture.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-test-sources"
 #define DIR SLUICE_PIN_ROOT "/" INSTANCE
 #define RING SLUICE_REFUSALS_PER_CPU
-
-static struct dp_bpf *dp;
-static struct dataplane port;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dp = instance_open(INSTANCE);
-	port = dp_bpf_port(dp);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
-	return 0;
-}
-
-static void reopen(void)
-{
-	dp_bpf_close(dp);
-	set_up(NULL);
-	assert_true(dp_bpf_is_adopted(dp));
-}
-
-static struct sluice_control *map_control(void)
-{
-	return instance_map(INSTANCE, "control", sizeof(struct sluice_control));
-}
-
-static struct prefix source_of(const char *text)
-{
-	struct prefix prefix;
-	struct err e = {0};
-
-	assert_int_equal(prefix_parse(text, strlen(text), &prefix, &e), 0);
-	return prefix;
-}
 
 /* ---- ceilings ------------------------------------------------------------------------------- */
 
@@ -193,7 +153,7 @@ static void test_measures(void **state)
 		instance_map(INSTANCE, "measures", SLUICE_MEASURES * sizeof(*measures));
 	struct sluice_measure_filter *filter =
 		instance_map(INSTANCE, "measure_filter", sizeof(*filter));
-	struct sluice_control *control = map_control();
+	struct sluice_control *control = fixture_control();
 	struct dp_node node;
 	uint64_t missed;
 	size_t i;
@@ -213,7 +173,7 @@ static void test_measures(void **state)
 	assert_true(missed == 0);
 
 	measures[7] = (struct sluice_measure){.mark = SLUICE_MEASURE_USED,
-					      .source = source_of("2001:db8:1::/48").addr,
+					      .source = fixture_source("2001:db8:1::/48").addr,
 					      .packets = 5,
 					      .bytes = 600,
 					      .new_connections = 2,
@@ -224,12 +184,12 @@ static void test_measures(void **state)
 	assert_true(latest.packets == 5 && latest.bytes == 600 && latest.new_connections == 2);
 	assert_int_equal(latest.source.length, 48);
 	measures[8].mark = SLUICE_MEASURE_USED;
-	measures[8].source = source_of("192.0.2.0/24").addr;
+	measures[8].source = fixture_source("192.0.2.0/24").addr;
 	assert_int_equal(read_measured(&missed), 2);
 	assert_int_equal(latest.source.length, 24);
 
 	/* Whoever asked is gone. */
-	reopen();
+	fixture_reopen();
 	assert_true(control->measure_until_ns == 0);
 	assert_int_equal(port.ops->measure_start(port.dp, &good, 60000), 0);
 	assert_int_equal(port.ops->measure_stop(port.dp), 0);
@@ -253,7 +213,7 @@ static size_t rings_bytes(void)
 
 static int set_up_rings(void **state)
 {
-	set_up(state);
+	fixture_set_up(state);
 	rings = instance_map(INSTANCE, "refusals", rings_bytes());
 	lost = 0;
 	return 0;
@@ -262,7 +222,7 @@ static int set_up_rings(void **state)
 static int tear_down_rings(void **state)
 {
 	munmap(rings, rings_bytes());
-	return tear_down(state);
+	return fixture_tear_down(state);
 }
 
 static void refuse(int cpu, uint32_t number)
@@ -270,7 +230,7 @@ static void refuse(int cpu, uint32_t number)
 	struct sluice_refusal *entry = &rings[(uint32_t)cpu * RING + (number & (RING - 1))];
 
 	entry->time_ns = 1000ULL + number;
-	entry->source = source_of("192.0.2.1").addr;
+	entry->source = fixture_source("192.0.2.1").addr;
 	entry->word = SLUICE_REFUSAL(number, 7, 4, SLUICE_REFUSAL_WOULD);
 }
 
@@ -291,7 +251,7 @@ static uint32_t read_refusals(void)
 static void test_refusals(void **state)
 {
 	int last = libbpf_num_possible_cpus() - 1;
-	struct prefix source = source_of("192.0.2.1");
+	struct prefix source = fixture_source("192.0.2.1");
 
 	(void)state;
 	assert_int_equal(read_refusals(), 0);
@@ -361,7 +321,7 @@ static void test_refusals_from_now_on(void **state)
 	fd = bpf_obj_get(DIR "/" SLUICE_PIN_ABI "/refusal_gate");
 	assert_int_equal(bpf_map_update_elem(fd, &zero, gates, BPF_ANY), 0);
 	close(fd);
-	reopen();
+	fixture_reopen();
 	assert_int_equal(read_refusals(), 0);
 	refuse(0, UINT32_MAX - 1);
 	refuse(0, UINT32_MAX);
@@ -373,9 +333,10 @@ static void test_refusals_from_now_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ceilings, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ceilings_are_swept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_measures, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ceilings, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_ceilings_are_swept, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_measures, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusals_lost, set_up_rings, tear_down_rings),
 		cmocka_unit_test_setup_teardown(test_refusal_being_written, set_up_rings,
@@ -386,5 +347,6 @@ int main(void)
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	space_require_root();
+	fixture_name(INSTANCE);
 	return cmocka_run_group_tests_name("sources", tests, NULL, NULL);
 }

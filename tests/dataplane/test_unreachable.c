@@ -13,31 +13,12 @@
 
 #include "base/addr.h"
 #include "base/util.h"
-#include "dataplane/instance.h"
+#include "dataplane/fixture.h"
 #include "dataplane/space.h"
 
 #define INSTANCE "sld-test-unreach"
 #define TUNNEL SLUICE_MEMBER(1, SLUICE_MODE_IPIP, 0, 1500)
 #define DIRECT SLUICE_MEMBER(1, SLUICE_MODE_L2, 0, 1500)
-
-static struct dp_bpf *dp;
-static struct dataplane port;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dp = instance_open(INSTANCE);
-	port = dp_bpf_port(dp);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	dp_bpf_close(dp);
-	instance_clean(INSTANCE);
-	return 0;
-}
 
 static struct sluice_addr addr_of(const char *text)
 {
@@ -96,9 +77,7 @@ static void reopen(void)
 {
 	struct dp_adopted adopted;
 
-	dp_bpf_close(dp);
-	set_up(NULL);
-	assert_true(dp_bpf_is_adopted(dp));
+	fixture_reopen();
 	assert_int_equal(port.ops->adopt(port.dp, &adopted), 0);
 	dp_adopted_done(&adopted);
 }
@@ -187,12 +166,14 @@ static void test_adopted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_known_while_used, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_adopted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_known_while_used, fixture_set_up,
+						fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_shared, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(test_adopted, fixture_set_up, fixture_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	space_require_root();
+	fixture_name(INSTANCE);
 	return cmocka_run_group_tests_name("unreachable", tests, NULL, NULL);
 }
