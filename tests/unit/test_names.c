@@ -286,7 +286,7 @@ static bool has_event(const struct world *w, enum event_type type, const char *t
 	return false;
 }
 
-static void expand_noting(struct world *w, const struct names *names, struct config *config,
+static void expand_noting(struct world *w, struct names *names, struct config *config,
 			  struct left_out *left_out)
 {
 	struct change change = {.type = CHANGE_NAMES, .config = config, .is_forced = true};
@@ -296,7 +296,7 @@ static void expand_noting(struct world *w, const struct names *names, struct con
 	world_resolve_all(w);
 }
 
-static void expand(struct world *w, const struct names *names, struct config *config)
+static void expand(struct world *w, struct names *names, struct config *config)
 {
 	struct left_out left_out = {0};
 
@@ -441,6 +441,36 @@ static void what_a_command_added(void **state)
 	config_free(config);
 }
 
+/* Two of very many: found, and again, with nothing else left out. */
+static void two_of_many(void **state)
+{
+	struct config *config = parse(POOLS DENY);
+	struct world *w = world_new(1);
+	struct left_out left_out = {0};
+	struct names names = {0};
+	unsigned int round;
+
+	(void)state;
+	take(names_add(&names, "a.example"), "11 12 13 14 15 16 17 18 19 20 21 22 23 98 24 25 26");
+	take(names_add(&names, "b.example"), "31 32 33 99 34 35 36 37 38 39 40 41 42 43 44 45 46");
+	for (round = 0; round < 3; round++) {
+		left_out = (struct left_out){0};
+		expand_noting(w, &names, config, &left_out);
+		assert_int_equal(left_out.troubles, 2);
+		assert_int_equal(config->services[0].pools[0].member_count, 32);
+	}
+	/* A new one that is refused beside the old ones, and one that is not. */
+	take(names_find(&names, "a.example"), "11 98 50 51");
+	take(names_find(&names, "b.example"), "31 98 99");
+	left_out = (struct left_out){0};
+	expand_noting(w, &names, config, &left_out);
+	assert_int_equal(left_out.troubles, 3);
+	assert_non_null(strstr(members(config, 0), "0:11 0:50 0:51 0:31 0:-12"));
+	world_free(w);
+	names_done(&names);
+	config_free(config);
+}
+
 /* No more than there is room for; those that there are go first. */
 static void what_has_no_room(void **state)
 {
@@ -497,6 +527,7 @@ int main(void)
 		cmocka_unit_test(what_the_model_refuses),
 		cmocka_unit_test(what_an_empty_model_refuses),
 		cmocka_unit_test(what_a_command_added),
+		cmocka_unit_test(two_of_many),
 		cmocka_unit_test(what_has_no_room),
 		cmocka_unit_test(what_is_no_names_fault),
 	};

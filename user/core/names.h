@@ -19,6 +19,7 @@ struct name_address {
 	struct sluice_addr addr;
 	bool is_gone;	 /* was there once: terminating */
 	uint32_t answer; /* number of the last answer that had it */
+	bool is_refused; /* the model did so somewhere, the last time it was asked */
 };
 
 struct name {
@@ -80,6 +81,8 @@ struct model;
  * counts that has an address which can be a member of the pool.
  *
  * Addresses that the model would refuse, and does not have yet, are left out; model NULL: an empty
- * one. What it refuses for other reasons is not looked for here. left_out may be NULL. */
-void names_expand(const struct names *names, struct config *config, const struct model *model,
+ * one. What it refuses for other reasons is not looked for here. Each question costs as much as a
+ * change of the model: where many addresses are new and refused, some are left out with them, and found
+ * to be good the next time. left_out may be NULL. */
+void names_expand(struct names *names, struct config *config, const struct model *model,
 		  uint32_t tick_ns, names_left_out_fn left_out, void *arg);

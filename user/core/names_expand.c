@@ -4,12 +4,19 @@
 #include "core/names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/util.h"
 #include "core/model.h"
 
 #define WHY_MAX 256
+/* So long the model is asked: packets flow meanwhile, but nothing else happens; and a start, whose model
+ * is empty, may take longer. A few questions are asked however slow the answers are. */
+#define ASK_MS 300
+#define ASK_START_MS 3000
+#define QUESTIONS_MIN 8
 
 struct place {
 	size_t service, pool; /* positions in the configuration */
@@ -19,14 +26,16 @@ struct place {
 /* An address that the model does not have. */
 struct candidate {
 	struct place place;
+	struct name_address *address;
 	bool is_refused;
 	char why[WHY_MAX];
 	UT_hash_handle hh;
 };
 
 struct expansion {
-	const struct names *names;
+	struct names *names;
 	struct config *config;
+	struct sluice_addr *services; /* their addresses, sorted */
 	const struct model *model;
 	uint32_t tick_ns;
 	names_left_out_fn left_out; /* NULL: nobody is told */
@@ -34,20 +43,33 @@ struct expansion {
 	struct candidate *candidates; /* a hash by place, and an array in order: */
 	struct candidate **order;
 	size_t count, capacity;
+	size_t questions; /* so far */
+	uint64_t end_ms;  /* of asking */
+	bool is_full;	  /* no more members fit, whose they may be */
 	/* where it is: */
 	size_t s, p;
 	struct service_config *service;
 	struct pool_config *pool;
 };
 
-static bool is_service(const struct config *config, const struct sluice_addr *addr)
+static int compare(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+static void sort_services(struct expansion *x)
 {
 	size_t i;
 
-	for (i = 0; i < config->service_count; i++)
-		if (addr_equal(&config->services[i].addr, addr))
-			return true;
-	return false;
+	x->services = util_alloc_array(x->config->service_count + 1, sizeof(*x->services));
+	for (i = 0; i < x->config->service_count; i++)
+		x->services[i] = x->config->services[i].addr;
+	qsort(x->services, x->config->service_count, sizeof(*x->services), compare);
+}
+
+static bool is_service(const struct expansion *x, const struct sluice_addr *addr)
+{
+	return bsearch(addr, x->services, x->config->service_count, sizeof(*x->services), compare);
 }
 
 static bool is_member(const struct service_config *service, const struct sluice_addr *addr)
@@ -66,6 +88,8 @@ static struct candidate *find_candidate(const struct expansion *x, const struct 
 	const struct place place = {.service = x->s, .pool = x->p, .addr = *addr};
 	struct candidate *candidate;
 
+	if (!x->candidates)
+		return NULL;
 	HASH_FIND(hh, x->candidates, &place, sizeof(place), candidate);
 	return candidate;
 }
@@ -77,7 +101,7 @@ static const char *why_not(const struct expansion *x, const struct sluice_addr *
 
 	if (!addr_is_routable_unicast(addr))
 		return "no packet can be sent to it from another host";
-	if (is_service(x->config, addr))
+	if (is_service(x, addr))
 		return "a service has this address";
 	if (x->pool->mode == SLUICE_MODE_L2 && addr_family(addr) != addr_family(&x->service->addr))
 		return "mode l2 needs the service's address family";
@@ -198,7 +222,7 @@ static void expand(struct expansion *x)
 /* ---- what the model says --------------------------------------------------------------------- */
 
 /* Would it take the configuration as it is? Why not is the first error. */
-static bool is_taken(const struct expansion *x, char why[WHY_MAX])
+static bool is_taken(struct expansion *x, struct err *ret_why)
 {
 	const struct change change = {
 		.type = CHANGE_NAMES, .owner = OWNER_FILE, .config = x->config, .is_forced = true};
@@ -206,6 +230,7 @@ static bool is_taken(const struct expansion *x, char why[WHY_MAX])
 	struct errs errors = {0};
 	int r;
 
+	x->questions++;
 	if (x->model) {
 		log = event_log_new(1); /* nobody reads it */
 		r = model_preview(x->model, &change, 1, log, &errors);
@@ -214,7 +239,7 @@ static bool is_taken(const struct expansion *x, char why[WHY_MAX])
 		r = model_check_config(x->config, x->tick_ns, &errors);
 	}
 	if (r)
-		util_copy(why, WHY_MAX, errors.list[0].text);
+		*ret_why = errors.list[0];
 	errs_done(&errors);
 	return !r;
 }
@@ -240,23 +265,48 @@ static bool is_written(const struct service_config *service, const struct sluice
 	return false;
 }
 
-static void add_candidates(struct expansion *x, uint32_t position, const struct name *name)
+static void add_candidate(struct expansion *x, struct name_address *address)
+{
+	struct candidate *candidate = util_alloc(sizeof(*candidate));
+
+	candidate->place = (struct place){x->s, x->p, address->addr};
+	candidate->address = address;
+	HASH_ADD(hh, x->candidates, place, sizeof(candidate->place), candidate);
+	x->order = util_grow(x->order, &x->capacity, x->count + 1, sizeof(*x->order));
+	x->order[x->count++] = candidate;
+}
+
+static void add_candidates(struct expansion *x, const struct name *name, bool was_refused)
 {
 	size_t i;
 
-	(void)position;
 	for (i = 0; i < name->count; i++) {
-		const struct sluice_addr *addr = &name->list[i].addr;
-		struct candidate *candidate;
+		struct name_address *address = &name->list[i];
 
-		if (why_not(x, addr) || is_written(x->service, addr) || has_already(x, addr) ||
-		    find_candidate(x, addr))
-			continue;
-		candidate = util_alloc(sizeof(*candidate));
-		candidate->place = (struct place){x->s, x->p, *addr};
-		HASH_ADD(hh, x->candidates, place, sizeof(candidate->place), candidate);
-		x->order = util_grow(x->order, &x->capacity, x->count + 1, sizeof(*x->order));
-		x->order[x->count++] = candidate;
+		if (address->is_refused == was_refused && !why_not(x, &address->addr) &&
+		    !is_written(x->service, &address->addr) && !has_already(x, &address->addr) &&
+		    !find_candidate(x, &address->addr))
+			add_candidate(x, address);
+	}
+}
+
+static void add_new(struct expansion *x, uint32_t position, const struct name *name)
+{
+	(void)position;
+	add_candidates(x, name, false);
+}
+
+static void add_refused(struct expansion *x, uint32_t position, const struct name *name)
+{
+	(void)position;
+	add_candidates(x, name, true);
+}
+
+static void each_service(struct expansion *x, name_fn fn)
+{
+	for (x->s = 0; x->s < x->config->service_count; x->s++) {
+		x->service = &x->config->services[x->s];
+		each_name(x, fn);
 	}
 }
 
@@ -269,67 +319,99 @@ static void set_refused(struct expansion *x, size_t from, size_t to, bool is_ref
 	expand(x);
 }
 
-/* Takes in those of them that the model takes; that it does not take all is known. The halves tell
- * whose fault it is. */
-static void admit(struct expansion *x, size_t from, size_t to, const char *why)
+static void refuse(struct expansion *x, size_t from, size_t to, const struct err *why)
+{
+	size_t i;
+
+	for (i = from; i < to; i++)
+		util_copy(x->order[i]->why, WHY_MAX, why->text);
+	x->is_full |= why->code == ERR_CAPACITY && strcmp(why->path, "capacity.members") == 0;
+}
+
+static bool is_time_up(const struct expansion *x)
+{
+	return x->questions >= QUESTIONS_MIN && clock_now_ms() >= x->end_ms;
+}
+
+/* Takes in those of them that the model takes; that it does not take all is known, with the first
+ * reason. The halves tell whose fault it is. */
+static void admit(struct expansion *x, size_t from, size_t to, const struct err *why)
 {
 	size_t middle = from + (to - from) / 2, half;
-	char its_why[WHY_MAX];
+	struct err its_why = *why;
 
-	if (to - from == 1) {
-		util_copy(x->order[from]->why, WHY_MAX, why);
+	if (to - from < 2 || is_time_up(x)) {
+		refuse(x, from, to, why);
 		return;
 	}
 	for (half = 0; half < 2; half++) {
 		size_t a = half ? middle : from, b = half ? to : middle;
 
-		set_refused(x, a, b, false);
-		if (is_taken(x, its_why))
-			continue;
-		set_refused(x, a, b, true);
-		admit(x, a, b, its_why);
-	}
-}
-
-/* Leaves out what the model refuses, if that is all that it refuses. */
-static void fit(struct expansion *x)
-{
-	names_left_out_fn left_out = x->left_out;
-	char why[WHY_MAX], others[WHY_MAX];
-
-	x->left_out = NULL;
-	expand(x);
-	if (!is_taken(x, why)) {
-		for (x->s = 0; x->s < x->config->service_count; x->s++) {
-			x->service = &x->config->services[x->s];
-			each_name(x, add_candidates);
+		if (!x->is_full) {
+			set_refused(x, a, b, false);
+			if (is_taken(x, &its_why))
+				continue;
+			set_refused(x, a, b, true);
+			admit(x, a, b, &its_why);
+		} else {
+			refuse(x, a, b, &its_why);
 		}
-		set_refused(x, 0, x->count, true);
-		if (!is_taken(x, others))
-			set_refused(x, 0, x->count, false);
-		else if (x->count)
-			admit(x, 0, x->count, why);
 	}
-	x->left_out = left_out;
 }
 
-void names_expand(const struct names *names, struct config *config, const struct model *model,
+/* Leaves out what the model refuses, if that is all that it refuses. Those that it refused the last time
+ * come last, so that they alone are asked for when nothing else is wrong. */
+static void find_refused(struct expansion *x, const struct err *why)
+{
+	struct err others;
+	size_t fresh, i;
+
+	each_service(x, add_new);
+	fresh = x->count;
+	each_service(x, add_refused);
+	set_refused(x, fresh, x->count, true);
+	if (fresh == x->count || !is_taken(x, &others)) {
+		set_refused(x, 0, fresh, true);
+		if (!is_taken(x, &others)) {
+			set_refused(x, 0, x->count, false);
+			return;
+		}
+		admit(x, 0, fresh, why);
+		if (fresh < x->count)
+			set_refused(x, fresh, x->count, false);
+		if (fresh == x->count || is_taken(x, &others))
+			goto out;
+		set_refused(x, fresh, x->count, true);
+		why = &others;
+	}
+	admit(x, fresh, x->count, why);
+out:
+	for (i = 0; i < x->count; i++)
+		x->order[i]->address->is_refused = false;
+	for (i = 0; i < x->count; i++)
+		x->order[i]->address->is_refused |= x->order[i]->is_refused;
+}
+
+void names_expand(struct names *names, struct config *config, const struct model *model,
 		  uint32_t tick_ns, names_left_out_fn left_out, void *arg)
 {
-	struct expansion x = {.names = names,
-			      .config = config,
-			      .model = model,
-			      .tick_ns = tick_ns,
-			      .left_out = left_out,
-			      .arg = arg};
+	struct expansion x = {
+		.names = names, .config = config, .model = model, .tick_ns = tick_ns, .arg = arg};
+	struct err why;
 	size_t i;
 
 	if (!config_has_names(config))
 		return;
-	fit(&x);
+	x.end_ms = clock_now_ms() + (model ? ASK_MS : ASK_START_MS);
+	sort_services(&x);
+	expand(&x);
+	if (!is_taken(&x, &why))
+		find_refused(&x, &why);
+	x.left_out = left_out;
 	expand(&x);
 	HASH_CLEAR(hh, x.candidates);
 	for (i = 0; i < x.count; i++)
 		free(x.order[i]);
 	free(x.order);
+	free(x.services);
 }

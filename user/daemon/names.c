@@ -16,6 +16,7 @@
 #define START_WAIT_MS (LOOKUP_MS + 1500) /* sluice-check that is silent is given up by then */
 #define JITTER_PERCENT 10
 #define RETRY_MS 10000
+#define RETRY_SAME_MS 60000    /* who is left out, while nothing else has changed */
 #define UNKNOWN_MS 5000	       /* between two questions while a name has no address at all */
 #define FORGET_MS 60000	       /* what no configuration has */
 #define RESOLVING_MAX_MS 30000 /* whoever asked for a reload may not come back */
@@ -324,12 +325,15 @@ static void apply(struct daemon *daemon)
 static void try_again(struct daemon *daemon)
 {
 	struct daemon_names *names = &daemon->names;
+	uint64_t revision = model_revision(daemon->model);
+	uint64_t wait_ms = revision == names->fitted_revision ? RETRY_SAME_MS : RETRY_MS;
 
 	if (names->is_due || !left_out_troubles(&names->left_out) ||
-	    clock_now_ms() - names->fitted_ms <= RETRY_MS)
+	    clock_now_ms() - names->fitted_ms <= wait_ms)
 		return;
 	names_fill(daemon, daemon->config);
 	names->fitted_ms = clock_now_ms();
+	names->fitted_revision = revision;
 	names->is_due = !left_out_equal(&names->left_out, &names->fresh);
 }
 

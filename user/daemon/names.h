@@ -21,6 +21,7 @@ struct daemon_names {
 	uint64_t failed_ms;
 	char failure[320];		 /* why they cannot, "" */
 	struct left_out left_out, fresh; /* in force; of what names_fill() filled last */
+	uint64_t fitted_revision;	 /* of the model, then */
 	uint64_t fitted_ms;		 /* when it was looked last who is left out */
 	/* A reload by signal waits for answers. */
 	bool is_reload_due;
