@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/http_turn.h"
 #include "base/log.h"
+#include "control/large.h"
 #include "control/linger.h"
 #include "control/operations.h"
 #include "control/reply.h"
@@ -25,6 +26,7 @@
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS 10000
 #define CONNECTION_MEMORY 32768 /* headers and path; the body is ours */
+#define ROOM_MS 60000		/* for other large answers to get away */
 #define SEND_BYTES_A_MS 1000	/* of an answer: whoever reads no faster is cut */
 /* The socket takes that much of an answer in one turn of the loop, which may have other things to
  * do for 50 ms: the status of 20,000 members is 25 MB. */
@@ -52,6 +54,7 @@ struct control {
 	struct MHD_Daemon *http;
 	struct connection *connections;
 	struct linger_set linger;
+	struct large *large;
 	int epoll_fd; /* of the server's own one and what lingers */
 	struct audit_budget refusals;
 	char path[108];
@@ -67,17 +70,23 @@ static struct connection *connection_of(struct MHD_Connection *http)
 
 /* ---- answering ----------------------------------------------------------------------------- */
 
+static enum MHD_Result queue(struct MHD_Connection *http, int status, size_t length,
+			     struct MHD_Response *response)
+{
+	connection_of(http)->due_ms = clock_now_ms() + REQUEST_MS + length / SEND_BYTES_A_MS;
+	return MHD_queue_response(http, status ? (unsigned int)status : 200, response);
+}
+
+/* request: others may get the same answer to it; or NULL. */
 static enum MHD_Result send_reply(struct control *control, struct MHD_Connection *http,
-				  struct reply *reply, const char *allow)
+				  struct reply *reply, const char *allow, const char *request)
 {
 	struct MHD_Response *response;
 	enum MHD_Result result;
 	char etag[32];
 
 	reply_render(reply);
-	response = MHD_create_response_from_buffer(reply->text_length, reply->text,
-						   MHD_RESPMEM_MUST_FREE);
-	reply->text = NULL;
+	response = large_response(control->large, connection_of(http)->operation, request, reply);
 	if (!response)
 		return MHD_NO;
 	snprintf(etag, sizeof(etag), "\"%llu\"",
@@ -87,11 +96,8 @@ static enum MHD_Result send_reply(struct control *control, struct MHD_Connection
 				reply->content_type ? reply->content_type : "application/json");
 	if (allow && allow[0])
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
-	connection_of(http)->due_ms =
-		clock_now_ms() + REQUEST_MS + reply->text_length / SEND_BYTES_A_MS;
-	result = MHD_queue_response(http, reply->status ? (unsigned int)reply->status : 200,
-				    response);
-	MHD_destroy_response(response);
+	result = queue(http, reply->status, reply->text_length, response);
+	large_release(control->large, response);
 	return result;
 }
 
@@ -105,7 +111,7 @@ static enum MHD_Result send_error(struct control *control, struct MHD_Connection
 	errs_add_err(&errors, e);
 	reply_errors(&reply, &errors, status);
 	errs_done(&errors);
-	result = send_reply(control, http, &reply, allow);
+	result = send_reply(control, http, &reply, allow, NULL);
 	reply_done(&reply);
 	return result;
 }
@@ -150,9 +156,17 @@ static int check_role(struct control *control, struct connection *connection, st
 	return -EACCES;
 }
 
+/* Until control_resume(). */
+static enum MHD_Result wait_for_turn(struct connection *connection, struct MHD_Connection *http)
+{
+	connection->waiting = http;
+	MHD_suspend_connection(http);
+	return MHD_YES;
+}
+
 /* Runs the handler; its errors become the answer. */
 static enum MHD_Result run(struct control *control, struct connection *connection,
-			   struct MHD_Connection *http, const struct peer *peer)
+			   struct MHD_Connection *http, const struct peer *peer, const char *shared)
 {
 	struct request request = {
 		.operation = connection->operation,
@@ -184,18 +198,43 @@ static enum MHD_Result run(struct control *control, struct connection *connectio
 		json_decref(request.body);
 		errs_done(&errors);
 		reply_done(&reply);
-		connection->waiting = http;
-		MHD_suspend_connection(http);
-		return MHD_YES;
+		return wait_for_turn(connection, http);
 	}
 	audit_end(&request, &control->refusals, r, &errors);
 	if (r)
 		reply_errors(&reply, &errors, reply.status);
 	json_decref(request.body);
 	errs_done(&errors);
-	result = send_reply(control, http, &reply, NULL);
+	result = send_reply(control, http, &reply, NULL, r ? NULL : shared);
 	reply_done(&reply);
 	return result;
+}
+
+/* What is only read may be the answer that another has just got. */
+static enum MHD_Result run_or_share(struct control *control, struct connection *connection,
+				    struct MHD_Connection *http, const struct peer *peer,
+				    const char *url)
+{
+	const char *since = MHD_lookup_connection_value(http, MHD_GET_ARGUMENT_KIND, "since");
+	const char *accept =
+		MHD_lookup_connection_value(http, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	AUTO_FREE char *request =
+		util_printf("%s?since=%s accept: %s", url, util_text(since), util_text(accept));
+	struct MHD_Response *response;
+	size_t length;
+
+	if (strcmp(connection->operation->method, "GET") != 0) {
+		large_forget(control->large);
+		return run(control, connection, http, peer, NULL);
+	}
+	response = large_find(control->large, request, &length);
+	if (response)
+		return queue(http, 0, length, response);
+	if (large_must_wait(control->large, connection->operation)) {
+		connection->due_ms = clock_now_ms() + ROOM_MS;
+		return wait_for_turn(connection, http);
+	}
+	return run(control, connection, http, peer, request);
 }
 
 static void set_too_large(const struct operation *operation, struct err *e)
@@ -279,7 +318,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *http, const 
 			     &connection->params, &peer, &e);
 		return send_error(control, http, MHD_HTTP_PRECONDITION_FAILED, NULL, &e);
 	}
-	return run(control, connection, http, &peer);
+	return run_or_share(control, connection, http, &peer, url);
 }
 
 static void forget_request(struct connection *connection)
@@ -394,6 +433,7 @@ int control_new(const struct control_host *host, const char *socket_path,
 		return r;
 	}
 	util_copy(control->path, sizeof(control->path), socket_path);
+	control->large = large_new();
 	control->http = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, control,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -406,6 +446,7 @@ int control_new(const struct control_host *host, const char *socket_path,
 		err_set(e, ERR_SYSTEM, "", "cannot start the HTTP server on %s", socket_path);
 		close(fd);
 		unlink(socket_path);
+		large_free(control->large);
 		free(control);
 		return -EIO;
 	}
@@ -426,6 +467,7 @@ void control_free(struct control *control)
 	unlink(control->path);
 	control_resume(control);
 	MHD_stop_daemon(control->http);
+	large_free(control->large);
 	linger_done(&control->linger);
 	util_close_p(&control->epoll_fd);
 	free(control);
@@ -466,6 +508,9 @@ void control_resume(struct control *control)
 void control_turn(struct control *control)
 {
 	http_turn(control->http);
+	large_forget(control->large);
+	if (large_take_room(control->large))
+		control_resume(control);
 	linger_read(&control->linger);
 }
 
