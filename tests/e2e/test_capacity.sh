@@ -58,4 +58,16 @@ tap_run "the member that was there forwards" lab_in c1 curl -sf -o /dev/null --m
 tap_run "taking a member away mends it" edge_ctl member remove web 10.99.0.29
 mended() { ! told && edge_api GET /metrics | grep -q '^sluice_map_problems 0'; }
 tap_run "and status is silent" wait_for 8 mended
+
+# And a limit, which stays as it was.
+lab_stop sluiced TERM
+write 8 5000
+e2e_start
+still() { # MODE
+	status | jq -e --arg text "limit per-client: still as it was before it changed, in mode $1: no room" \
+		'.why | any(contains($text))'
+}
+tap_run "a limit that finds no room is told" wait_for 8 still enforce
+edge_ctl limit mode per-client disabled > /dev/null
+tap_run "and can be switched off" wait_for 8 still disabled
 tap_done
