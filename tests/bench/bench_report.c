@@ -21,6 +21,7 @@ struct report {
 	json_t *live;
 	json_t *table;
 	json_t *check;
+	json_t *ways;
 	json_t *lists;
 	json_t *start;
 };
@@ -156,6 +157,20 @@ static void print_check(const struct report *r)
 	       number(row, "cpu_percent"), number(row, "lag_ms"), number(row, "not_passed"));
 }
 
+static void print_ways(const struct report *r)
+{
+	json_t *row;
+	size_t i;
+
+	printf("\nThe same in the daemon, all of it and sluice-check\n\n%-6s %-8s %10s %10s %10s\n",
+	       "CHECK", "VIA", "% OF A CPU", "PROBES/S", "LATE MS");
+	json_array_foreach (r->ways, i, row) {
+		printf("%-6s %-8s %10.1f %10.0f %10.1f\n", text(row, "type"), text(row, "way"),
+		       number(row, "cpu_percent"), number(row, "probes_per_s"),
+		       number(row, "lag_ms"));
+	}
+}
+
 static void print_lists(const struct report *r)
 {
 	json_t *row;
@@ -287,6 +302,29 @@ static bool judge_check(const struct report *r)
 	return is_met;
 }
 
+static double way_cpu(const struct report *r, const char *type, const char *way)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (r->ways, i, row) {
+		if (!strcmp(text(row, "type"), type) && !strcmp(text(row, "way"), way))
+			return number(row, "cpu_percent");
+	}
+	return NAN;
+}
+
+static bool judge_ways(const struct report *r)
+{
+	bool is_met = true;
+
+	is_met &= judge("checks, TCP through the path: of the direct ones",
+			way_cpu(r, "tcp", "path") / way_cpu(r, "tcp", "member"), true, 1.5, " x");
+	is_met &= judge("checks, HTTP through the path: of the direct ones",
+			way_cpu(r, "http", "path") / way_cpu(r, "http", "member"), true, 1.5, " x");
+	return is_met;
+}
+
 static bool judge_lists(const struct report *r)
 {
 	double slowest = 0;
@@ -327,6 +365,7 @@ int main(int argc, char **argv)
 	    load(argv[argc - 1], "live.json", &r.live) ||
 	    load(argv[argc - 1], "table.json", &r.table) ||
 	    load(argv[argc - 1], "check.json", &r.check) ||
+	    load(argv[argc - 1], "check_ways.json", &r.ways) ||
 	    load(argv[argc - 1], "lists.json", &r.lists) ||
 	    load(argv[argc - 1], "start.json", &r.start))
 		return 1;
@@ -338,6 +377,8 @@ int main(int argc, char **argv)
 		print_table(&r);
 	if (r.check)
 		print_check(&r);
+	if (r.ways)
+		print_ways(&r);
 	if (r.lists)
 		print_lists(&r);
 	if (r.start)
@@ -347,12 +388,14 @@ int main(int argc, char **argv)
 	is_met &= !r.live || judge_live(&r);
 	is_met &= !r.table || judge_table(&r);
 	is_met &= !r.check || judge_check(&r);
+	is_met &= !r.ways || judge_ways(&r);
 	is_met &= !r.lists || judge_lists(&r);
 	is_met &= !r.start || judge_start(&r);
 	json_decref(r.packet);
 	json_decref(r.live);
 	json_decref(r.table);
 	json_decref(r.check);
+	json_decref(r.ways);
 	json_decref(r.lists);
 	json_decref(r.start);
 	return is_strict && !is_met ? 1 : 0;
