@@ -67,7 +67,7 @@ e2e_spread() {
 	e2e_settle
 	load=$(edge_load c1 --count "$1" --source "$EDGE_SOURCES1" "http://$EDGE_WEB/")
 	e2e_served "$2: $1 requests arrive" "$load"
-	e2e_shares "$2: as many as they should at each" "$load" "${@:3}"
+	e2e_shares "$2: at each member as its weight says" "$load" "${@:3}"
 }
 
 # e2e_verdict NAME FIELD: a counter of the packet path.
