@@ -90,7 +90,7 @@ tap_fails "nobody answers for an address that is no service's" 28 '' \
 	lab_in c1 curl -s -o /dev/null --max-time 1 http://10.99.0.101/
 
 # Routes.
-tap_run "services that can serve have routes" wait_for 3 routes_are "$all_routes"
+tap_run "services that can serve have routes" wait_for 10 routes_are "$all_routes"
 tap_match "status says so" "$(edge_ctl status)" 'active: .*2 addresses, routes 2 of 2 in table 201'
 edge_server_stop b1
 edge_server_stop b2
@@ -137,7 +137,7 @@ frames=$(edge_ctl metrics | sed -n 's/^sluice_gratuitous_frames_total //p')
 tap_match "node active" "$(edge_ctl node active)" 'active now: ARP and ND answered'
 tap_run "gratuitous ARP arrives at once" wait_for 1 neighbour_is $NEAR "$lb_mac"
 tap_run "so does the advertisement" wait_for 1 neighbour_is $NEAR6 "$lb_mac"
-tap_run "the routes are back" wait_for 3 routes_are "$all_routes"
+tap_run "the routes are back" wait_for 10 routes_are "$all_routes"
 tap_run "the service serves" get "$NEAR"
 sleep 3
 tap_is "each address is told three times" \
@@ -148,7 +148,7 @@ lab_in rt ip neigh replace 10.99.0.102 lladdr 02:00:00:00:00:99 dev in nud stale
 cp "$E2E_CONFIG" "$LAB_DIR/before.yaml"
 echo '  added: {listen: "tcp 10.99.0.102:80", mode: l2, check: none, members: [10.99.0.21]}' >> "$E2E_CONFIG"
 tap_run "reload with one more service" edge_ctl reload
-tap_run "the router is told of it" wait_for 2 neighbour_is 10.99.0.102 "$lb_mac"
+tap_run "the router is told of it" wait_for 10 neighbour_is 10.99.0.102 "$lb_mac"
 cp "$LAB_DIR/before.yaml" "$E2E_CONFIG"
 tap_run "reload without it" edge_ctl reload --force
 lab_in rt ip neigh flush dev in
@@ -180,13 +180,13 @@ tap_run "the next daemon installs the routes" wait_for 8 routes_are "$all_routes
 lab_stop sluiced KILL
 sed -i "/routed6/d" "$E2E_CONFIG"
 e2e_start
-tap_run "the next one withdraws those of no service" wait_for 3 routes_are \
+tap_run "the next one withdraws those of no service" wait_for 10 routes_are \
 	"$(printf 'blackhole %s\n' "$ROUTED" "198.18.0.0/15 proto static" | sort)"
 
 # Another table, or another way, by reload.
 sed -i 's/^announce: arp/&\nroutes: {table: 333, protocol: 33, stop: keep}/' "$E2E_CONFIG"
 tap_run "reload with another table" edge_ctl reload
-tap_run "the old one is left" wait_for 3 routes_are "$no_routes"
+tap_run "the old one is left" wait_for 10 routes_are "$no_routes"
 tap_match "the new one has the route" "$(lab_in lb ip route show table 333)" "blackhole $ROUTED proto 33"
 lab_stop sluiced TERM
 tap_match "stop: keep leaves it" "$(lab_in lb ip route show table 333)" "blackhole $ROUTED"
@@ -203,7 +203,7 @@ sed -i '/^routes:/d' "$E2E_CONFIG"
 e2e_start
 get "$NEAR"
 lab_in lb ip link set eth0 address 02:00:00:00:77:01
-tap_run "another MAC of ours is told" wait_for 3 neighbour_is $NEAR 02:00:00:00:77:01
+tap_run "another MAC of ours is told" wait_for 10 neighbour_is $NEAR 02:00:00:00:77:01
 tap_run "and answers" get "$NEAR"
 lab_in lb ip rule add priority 99 table 201
 sed -i 's/near: .*/near: {listen: "tcp '$NEAR':81", mode: l2, announce: arp, members: [10.99.0.21]}/' "$E2E_CONFIG"

@@ -189,7 +189,7 @@ tap_is "DELETE of what cannot be deleted, with a body: 405" "$(raw method DELETE
 has_no_connections() {
 	[ "$(lab_in lb ss -xH src "$(edge_socket)" | wc -l)" -eq 0 ]
 }
-tap_run "none of it leaves a connection open" wait_for 3 has_no_connections
+tap_run "none of it leaves a connection open" wait_for 10 has_no_connections
 raw garbage > /dev/null
 tap_run "garbage is survived" edge_is_ready
 tap_match "a header without end is refused" "$(raw header)" 'HTTP/1.1 4'

@@ -49,8 +49,8 @@ tap_run "traffic arrives" get "$ROUTED"
 tap_run "over IPv6, too" get "[$ROUTED6]"
 begin=$(lab_now_ms)
 tap_run "node standby" edge_ctl node standby
-tap_run "takes the route back" wait_for 3 via_is "$ROUTED" ""
-tap_run "of both" wait_for 3 via_is "$ROUTED6" ""
+tap_run "takes the route back" wait_for 10 via_is "$ROUTED" ""
+tap_run "of both" wait_for 10 via_is "$ROUTED6" ""
 echo "# withdrawn from the router after $(($(lab_now_ms) - begin)) ms"
 tap_fails "node drain gives up when told to" 7 'packets for its services still arrive' \
 	edge_ctl node drain --for 1s --quiet 20s
@@ -58,18 +58,18 @@ tap_match "status shows that nothing comes" "$(sleep 2; edge_ctl status)" \
 	'standby: routes 0 of 2 in table 201; no packet for its services for [0-9]+ s'
 tap_match "node drain waits for silence" "$(edge_ctl node drain)" ': drained, no packet for its services for '
 tap_run "node active" edge_ctl node active
-tap_run "brings it back" wait_for 3 via_is "$ROUTED" "$EDGE_LB"
+tap_run "brings it back" wait_for 10 via_is "$ROUTED" "$EDGE_LB"
 edge_server_stop b1
 tap_run "a service without members attracts nothing, if it shall not" wait_for 6 via_is "$ROUTED" ""
 tap_run "another one keeps its route in a panic" wait_for 6 edge_member_is routed6 2001:db8:99::21 ejected
 sleep 1
 tap_run "as it was" via_is "$ROUTED6" "$EDGE_LB6"
 tap_run "node standby" edge_ctl node standby
-tap_run "takes that back, too" wait_for 3 via_is "$ROUTED6" ""
+tap_run "takes that back, too" wait_for 10 via_is "$ROUTED6" ""
 tap_run "node active" edge_ctl node active
-tap_run "brings it back, panic or not" wait_for 3 via_is "$ROUTED6" "$EDGE_LB6"
+tap_run "brings it back, panic or not" wait_for 10 via_is "$ROUTED6" "$EDGE_LB6"
 tap_run "all its members in maintenance" edge_ctl member maint routed6 2001:db8:99::21
-tap_run "are no panic: withdrawn" wait_for 3 via_is "$ROUTED6" ""
+tap_run "are no panic: withdrawn" wait_for 10 via_is "$ROUTED6" ""
 tap_run "its member is ready again" edge_ctl member ready routed6 2001:db8:99::21
 tap_is "and announced only when it serves" "$(via "$ROUTED6")" ""
 edge_server_start b1
@@ -77,7 +77,7 @@ tap_run "with one it does" wait_for 8 via_is "$ROUTED" "$EDGE_LB"
 tap_run "and serves" get "$ROUTED"
 tap_run "the other one, too" wait_for 8 via_is "$ROUTED6" "$EDGE_LB6"
 lab_stop sluiced TERM
-tap_run "a daemon that stops sends traffic elsewhere" wait_for 3 via_is "$ROUTED" ""
+tap_run "a daemon that stops sends traffic elsewhere" wait_for 10 via_is "$ROUTED" ""
 
 # A new node attracts nothing before its checks have told who serves: here nobody does.
 tap_run "its maps go" edge_ctl_offline detach

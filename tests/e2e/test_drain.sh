@@ -131,7 +131,7 @@ tap_run "120 more connections" wait_for 10 hold_has_opened more 120
 B3=$(hold_now more | jq .servers.b3)
 tap_run "some on the member" test "$B3" -gt 10
 edge_ctl member drain hold 10.99.0.23 --for 2s 2> /dev/null
-tap_run "on the disk" wait_for 2 jq -e '.content.members[].drain_until_s' "$STATE/changes.json"
+tap_run "on the disk" wait_for 10 jq -e '.content.members[].drain_until_s' "$STATE/changes.json"
 lab_stop sluiced KILL
 sleep 3
 hold_none_broken "without a daemon nothing is cut" more

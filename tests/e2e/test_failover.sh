@@ -37,8 +37,8 @@ spread_others "both" b1=1 b2=1
 
 edge_server_stop b2
 tap_run "a killed server is ejected within 3 s" wait_for 3 edge_member_is web 10.99.0.22 ejected
-tap_run "by the IPv6 service, too" wait_for 3 edge_member_is web6 2001:db8:99::22 ejected
-tap_run "and by the tunnels" wait_for 3 edge_member_is tunnel 2001:db8:99::22 ejected
+tap_run "by the IPv6 service, too" wait_for 10 edge_member_is web6 2001:db8:99::22 ejected
+tap_run "and by the tunnels" wait_for 10 edge_member_is tunnel 2001:db8:99::22 ejected
 e2e_spread 600 "without it" b1=1
 spread_others "without it" b1=1
 tap_match "status says so" "$(edge_ctl status)" '^DEGRADED'

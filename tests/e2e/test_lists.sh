@@ -111,7 +111,7 @@ refused "and denies the new ones" c1 203.0.113.70 "http://$EDGE_WEB/"
 tap_run "bypass lists" edge_ctl bypass lists --for 30s
 tap_run "lets them pass" get c1 203.0.113.70 "http://$EDGE_WEB/"
 would_refuse() { edge_ctl --json list show blocked | jq -e '.would_refuse > 0'; }
-tap_run "and counts them" wait_for 3 would_refuse # the daemon reads counters now and then
+tap_run "and counts them" wait_for 10 would_refuse # the daemon reads counters now and then
 tap_match "where says so" "$(edge_ctl where "tcp 203.0.113.70:4711 > $EDGE_WEB:80")" \
 	'in deny list blocked, but passed: bypass'
 tap_run "bypass none" edge_ctl bypass none

@@ -80,7 +80,7 @@ tap_is "they are in force" "$want" "$(
 		shadow enforce
 	END
 )"
-tap_run "and on the disk" wait_for 2 on_disk '(.members | length == 4) and (.limits | length == 1)'
+tap_run "and on the disk" wait_for 10 on_disk '(.members | length == 4) and (.limits | length == 1)'
 tap_is "readable by nobody else" "$(stat -c %a "$STATE/changes.json" "$STATE")" $'600\n700'
 tap_is "status counts them" "$(status | jq .node.runtime_change_count)" 5
 tap_match "in words" "$(edge_ctl status)" '5 runtime changes not in file'
@@ -121,7 +121,7 @@ tap_run "back to ready" edge_ctl member ready web 10.99.0.22
 tap_run "an added one is removed" edge_ctl member remove web 10.99.0.24
 tap_run "a removed one is added" edge_ctl member add web 10.99.0.23
 tap_is "nothing is left to keep" "$(status | jq .node.runtime_change_count)" 0
-tap_run "not on the disk either" wait_for 2 on_disk '.members == [] and .limits == []'
+tap_run "not on the disk either" wait_for 10 on_disk '.members == [] and .limits == []'
 
 # ---- diff and save -----------------------------------------------------------------------------------
 
@@ -245,13 +245,13 @@ tap_is "two hundred are refused" "$(edge_api PUT \
 tap_between "many refusals do not push out the rest" \
 	"$(edge_ctl --json events --since "$seq" | jq '[.events[] | select(.type == "audit")] | length')" 5 199
 kill -HUP "${LAB_PIDS[sluiced]}"
-tap_run "a reload by signal is on record" wait_for 3 eval \
+tap_run "a reload by signal is on record" wait_for 10 eval \
 	'edge_ctl --json events | jq -e "[.events[] | select(.who == \"SIGHUP\")] | length == 1"'
 
 # ---- damaged, later, unreadable --------------------------------------------------------------------
 
 edge_ctl member weight web 10.99.0.21 62 > /dev/null
-wait_for 2 on_disk '.members[0].weight == 62' > /dev/null
+wait_for 10 on_disk '.members[0].weight == 62' > /dev/null
 lab_stop sluiced TERM
 cp "$STATE/changes.json" "$LAB_DIR/good.json"
 damaged() { # NAME WHY
@@ -264,7 +264,7 @@ damaged() { # NAME WHY
 	tap_match "$1: and says why" "$(status | jq -r '.why[]')" "changes.json.corrupt .*$2"
 	tap_run "$1: the old file is kept" test -e "$STATE/changes.json.corrupt"
 	rm "$STATE/changes.json.corrupt"
-	tap_run "$1: ok again when it was looked at and removed" wait_for 3 eval \
+	tap_run "$1: ok again when it was looked at and removed" wait_for 10 eval \
 		'status | jq -e ".state == \"ok\""'
 	tap_run "$1: a good one is there again" on_disk '.members == []'
 	lab_stop sluiced TERM
@@ -292,7 +292,7 @@ mount -t tmpfs -o size=32k,mode=700 tmpfs "$STATE"
 start "a tiny disk"
 dd if=/dev/zero of="$STATE/filler" bs=1k count=64 2> /dev/null
 tap_run "full: a change is taken" edge_ctl member weight web 10.99.0.21 33
-tap_run "full: status says why" wait_for 3 \
+tap_run "full: status says why" wait_for 10 \
 	why_has 'changes.json: No space left on device'
 tap_is "full: degraded" "$(status | jq -r .state)" degraded
 tap_match "full: an event" "$(events '.type == "state_problem"')" 'No space left'
@@ -300,11 +300,11 @@ tap_match "full: a log line" "$(cat "$LOG")" 'No space left'
 tap_run "full: no half file is left" test ! -e "$STATE/changes.json.new"
 rm "$STATE/filler"
 tap_run "room again: it is written by itself" wait_for 10 on_disk '.members[0].weight == 33'
-tap_run "room again: ok" wait_for 3 eval 'status | jq -e ".state == \"ok\""'
+tap_run "room again: ok" wait_for 10 eval 'status | jq -e ".state == \"ok\""'
 tap_match "room again: an event" "$(events '.type == "state_problem"' | tail -n 1)" 'written again'
 mount -o remount,ro "$STATE"
 tap_run "read-only: a change is taken" edge_ctl member weight web 10.99.0.21 34
-tap_run "read-only: status says why" wait_for 3 \
+tap_run "read-only: status says why" wait_for 10 \
 	why_has 'Read-only file system'
 lab_stop sluiced TERM
 start "read-only: it starts"
@@ -327,7 +327,7 @@ tap_fails "broken, and nothing to fall back to: refused" 1 'there is no last goo
 	edge_daemon "$LAB_DIR/broken"
 start "a good start"
 tap_run "all members serve" wait_for 10 e2e_all_serving
-tap_run "is kept" wait_for 3 test -e "$STATE/last-good.json"
+tap_run "is kept" wait_for 10 test -e "$STATE/last-good.json"
 lab_stop sluiced TERM
 edge_ctl_offline detach > /dev/null 2>&1
 cp "$E2E_CONFIG" "$LAB_DIR/good.yaml"
@@ -375,7 +375,7 @@ start_as_nobody() { # NAME; with a bpffs of its own
 }
 start_as_nobody "as nobody, with three capabilities: it starts"
 tap_run "as nobody: a change" edge_ctl member weight web 10.99.0.21 44
-tap_run "as nobody: is kept" wait_for 3 on_disk '.members[0].weight == 44'
+tap_run "as nobody: is kept" wait_for 10 on_disk '.members[0].weight == 44'
 tap_is "as nobody: by nobody" "$(stat -c %u "$STATE/changes.json")" 65534
 lab_stop sluiced TERM
 lab_in lb ip link set dev eth0 xdp off

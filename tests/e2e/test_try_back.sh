@@ -129,7 +129,7 @@ kept() {
 	grep -Eq '"weight": ?35' "$STATE/changes.json" && ! grep -q 203.0.113.7 "$STATE/lists.json" &&
 		! grep -q per-network "$STATE/bans.json"
 }
-tap_run "what runs is kept then" wait_for 3 kept
+tap_run "what runs is kept then" wait_for 10 kept
 tap_run "back to the file" edge_ctl reload --force
 
 # ---- another process has the port of the metrics

@@ -140,7 +140,7 @@ cat > "$LAB_DIR/talk.py" <<-'END'
 END
 lab_start talk c1 python3 "$LAB_DIR/talk.py" "$NEAR"
 lab_start talk6 c1 python3 "$LAB_DIR/talk.py" "$NEAR6"
-tap_run "a connection talks" wait_for 3 test -s "$LAB_DIR/talk.log"
+tap_run "a connection talks" wait_for 10 test -s "$LAB_DIR/talk.log"
 talks_on() { # NAME
 	local now
 	now=$(lab_now_ms)
@@ -168,7 +168,7 @@ tap_run "node 1 stays on standby" is_role 1 standby
 lab_start load c1 python3 "$LAB_ROOT/tests/lib/load.py" --count 1500 --rate 300 \
 	--source "$EDGE_SOURCES1" "http://$NEAR/"
 lab_stop keepalived2 TERM
-tap_run "stopping keepalived makes the other node active" wait_for 3 is_role 1 active
+tap_run "stopping keepalived makes the other node active" wait_for 10 is_role 1 active
 tap_run "and this one standby" is_role 2 standby
 tap_run "the load goes on meanwhile" lab_is_running load
 tap_run "the load ends" wait_for 20 lab_is_gone "${LAB_PIDS[load]}"
@@ -178,7 +178,7 @@ tap_run "over IPv6, too" talks_on talk6
 tap_is "through node 1" "$(neighbour "$NEAR")" "$(mac lb)"
 tap_is "over IPv6, too" "$(neighbour "$NEAR6")" "$(mac lb)"
 lab_stop keepalived1 TERM
-tap_run "without keepalived nobody is active" wait_for 3 is_role 1 standby
+tap_run "without keepalived nobody is active" wait_for 10 is_role 1 standby
 lab_stop sluiced1 TERM
 lab_stop sluiced2 TERM
 for node in 1 2; do
