@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One stream of probes: when the next one goes out, what became of it, and how that is told. health.c has
+ * whose it is. */
+#pragma once
+
+#include <uthash.h>
+
+#include "health/alarms.h"
+#include "health/health.h"
+#include "health/hosts.h"
+#include "health/look.h"
+#include "health/target_key.h"
+
+struct looking {
+	struct look_target target;
+	struct check_answer failure; /* the last one */
+};
+
+struct target {
+	struct target_key *key;
+	struct health *health;
+	struct turn turn;
+	struct check_config check;
+	struct health_machine machine;
+	enum health_cause cause; /* of the last failure */
+	struct alarm alarm;	 /* to the next probe */
+	uint64_t due_us;	 /* when it should go out */
+	uint64_t began_us;	 /* the last one */
+	struct probe *probe;	 /* running, or NULL; also a look */
+	struct path_target path; /* also of those who are told of other probes */
+	uint64_t looked_ms;
+	enum look_result look;	 /* of the failure that the text tells */
+	struct looking *looking; /* while a look goes on; else NULL */
+	bool is_wanted;		 /* by the model, in health_follow() */
+	bool is_news;		 /* a member joined */
+	bool is_failing;	 /* as its last probe had it */
+	size_t member_capacity;
+	char *text; /* may be NULL */
+	uint32_t latency_us;
+	uint64_t reported_ms;
+	uint64_t suspect_until_ms; /* see health_suspect() */
+	struct check_report report;
+	uint32_t expiry_s; /* so long before its end a certificate is news; 0: never */
+	enum expiry { EXPIRY_FAR, EXPIRY_NEAR, EXPIRY_OVER } expiry;
+	UT_hash_handle hh;
+};
+
+struct health {
+	struct health_listener listener;
+	struct target *targets;
+	uv_timer_t news; /* reports what health_follow() found, one turn later */
+	struct alarms *alarms;
+	struct hosts *hosts;
+	struct prober *prober;
+	size_t apart_count;			      /* targets that are probed by sluice-check */
+	size_t path_count;			      /* and through the path */
+	size_t failing_count;			      /* targets whose last probe failed */
+	size_t looks;				      /* that go on */
+	uint64_t passed_ms;			      /* when one passed last */
+	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
+	uint64_t dice;
+	struct check_durations durations[CHECK_TYPE_MAX][2]; /* by type, and pass or fail */
+};
+
+/* To all of its members. */
+void target_report(struct target *target);
+/* The next probe, at least a millisecond from now. */
+void target_schedule(struct target *target, uint64_t now_us, uint64_t due_us);
+/* Is it probed through the path? */
+bool target_is_through(const struct target *target);
+void target_set_failing(struct target *target, bool is_failing);
+/* When its look is over, or cancelled. */
+void target_end_looking(struct target *target);
+/* The calls of its turn and of its alarm. */
+void target_on_turn(struct turn *turn);
+void target_on_due(struct alarm *alarm);
