@@ -455,10 +455,13 @@ static void test_another_unit(void **state)
 			assert_int_equal(admitted("198.51.100.1", (int)rules[a].burst + 10),
 					 rules[a].burst);
 			assert_true(is_sized_admitted("198.51.100.2", 0));
-			for (i = 0; i < 64 * SLUICE_LIMIT_WAYS; i++)
-				world->limit_sets[2 * 64].source[i] =
-					gcra_convert(world->limit_sets[64].source[i],
+			for (i = 0; i < 64 * SLUICE_LIMIT_WAYS; i++) {
+				size_t set = i / SLUICE_LIMIT_WAYS, way = i % SLUICE_LIMIT_WAYS;
+
+				world->limit_sets[2 * 64 + set].source[way] =
+					gcra_convert(world->limit_sets[64 + set].source[way],
 						     *world->clock_ns, &from, &to);
+			}
 			world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0)->limits = 2;
 			if ((uint64_t)from.tau << from.k >= (uint64_t)to.tau << to.k)
 				assert_int_equal(admitted("198.51.100.1", 5), 0);
