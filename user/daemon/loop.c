@@ -180,6 +180,9 @@ static void on_prepare(uv_prepare_t *prepare)
 		return;
 	state_flush(daemon->state);
 	follow_structure(daemon);
+	/* Answers of gateways and next hops may wait behind a long turn: what failed is judged with them. */
+	if (daemon->observations.count && daemon->nexthops)
+		resolver_read(nexthops_resolver(daemon->nexthops));
 	observe_flush(daemon);
 	if (daemon->is_host_due)
 		host_refresh(daemon);
