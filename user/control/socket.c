@@ -10,7 +10,7 @@
 
 #include "control/peer.h"
 
-#define BACKLOG 64
+#define BACKLOG 512 /* who comes while all connections are taken waits */
 
 int socket_set_mode(const char *path, const struct peer_policy *policy, struct err *e)
 {
