@@ -228,6 +228,31 @@ static void not_back_to_the_dead(void **state)
 	world_free(w);
 }
 
+/* Who looks at a shift that its gate paused hears that the gate passes again. */
+static void paused_and_well_again(void **state)
+{
+	struct world *w = two("0");
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	pass(w, 12000);
+	fails(w, in_pool(w, 0, 0), HEALTH_ANSWERED);
+	fails(w, in_pool(w, 0, 1), HEALTH_ANSWERED);
+	fails(w, in_pool(w, 1, 0), HEALTH_ANSWERED);
+	pass(w, 4000);
+	assert_int_equal(web(w)->shift.state, SHIFT_PAUSED);
+	override(w, in_pool(w, 1, 0), OVERRIDE_FORCED, 0);
+	pass(w, 20000);
+	assert_int_equal(web(w)->shift.state, SHIFT_PAUSED);
+	assert_string_equal(web(w)->shift_text,
+			    "its gate failed, and passes again: resume, or abort");
+	assert_string_equal(last_event(w)->text,
+			    "paused at 25 %: its gate failed, and passes again: resume, or abort");
+	assert_int_equal(shift(w, SHIFT_ACTION_RESUME, NULL, 0), 0);
+	assert_string_equal(web(w)->shift_text, "");
+	world_free(w);
+}
+
 static void refused(void **state)
 {
 	struct world *w = two("100");
@@ -431,6 +456,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_do),
 		cmocka_unit_test(away_from_the_dead),
 		cmocka_unit_test(not_back_to_the_dead),
+		cmocka_unit_test(paused_and_well_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

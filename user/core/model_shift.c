@@ -131,8 +131,20 @@ static void say_gate(const struct shift_gate *gate, char *text, size_t size)
 		 gate->is_alone ? "; in the other pools nobody serves" : "");
 }
 
+enum gate_news { GATE_NO_NEWS, GATE_FAILED, GATE_PASSES_AGAIN };
+
+/* What a look at the gate has come to: it failed for good, or passes again while the shift pauses. */
+static enum gate_news gate_news(const struct shift *before, const struct shift *after)
+{
+	bool had_failed = before->failures == SHIFT_GATE_FAILURES;
+
+	if (after->failures == SHIFT_GATE_FAILURES)
+		return had_failed && after->state == before->state ? GATE_NO_NEWS : GATE_FAILED;
+	return had_failed && after->state == SHIFT_PAUSED ? GATE_PASSES_AGAIN : GATE_NO_NEWS;
+}
+
 static void tell(struct apply *apply, struct model_service *service, const struct shift *before,
-		 bool is_gate_failed)
+		 enum gate_news news)
 {
 	const struct model_pool *pool = pool_named(service, service->shift_to);
 	const struct shift *shift = &service->shift;
@@ -144,10 +156,10 @@ static void tell(struct apply *apply, struct model_service *service, const struc
 	else if (shift->state == SHIFT_DONE && before->state != SHIFT_DONE)
 		model_event(apply, EVENT_shift, service, pool, NULL,
 			    "done: it has %" PRIu32 " %% of the service", shift->percent);
-	else if (is_gate_failed)
+	else if (news)
 		model_event(apply, EVENT_shift, service, pool, NULL,
-			    "paused at %" PRIu32 " %%, not rolled back: %s", shift->percent,
-			    service->shift_text);
+			    "paused at %" PRIu32 " %%%s: %s", shift->percent,
+			    news == GATE_FAILED ? ", not rolled back" : "", service->shift_text);
 	else if (shift->state != before->state || shift->percent != before->percent)
 		model_event(apply, EVENT_shift, service, pool, NULL,
 			    "%s: it gets %" PRIu32 " %% of the service, before %" PRIu32 " %%",
@@ -159,20 +171,22 @@ static bool feed(struct apply *apply, struct model_service *service, struct shif
 {
 	const struct model_pool *pool = pool_named(service, service->shift_to);
 	struct shift before = service->shift, *shift = &service->shift;
-	bool is_ill, is_news;
+	enum gate_news news = GATE_NO_NEWS;
 
 	input->now_ms = apply->now_ms;
 	look(service, pool, &input->gate);
 	if (!shift_feed(shift, input))
 		return false;
-	is_ill = input->event == SHIFT_TIME && !shift_gate_passes(&input->gate);
-	is_news = is_ill && shift->failures == SHIFT_GATE_FAILURES &&
-		  (shift->state != before.state || shift->failures != before.failures);
-	if (is_news)
+	if (input->event == SHIFT_TIME)
+		news = gate_news(&before, shift);
+	if (news == GATE_FAILED)
 		say_gate(&input->gate, service->shift_text, sizeof(service->shift_text));
-	else if (!is_ill)
+	else if (news == GATE_PASSES_AGAIN)
+		util_copy(service->shift_text, sizeof(service->shift_text),
+			  "its gate failed, and passes again: resume, or abort");
+	else if (input->event != SHIFT_TIME)
 		service->shift_text[0] = '\0';
-	tell(apply, service, &before, is_news);
+	tell(apply, service, &before, news);
 	if (shift->percent != before.percent || !shift_is_on(&before)) {
 		set_shares(service);
 		model_service_refresh(apply, service);
