@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "daemon/daemon.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static bool can_leave(void *arg, uint64_t member_id, char problem[HEALTH_TEXT_MA
 	if (!member || !member->nexthop.ifindex)
 		return true; /* nothing is known */
 	if (!if_indextoname(member->nexthop.ifindex, name))
-		return refuse(problem, "its interface is gone");
+		return errno != ENXIO || refuse(problem, "its interface is gone");
 	why = iface_problem(name);
 	if (why)
 		snprintf(problem, HEALTH_TEXT_MAX, "%s %s", name, why);
