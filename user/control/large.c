@@ -14,7 +14,7 @@ struct large {
 	char *request; /* that it answers */
 	size_t unsent; /* bytes of all that are kept */
 	bool has_room;
-	bool *was_large; /* the last answer of each operation */
+	bool *was_large; /* the last answer of each operation that says so */
 };
 
 /* What goes when the last who gets it has it. */
@@ -71,7 +71,8 @@ struct MHD_Response *large_response(struct large *large, const struct operation 
 	struct unsent *unsent;
 	char *text = TAKE_PTR(reply->text);
 
-	if (operation)
+	/* A mistake, or a part of it, says nothing of the next one while there is no room. */
+	if (operation && (reply->text_length >= LARGE || large->unsent <= UNSENT_MAX))
 		large->was_large[operation - operations] = reply->text_length >= LARGE;
 	if (reply->text_length < LARGE)
 		return MHD_create_response_from_buffer(reply->text_length, text,
