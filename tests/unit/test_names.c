@@ -6,6 +6,8 @@
 
 #include "core/names.h"
 #include "core/overlay.h"
+#include "daemon/daemon.h"
+#include "daemon/kept.h"
 
 static void what_a_name_is(void **state)
 {
@@ -193,14 +195,14 @@ static const char *members(const struct config *config, size_t s)
 	return text;
 }
 
-struct left_out {
+struct noted {
 	size_t count, troubles, kept;
 	char last[400];
 };
 
 static void note(void *arg, const struct name_left_out *found)
 {
-	struct left_out *left_out = arg;
+	struct noted *left_out = arg;
 	char text[ADDR_TEXT_MAX];
 
 	left_out->count++;
@@ -215,7 +217,7 @@ static void what_members_follow(void **state)
 	struct config *config = parse("    members: [10.0.0.1, {address: a.example, weight: 7, "
 				      "admin: drain}, b.example]\n    min_healthy: 3\n");
 	const struct pool_config *pool = &config->services[0].pools[0];
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 
 	(void)state;
@@ -253,7 +255,7 @@ static void what_cannot_be_a_member(void **state)
 					    "192.0.2.10", "2001:db8::1", "10.0.0.9"};
 	struct config *config = parse("    pools:\n      a: {members: [a.example]}\n"
 				      "      b: {mode: ipip, members: [a.example, 10.0.0.9]}\n");
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct check_addresses list = {0};
 	struct names names = {0};
 
@@ -287,7 +289,7 @@ static bool has_event(const struct world *w, enum event_type type, const char *t
 }
 
 static void expand_noting(struct world *w, struct names *names, struct config *config,
-			  struct left_out *left_out)
+			  struct noted *left_out)
 {
 	struct change change = {.type = CHANGE_NAMES, .config = config, .is_forced = true};
 
@@ -298,9 +300,25 @@ static void expand_noting(struct world *w, struct names *names, struct config *c
 
 static void expand(struct world *w, struct names *names, struct config *config)
 {
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 
 	expand_noting(w, names, config, &left_out);
+}
+
+/* Of a daemon that has these names. */
+static void restart(struct names *names)
+{
+	struct daemon *daemon = util_alloc(sizeof(*daemon));
+	struct err e = {0};
+	json_t *kept;
+
+	daemon->names.table = *names;
+	kept = kept_save_names(daemon);
+	names_done(&daemon->names.table);
+	assert_int_equal(kept_load_names(daemon, kept, &e), 0);
+	*names = daemon->names.table;
+	json_decref(kept);
+	free(daemon);
 }
 
 static void what_the_model_makes_of_it(void **state)
@@ -358,7 +376,7 @@ static void what_the_model_refuses(void **state)
 {
 	struct config *config = parse(POOLS DENY);
 	struct world *w = world_new(1);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 	struct name *a = names_add(&names, "a.example"), *b = names_add(&names, "b.example");
 
@@ -377,13 +395,21 @@ static void what_the_model_refuses(void **state)
 	assert_int_equal(left_out.kept, 1);
 	assert_non_null(strstr(left_out.last, "web/a b.example 10.0.0.99: list blocked"));
 	/* Part of an answer: what the rest says holds. */
-	left_out = (struct left_out){0};
+	left_out = (struct noted){0};
 	take(b, "3 98 99");
 	expand_noting(w, &names, config, &left_out);
 	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
 	assert_int_equal(left_out.troubles, 2);
 	assert_int_equal(left_out.kept, 0);
 	/* What went before an answer of no use stays gone. */
+	take(b, "98");
+	expand(w, &names, config);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
+	/* Also after a restart. */
+	restart(&names);
+	names_expand(&names, config, NULL, TICK_NS, NULL, NULL);
+	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
+	b = names_find(&names, "b.example");
 	take(b, "98");
 	expand(w, &names, config);
 	assert_string_equal(members(config, 0), "0:1 0:4 0:3 0:-2 1:9");
@@ -399,7 +425,7 @@ static void what_the_model_refuses(void **state)
 static void what_an_empty_model_refuses(void **state)
 {
 	struct config *config = parse(POOLS DENY);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 
 	(void)state;
@@ -417,7 +443,7 @@ static void what_a_command_added(void **state)
 {
 	struct config *config = parse(POOLS);
 	struct world *w = world_new(1);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 	struct name *a = names_add(&names, "a.example");
 	const struct change change = {.type = CHANGE_MEMBER_ADD,
@@ -446,7 +472,7 @@ static void two_of_many(void **state)
 {
 	struct config *config = parse(POOLS DENY);
 	struct world *w = world_new(1);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 	unsigned int round;
 
@@ -454,7 +480,7 @@ static void two_of_many(void **state)
 	take(names_add(&names, "a.example"), "11 12 13 14 15 16 17 18 19 20 21 22 23 98 24 25 26");
 	take(names_add(&names, "b.example"), "31 32 33 99 34 35 36 37 38 39 40 41 42 43 44 45 46");
 	for (round = 0; round < 3; round++) {
-		left_out = (struct left_out){0};
+		left_out = (struct noted){0};
 		expand_noting(w, &names, config, &left_out);
 		assert_int_equal(left_out.troubles, 2);
 		assert_int_equal(config->services[0].pools[0].member_count, 32);
@@ -462,7 +488,7 @@ static void two_of_many(void **state)
 	/* A new one that is refused beside the old ones, and one that is not. */
 	take(names_find(&names, "a.example"), "11 98 50 51");
 	take(names_find(&names, "b.example"), "31 98 99");
-	left_out = (struct left_out){0};
+	left_out = (struct noted){0};
 	expand_noting(w, &names, config, &left_out);
 	assert_int_equal(left_out.troubles, 3);
 	assert_non_null(strstr(members(config, 0), "0:11 0:50 0:51 0:31 0:-12"));
@@ -476,7 +502,7 @@ static void what_has_no_room(void **state)
 {
 	struct config *config = parse(POOLS "capacity: {members: 16}\n");
 	struct world *w = world_new(1);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 
 	(void)state;
@@ -498,7 +524,7 @@ static void what_is_no_names_fault(void **state)
 {
 	struct config *config = parse(POOLS DENY), *narrow = parse(POOLS DENY);
 	struct world *w = world_new(1);
-	struct left_out left_out = {0};
+	struct noted left_out = {0};
 	struct names names = {0};
 
 	(void)state;

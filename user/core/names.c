@@ -150,11 +150,11 @@ bool name_take(struct name *name, const struct check_addresses *answer)
 	return is_changed;
 }
 
-void name_add_gone(struct name *name, const struct sluice_addr *addr)
+void name_add_gone(struct name *name, const struct sluice_addr *addr, uint32_t answer)
 {
 	if (!find(name, addr))
-		*append(name) = (struct name_address){
-			.addr = *addr, .is_gone = true, .answer = name->answers};
+		*append(name) =
+			(struct name_address){.addr = *addr, .is_gone = true, .answer = answer};
 	forget_oldest(name);
 }
 

@@ -55,8 +55,8 @@ bool name_is_known(const struct name *name);
 /* Addresses of an answer: at least one. True when something is different now. At most NAME_GONE_MAX
  * are terminating: of more the oldest are forgotten, and counted. */
 bool name_take(struct name *name, const struct check_addresses *answer);
-/* One that terminates already: as it was kept. */
-void name_add_gone(struct name *name, const struct sluice_addr *addr);
+/* One that terminates already, as it was kept: number of the last answer that had it. */
+void name_add_gone(struct name *name, const struct sluice_addr *addr, uint32_t answer);
 /* One that is terminating is no more. */
 void name_drop(struct name *name, const struct sluice_addr *addr);
 
