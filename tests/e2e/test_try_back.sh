@@ -113,6 +113,20 @@ tap_match "undo says what it drops" "$(edge_ctl undo)" 'dropped.* 3 changes'
 back "what was before is back, and nothing else"
 tap_match "an event tells it" "$(events)" '3 changes by commands meanwhile dropped'
 
+# ---- a ban that the trial holds is lifted
+sed 's/per: {ipv4: 24}, mode: enforce/per: {ipv4: 24}, mode: shadow/' "$E2E_CONFIG" \
+	> "$LAB_DIR/shadow.yaml"
+edge_ctl ban add per-network 198.51.101.7 --for 1h > /dev/null
+tap_run "try in shadow" edge_ctl try "$LAB_DIR/shadow.yaml" --for 60s --force
+tap_run "a ban that is held can be lifted" edge_ctl ban lift per-network 198.51.101.7
+tap_fails "once" 3 "does not ban" edge_ctl ban lift per-network 198.51.101.7
+is_forgotten() {
+	! grep -q 198.51.101 "$STATE/bans.json"
+}
+tap_run "the disk forgets it" wait_for 5 is_forgotten
+edge_ctl undo > /dev/null
+back "and it does not come back"
+
 # ---- killed during a trial
 tap_run "try again" edge_ctl try "$NEW" --for 60s --force
 edge_ctl member weight web 10.99.0.21 34 > /dev/null

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Bans that are there again: after a restart, in new maps, and when a trial is undone. */
+#include <errno.h>
+
 #include "unit/bans_world.h"
 
 static void keep(void *arg, const struct ban *ban)
@@ -151,7 +153,8 @@ static void lift_one(struct fixture *f)
 {
 	struct prefix source = source_of(f, "client", "198.51.100.7");
 
-	bans_lift(f->bans, id_of(f, "client"), &source, "lifted");
+	assert_int_equal(bans_lift(f->bans, id_of(f, "client"), &source, "lifted"), 0);
+	assert_int_equal(bans_lift(f->bans, id_of(f, "client"), &source, "lifted"), -ENOENT);
 	assert_int_equal(waiting(f), 1);
 }
 

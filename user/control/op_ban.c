@@ -89,12 +89,32 @@ static int not_banned(const struct request *request, const struct model_limit *l
 	return -ENOENT;
 }
 
+struct waiting {
+	const struct model_limit *limit;
+	const struct prefix *source;
+	struct ban ban;
+	bool is_found;
+};
+
+static void find_waiting(void *arg, const struct ban *ban)
+{
+	struct waiting *waiting = arg;
+
+	if (strcmp(ban->limit_name, waiting->limit->config.name) != 0 ||
+	    prefix_compare(&ban->source, waiting->source) != 0)
+		return;
+	waiting->ban = *ban;
+	waiting->ban.limit = waiting->limit->id;
+	waiting->is_found = true;
+}
+
 int op_ban_lift(const struct request *request, struct reply *reply, struct errs *errors)
 {
 	const struct control_host *host = request->host;
 	const struct model_limit *limit;
-	const struct ban *ban;
 	struct prefix source;
+	struct waiting waiting = {.source = &source};
+	const struct ban *ban;
 	json_t *was;
 	char by[56];
 	int r = find_source(request, &limit, &source, errors);
@@ -102,6 +122,11 @@ int op_ban_lift(const struct request *request, struct reply *reply, struct errs 
 	if (r)
 		return r;
 	ban = bans_find(host->bans, limit->id, &source);
+	if (!ban) {
+		waiting.limit = limit;
+		bans_each_waiting(host->bans, find_waiting, &waiting);
+		ban = waiting.is_found ? &waiting.ban : NULL;
+	}
 	if (!ban)
 		return not_banned(request, limit, &source, errors);
 	was = view_one(request, ban);

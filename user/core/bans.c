@@ -312,10 +312,11 @@ int bans_lift(struct bans *bans, uint32_t limit, const struct prefix *source, co
 {
 	struct banned *banned = bans_find_entry(bans, limit, source);
 	const struct model_limit *model = model_limit_by_id(bans->model, limit);
+	bool is_dropped = model && bans_drop_waiting(bans, model->config.name, source);
 
-	if (model)
-		bans_drop_waiting(bans, model->config.name, source);
-	return banned ? end(bans, banned, text) : -ENOENT;
+	if (banned)
+		return end(bans, banned, text);
+	return is_dropped ? 0 : -ENOENT;
 }
 
 size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *ret_failed)

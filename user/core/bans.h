@@ -90,7 +90,8 @@ void bans_refused(struct bans *bans, const struct dp_refusal *refusal, const str
 /* Bans a source, or changes its ban. 0, or negative errno and e. */
 int bans_set(struct bans *bans, const struct ban_order *order, const struct bans_now *now,
 	     struct err *e);
-/* text: why, for the event. 0; -ENOENT: not banned; or negative errno: it still is. */
+/* Also one that waits or is held. text: why, for the event. 0; -ENOENT: there is none; or negative
+ * errno: it still is. */
 int bans_lift(struct bans *bans, uint32_t limit, const struct prefix *source, const char *text);
 /* All of a limit, 0: of all. Returns how many were lifted; *ret_failed: 0 or a negative errno. */
 size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *ret_failed);

@@ -162,8 +162,10 @@ void bans_each_waiting(const struct bans *bans, void (*fn)(void *arg, const stru
 			fn(arg, &bans->held.list[i]);
 }
 
-static void drop(struct ban_list *list, const char *limit, const struct prefix *source)
+/* Whether there was one. */
+static bool drop(struct ban_list *list, const char *limit, const struct prefix *source)
 {
+	const size_t before = list->count;
 	size_t i, kept = 0;
 
 	for (i = 0; i < list->count; i++) {
@@ -174,10 +176,12 @@ static void drop(struct ban_list *list, const char *limit, const struct prefix *
 			list->list[kept++] = *ban;
 	}
 	list->count = kept;
+	return kept < before;
 }
 
-void bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source)
+bool bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source)
 {
-	drop(&bans->waiting, limit, source);
-	drop(&bans->held, limit, source);
+	bool had_waiting = drop(&bans->waiting, limit, source);
+
+	return drop(&bans->held, limit, source) || had_waiting;
 }

@@ -274,6 +274,7 @@ int refusals_lift(void *arg, uint32_t limit, const struct prefix *source, const 
 		return -ESHUTDOWN;
 	snprintf(text, sizeof(text), "lifted by %s", by);
 	r = bans_lift(daemon->refusals.bans, limit, source, text);
+	daemon->refusals.is_unsaved = true; /* what waited is in the file alone */
 	save_soon(daemon, true);
 	return r;
 }
@@ -290,6 +291,7 @@ size_t refusals_lift_all(void *arg, uint32_t limit, const char *by, int *ret_fai
 	}
 	snprintf(text, sizeof(text), "lifted by %s", by);
 	lifted = bans_lift_all(daemon->refusals.bans, limit, text, ret_failed);
+	daemon->refusals.is_unsaved = true;
 	save_soon(daemon, true);
 	return lifted;
 }
