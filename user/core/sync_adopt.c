@@ -98,9 +98,9 @@ static void adopt_limits(struct adopt *adopt)
 		if (is_known)
 			sync->limits[index].exceptions =
 				limit_exceptions_ref(model->config.exceptions);
-		else if (found->flags & SLUICE_LIMIT_F_EXCEPTIONS &&
-			 SLUICE_LIMIT_MODE(found->word) == SLUICE_LIMIT_ENFORCE)
-			sync_limit_relax(sync, index, SLUICE_LIMIT_SHADOW);
+		else
+			sync->limits[index].is_unexplained = found->flags &
+							     SLUICE_LIMIT_F_EXCEPTIONS;
 	}
 	memcpy(sync->host_limits, adopt->found.host_limits, sizeof(sync->host_limits));
 }

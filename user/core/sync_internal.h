@@ -88,6 +88,7 @@ struct sync_limit { /* by index */
 	bool is_used;
 	struct sluice_limit written;
 	struct limit_exceptions *exceptions; /* in the unit that is written */
+	bool is_unexplained;		     /* found with exceptions that nobody knows */
 	uint64_t rest_until_ms;
 	struct sync_trouble trouble;
 };
@@ -196,9 +197,6 @@ bool sync_table_is_current(const struct sync_service *service);
 
 /* sync_limit.c */
 void sync_limits_update(struct sync *sync, struct errs *errors);
-/* One that stays as it was, for want of room, can be switched off all the same. It is not switched on:
- * it is not the limit that was meant. What cannot be written is tried again with the limit. */
-void sync_limit_relax(struct sync *sync, uint32_t index, enum sluice_limit_mode mode);
 /* Clears limits that the model no longer has. 0 or negative errno. */
 int sync_limits_remove(struct sync *sync);
 

@@ -150,7 +150,9 @@ static void remember(struct sync *sync, struct sync_limit *limit, const struct m
 	limit->exceptions = model->config.exceptions;
 }
 
-void sync_limit_relax(struct sync *sync, uint32_t index, enum sluice_limit_mode mode)
+/* One that stays as it was, for want of room, can be switched off all the same. It is not switched on:
+ * it is not the limit that was meant. What cannot be written is tried again with the limit. */
+static void relax(struct sync *sync, uint32_t index, enum sluice_limit_mode mode)
 {
 	struct sync_limit *limit = &sync->limits[index];
 	struct sluice_limit entry = limit->written;
@@ -186,14 +188,31 @@ static int limit_update(struct sync *sync, const struct model_limit *model)
 	if (ret == 0)
 		remember(sync, limit, model);
 	else if (ret == -ENOSPC)
-		sync_limit_relax(sync, model->id, model->config.mode);
+		relax(sync, model->id, model->config.mode);
 	return ret;
+}
+
+/* Their exceptions go with the lists that are written next: until they are gone or new, they shall
+ * refuse nobody. */
+static void relax_unexplained(struct sync *sync)
+{
+	uint32_t index;
+
+	for (index = 1; index < sync->capacity.limits; index++) {
+		struct sync_limit *limit = &sync->limits[index];
+
+		if (limit->is_unexplained &&
+		    SLUICE_LIMIT_MODE(limit->written.word) == SLUICE_LIMIT_ENFORCE)
+			relax(sync, index, SLUICE_LIMIT_SHADOW);
+		limit->is_unexplained = false;
+	}
 }
 
 void sync_limits_update(struct sync *sync, struct errs *errors)
 {
 	size_t i;
 
+	relax_unexplained(sync);
 	for (i = 0; i < model_limit_count(sync->model); i++) {
 		struct model_limit *model = model_limit_at(sync->model, i);
 		struct err *e;
