@@ -12,6 +12,14 @@ cat > "$E2E_CONFIG" <<-END
 	services:
 	  web: {listen: "tcp $EDGE_WEB:80", mode: l2, check: $E2E_CHECK, $E2E_NO_TRIAL, members: [10.99.0.21, 10.99.0.22, 10.99.0.23]}
 	  web6: {listen: "tcp [$EDGE_WEB6]:80", mode: l2, $E2E_NO_TRIAL, members: ["2001:db8:99::21", "2001:db8:99::22", "2001:db8:99::23"]}
+	  spare:
+	    listen: tcp $EDGE_WEB:8080
+	    mode: l2
+	    check: none
+	    fallback: other
+	    pools:
+	      main: {members: [10.99.0.21, 10.99.0.22]}
+	      other: {members: [10.99.0.23]}
 END
 
 offline() {
@@ -46,8 +54,10 @@ tap_match "what helps" "$(offline status)" 'next +sudo '
 tap_fails "the exit status says that the daemon is gone" 4 '' edge_ctl_offline status
 tap_between "when it was last seen" "$(offline --json status | jq .daemon.last_seen_s)" $((before - 3)) $((before + 1))
 tap_is "services by name" "$(offline --json status | jq -c '[.services[] | [.name, .listen]]')" \
-	"[[\"web\",\"tcp $EDGE_WEB:80\"],[\"web6\",\"tcp [$EDGE_WEB6]:80\"]]"
-tap_is "all of web serve" "$(offline --json status | jq -c '.services[0] | [.state, .members_serving, .members_total]')" '["ok",3,3]'
+	"[[\"spare\",\"tcp $EDGE_WEB:8080\"],[\"web\",\"tcp $EDGE_WEB:80\"],[\"web6\",\"tcp [$EDGE_WEB6]:80\"]]"
+tap_is "a fallback that is not needed is idle, and nothing is degraded" \
+	"$(offline --json status | jq -c '.services[0] | [.state, .members_serving, .members_idle, .members_total]')" '["ok",2,1,3]'
+tap_is "all of web serve" "$(offline --json status | jq -c '.services[1] | [.state, .members_serving, .members_total]')" '["ok",3,3]'
 tap_is "maintenance from before is known" "$(member web6 2001:db8:99::22 state)" maintenance
 tap_is "so is draining" "$(member web6 2001:db8:99::23 state)" draining
 tap_fails "which cannot be ended now" 1 'is draining, which only sluiced can end' \

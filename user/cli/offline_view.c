@@ -30,7 +30,7 @@ static const char *member_state(uint64_t word)
 {
 	if (word & SLUICE_MEMBER_F_MAINT)
 		return "maintenance";
-	if (word & SLUICE_MEMBER_F_DEAD)
+	if (word & (SLUICE_MEMBER_F_DEAD | SLUICE_MEMBER_F_DOWN))
 		return "out";
 	if (word & SLUICE_MEMBER_F_DRAIN)
 		return "draining";
@@ -62,13 +62,37 @@ static void listen_text(const struct sluice_service *service, char *buffer, size
 	snprintf(buffer, size, "%s %s", service->proto == IPPROTO_UDP ? "udp" : "tcp", endpoint);
 }
 
+/* Of the members that would serve: those with slots, and those whose pool has none. */
+struct tally {
+	uint32_t with_slots[UINT8_MAX + 1], without[UINT8_MAX + 1]; /* by the pool's position */
+	uint32_t serving, idle;
+};
+
+static void tally_pools(struct tally *tally)
+{
+	size_t p;
+
+	for (p = 0; p < ARRAY_SIZE(tally->without); p++) {
+		tally->serving += tally->with_slots[p];
+		tally->idle += tally->with_slots[p] ? 0 : tally->without[p];
+	}
+}
+
+static const char *service_state(const struct tally *tally, size_t total)
+{
+	if (!tally->serving)
+		return "down";
+	return tally->serving + tally->idle == total ? "ok" : "degraded";
+}
+
 static json_t *view_service(const struct dp_pinned *pinned, const struct sluice_service *service)
 {
 	bool is_local = service->word & SLUICE_SVC_F_LOCAL;
 	enum sluice_mode mode = is_local ? SLUICE_MODE_LOCAL : SLUICE_MODE_NONE;
 	json_t *members = json_array();
 	AUTO_FREE uint32_t *owned = NULL;
-	uint32_t slots, serving = 0;
+	struct tally tally = {0};
+	uint32_t slots;
 	char name[64], listen[80];
 
 	slots = dp_pinned_owned(pinned, service, &owned);
@@ -78,20 +102,23 @@ static json_t *view_service(const struct dp_pinned *pinned, const struct sluice_
 		if (member == NULL || member->service != service->id)
 			continue;
 		mode = SLUICE_MEMBER_MODE(member->word);
-		serving += strcmp(member_state(member->word), "serving") == 0 && owned[i] > 0;
+		if (strcmp(member_state(member->word), "serving") == 0) {
+			tally.with_slots[member->pool] += owned[i] > 0;
+			tally.without[member->pool] += owned[i] == 0;
+		}
 		json_array_append_new(
 			members,
 			view_member(pinned, i, member, slots > 0 ? 100.0 * owned[i] / slots : 0));
 	}
+	tally_pools(&tally);
 	listen_text(service, listen, sizeof(listen));
 	dp_pinned_name(pinned, SLUICE_NAME_SERVICE, service->id, 0, name);
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "name", name, "listen", listen,
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "name", name, "listen", listen,
 			 "mode", mode_name(mode), "state",
-			 is_local || serving == json_array_size(members) ? "ok"
-			 : serving > 0					 ? "degraded"
-									 : "down",
+			 is_local ? "ok" : service_state(&tally, json_array_size(members)),
 			 "members_total", (json_int_t)json_array_size(members), "members_serving",
-			 (json_int_t)serving, "members", members);
+			 (json_int_t)tally.serving, "members_idle", (json_int_t)tally.idle,
+			 "members", members);
 }
 
 static int by_name(const void *a, const void *b)
