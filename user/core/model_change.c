@@ -403,6 +403,10 @@ void model_change_nexthop(struct apply *apply, struct model_service *service,
 	enum nexthop_state before = member->nexthop_state;
 
 	util_set_text(&member->nexthop_text, text);
+	if (is_resolved && member->nexthop.has_gateway != change->nexthop.has_gateway) {
+		member->nexthop.has_gateway = change->nexthop.has_gateway;
+		service->is_dirty = true;
+	}
 	if (before == change->nexthop_state && !is_new)
 		return;
 	if (change->nexthop_state == NEXTHOP_FAILED)

@@ -33,6 +33,7 @@ enum nexthop_state {
 struct nexthop {
 	uint32_t ifindex; /* lower device */
 	bool has_vlan;
+	bool has_gateway;  /* or may have: dmac is a gateway's, of no use to mode l2 */
 	uint16_t vlan_tci; /* host byte order */
 	uint8_t dmac[6];
 	uint8_t smac[6];

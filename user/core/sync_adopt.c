@@ -168,6 +168,7 @@ static void nexthop_to_model(const struct sluice_nexthop *from, uint64_t word, s
 {
 	*to = (struct nexthop){.ifindex = from->ifindex,
 			       .has_vlan = from->flags & SLUICE_NEXTHOP_F_VLAN,
+			       .has_gateway = SLUICE_MEMBER_MODE(word) != SLUICE_MODE_L2,
 			       .src6 = from->src6,
 			       .mtu = SLUICE_MEMBER_MTU(word)};
 	if (to->has_vlan)

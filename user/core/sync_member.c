@@ -198,7 +198,9 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 	}
 	assert(record->service == service);
 	record->seen = sync->turn;
-	if (member->nexthop.ifindex) {
+	/* A gateway would send what mode l2 gives it back to us, until its hops are used up. */
+	if (member->nexthop.ifindex &&
+	    !(pool->mode == SLUICE_MODE_L2 && member->nexthop.has_gateway)) {
 		nexthop = nexthop_get(sync, &member->nexthop, &ret);
 		/* Without room for the new way the old one stays; dead marks never wait. */
 		if (!nexthop)

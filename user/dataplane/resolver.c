@@ -238,6 +238,7 @@ static void resolve(struct answer *answer, const struct want *want, const uint8_
 	struct nexthop nexthop = {
 		.ifindex = want->egress.ifindex,
 		.has_vlan = want->egress.has_vlan,
+		.has_gateway = want->route.has_gateway,
 		.vlan_tci = want->egress.vlan_tci,
 		.mtu = want->egress.mtu,
 	};
