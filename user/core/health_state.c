@@ -74,6 +74,11 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 	return base ? (uint32_t)base : 1;
 }
 
+uint32_t health_state_shortest_ms(const struct check_config *check)
+{
+	return MAX(MIN(health_state_fast_ms(check), check->down_ms), 1);
+}
+
 uint32_t health_state_first_delay_ms(const struct check_config *check, uint32_t random)
 {
 	return (uint32_t)((uint64_t)check->interval_ms * random >> 32);

@@ -47,6 +47,9 @@ uint32_t health_state_fast_ms(const struct check_config *check);
 uint32_t health_state_delay_ms(const struct health_machine *machine,
 			       const struct check_config *check, uint32_t random);
 
+/* The shortest of those pauses, before they are spread. At least 1 ms. */
+uint32_t health_state_shortest_ms(const struct check_config *check);
+
 /* When the first probe goes out: anywhere within one interval. */
 uint32_t health_state_first_delay_ms(const struct check_config *check, uint32_t random);
 

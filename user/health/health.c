@@ -29,7 +29,9 @@ static void drop_target(struct health *health, struct target *target)
 	target_end_looking(target);
 	prober_give_index(health->prober, target->path.index, target->check.timeout_ms,
 			  clock_now_ms());
-	turn_end(&target->turn);
+	health->running -= target->is_running;
+	health->waiting -= target->is_waiting;
+	hosts_leave(health->hosts, target->host, health_state_shortest_ms(&target->check));
 	alarm_clear(health->alarms, &target->alarm);
 	free(target->path.members);
 	free(target->text);
@@ -59,7 +61,8 @@ static struct target *add_target(struct health *health, struct target_key *key, 
 	target->cause = member->health_cause;
 	health_state_init(&target->machine, member->health);
 	HASH_ADD_KEYPTR(hh, health->targets, target->key, bytes, target);
-	hosts_join(health->hosts, &target->turn, &key->addr, target_on_turn);
+	target->host =
+		hosts_join(health->hosts, &key->addr, health_state_shortest_ms(&target->check));
 	health->apart_count += check_type_is_apart(check->type);
 	health->path_count += target_is_through(target);
 	now_us = clock_now_ns() / 1000;
@@ -224,8 +227,8 @@ void health_totals(const struct health *health, struct check_totals *ret_totals)
 	*ret_totals = (struct check_totals){
 		.durations = health->durations,
 		.targets = HASH_COUNT(health->targets),
-		.running = hosts_running(health->hosts),
-		.waiting = hosts_waiting(health->hosts),
+		.running = health->running,
+		.waiting = health->waiting,
 		.failing = health->failing_count,
 		.passed_ms = health->passed_ms,
 		.lag_us = MAX(health->lag_us, health->lag_before_us),

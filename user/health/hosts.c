@@ -4,23 +4,24 @@
 #include <stdlib.h>
 
 #include <uthash.h>
-#include <utlist.h>
 
 #include "base/util.h"
 
-/* There while some probe of it runs: those of thousands of hosts take turns. */
+/* A probe in each of so many ms is 1: the longest pause is 1 h, of which sums are still exact enough. */
+#define RATE_ONE (1ULL << 32)
+#define NS_PER_MS 1000000ULL
+
 struct host {
 	struct sluice_addr addr;
-	struct hosts *hosts;
-	size_t running, failing;
-	struct turn *queues[2]; /* of those whose probe did not fail last, and of those whose did */
+	uint64_t rate; /* that its targets need at most, in RATE_ONE a ms */
+	uint64_t
+		next_ns; /* when the next probe is expected: the theoretical arrival time of GCRA */
+	size_t targets;
 	UT_hash_handle hh;
 };
 
 struct hosts {
 	struct host *list;
-	size_t running, waiting;
-	uint64_t number;
 };
 
 struct hosts *hosts_new(void)
@@ -33,13 +34,7 @@ void hosts_free(struct hosts *hosts)
 	free(hosts);
 }
 
-void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr *addr,
-		void (*fn)(struct turn *turn))
-{
-	*turn = (struct turn){.fn = fn, .addr = addr, .hosts = hosts};
-}
-
-static struct host *find_host(struct hosts *hosts, const struct sluice_addr *addr)
+struct host *hosts_join(struct hosts *hosts, const struct sluice_addr *addr, uint32_t pause_ms)
 {
 	struct host *host;
 
@@ -47,93 +42,28 @@ static struct host *find_host(struct hosts *hosts, const struct sluice_addr *add
 	if (!host) {
 		host = util_alloc(sizeof(*host));
 		host->addr = *addr;
-		host->hosts = hosts;
 		HASH_ADD(hh, hosts->list, addr, sizeof(host->addr), host);
 	}
+	host->rate += RATE_ONE / pause_ms;
+	host->targets++;
 	return host;
 }
 
-static bool has_place(const struct host *host, bool is_failing)
+void hosts_leave(struct hosts *hosts, struct host *host, uint32_t pause_ms)
 {
-	return host->running < HOST_PROBES_MAX && (!is_failing || host->failing < HOST_FAILING_MAX);
-}
-
-static void begin(struct turn *turn)
-{
-	turn->state = TURN_TAKEN;
-	turn->host->failing += turn->is_failing;
-	turn->host->running++;
-	turn->host->hosts->running++;
-}
-
-bool turn_take(struct turn *turn, bool is_failing)
-{
-	struct host *host = find_host(turn->hosts, turn->addr);
-
-	turn->host = host;
-	turn->is_failing = is_failing;
-	if (has_place(host, is_failing)) {
-		begin(turn);
-		return true;
-	}
-	turn->number = host->hosts->number++;
-	turn->state = TURN_WAITING;
-	DL_APPEND(host->queues[is_failing], turn);
-	host->hosts->waiting++;
-	return false;
-}
-
-static void stop_waiting(struct turn *turn)
-{
-	DL_DELETE(turn->host->queues[turn->is_failing], turn);
-	turn->host->hosts->waiting--;
-}
-
-/* Who has waited longest of those for whom there is a place. */
-static struct turn *find_next(const struct host *host)
-{
-	struct turn *well = has_place(host, false) ? host->queues[false] : NULL;
-	struct turn *failing = has_place(host, true) ? host->queues[true] : NULL;
-
-	if (!well || !failing)
-		return well ? well : failing;
-	return well->number < failing->number ? well : failing;
-}
-
-void turn_end(struct turn *turn)
-{
-	bool was_taken = turn->state == TURN_TAKEN;
-	struct host *host = turn->host;
-	struct turn *next;
-
-	if (turn->state == TURN_IDLE)
+	host->rate -= RATE_ONE / pause_ms;
+	if (--host->targets)
 		return;
-	if (!was_taken)
-		stop_waiting(turn);
-	turn->state = TURN_IDLE;
-	turn->hosts = host->hosts;
-	if (!was_taken)
-		return;
-	host->failing -= turn->is_failing;
-	host->running--;
-	host->hosts->running--;
-	next = find_next(host);
-	if (next) {
-		stop_waiting(next);
-		begin(next);
-		next->fn(next);
-	} else if (!host->running) {
-		HASH_DEL(host->hosts->list, host);
-		free(host);
-	}
+	HASH_DEL(hosts->list, host);
+	free(host);
 }
 
-size_t hosts_running(const struct hosts *hosts)
+uint64_t host_place_us(struct host *host, uint64_t now_us)
 {
-	return hosts->running;
-}
+	uint64_t each_ns = NS_PER_MS * RATE_ONE / (HOST_ROOM * host->rate);
+	uint64_t now_ns = now_us * 1000, ahead_ns = (HOST_BURST - 1) * each_ns;
+	uint64_t next_ns = MAX(host->next_ns, now_ns);
 
-size_t hosts_waiting(const struct hosts *hosts)
-{
-	return hosts->waiting;
+	host->next_ns = next_ns + each_ns;
+	return next_ns > now_ns + ahead_ns ? (next_ns - ahead_ns + 999) / 1000 : now_us;
 }

@@ -1,43 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* No host gets more than so many probes at once: the others wait for their turn, in order. Of those
- * whose probe failed last, which may well hang again, there are fewer: who passes does not wait for
- * them. */
+/*
+ * How fast probes of one host begin: in a burst of so many, then as often as all of its targets need when
+ * all of them are in doubt, with room to spare. Only beginnings are counted, not what is under way: a
+ * probe that hangs keeps no place, and nobody waits for its end.
+ */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <sluice/types.h>
 
-#define HOST_PROBES_MAX 32
-#define HOST_FAILING_MAX 24
+#define HOST_BURST 32 /* probes */
+#define HOST_ROOM 2   /* times the rate that its targets need at most */
 
 struct hosts;
 struct host;
 
-struct turn {
-	void (*fn)(struct turn *turn); /* it is yours */
-	const struct sluice_addr *addr;
-	union {
-		struct hosts *hosts; /* idle */
-		struct host *host;
-	};
-	struct turn *prev, *next;
-	uint64_t number; /* in the order in which they came */
-	bool is_failing;
-	enum { TURN_IDLE, TURN_WAITING, TURN_TAKEN } state;
-};
-
 struct hosts *hosts_new(void);
 void hosts_free(struct hosts *hosts); /* when all have left */
 
-/* The address is the caller's, until the turn's last use. fn is for turns that had to wait. */
-void hosts_join(struct hosts *hosts, struct turn *turn, const struct sluice_addr *addr,
-		void (*fn)(struct turn *turn));
-/* True: go on now; else fn is called later. is_failing: its probe failed last. */
-bool turn_take(struct turn *turn, bool is_failing);
-/* Also of one that waits, or is idle. May call another's fn. */
-void turn_end(struct turn *turn);
-size_t hosts_running(const struct hosts *hosts);
-size_t hosts_waiting(const struct hosts *hosts);
+/* One more target of the host. pause_ms: the shortest one between two of its probes, above 0. The host is
+ * valid until the target leaves. */
+struct host *hosts_join(struct hosts *hosts, const struct sluice_addr *addr, uint32_t pause_ms);
+/* With the pause that it joined with. */
+void hosts_leave(struct hosts *hosts, struct host *host, uint32_t pause_ms);
+
+/* When a probe may begin that is due now: now, or later when others are before it. Each call takes a
+ * place, in the order of the calls, whether it is used or not. now_us: monotonic. The algorithm is GCRA
+ * (ITU-T I.371, annex A, virtual scheduling), but that what does not conform gets the time when it
+ * will. */
+uint64_t host_place_us(struct host *host, uint64_t now_us);

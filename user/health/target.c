@@ -9,8 +9,8 @@
 #include "base/util.h"
 #include "core/dice.h"
 
-#define LOOK_AGAIN_MS 20000 /* it holds one of the host's turns */
-#define LOOKS_MAX 512	    /* at once: who finds no place asks after its next failure */
+#define LOOK_AGAIN_MS 20000
+#define LOOKS_MAX 512 /* at once: who finds no place asks after its next failure */
 /* A latency alone is no news more often than this. */
 #define LATENCY_REPORT_MS 10000
 #define LAG_WINDOW_MS 10000
@@ -141,7 +141,8 @@ static void rest(struct target *target)
 
 	/* Looks take time, which is no lag. */
 	target_schedule(target, now_us, MAX(target->due_us, now_us + 1000));
-	turn_end(&target->turn);
+	target->is_running = false;
+	target->health->running--;
 }
 
 void target_end_looking(struct target *target)
@@ -249,6 +250,8 @@ static void probe(struct target *target)
 	uint64_t now_us = clock_now_ns() / 1000;
 
 	target->began_us = now_us;
+	target->is_running = true;
+	health->running++;
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
 	/* While there is none left the next probe tries again. */
 	if (target_is_through(target) && !target->path.index)
@@ -261,15 +264,25 @@ static void probe(struct target *target)
 					      on_probed, target);
 }
 
-void target_on_turn(struct turn *turn)
+/* Which targets of the host are due together begin one after the other. */
+static bool must_wait(struct target *target)
 {
-	probe((struct target *)((char *)turn - offsetof(struct target, turn)));
+	uint64_t now_us = clock_now_ns() / 1000, place_us = now_us;
+
+	if (!target->is_waiting)
+		place_us = host_place_us(target->host, now_us);
+	target->health->waiting -= target->is_waiting;
+	target->is_waiting = place_us > now_us;
+	target->health->waiting += target->is_waiting;
+	if (target->is_waiting)
+		alarm_set(target->health->alarms, &target->alarm, place_us);
+	return target->is_waiting;
 }
 
 void target_on_due(struct alarm *alarm)
 {
 	struct target *target = (struct target *)((char *)alarm - offsetof(struct target, alarm));
 
-	if (turn_take(&target->turn, target->is_failing))
+	if (!must_wait(target))
 		probe(target);
 }

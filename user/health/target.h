@@ -19,7 +19,7 @@ struct looking {
 struct target {
 	struct target_key *key;
 	struct health *health;
-	struct turn turn;
+	struct host *host;
 	struct check_config check;
 	struct health_machine machine;
 	enum health_cause cause; /* of the last failure */
@@ -34,6 +34,8 @@ struct target {
 	bool is_wanted;		 /* by the model, in health_follow() */
 	bool is_news;		 /* a member joined */
 	bool is_failing;	 /* as its last probe had it */
+	bool is_running;	 /* a probe, or the look that follows */
+	bool is_waiting;	 /* for the host's other probes to begin */
 	size_t member_capacity;
 	char *text; /* may be NULL */
 	uint32_t latency_us;
@@ -55,6 +57,7 @@ struct health {
 	size_t apart_count;			      /* targets that are probed by sluice-check */
 	size_t path_count;			      /* and through the path */
 	size_t failing_count;			      /* targets whose last probe failed */
+	size_t running, waiting;		      /* targets that are so */
 	size_t looks;				      /* that go on */
 	uint64_t passed_ms;			      /* when one passed last */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
@@ -71,6 +74,5 @@ bool target_is_through(const struct target *target);
 void target_set_failing(struct target *target, bool is_failing);
 /* When its look is over, or cancelled. */
 void target_end_looking(struct target *target);
-/* The calls of its turn and of its alarm. */
-void target_on_turn(struct turn *turn);
+/* The call of its alarm. */
 void target_on_due(struct alarm *alarm);
