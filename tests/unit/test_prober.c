@@ -296,24 +296,80 @@ static void test_cancel(void **state)
 
 static void test_indices(void **state)
 {
+	const struct check_config slow = {.type = CHECK_HTTP, .timeout_ms = 4000};
+	const struct check_config quick = {.type = CHECK_UDP, .timeout_ms = 100};
+
 	(void)state;
 	assert_int_equal(prober_take_index(prober, 0), 1);
 	assert_int_equal(prober_take_index(prober, 0), 2);
 	assert_int_equal(prober_take_index(prober, 0), 0);
-	prober_give_index(prober, 0, 1000, 0);
+	prober_give_index(prober, 0, &slow, 0);
 	assert_int_equal(fake.cleared, 0);
 	/* Sockets with its mark may be left: they must not meet another member's. */
-	prober_give_index(prober, 1, 4000, 500);
+	prober_give_index(prober, 1, &slow, 500);
 	assert_int_equal(fake.cleared, 1);
 	assert_int_equal(prober_take_index(prober, 500), 0);
 	assert_int_equal(prober_take_index(prober, 500 + 2 * 4000), 0);
-	prober_give_index(prober, 2, 100, 600);
+	prober_give_index(prober, 2, &quick, 600);
 	assert_int_equal(fake.cleared, 2);
 	assert_int_equal(prober_take_index(prober, 600 + 200), 0);
+	assert_int_equal(prober_take_index(prober, 600 + 200 + 9999), 0);
 	assert_int_equal(prober_take_index(prober, 11000), 2);
 	assert_int_equal(prober_take_index(prober, 11000), 0);
+	assert_int_equal(prober_take_index(prober, 500 + 8000 + 9999), 0);
 	assert_int_equal(prober_take_index(prober, 20000), 1);
 	assert_int_equal(prober_take_index(prober, 20000), 0);
+	/* The daemon's own are closed: nothing is left. */
+	prober_give_index(prober, 2, &CHECK, 20000);
+	assert_int_equal(fake.cleared, 2);
+	prober_give_index(prober, 1, &CHECK, 20000);
+	assert_int_equal(prober_take_index(prober, 20000), 1);
+	assert_int_equal(prober_take_index(prober, 20000), 2);
+	assert_int_equal(prober_take_index(prober, 20000), 0);
+}
+
+/* Each index has one owner at a time, and rests as long as it must, whatever comes in between. */
+static void test_indices_random(void **state)
+{
+	const struct check_config kinds[] = {{.type = CHECK_TCP, .timeout_ms = 1000},
+					     {.type = CHECK_UDP, .timeout_ms = 100},
+					     {.type = CHECK_HTTPS, .timeout_ms = 2500}};
+	struct health_path path = PATH;
+	struct prober *other;
+	struct {
+		bool is_taken;
+		uint64_t free_ms;
+	} known[51] = {{0}};
+	unsigned int seed = 7;
+	uint64_t now_ms = 1000;
+	int step, i;
+
+	(void)state;
+	path.indices = 50;
+	other = prober_new(&loop, "/bin/true", &path);
+	for (step = 0; step < 100000; step++) {
+		uint32_t index = (uint32_t)rand_r(&seed) % 50 + 1;
+		const struct check_config *check = &kinds[rand_r(&seed) % 3];
+		bool is_any = false;
+
+		now_ms += (uint64_t)rand_r(&seed) % 100;
+		if (rand_r(&seed) % 2 && known[index].is_taken) {
+			prober_give_index(other, index, check, now_ms);
+			known[index].is_taken = false;
+			known[index].free_ms = now_ms;
+			if (check->type != CHECK_TCP)
+				known[index].free_ms += 2 * check->timeout_ms + 10000;
+			continue;
+		}
+		for (i = 1; i <= 50; i++)
+			is_any |= !known[i].is_taken && known[i].free_ms <= now_ms;
+		index = prober_take_index(other, now_ms);
+		assert_int_equal(index > 0, is_any);
+		assert_true(!index || !known[index].is_taken);
+		assert_true(!index || known[index].free_ms <= now_ms);
+		known[index].is_taken = index > 0;
+	}
+	prober_free(other);
 }
 
 /* ---- a second look --------------------------------------------------------------------------- */
@@ -447,11 +503,11 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_pass),	  TEST(test_refused),	   TEST(test_astray),
-		TEST(test_blocked),	  TEST(test_no_path),	   TEST(test_cancel),
-		TEST(test_indices),	  TEST(test_look_answers), TEST(test_look_silent),
-		TEST(test_look_no_decap), TEST(test_look_cancel),  TEST(test_words),
-		TEST(test_source),
+		TEST(test_pass),	  TEST(test_refused),	     TEST(test_astray),
+		TEST(test_blocked),	  TEST(test_no_path),	     TEST(test_cancel),
+		TEST(test_indices),	  TEST(test_look_answers),   TEST(test_look_silent),
+		TEST(test_look_no_decap), TEST(test_look_cancel),    TEST(test_words),
+		TEST(test_source),	  TEST(test_indices_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

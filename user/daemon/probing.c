@@ -128,10 +128,11 @@ static void clear(void *arg, uint32_t index)
 		probe_path_clear(daemon->probing.path, index);
 }
 
+/* Two for each target: what a reload puts in its place begins while the old one's rests. */
 struct health_path probing_health_path(struct daemon *daemon)
 {
 	return (struct health_path){
-		.indices = MIN(daemon->config->capacity.members, SLUICE_PROBE_TARGETS_MAX - 1),
+		.indices = MIN(2 * daemon->config->capacity.members, SLUICE_PROBE_TARGETS_MAX - 1),
 		.aim = aim,
 		.went = went,
 		.clear = clear,

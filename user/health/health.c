@@ -27,8 +27,7 @@ static void drop_target(struct health *health, struct target *target)
 	probe_cancel(target->probe);
 	target->probe = NULL;
 	target_end_looking(target);
-	prober_give_index(health->prober, target->path.index, target->check.timeout_ms,
-			  clock_now_ms());
+	prober_give_index(health->prober, target->path.index, &target->check, clock_now_ms());
 	health->running -= target->is_running;
 	health->waiting -= target->is_waiting;
 	hosts_leave(health->hosts, target->host, health_state_shortest_ms(&target->check));

@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "health/apart.h"
+#include "health/indices.h"
 #include "health/pinger.h"
 #include "health/tcp.h"
 
@@ -18,12 +19,7 @@ struct prober {
 	struct pinger *pinger;
 	struct tcp *tcp;
 	struct health_path path; /* indices 0: there is none */
-	uint32_t next_index;	 /* the first that nobody had yet */
-	struct given {
-		uint32_t index;
-		uint64_t free_ms;
-	} * given; /* back, in no order */
-	size_t given_count, given_capacity;
+	struct indices indices;
 };
 
 struct prober *prober_new(uv_loop_t *loop, const char *program, const struct health_path *path)
@@ -36,7 +32,7 @@ struct prober *prober_new(uv_loop_t *loop, const char *program, const struct hea
 	prober->tcp = tcp_new(loop);
 	if (path)
 		prober->path = *path;
-	prober->next_index = 1;
+	indices_init(&prober->indices, prober->path.indices);
 	return prober;
 }
 
@@ -45,38 +41,27 @@ void prober_free(struct prober *prober)
 	apart_free(prober->apart);
 	pinger_free(prober->pinger);
 	tcp_free(prober->tcp);
-	free(prober->given);
+	indices_done(&prober->indices);
 	free(prober);
 }
 
 uint32_t prober_take_index(struct prober *prober, uint64_t now_ms)
 {
-	struct given *given;
-	uint32_t index;
-
-	if (prober->next_index <= prober->path.indices)
-		return prober->next_index++;
-	for (given = prober->given; given < prober->given + prober->given_count; given++) {
-		if (now_ms < given->free_ms)
-			continue;
-		index = given->index;
-		*given = prober->given[--prober->given_count];
-		return index;
-	}
-	return 0;
+	return indices_take(&prober->indices, now_ms);
 }
 
 /* sluice-check is not told that a probe was given up: it may begin one as late as its timeout after it
- * was asked, and end it a timeout later. */
-void prober_give_index(struct prober *prober, uint32_t index, uint32_t timeout_ms, uint64_t now_ms)
+ * was asked, and end it a timeout later. Sockets of our own are closed by now. */
+void prober_give_index(struct prober *prober, uint32_t index, const struct check_config *check,
+		       uint64_t now_ms)
 {
+	uint64_t rest_ms = check_type_is_apart(check->type) ? 2ULL * check->timeout_ms + LINGER_MS
+							    : 0;
+
 	if (!index)
 		return;
 	prober->path.clear(prober->path.arg, index);
-	prober->given = util_grow(prober->given, &prober->given_capacity, prober->given_count + 1,
-				  sizeof(*prober->given));
-	prober->given[prober->given_count++] =
-		(struct given){index, now_ms + 2ULL * timeout_ms + LINGER_MS};
+	indices_give(&prober->indices, index, rest_ms, now_ms);
 }
 
 static struct probe *begin(struct prober *prober, const struct way *way,

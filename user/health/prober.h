@@ -15,9 +15,10 @@ void prober_free(struct prober *prober);
 
 /* An index for a target's probes through the path; 0: there is none left. now_ms: monotonic. */
 uint32_t prober_take_index(struct prober *prober, uint64_t now_ms);
-/* Nobody else gets it for as long as sockets with its mark may be left in sluice-check, by the timeout of
+/* Nobody else gets it for as long as sockets with its mark may be left in sluice-check, by the check of
  * the probes that it was for. Accepts 0. */
-void prober_give_index(struct prober *prober, uint32_t index, uint32_t timeout_ms, uint64_t now_ms);
+void prober_give_index(struct prober *prober, uint32_t index, const struct check_config *check,
+		       uint64_t now_ms);
 
 /* By the host's own routes. Never answers from within the call. */
 struct probe *prober_direct(struct prober *prober, const struct sluice_addr *addr, uint16_t port,
