@@ -167,6 +167,47 @@ static void test_undone_trial_with_a_lift(void **state)
 	assert_true(is_banned(f, "network", "198.51.100.7"));
 }
 
+static void lift_all_of_one(struct fixture *f)
+{
+	int failed = -1;
+
+	assert_int_equal(bans_lift_all(f->bans, id_of(f, "client"), "lifted", &failed), 1);
+	assert_int_equal(failed, 0);
+	assert_int_equal(bans_lift_all(f->bans, id_of(f, "client"), "lifted", &failed), 0);
+	assert_int_equal(waiting(f), 1);
+}
+
+static void test_undone_trial_with_a_limit_lifted(void **state)
+{
+	struct fixture *f = *state;
+
+	try_out(f, lift_all_of_one);
+	assert_false(is_banned(f, "client", "198.51.100.7"));
+	assert_true(is_banned(f, "network", "198.51.100.7"));
+}
+
+/* One that is there counts once, although the trial holds it, too. */
+static void lift_all(struct fixture *f)
+{
+	struct err e = {0};
+	int failed = -1;
+
+	reload(f, CONFIG(LIMIT("client", "enforce", "32") LIMIT("network", "enforce", "23")));
+	world_settle(f->w);
+	assert_int_equal(order(f, "client", "198.51.100.7", 600, &e), 0);
+	assert_int_equal(waiting(f), 1);
+	assert_int_equal(bans_lift_all(f->bans, 0, "lifted", &failed), 2);
+	assert_int_equal(waiting(f), 0);
+}
+
+static void test_undone_trial_with_all_lifted(void **state)
+{
+	struct fixture *f = *state;
+
+	try_out(f, lift_all);
+	assert_int_equal(bans_count(f->bans), 0);
+}
+
 static void wait_long(struct fixture *f)
 {
 	pass(f, 600000);
@@ -202,6 +243,8 @@ int main(void)
 		TEST(test_restart_with_failures),
 		TEST(test_undone_trial),
 		TEST(test_undone_trial_with_a_lift),
+		TEST(test_undone_trial_with_a_limit_lifted),
+		TEST(test_undone_trial_with_all_lifted),
 		TEST(test_undone_trial_after_their_end),
 		TEST(test_confirmed_trial),
 	};

@@ -312,11 +312,11 @@ int bans_lift(struct bans *bans, uint32_t limit, const struct prefix *source, co
 {
 	struct banned *banned = bans_find_entry(bans, limit, source);
 	const struct model_limit *model = model_limit_by_id(bans->model, limit);
-	bool is_dropped = model && bans_drop_waiting(bans, model->config.name, source);
+	size_t dropped = model ? bans_drop_waiting(bans, model->config.name, source) : 0;
 
 	if (banned)
 		return end(bans, banned, text);
-	return is_dropped ? 0 : -ENOENT;
+	return dropped ? 0 : -ENOENT;
 }
 
 size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *ret_failed)
@@ -327,7 +327,7 @@ size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *r
 	int ret, failed = 0;
 
 	if (model || !limit)
-		bans_drop_waiting(bans, model ? model->config.name : "", NULL);
+		lifted = bans_drop_waiting(bans, model ? model->config.name : "", NULL);
 	for (; banned; banned = next) {
 		next = banned->hh.next;
 		if (limit && banned->ban.limit != limit)

@@ -93,7 +93,7 @@ int bans_set(struct bans *bans, const struct ban_order *order, const struct bans
 /* Also one that waits or is held. text: why, for the event. 0; -ENOENT: there is none; or negative
  * errno: it still is. */
 int bans_lift(struct bans *bans, uint32_t limit, const struct prefix *source, const char *text);
-/* All of a limit, 0: of all. Returns how many were lifted; *ret_failed: 0 or a negative errno. */
+/* All of a limit, 0: of all; likewise those that wait or are held. Returns how many were lifted; *ret_failed: 0 or a negative errno. */
 size_t bans_lift_all(struct bans *bans, uint32_t limit, const char *text, int *ret_failed);
 /* Once a second: ends what is over. */
 void bans_tick(struct bans *bans, const struct bans_now *now);

@@ -69,5 +69,6 @@ void bans_tell_failure(struct bans *bans, const struct ban *ban, int ret, uint64
 /* bans_kept.c */
 /* Tries those that wait, until they are made, or cannot be any more. */
 void bans_try_waiting(struct bans *bans, const struct bans_now *now);
-/* Lifted: they do not come back. limit "": of all; source NULL: all of it. False: there was none. */
-bool bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source);
+/* Lifted: they do not come back. limit "": of all; source NULL: all of it. Returns how many there were that
+ * the packet path does not have. */
+size_t bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source);

@@ -162,11 +162,11 @@ void bans_each_waiting(const struct bans *bans, void (*fn)(void *arg, const stru
 			fn(arg, &bans->held.list[i]);
 }
 
-/* Whether there was one. */
-static bool drop(struct ban_list *list, const char *limit, const struct prefix *source)
+/* How many of those that it drops are nowhere else. */
+static size_t drop(const struct bans *bans, struct ban_list *list, const char *limit,
+		   const struct prefix *source)
 {
-	const size_t before = list->count;
-	size_t i, kept = 0;
+	size_t i, kept = 0, dropped = 0;
 
 	for (i = 0; i < list->count; i++) {
 		const struct ban *ban = &list->list[i];
@@ -174,14 +174,14 @@ static bool drop(struct ban_list *list, const char *limit, const struct prefix *
 		if ((limit[0] && strcmp(limit, ban->limit_name)) ||
 		    (source && prefix_compare(source, &ban->source)))
 			list->list[kept++] = *ban;
+		else
+			dropped += !is_there(bans, ban);
 	}
 	list->count = kept;
-	return kept < before;
+	return dropped;
 }
 
-bool bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source)
+size_t bans_drop_waiting(struct bans *bans, const char *limit, const struct prefix *source)
 {
-	bool had_waiting = drop(&bans->waiting, limit, source);
-
-	return drop(&bans->held, limit, source) || had_waiting;
+	return drop(bans, &bans->waiting, limit, source) + drop(bans, &bans->held, limit, source);
 }
