@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@ static struct {
 	uint64_t due_us[COUNT]; /* 0: not set */
 	size_t called;
 	uint64_t last_us;
+	uint32_t early_us;
 	bool is_setting;
 } w;
 
@@ -53,7 +56,7 @@ static void on_alarm(struct alarm *alarm)
 	assert_true(w.due_us[i] > 0);
 	assert_false(alarm_is_set(alarm));
 	assert_int_equal(alarm->due_us, w.due_us[i]);
-	assert_true(w.due_us[i] <= now_us() + 500);
+	assert_true(w.due_us[i] <= now_us() + 500 + w.early_us);
 	assert_true(w.due_us[i] >= w.last_us);
 	w.last_us = w.due_us[i];
 	w.due_us[i] = 0;
@@ -66,11 +69,12 @@ static void on_alarm(struct alarm *alarm)
 		set(other, now_us() + 1000 + (uint64_t)rand() % 50000);
 }
 
-static void begin(void)
+static void begin(uint32_t early_us)
 {
 	memset(&w, 0, sizeof(w));
+	w.early_us = early_us;
 	uv_loop_init(&w.loop);
-	w.alarms = alarms_new(&w.loop, on_alarm);
+	w.alarms = alarms_new(&w.loop, w.early_us, on_alarm);
 }
 
 static void end(void)
@@ -97,7 +101,7 @@ static void each_at_its_time(void **state)
 	size_t i;
 
 	(void)state;
-	begin();
+	begin(0);
 	for (i = 0; i < COUNT; i++)
 		set(i, start_us + 5000 + (uint64_t)rand() % 50000);
 	for (i = 0; i < COUNT; i += 3)
@@ -115,7 +119,7 @@ static void from_within(void **state)
 	size_t i;
 
 	(void)state;
-	begin();
+	begin(0);
 	w.is_setting = true;
 	for (i = 0; i < COUNT; i++)
 		set(i, now_us() + (uint64_t)rand() % 20000);
@@ -125,10 +129,41 @@ static void from_within(void **state)
 	end();
 }
 
+/* A turn that calls somebody. */
+static void wake(void)
+{
+	size_t before = w.called;
+
+	for (w.last_us = 0; w.called == before; usleep(1000))
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+}
+
+/* One waking for them, and no more than a few of them. */
+static void some_come_early(void **state)
+{
+	size_t i;
+
+	(void)state;
+	begin(20000000);
+	set(0, now_us() + 5000);
+	set(1, now_us() + 30000000);
+	for (i = 2; i < 4; i++)
+		set(i, now_us() + 10000000);
+	wake();
+	assert_int_equal(w.called, 3);
+	assert_int_equal(count_set(), 1);
+	set(0, now_us() + 5000);
+	for (i = 2; i < 50; i++)
+		set(i, now_us() + 10000000);
+	wake();
+	assert_in_range(w.called, 3 + 2, 3 + 20);
+	end();
+}
+
 static void none_after_the_end(void **state)
 {
 	(void)state;
-	begin();
+	begin(0);
 	set(0, now_us());
 	set(1, now_us() + 1000000);
 	end();
@@ -140,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_at_its_time),
 		cmocka_unit_test(from_within),
+		cmocka_unit_test(some_come_early),
 		cmocka_unit_test(none_after_the_end),
 	};
 

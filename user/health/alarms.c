@@ -6,9 +6,12 @@
 #include "base/clock.h"
 #include "base/util.h"
 
+#define EARLY_MAX 8 /* what is begun in one go waits for each other's system calls */
+
 struct alarms {
 	uv_timer_t timer; /* of the first one */
 	void (*fn)(struct alarm *alarm);
+	uint32_t early_us;
 	struct alarm **heap; /* a parent, at n / 2, is never later; from 1 */
 	size_t capacity;
 	uint32_t count;
@@ -19,11 +22,12 @@ static uint64_t now_us(void)
 	return clock_now_ns() / 1000;
 }
 
-struct alarms *alarms_new(uv_loop_t *loop, void (*fn)(struct alarm *alarm))
+struct alarms *alarms_new(uv_loop_t *loop, uint32_t early_us, void (*fn)(struct alarm *alarm))
 {
 	struct alarms *alarms = util_alloc(sizeof(*alarms));
 
 	alarms->fn = fn;
+	alarms->early_us = early_us;
 	uv_timer_init(loop, &alarms->timer);
 	alarms->timer.data = alarms;
 	return alarms;
@@ -95,15 +99,18 @@ static void start_timer(struct alarms *alarms)
 		uv_timer_start(&alarms->timer, on_timer, MAX((wait_us + 500) / 1000, 1), 0);
 }
 
-/* All that are due by now. */
+/* All that are due by now, and a few that would wake the loop again at once. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct alarms *alarms = timer->data;
-	uint64_t until_us = now_us() + 500;
+	uint64_t until_us = now_us() + 500, early_until_us = until_us + alarms->early_us;
+	int early_left = EARLY_MAX;
 	struct alarm *first;
 
-	while (alarms->count && alarms->heap[1]->due_us <= until_us) {
+	while (alarms->count) {
 		first = alarms->heap[1];
+		if (first->due_us > until_us && (first->due_us > early_until_us || !early_left--))
+			break;
 		take_out(alarms, first);
 		alarms->fn(first);
 	}

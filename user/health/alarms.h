@@ -17,8 +17,9 @@ struct alarm {
 	uint32_t place; /* from 1; 0: not set */
 };
 
-/* fn gets an alarm that is due, and no longer set; it may set and clear any. */
-struct alarms *alarms_new(uv_loop_t *loop, void (*fn)(struct alarm *alarm));
+/* fn gets an alarm that is due, and no longer set; it may set and clear any. Those that are due within
+ * early_us after another may come with it, a few at a time, so that the loop wakes less often; 0: none. */
+struct alarms *alarms_new(uv_loop_t *loop, uint32_t early_us, void (*fn)(struct alarm *alarm));
 /* Memory goes when the loop has run the close callbacks. What is set is never called. */
 void alarms_free(struct alarms *alarms);
 

@@ -9,6 +9,10 @@
 #include "core/dice.h"
 #include "health/target.h"
 
+/* A thousand targets' probes at the default interval begin two milliseconds apart: three of them, early by no
+ * more than a jitter of 0.2 %, cost the loop one waking. */
+#define EARLY_US 4000
+
 static struct target *find_target(const struct health *health, const struct target_key *key,
 				  size_t bytes)
 {
@@ -107,8 +111,16 @@ static void on_news(uv_timer_t *timer)
 	HASH_ITER (hh, health->targets, target, tmp) {
 		if (target->is_news)
 			target_report(target);
-		target->is_news = false;
 	}
+}
+
+void health_tell_news(struct health *health, uint32_t wait_ms)
+{
+	bool is_sooner = uv_is_active((uv_handle_t *)&health->news) &&
+			 uv_timer_get_due_in(&health->news) <= wait_ms;
+
+	if (!is_sooner)
+		uv_timer_start(&health->news, on_news, wait_ms, 0);
 }
 
 void health_follow(struct health *health, const struct model *model)
@@ -133,7 +145,7 @@ void health_follow(struct health *health, const struct model *model)
 	HASH_ITER (hh, health->targets, target, tmp)
 		if (!target->is_wanted)
 			drop_target(health, target);
-	uv_timer_start(&health->news, on_news, 0, 0);
+	health_tell_news(health, 0);
 }
 
 struct health *health_new(uv_loop_t *loop, const char *program,
@@ -143,7 +155,7 @@ struct health *health_new(uv_loop_t *loop, const char *program,
 
 	health->listener = *listener;
 	health->dice = clock_now_ns();
-	health->alarms = alarms_new(loop, target_on_due);
+	health->alarms = alarms_new(loop, EARLY_US, target_on_due);
 	health->hosts = hosts_new();
 	health->prober = prober_new(loop, program, path);
 	uv_timer_init(loop, &health->news);

@@ -11,8 +11,10 @@
 
 #define LOOK_AGAIN_MS 20000
 #define LOOKS_MAX 512 /* at once: who finds no place asks after its next failure */
-/* A latency alone is no news more often than this. */
+/* A latency alone is no news more often than this, and waits for others': each report has the daemon go
+ * through all that depends on members. */
 #define LATENCY_REPORT_MS 10000
+#define LATENCY_WAIT_MS 1000
 #define LAG_WINDOW_MS 10000
 
 void target_report(struct target *target)
@@ -21,6 +23,7 @@ void target_report(struct target *target)
 	size_t i;
 
 	target->reported_ms = clock_now_ms();
+	target->is_news = false;
 	for (i = 0; i < target->path.member_count; i++)
 		health->listener.report(health->listener.arg, target->path.members[i],
 					target->machine.state, target->cause,
@@ -216,9 +219,11 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	take(target, answer);
 	is_news = health_state_feed(&target->machine, &target->check, answer->result);
 	is_news |= say(target, answer);
-	if (answer->result == PROBE_PASS &&
-	    clock_now_ms() - target->reported_ms >= LATENCY_REPORT_MS)
-		is_news = true;
+	if (!is_news && answer->result == PROBE_PASS &&
+	    clock_now_ms() - target->reported_ms >= LATENCY_REPORT_MS) {
+		target->is_news = true;
+		health_tell_news(target->health, LATENCY_WAIT_MS);
+	}
 	target->machine.is_suspect = now_us / 1000 < target->suspect_until_ms;
 	target->due_us = health_state_next_us(&target->machine, &target->check, answer->result,
 					      target->due_us, now_us,

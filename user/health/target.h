@@ -32,7 +32,7 @@ struct target {
 	enum look_result look;	 /* of the failure that the text tells */
 	struct looking *looking; /* while a look goes on; else NULL */
 	bool is_wanted;		 /* by the model, in health_follow() */
-	bool is_news;		 /* a member joined */
+	bool is_news;		 /* a member joined, or is told of a latency */
 	bool is_failing;	 /* as its last probe had it */
 	bool is_running;	 /* a probe, or the look that follows */
 	bool is_waiting;	 /* for the host's other probes to begin */
@@ -50,7 +50,7 @@ struct target {
 struct health {
 	struct health_listener listener;
 	struct target *targets;
-	uv_timer_t news; /* reports what health_follow() found, one turn later */
+	uv_timer_t news; /* reports those with is_news together */
 	struct alarms *alarms;
 	struct hosts *hosts;
 	struct prober *prober;
@@ -65,6 +65,8 @@ struct health {
 	struct check_durations durations[CHECK_TYPE_MAX][2]; /* by type, and pass or fail */
 };
 
+/* Reports those with is_news, so many milliseconds from now or sooner. */
+void health_tell_news(struct health *health, uint32_t wait_ms);
 /* To all of its members. */
 void target_report(struct target *target);
 /* The next probe, at least a millisecond from now. */

@@ -153,7 +153,7 @@ struct tcp *tcp_new(uv_loop_t *loop)
 {
 	struct tcp *tcp = util_alloc(sizeof(*tcp));
 
-	tcp->alarms = alarms_new(loop, on_alarm);
+	tcp->alarms = alarms_new(loop, 0, on_alarm);
 	tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (tcp->epoll_fd < 0) {
 		tcp->epoll_fd = -errno;
