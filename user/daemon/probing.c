@@ -14,6 +14,8 @@
 
 #define LOOK_MS 5000   /* between looks at the host, and between attempts */
 #define STRAY_MS 30000 /* so long one that went astray is worth telling */
+#define CARRIER_MS                                                                                 \
+	100 /* so long an interface by which packets could leave is not looked at again */
 
 /* ---- what health asks for -------------------------------------------------------------------- */
 
@@ -42,6 +44,23 @@ static bool can_leave(void *arg, uint64_t member_id, char problem[HEALTH_TEXT_MA
 	return !why;
 }
 
+/* The same, for a probe that begins: when nothing comes back it is asked anew. */
+static bool could_leave(struct daemon *daemon, const struct model_member *member,
+			char problem[HEALTH_TEXT_MAX])
+{
+	struct probing *probing = &daemon->probing;
+	uint64_t now_ms = clock_now_ms();
+
+	if (member->nexthop.ifindex == probing->carrier_ifindex &&
+	    now_ms - probing->carrier_ms < CARRIER_MS)
+		return true;
+	if (!can_leave(daemon, member->id, problem))
+		return false;
+	probing->carrier_ifindex = member->nexthop.ifindex;
+	probing->carrier_ms = now_ms;
+	return true;
+}
+
 static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct sluice_addr *addr,
 		struct path_aim *ret_aim, char problem[HEALTH_TEXT_MAX])
 {
@@ -62,7 +81,7 @@ static bool aim(void *arg, uint32_t index, uint64_t member_id, const struct slui
 	member = model_member_by_id(daemon->model, member_id, NULL, NULL);
 	if (!at || !member)
 		return refuse(problem, "the member is in no table yet");
-	if (!can_leave(arg, member_id, problem))
+	if (!could_leave(daemon, member, problem))
 		return false;
 	if (probe_path_set(path, index, at, addr))
 		return refuse(problem, "too many are probed through the path");

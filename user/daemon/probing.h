@@ -27,6 +27,8 @@ struct probing {
 	struct sluice_addr stray_addr;
 	char stray[HEALTH_TEXT_MAX], stray_fix[256];
 	uint64_t stray_ms;
+	uint32_t carrier_ifindex; /* by it packets could leave, at carrier_ms */
+	uint64_t carrier_ms;
 };
 
 /* For health_new(). */
