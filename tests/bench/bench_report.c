@@ -157,17 +157,47 @@ static void print_check(const struct report *r)
 	       number(row, "cpu_percent"), number(row, "lag_ms"), number(row, "not_passed"));
 }
 
+static double way_cpu(const struct report *r, const char *type, const char *way)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (r->ways, i, row) {
+		if (!strcmp(text(row, "type"), type) && !strcmp(text(row, "way"), way))
+			return number(row, "cpu_percent");
+	}
+	return NAN;
+}
+
+static double way_floors(const struct report *r, const char *type, const char *way)
+{
+	return way_cpu(r, type, way) / way_cpu(r, type, "floor");
+}
+
+static void print_cell(double value, int decimals)
+{
+	if (isnan(value))
+		printf(" %10s", "-");
+	else
+		printf(" %10.*f", decimals, value);
+}
+
 static void print_ways(const struct report *r)
 {
 	json_t *row;
 	size_t i;
 
-	printf("\nThe same in the daemon, all of it and sluice-check\n\n%-6s %-8s %10s %10s %10s\n",
-	       "CHECK", "VIA", "% OF A CPU", "PROBES/S", "LATE MS");
+	printf("\nThe same in the daemon, all of it and sluice-check; floor: no more than the "
+	       "system "
+	       "calls\n\n%-6s %-8s %10s %10s %10s %10s\n",
+	       "CHECK", "VIA", "% OF A CPU", "x FLOOR", "PROBES/S", "LATE MS");
 	json_array_foreach (r->ways, i, row) {
-		printf("%-6s %-8s %10.1f %10.0f %10.1f\n", text(row, "type"), text(row, "way"),
-		       number(row, "cpu_percent"), number(row, "probes_per_s"),
-		       number(row, "lag_ms"));
+		printf("%-6s %-8s", text(row, "type"), text(row, "way"));
+		print_cell(number(row, "cpu_percent"), 1);
+		print_cell(way_floors(r, text(row, "type"), text(row, "way")), 2);
+		print_cell(number(row, "probes_per_s"), 0);
+		print_cell(number(row, "lag_ms"), 1);
+		printf("\n");
 	}
 }
 
@@ -302,22 +332,18 @@ static bool judge_check(const struct report *r)
 	return is_met;
 }
 
-static double way_cpu(const struct report *r, const char *type, const char *way)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach (r->ways, i, row) {
-		if (!strcmp(text(row, "type"), type) && !strcmp(text(row, "way"), way))
-			return number(row, "cpu_percent");
-	}
-	return NAN;
-}
-
 static bool judge_ways(const struct report *r)
 {
 	bool is_met = true;
 
+	is_met &= judge("checks, TCP in the daemon: of a CPU", way_cpu(r, "tcp", "member"), true, 5,
+			" %");
+	is_met &= judge("checks, HTTP in the daemon: of a CPU", way_cpu(r, "http", "member"), true,
+			5, " %");
+	is_met &= judge("checks, TCP in the daemon: of their system calls alone",
+			way_floors(r, "tcp", "member"), true, 1.75, " x");
+	is_met &= judge("checks, HTTP in the daemon: of their system calls alone",
+			way_floors(r, "http", "member"), true, 2.25, " x");
 	is_met &= judge("checks, TCP through the path: of the direct ones",
 			way_cpu(r, "tcp", "path") / way_cpu(r, "tcp", "member"), true, 1.5, " x");
 	is_met &= judge("checks, HTTP through the path: of the direct ones",
