@@ -38,6 +38,7 @@ enum situation {
 	HALF_EARLY,	   /* n 2, until LATER, nothing seen */
 	HALF_OVER,	   /* nothing seen, decision now */
 	HALF_OVER_PASSED,  /* probes passed, decision now */
+	HALF_OVER_FLOWS,   /* 5 good flows, no probe, decision now */
 	HALF_FLOWS,	   /* 5 good flows */
 	HALF_ALL_FLOWS,	   /* as many as it takes, but no probe */
 	HALF_FLOWS_PASSED, /* 5 good flows, and probes passed */
@@ -61,6 +62,8 @@ static const struct breaker situations[SITUATION_MAX] = {
 		       .until_ms = NOW},
 	[HALF_OVER_PASSED] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = NOW - 30000,
 			      .until_ms = NOW, .has_passed = true},
+	[HALF_OVER_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = NOW - 30000,
+			     .until_ms = NOW, .good_flows = 5},
 	[HALF_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = LATER - 30000,
 			.until_ms = LATER, .good_flows = 5},
 	[HALF_ALL_FLOWS] = {BREAKER_HALF_OPEN, .attempts = 2, .since_ms = LATER - 30000,
@@ -95,6 +98,7 @@ static const enum outcome table[SITUATION_MAX][BREAKER_EVENT_MAX] = {
 	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, STAYS, RESET}, /* HALF_EARLY */
 	{OUT_3, STAYS, OUT_3, SINK2, STAYS, OUT_3, OUT_2, RESET}, /* HALF_OVER: no evidence */
 	{OUT_3, STAYS, OUT_3, SINK2, SINK2, OUT_3, SINK2, RESET}, /* HALF_OVER_PASSED */
+	{OUT_3, STAYS, OUT_3, SINK2, STAYS, OUT_3, SINK2, RESET}, /* HALF_OVER_FLOWS */
 	{OUT_3, STAYS, OUT_3, STAYS, STAYS, OUT_3, STAYS, RESET}, /* HALF_FLOWS: could be forged */
 	{OUT_3, STAYS, OUT_3, SINK2, STAYS, OUT_3, STAYS, RESET}, /* HALF_ALL_FLOWS */
 	{OUT_3, STAYS, OUT_3, STAYS, SINK2, OUT_3, STAYS, RESET}, /* HALF_FLOWS_PASSED: 5 more */

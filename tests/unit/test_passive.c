@@ -256,6 +256,8 @@ static const struct {
 		     [PASSIVE_ICMP] = {{PASSIVE_ICMP, 0}, false}},
 };
 
+_Static_assert(PASSIVE_SIGN_MAX == 5, "another one takes rows above");
+
 static void every_state_and_sign(void **state)
 {
 	enum situation situation;

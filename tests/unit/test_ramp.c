@@ -313,6 +313,33 @@ static void who_begins_slowly(void **state)
 	world_free(w);
 }
 
+/* Who is forced in serves, whatever its check says: it was never out, and begins nothing. */
+static void forced_in(void **state)
+{
+	struct change change = {
+		.type = CHANGE_MEMBER_OVERRIDE, .owner = OWNER_API, .service = "web"};
+	struct world *w = world();
+
+	(void)state;
+	change.addr = member(w, 1)->addr;
+	change.override = OVERRIDE_FORCED;
+	world_apply(w, &change);
+	world_set_health(w, member(w, 1), HEALTH_DOWN);
+	assert_percents(w, 100, 100, 100);
+	world_set_health(w, member(w, 1), HEALTH_UP);
+	change.override = OVERRIDE_NONE;
+	world_apply(w, &change);
+	assert_percents(w, 100, 100, 100);
+	/* Who was taken out by hand was away. */
+	change.override = OVERRIDE_EJECTED;
+	world_apply(w, &change);
+	assert_percents(w, 100, 0, 100);
+	change.override = OVERRIDE_NONE;
+	world_apply(w, &change);
+	assert_percents(w, 100, 10, 100);
+	world_free(w);
+}
+
 /* Nobody is left to carry the rest: then all that a member can get, it gets; and those that come back
  * after an outage of all do so together. */
 static void never_alone(void **state)
@@ -440,6 +467,7 @@ int main(void)
 		cmocka_unit_test(after_being_down),
 		cmocka_unit_test(flapping),
 		cmocka_unit_test(who_begins_slowly),
+		cmocka_unit_test(forced_in),
 		cmocka_unit_test(never_alone),
 		cmocka_unit_test(not_at_the_start),
 		cmocka_unit_test(over_a_restart),

@@ -219,6 +219,14 @@ static void not_back_to_the_dead(void **state)
 	pass(w, 20000);
 	assert_non_null(strstr(last_event(w)->text, "paused at 25 %"));
 	assert_non_null(strstr(web(w)->shift_text, "it admits 50 %"));
+	/* So it does when all of them serve in the panic that comes of it: its gate is not better for that. */
+	fails(w, in_pool(w, 1, 1), HEALTH_ANSWERED);
+	assert_int_equal(web(w)->panic, PANIC_READMIT);
+	pass(w, 20000);
+	assert_int_equal(web(w)->shift.state, SHIFT_PAUSED);
+	assert_int_equal(web(w)->shift.failures, SHIFT_GATE_FAILURES);
+	assert_int_equal(web(w)->shift.percent, 25);
+	passes(w, in_pool(w, 1, 1));
 	/* When somebody does serve there it goes back. */
 	override(w, in_pool(w, 0, 1), OVERRIDE_FORCED, 0);
 	pass(w, 2000);
@@ -367,6 +375,70 @@ static void restored(void **state)
 	world_free(w);
 }
 
+/* Checks have to speak before its gate does, and how long nobody was there is no part of a hold. */
+static void restored_in_peace(void **state)
+{
+	struct world *w = two("0");
+	struct shift kept;
+	size_t m;
+
+	(void)state;
+	shift(w, SHIFT_ACTION_START, "next", 0);
+	pass(w, 12000);
+	kept = web(w)->shift;
+	kept.failures = 1;
+	world_free(w);
+	w = two("0");
+	for (m = 0; m < 2; m++)
+		fails(w, in_pool(w, 1, m), HEALTH_ANSWERED);
+	w->fake->now_ms = kept.hold_ms + 100000;
+	assert_int_equal(restore(w, &kept), 0);
+	assert_int_equal(web(w)->shift.failures, 0);
+	pass(w, 14000);
+	assert_int_equal(web(w)->shift.failures, 0);
+	pass(w, 1000);
+	assert_int_equal(web(w)->shift.failures, 1);
+	pass(w, 2000);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	world_free(w);
+	w = two("0");
+	w->fake->now_ms = kept.hold_ms + 100000;
+	kept.plan.hold_s = 30;
+	assert_int_equal(restore(w, &kept), 0);
+	pass(w, 29000);
+	assert_int_equal(web(w)->shift.percent, 25);
+	pass(w, 2000);
+	assert_int_equal(web(w)->shift.percent, 100);
+	world_free(w);
+}
+
+/* Who is in maintenance, or has no weight, is no part of what its gate asks for. */
+static void gate_counts_who_should_serve(void **state)
+{
+	struct change change = {.type = CHANGE_MEMBER_ADMIN,
+				.owner = OWNER_API,
+				.service = "web",
+				.pool = "next",
+				.admin = ADMIN_MAINT};
+	struct world *w = two("0");
+
+	(void)state;
+	change.addr = in_pool(w, 1, 0)->addr;
+	world_apply(w, &change);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	pass(w, 12000);
+	assert_int_equal(web(w)->shift.percent, 25);
+	/* One that drains is: nobody planned for less. */
+	change.admin = ADMIN_DRAIN;
+	world_apply(w, &change);
+	pass(w, 4000);
+	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
+	change.type = CHANGE_MEMBER_WEIGHT;
+	world_apply(w, &change);
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	world_free(w);
+}
+
 /* What people and files say of a shift is counted; what time does is not. */
 static void orders(void **state)
 {
@@ -449,6 +521,8 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(reloads),
 		cmocka_unit_test(restored),
+		cmocka_unit_test(restored_in_peace),
+		cmocka_unit_test(gate_counts_who_should_serve),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(clients_stay_shifted),
 		cmocka_unit_test(of_slow_starts),

@@ -178,7 +178,10 @@ static void first_look_is_old(void **state)
 	/* Years of them, from before the daemon came. */
 	traffic(s, 0, 1000000, 1000000);
 	s->host.unreachable[SLUICE_UNREACHABLE_HOST] = 70;
-	seconds(s, 15, 0);
+	web(s->w)->pools[0].mode = SLUICE_MODE_IPIP;
+	seconds(s, 1, 0);
+	assert_false(is_suspect(s, 0));
+	seconds(s, 14, 0);
 	assert_false(is_suspect(s, 0));
 	suspects_view(s->suspects, member(s->w, 0)->id, &view);
 	assert_int_equal(view.total.syn, 1000000 + 15 * 30); /* but they count */
@@ -212,6 +215,12 @@ static void not_while_cut_off(void **state)
 	assert_false(is_suspect(s, 0));
 	seconds(s, 8, 30);
 	assert_true(is_suspect(s, 0));
+	/* Nor does suspicion end by what nobody judges. */
+	for (i = 0; i < 2 * PASSIVE_CALM_S; i++) {
+		traffic(s, 0, 30, 0);
+		end_second(s, true);
+		assert_true(is_suspect(s, 0));
+	}
 	scene_free(s);
 }
 
