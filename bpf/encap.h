@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Mode ipip: an outer header in front of the packet. The inner packet stays as it is, byte for byte. */
+/* Modes ipip and gue: outer headers in front of the packet. The inner packet stays as it is, byte for
+ * byte. */
 #pragma once
 
 #include "outer.h"
@@ -24,12 +25,13 @@ static __always_inline enum sluice_verdict encap_push(struct xdp_md *ctx, struct
 	return V_NEXT;
 }
 
-static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p)
+/* udp is a constant: bytes between the outer IP header and the packet. */
+static __always_inline enum sluice_verdict encap(struct xdp_md *ctx, struct pkt *p, __u32 udp)
 {
 	frame_set_tags(p);
 	if (!outer_has_source(p))
 		return SLUICE_V_no_nexthop;
 	if (p->member->family == SLUICE_FAMILY_V4)
-		return encap_push(ctx, p, sizeof(struct iphdr));
-	return encap_push(ctx, p, sizeof(struct ipv6hdr));
+		return encap_push(ctx, p, OUTER_IPV4 + udp);
+	return encap_push(ctx, p, OUTER_IPV6 + udp);
 }

@@ -96,7 +96,10 @@ static __always_inline enum sluice_verdict pipeline_stages(struct xdp_md *ctx, s
 		STAGE(rewrite(ctx, p));
 		break;
 	case SLUICE_MODE_IPIP:
-		STAGE(encap(ctx, p));
+		STAGE(encap(ctx, p, 0));
+		break;
+	case SLUICE_MODE_GUE:
+		STAGE(encap(ctx, p, OUTER_UDP));
 		break;
 	default:
 		return SLUICE_V_bad_table;

@@ -77,8 +77,9 @@ static __always_inline enum sluice_probe_drop probe_write(struct __sk_buff *skb,
 static __always_inline enum sluice_probe_drop probe_wrap(struct __sk_buff *skb, struct pkt *p)
 {
 	__u32 mode = SLUICE_MEMBER_MODE(p->word);
+	bool is_ipv4 = p->member->family == SLUICE_FAMILY_V4;
 
-	if (mode != SLUICE_MODE_L2 && mode != SLUICE_MODE_IPIP)
+	if (mode != SLUICE_MODE_L2 && mode != SLUICE_MODE_IPIP && mode != SLUICE_MODE_GUE)
 		return SLUICE_PROBE_DROP_bad_mode;
 	if (p->ip_len > outer_room(p))
 		return SLUICE_PROBE_DROP_too_big;
@@ -87,9 +88,15 @@ static __always_inline enum sluice_probe_drop probe_wrap(struct __sk_buff *skb, 
 	if (!outer_has_source(p))
 		return SLUICE_PROBE_DROP_no_source;
 	flow_name(p);
-	if (p->member->family == SLUICE_FAMILY_V4)
-		return probe_write(skb, p, sizeof(struct iphdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV4);
-	return probe_write(skb, p, sizeof(struct ipv6hdr), BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	if (mode == SLUICE_MODE_IPIP && is_ipv4)
+		return probe_write(skb, p, OUTER_IPV4, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4);
+	if (mode == SLUICE_MODE_IPIP)
+		return probe_write(skb, p, OUTER_IPV6, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	if (is_ipv4)
+		return probe_write(skb, p, OUTER_IPV4 + OUTER_UDP,
+				   BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP);
+	return probe_write(skb, p, OUTER_IPV6 + OUTER_UDP,
+			   BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP);
 }
 
 /* What is no probe ends here, too: nothing else has any business on this device. */

@@ -3,7 +3,7 @@
  * ICMP errors about what this node has sent to a member through a tunnel. They are addressed to the
  * outer source, which is this host's own, and go on to its stack, which learns path MTUs from them:
  * here they are only counted, by the member's host. What they quote must be from the outer source that
- * the host's packets have, to an address that a member has.
+ * the host's packets have, to an address that a member has, and in what its mode wraps them.
  */
 #pragma once
 
@@ -11,6 +11,8 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <bpf/bpf_endian.h>
+
+#include <sluice/gue.h>
 
 #include "clock.h"
 #include "gate.h"
@@ -108,10 +110,20 @@ static __always_inline bool unreachable_is_equal(const struct sluice_addr *a,
 	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
 }
 
-/* Does the host's tunnel have this outer source? */
+/* Is this how the member's packets are wrapped? port_be: of UDP; 0: without. */
+static __always_inline bool unreachable_is_wrapped(const struct sluice_member *member, __u64 word,
+						   __be16 port_be)
+{
+	if (port_be)
+		return SLUICE_MEMBER_MODE(word) == SLUICE_MODE_GUE &&
+		       member->gue_port_be == port_be;
+	return SLUICE_MEMBER_MODE(word) == SLUICE_MODE_IPIP;
+}
+
+/* Does the host's tunnel have this outer source, and this port? */
 static __always_inline bool unreachable_is_ours(const struct sluice_host *host,
 						const struct sluice_addr *to,
-						const struct sluice_addr *from)
+						const struct sluice_addr *from, __be16 port_be)
 {
 	__u32 index = host->member;
 	struct sluice_member *member = bpf_map_lookup_elem(&members, &index);
@@ -122,7 +134,7 @@ static __always_inline bool unreachable_is_ours(const struct sluice_host *host,
 	if (!member)
 		return false;
 	word = READ_WORD(member->word);
-	if (SLUICE_MEMBER_MODE(word) != SLUICE_MODE_IPIP ||
+	if (!unreachable_is_wrapped(member, word, port_be) ||
 	    !unreachable_is_equal(&member->addr, to))
 		return false;
 	index = SLUICE_MEMBER_NEXTHOP(word);
@@ -151,35 +163,66 @@ static __always_inline bool unreachable_is_due(struct sluice_host *host)
 	return host->in_second++ < SLUICE_UNREACHABLE_PER_S;
 }
 
-/* The error that begins at byte `at` of the frame, where left bytes of its packet are; tuple: the error's
- * own. What it quotes in *ret_to, and its kind. */
-static __always_inline __u32 unreachable_read(struct xdp_md *ctx, const struct sluice_tuple *tuple,
-					      __u32 at, __u32 left, struct sluice_addr *ret_to)
+union unreachable_quote {
+	struct unreachable_quote4 v4;
+	struct unreachable_quote6 v6;
+	__be16 ports_be[2];
+};
+
+/* Reads what the IP header that proto is of is followed by, over the quote, of which no more is wanted;
+ * false: nothing of ours. The port as of unreachable_is_wrapped(). */
+static __always_inline bool unreachable_read_port(struct xdp_md *ctx, __u8 proto, __u32 at,
+						  __u32 left, union unreachable_quote *quote,
+						  __be16 *ret_port_be)
 {
-	union {
-		struct unreachable_quote4 v4;
-		struct unreachable_quote6 v6;
-	} quote;
+	*ret_port_be = 0;
+	if (proto != IPPROTO_UDP)
+		return unreachable_is_tunnel(proto);
+	if (left < sizeof(quote->ports_be) ||
+	    bpf_xdp_load_bytes(ctx, at, quote->ports_be, sizeof(quote->ports_be)))
+		return false;
+	*ret_port_be = quote->ports_be[1];
+	return *ret_port_be && bpf_ntohs(quote->ports_be[0]) >= SLUICE_GUE_SOURCE_MIN;
+}
+
+/* The error that begins at byte `at` of the frame, where left bytes of its packet are; tuple: the error's
+ * own. What it quotes in *ret_to and *ret_port_be, and its kind. */
+static __always_inline __u32 unreachable_read(struct xdp_md *ctx, const struct sluice_tuple *tuple,
+					      __u32 at, __u32 left, struct sluice_addr *ret_to,
+					      __be16 *ret_port_be)
+{
+	union unreachable_quote quote;
+	__u32 size, kind;
+	__u8 proto;
 
 	if (tuple->family == SLUICE_FAMILY_V4) {
 		if (left < sizeof(quote.v4) ||
 		    bpf_xdp_load_bytes(ctx, at, &quote.v4, sizeof(quote.v4)))
 			return SLUICE_UNREACHABLE_MAX;
-		if (quote.v4.ip.version != 4 || !unreachable_is_tunnel(quote.v4.ip.protocol) ||
+		if (quote.v4.ip.version != 4 || quote.v4.ip.ihl != 5 ||
 		    quote.v4.ip.saddr != tuple->daddr.w_be[3])
 			return SLUICE_UNREACHABLE_MAX;
 		ret_to->d[0] = 0;
 		ret_to->d[1] = parse_map_ipv4(quote.v4.ip.daddr);
-		return unreachable_kind4(&quote.v4.icmp);
+		kind = unreachable_kind4(&quote.v4.icmp);
+		proto = quote.v4.ip.protocol;
+		size = sizeof(quote.v4);
+	} else {
+		if (left < sizeof(quote.v6) ||
+		    bpf_xdp_load_bytes(ctx, at, &quote.v6, sizeof(quote.v6)))
+			return SLUICE_UNREACHABLE_MAX;
+		if (quote.v6.first[0] >> 4 != 6 ||
+		    !unreachable_is_equal(&quote.v6.from, &tuple->daddr))
+			return SLUICE_UNREACHABLE_MAX;
+		ret_to->d[0] = quote.v6.to.d[0];
+		ret_to->d[1] = quote.v6.to.d[1];
+		kind = unreachable_kind6(&quote.v6.icmp);
+		proto = quote.v6.nexthdr;
+		size = sizeof(quote.v6);
 	}
-	if (left < sizeof(quote.v6) || bpf_xdp_load_bytes(ctx, at, &quote.v6, sizeof(quote.v6)))
+	if (!unreachable_read_port(ctx, proto, at + size, left - size, &quote, ret_port_be))
 		return SLUICE_UNREACHABLE_MAX;
-	if (quote.v6.first[0] >> 4 != 6 || !unreachable_is_tunnel(quote.v6.nexthdr) ||
-	    !unreachable_is_equal(&quote.v6.from, &tuple->daddr))
-		return SLUICE_UNREACHABLE_MAX;
-	ret_to->d[0] = quote.v6.to.d[0];
-	ret_to->d[1] = quote.v6.to.d[1];
-	return unreachable_kind6(&quote.v6.icmp);
+	return kind;
 }
 
 /* Counts the error; ip_len: of its packet, which begins at l3_off. Returns 0. */
@@ -189,6 +232,7 @@ __noinline int unreachable_note(struct xdp_md *ctx, const struct sluice_tuple *t
 	__u32 head = sizeof(struct ipv6hdr), kind;
 	struct sluice_host *host;
 	struct sluice_addr to;
+	__be16 port_be;
 	__u8 byte;
 
 	if (!tuple)
@@ -203,11 +247,12 @@ __noinline int unreachable_note(struct xdp_md *ctx, const struct sluice_tuple *t
 	/* Behind extension headers nothing is found: none of them begins as one of these errors. */
 	if (ip_len < head)
 		return 0;
-	kind = unreachable_read(ctx, tuple, l3_off + head, ip_len - head, &to);
+	kind = unreachable_read(ctx, tuple, l3_off + head, ip_len - head, &to, &port_be);
 	if (kind >= SLUICE_UNREACHABLE_MAX)
 		return 0;
 	host = bpf_map_lookup_elem(&hosts, &to);
-	if (host && unreachable_is_ours(host, &to, &tuple->daddr) && unreachable_is_due(host))
+	if (host && unreachable_is_ours(host, &to, &tuple->daddr, port_be) &&
+	    unreachable_is_due(host))
 		__sync_fetch_and_add(&host->unreachable[kind], 1);
 	return 0;
 }

@@ -22,8 +22,12 @@ enum sluice_mode {
 	SLUICE_MODE_L2,	   /* rewrite the destination MAC */
 	SLUICE_MODE_IPIP,  /* IPIP, IP6IP6, 4in6, 6in4 */
 	SLUICE_MODE_LOCAL, /* limit and pass to the local stack */
+	SLUICE_MODE_GUE,   /* the same in UDP, <sluice/gue.h>; last: the numbers stay in the maps */
 	SLUICE_MODE_MAX
 };
+
+/* Packets to members are ours: what comes back quotes them. */
+#define SLUICE_MODE_IS_TUNNEL(mode) ((mode) == SLUICE_MODE_IPIP || (mode) == SLUICE_MODE_GUE)
 
 /*
  * The word of a service cell, never 0 while the cell is in use:
@@ -111,10 +115,11 @@ struct sluice_member {
 	struct sluice_addr addr; /* the member's own address: outer destination of a tunnel */
 	__u32 service;		 /* service id */
 	__be16 port_be;
-	__u8 family;   /* enum sluice_family of addr */
-	__u8 pool;     /* position of the pool in its service, for adoption */
-	__u32 ceiling; /* index in `ceilings`, may change at any time; SLUICE_CEILING_NONE */
-	__u8 pad[28];
+	__u8 family;	    /* enum sluice_family of addr */
+	__u8 pool;	    /* position of the pool in its service, for adoption */
+	__u32 ceiling;	    /* index in `ceilings`, may change at any time; SLUICE_CEILING_NONE */
+	__be16 gue_port_be; /* of mode gue, there before the word says so; may change at any time */
+	__u8 pad[26];
 };
 
 _Static_assert(sizeof(struct sluice_member) == 64, "member");

@@ -18,6 +18,7 @@
 
 #define INSTANCE "sld-test-unreach"
 #define TUNNEL SLUICE_MEMBER(1, SLUICE_MODE_IPIP, 0, 1500)
+#define DATAGRAM SLUICE_MEMBER(1, SLUICE_MODE_GUE, 0, 1500)
 #define DIRECT SLUICE_MEMBER(1, SLUICE_MODE_L2, 0, 1500)
 
 static struct sluice_addr addr_of(const char *text)
@@ -97,8 +98,13 @@ static void test_known_while_used(void **state)
 	assert_int_equal(member_of("10.0.0.3"), 3);
 	set_word(3, TUNNEL | SLUICE_MEMBER_F_DEAD);
 	assert_int_equal(member_of("10.0.0.3"), 3);
+	set_word(3, DATAGRAM);
+	assert_int_equal(member_of("10.0.0.3"), 3);
 	set_word(3, DIRECT);
 	assert_int_equal(member_of("10.0.0.3"), 0);
+	set_word(3, DATAGRAM);
+	assert_int_equal(member_of("10.0.0.3"), 3);
+	set_word(3, DIRECT);
 	set_member(1, "10.0.0.9", TUNNEL); /* the index is another one's */
 	assert_int_equal(member_of("10.0.0.1"), 0);
 	assert_int_equal(member_of("10.0.0.9"), 1);

@@ -342,7 +342,7 @@ static int fake_host_stats(void *dp, const struct sluice_addr *addr, struct slui
 	uint32_t i;
 
 	for (i = 1; i < fake->capacity.members; i++) {
-		if (SLUICE_MEMBER_MODE(fake->members[i].word) != SLUICE_MODE_IPIP ||
+		if (!SLUICE_MODE_IS_TUNNEL(SLUICE_MEMBER_MODE(fake->members[i].word)) ||
 		    memcmp(&fake->members[i].addr, addr, sizeof(*addr)) != 0)
 			continue;
 		*ret_stats = fake->hosts[i];

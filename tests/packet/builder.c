@@ -162,7 +162,7 @@ static void put_transport(struct frame *frame, const struct packet *packet)
 	}
 	put_payload(frame, packet);
 	len = frame->len - l4;
-	if (packet->proto != IPPROTO_TCP && packet->proto != IPPROTO_UDP)
+	if ((packet->proto != IPPROTO_TCP && packet->proto != IPPROTO_UDP) || packet->is_unchecked)
 		return;
 	/* Addresses and length of the pseudo header; the addresses end where options begin. */
 	for (uint32_t i = 0; i < (is_v6(packet) ? 32U : 8U); i += 2) {

@@ -46,6 +46,7 @@ struct packet {
 
 	uint8_t proto; /* IPPROTO_*; what follows belongs to it */
 	uint16_t sport, dport;
+	bool is_unchecked; /* UDP: checksum 0 */
 	uint8_t tcp_flags;
 	const void *payload; /* NULL: bytes that count up */
 	uint16_t payload_len;

@@ -37,9 +37,9 @@ static const struct {
 	enum sluice_mode mode;
 	const char *member;
 } targets[] = {
-	{SLUICE_MODE_L2, "10.0.0.11"},
-	{SLUICE_MODE_IPIP, "10.0.0.11"},
-	{SLUICE_MODE_IPIP, "2001:db8:b::11"},
+	{SLUICE_MODE_L2, "10.0.0.11"},	      {SLUICE_MODE_IPIP, "10.0.0.11"},
+	{SLUICE_MODE_IPIP, "2001:db8:b::11"}, {SLUICE_MODE_GUE, "10.0.0.11"},
+	{SLUICE_MODE_GUE, "2001:db8:b::11"},
 };
 
 static void check_untouched(const struct frame *frame, const struct world_run *run)

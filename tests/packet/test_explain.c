@@ -105,7 +105,7 @@ static void make_ceiling(uint32_t index)
 
 static void make_members(void)
 {
-	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_IPIP,
+	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_GUE,
 						 SLUICE_MODE_MAX};
 	uint32_t i;
 

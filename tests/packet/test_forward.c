@@ -119,12 +119,20 @@ static void expect(struct frame *frame, const struct row *row)
 		outer.src = SOURCE4;
 		outer.fragment = 0x4000;
 	}
+	if (row->mode == SLUICE_MODE_GUE) {
+		outer.proto = IPPROTO_UDP;
+		outer.sport = (uint16_t)(49152 + (flow_hash(&row->in) >> 4) % 16384);
+		outer.dport = WORLD_GUE_PORT;
+		outer.is_unchecked = true;
+	}
 	frame_wrap(frame, &outer, &row->in);
 }
 
 #define L2 .mode = SLUICE_MODE_L2, .member = MEMBER4
 #define V4 .mode = SLUICE_MODE_IPIP, .member = MEMBER4
 #define V6 .mode = SLUICE_MODE_IPIP, .member = MEMBER6
+#define GUE4 .mode = SLUICE_MODE_GUE, .member = MEMBER4
+#define GUE6 .mode = SLUICE_MODE_GUE, .member = MEMBER6
 #define ONE_TAG                                                                                    \
 	{                                                                                          \
 		0x8100, 100                                                                        \
@@ -191,6 +199,27 @@ static const struct row rows[] = {
 	 LINK_VLAN,
 	 {SET_TAG}},
 	{"tag stripped, tunnel", {.tags = {TWO_TAGS}, TCP4}, V4, LINK_VLAN, {SET_TAG}},
+
+	/* The same in UDP. */
+	{"v4 in v4, gue", {TCP4, .payload_len = 100}, GUE4},
+	{"v4 in v6, gue", {TCP4, .payload_len = 100}, GUE6},
+	{"v6 in v4, gue", {TCP6, .payload_len = 100}, GUE4},
+	{"v6 in v6, gue", {TCP6, .payload_len = 100}, GUE6},
+	{"udp, gue", {UDP4, .payload_len = 100}, GUE4},
+	{"smallest, gue", {TCP4, .trailer = 6}, GUE4},
+	{"odd length, gue", {TCP6, .payload_len = 3}, GUE6},
+	{"CE, v4 in v4, gue", {TCP4, .tos = 0x03}, GUE4},
+	{"ECT(1) with tos, v6 in v6, gue", {TCP6, .tos = 0xfd}, GUE6},
+	{"inner ttl 1, id and DF stay, gue", {TCP4, .ttl = 1, .id = 7, .fragment = 0x4000}, GUE4},
+	{"options, gue", {TCP4, .options = 12, .payload_len = 5}, GUE6},
+	{"extensions, gue", {TCP6, .extensions = {EXT_HOP_BY_HOP, 60}, .payload_len = 5}, GUE4},
+	{"largest, gue", {TCP4, .payload_len = 1432}, GUE4},
+	{"largest, v6 in v6, gue", {TCP6, .payload_len = 1392}, GUE6},
+	{"trailer, gue", {TCP4, .payload_len = 10, .trailer = 700}, GUE4},
+	{"QinQ kept, gue", {.tags = {TWO_TAGS}, TCP6}, GUE6, .tags = {TWO_TAGS}},
+	{"tag pushed, gue", {TCP4}, GUE4, LINK_VLAN, {SET_TAG}},
+	{"tag pushed, v6, gue", {TCP6}, GUE6, LINK_VLAN, {SET_TAG}},
+	{"tag stripped, gue", {.tags = {TWO_TAGS}, TCP4}, GUE4, LINK_VLAN, {SET_TAG}},
 };
 
 static void check_row(const struct row *row)
@@ -236,6 +265,57 @@ static void test_outer_checksum(void **state)
 		assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
 		assert_int_equal((uint32_t)run.out[16] << 8 | run.out[17], 20 + 20 + 20 + len);
 	}
+}
+
+/* Source and destination port of what left for the member. */
+static void ports_of(const char *member, const struct packet *packet, uint16_t ret_ports[2])
+{
+	uint32_t l4 = 14 + (strchr(member, ':') ? 40 : 20);
+	struct world_run run;
+
+	world_run_packet(world, packet, &run);
+	assert_int_equal(run.verdict, SLUICE_V_forwarded);
+	for (int i = 0; i < 2; i++)
+		ret_ports[i] = (uint16_t)(run.out[l4 + 2 * i] << 8 | run.out[l4 + 2 * i + 1]);
+}
+
+/* Flows spread over the source ports, a flow keeps its own whatever its packets are; and a new
+ * destination port is followed at once. */
+static void check_ports(const char *member)
+{
+	static bool is_seen[65536];
+	struct packet packet = {TCP4, .tcp_flags = TCP_SYN};
+	uint16_t ports[2], again[2], different = 0;
+
+	set_up(SLUICE_MODE_GUE, member, LINK_KEEP);
+	memset(is_seen, 0, sizeof(is_seen));
+	for (uint16_t i = 0; i < 512; i++) {
+		packet = (struct packet){TCP4, .tcp_flags = TCP_SYN};
+		packet.sport = (uint16_t)(1024 + i);
+		ports_of(member, &packet, ports);
+		assert_in_range(ports[0], 49152, 65535);
+		assert_int_equal(ports[1], WORLD_GUE_PORT);
+		different += !is_seen[ports[0]];
+		is_seen[ports[0]] = true;
+		packet.tcp_flags = TCP_ACK;
+		packet.payload_len = i;
+		packet.tos = i & 0xff;
+		ports_of(member, &packet, again);
+		assert_int_equal(again[0], ports[0]);
+	}
+	/* Of 512 thrown at random into 16384 about 8 meet another. */
+	assert_in_range(different, 470, 512);
+	world->members[1].gue_port_be = htons(65535);
+	ports_of(member, &packet, again);
+	assert_int_equal(again[0], ports[0]);
+	assert_int_equal(again[1], 65535);
+}
+
+static void test_ports(void **state)
+{
+	(void)state;
+	check_ports(MEMBER4);
+	check_ports(MEMBER6);
 }
 
 static void test_redirect(void **state)
@@ -358,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),	 cmocka_unit_test(test_outer_checksum),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_slots),	 cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_ports),
 	};
 	int failed;
 

@@ -74,6 +74,8 @@ static const struct packet packets[] = {
 	{TCP4, .payload_len = 100},
 	{TCP4, .payload_len = 1, .options = 12, .tos = 0xb8},
 	{TCP4, .payload_len = 1440}, /* with an outer IPv4 header all that fits */
+	{TCP4, .payload_len = 1432}, /* with UDP behind it */
+	{TCP6, .payload_len = 1392},
 	{TCP4, .ttl = 1, .id = 7, .fragment = 0x4000, .tos = 0x03},
 	{UDP4, .payload_len = 33},
 	{TCP6, .tcp_flags = TCP_SYN},
@@ -95,6 +97,10 @@ static const struct way {
 	{"in IPv4, tagged", SLUICE_MODE_IPIP, MEMBER4, true},
 	{"in IPv6", SLUICE_MODE_IPIP, MEMBER6, false},
 	{"in IPv6, tagged", SLUICE_MODE_IPIP, MEMBER6, true},
+	{"in GUE over IPv4", SLUICE_MODE_GUE, MEMBER4, false},
+	{"in GUE over IPv4, tagged", SLUICE_MODE_GUE, MEMBER4, true},
+	{"in GUE over IPv6", SLUICE_MODE_GUE, MEMBER6, false},
+	{"in GUE over IPv6, tagged", SLUICE_MODE_GUE, MEMBER6, true},
 };
 
 /* Traffic is the oracle: the packet program's own output for the same packet. */
@@ -124,8 +130,13 @@ static void check_same(const struct way *way, const struct packet *packet, uint6
 
 static bool fits(const struct way *way, const struct packet *packet)
 {
-	return packet->payload_len < 1400 || way->mode == SLUICE_MODE_L2 ||
-	       !strchr(way->member, ':') || (packet->payload_len == 1400);
+	uint32_t bytes = packet->payload_len + (strchr(packet->dst, ':') ? 60 : 40);
+
+	if (way->mode != SLUICE_MODE_L2)
+		bytes += strchr(way->member, ':') ? 40 : 20;
+	if (way->mode == SLUICE_MODE_GUE)
+		bytes += 8;
+	return bytes <= 1500;
 }
 
 static void test_same(void **state)
@@ -139,12 +150,14 @@ static void test_same(void **state)
 				check_same(&ways[w], &packets[p], 0);
 }
 
-/* Where the slot follows from the source, the flow label follows from the flow all the same. */
+/* Where the slot follows from the source, flow label and outer port follow from the flow all the same. */
 static void test_by_source(void **state)
 {
 	(void)state;
 	check_same(&ways[4], &(struct packet){TCP4, .payload_len = 10}, SLUICE_SVC_F_SOURCE);
 	check_same(&ways[5], &(struct packet){UDP6, .payload_len = 10}, SLUICE_SVC_F_SOURCE);
+	check_same(&ways[6], &(struct packet){TCP4, .payload_len = 10}, SLUICE_SVC_F_SOURCE);
+	check_same(&ways[9], &(struct packet){UDP6, .payload_len = 10}, SLUICE_SVC_F_SOURCE);
 }
 
 /* A next hop that changes, and a member that gets another one, are followed at once. */
@@ -228,9 +241,15 @@ static void test_drops(void **state)
 	memset(&world->nexthops[2].src6, 0, sizeof(world->nexthops[2].src6));
 	expect_drop(&syn, SLUICE_PROBE_DROP_no_source);
 
+	set_up(SLUICE_MODE_GUE, MEMBER4, false, SERVICE4);
+	world->nexthops[2].src4_be = 0;
+	expect_drop(&syn, SLUICE_PROBE_DROP_no_source);
+
 	set_up(SLUICE_MODE_LOCAL, MEMBER4, false, SERVICE4);
 	expect_drop(&syn, SLUICE_PROBE_DROP_bad_mode);
 	set_up(SLUICE_MODE_NONE, MEMBER4, false, SERVICE4);
+	expect_drop(&syn, SLUICE_PROBE_DROP_bad_mode);
+	set_up(SLUICE_MODE_MAX, MEMBER4, false, SERVICE4);
 	expect_drop(&syn, SLUICE_PROBE_DROP_bad_mode);
 }
 
@@ -263,6 +282,8 @@ static void test_too_big(void **state)
 	check_room(SLUICE_MODE_L2, MEMBER4, 1460);
 	check_room(SLUICE_MODE_IPIP, MEMBER4, 1440);
 	check_room(SLUICE_MODE_IPIP, MEMBER6, 1420);
+	check_room(SLUICE_MODE_GUE, MEMBER4, 1432);
+	check_room(SLUICE_MODE_GUE, MEMBER6, 1412);
 }
 
 /* Not ours, or of no target: dropped, and nothing is counted. */
@@ -327,8 +348,10 @@ static void test_cut(void **state)
 
 	(void)state;
 	for (i = 0; i < sample_count; i++) {
-		set_up(i & 1 ? SLUICE_MODE_L2 : SLUICE_MODE_IPIP, i & 2 ? MEMBER6 : MEMBER4, i & 4,
-		       samples[i].dst);
+		set_up(i & 1   ? SLUICE_MODE_L2
+		       : i & 8 ? SLUICE_MODE_GUE
+			       : SLUICE_MODE_IPIP,
+		       i & 2 ? MEMBER6 : MEMBER4, i & 4, samples[i].dst);
 		frame_build(&frame, &samples[i]);
 		whole = frame.len;
 		for (frame.len = 14; frame.len < whole; frame.len++) {

@@ -44,18 +44,17 @@ static void capture_sent(const char *dst, struct frame *ret_sent)
 	memcpy(ret_sent->data, run.out + 14, ret_sent->len);
 }
 
-static int set_up(void **state)
+static int set_up_mode(enum sluice_mode mode)
 {
 	struct sluice_nexthop nexthop = {
 		.ifindex = WORLD_IFINDEX, .src4_be = inet_addr(OURS4), .src6 = world_addr(OURS6)};
 
-	(void)state;
 	world_clear(world);
 	lists_write(world, NULL, 0);
 	*world->clock_ns += 1000 * SECOND;
 	world_nexthop(world, 1, &nexthop);
-	world_member(world, 1, MEMBER4, SLUICE_MODE_IPIP, 1, 1500);
-	world_member(world, 2, MEMBER6, SLUICE_MODE_IPIP, 1, 1500);
+	world_member(world, 1, MEMBER4, mode, 1, 1500);
+	world_member(world, 2, MEMBER6, mode, 1, 1500);
 	world_slots(world, 0, 1, 2);
 	world_slots(world, 1, 2, 1);
 	world_service(world, 1, "192.0.2.1", 80, IPPROTO_TCP, 0);
@@ -69,6 +68,18 @@ static int set_up(void **state)
 	capture_sent("192.0.2.2", &sent6[0]);
 	capture_sent("2001:db8::2", &sent6[1]);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return set_up_mode(SLUICE_MODE_IPIP);
+}
+
+static int set_up_gue(void **state)
+{
+	(void)state;
+	return set_up_mode(SLUICE_MODE_GUE);
 }
 
 /* An error about what was sent; the caller may damage it before it is built. */
@@ -203,6 +214,11 @@ static void flaw_to(struct error *error)
 	QUOTE(error)[is_v6(error) ? 39 : 19] ^= 1;
 }
 
+static void flaw_header_length(struct error *error)
+{
+	QUOTE(error)[0] ^= is_v6(error) ? 0x20 : 0x03; /* as if it had options: of ours none has */
+}
+
 /* About another host's tunnel: not through this one's outer source, though it fits. */
 static void flaw_other_source(struct error *error)
 {
@@ -244,6 +260,7 @@ static void test_forged(void **state)
 	static const struct flaw flaws[] = {
 		{"version", flaw_version},
 		{"protocol", flaw_protocol},
+		{"header length", flaw_header_length},
 		{"quoted source", flaw_from},
 		{"first byte of the quoted source", flaw_from_head},
 		{"quoted destination", flaw_to},
@@ -300,6 +317,68 @@ static void test_cut(void **state)
 	(void)state;
 	check_cut(&sent4[0], 3, 1, MEMBER4, 20);
 	check_cut(&sent6[0], 1, 3, MEMBER6, 40);
+}
+
+/* With the ports, which everybody quotes (RFC 792). */
+static void test_cut_gue(void **state)
+{
+	(void)state;
+	check_cut(&sent4[0], 3, 1, MEMBER4, 24);
+	check_cut(&sent6[0], 1, 3, MEMBER6, 44);
+}
+
+static void set_port(struct error *error, int which, uint16_t port)
+{
+	uint8_t *at = QUOTE(error) + (is_v6(error) ? 40 : 20) + 2 * which;
+
+	at[0] = port >> 8;
+	at[1] = port & 0xff;
+}
+
+/* This host may have sent datagrams of its own: those are not told of as the tunnel's. */
+static void check_ports(const struct frame *sent, uint8_t type, uint8_t code, const char *host)
+{
+	static const struct {
+		int which;
+		uint16_t port;
+		bool counts;
+	} ports[] = {
+		{0, 49151, false}, {0, 53, false},
+		{0, 0, false},	   {0, 49152, true},
+		{0, 65535, true},  {1, WORLD_GUE_PORT + 1, false},
+		{1, 0, false},	   {1, WORLD_GUE_PORT, true},
+	};
+	struct error *error;
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		error = make_error(sent, type, code);
+		set_port(error, ports[i].which, ports[i].port);
+		assert_int_equal(count_of(error, host),
+				 ports[i].counts ? SLUICE_UNREACHABLE_PORT : NO_KIND);
+	}
+	/* The other mode's. */
+	error = make_error(sent, type, code);
+	QUOTE(error)[is_v6(error) ? 6 : 9] = IPPROTO_IPIP;
+	assert_int_equal(count_of(error, host), NO_KIND);
+	/* The port changes, what comes late tells of the one before. */
+	world->members[1].gue_port_be = world->members[2].gue_port_be = htons(7000);
+	assert_int_equal(count_of(make_error(sent, type, code), host), NO_KIND);
+	error = make_error(sent, type, code);
+	set_port(error, 1, 7000);
+	assert_int_equal(count_of(error, host), SLUICE_UNREACHABLE_PORT);
+	world->members[1].gue_port_be = world->members[2].gue_port_be = htons(WORLD_GUE_PORT);
+}
+
+static void test_ports(void **state)
+{
+	(void)state;
+	check_ports(&sent4[0], 3, 3, MEMBER4);
+	check_ports(&sent4[1], 3, 3, MEMBER4);
+	check_ports(&sent6[0], 1, 4, MEMBER6);
+	check_ports(&sent6[1], 1, 4, MEMBER6);
+	/* Mode ipip has none, whatever its cell says. */
+	world_member(world, 1, MEMBER4, SLUICE_MODE_IPIP, 1, 1500);
+	assert_int_equal(count_of(make_error(&sent4[0], 3, 3), MEMBER4), NO_KIND);
 }
 
 /* As they may come. */
@@ -397,6 +476,11 @@ int main(void)
 		cmocka_unit_test_setup(test_members, set_up),
 		cmocka_unit_test_setup(test_bounded, set_up),
 		cmocka_unit_test_setup(test_explained, set_up),
+		cmocka_unit_test_setup(test_kinds, set_up_gue),
+		cmocka_unit_test_setup(test_forged, set_up_gue),
+		cmocka_unit_test_setup(test_cut_gue, set_up_gue),
+		cmocka_unit_test_setup(test_carried, set_up_gue),
+		cmocka_unit_test_setup(test_ports, set_up_gue),
 	};
 	int failed;
 

@@ -299,6 +299,7 @@ void world_member(struct world *world, uint32_t index, const char *addr, enum sl
 
 	member->addr = world_addr(addr);
 	member->family = strchr(addr, ':') ? SLUICE_FAMILY_V6 : SLUICE_FAMILY_V4;
+	member->gue_port_be = htons(WORLD_GUE_PORT);
 	member->word = SLUICE_MEMBER(nexthop, mode, 0, mtu);
 }
 

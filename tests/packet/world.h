@@ -20,6 +20,7 @@
 
 #define WORLD_IFINDEX 1 /* test runs arrive on the loopback device */
 #define WORLD_CELLS 4096
+#define WORLD_GUE_PORT 6181 /* of every member; not the default */
 #define WORLD_SLOTS (4U << 12)
 #define WORLD_MEMBERS 64
 #define WORLD_NEXTHOPS 64

@@ -24,7 +24,7 @@ json_t *view_number(double value)
 
 const char *view_mode_name(enum sluice_mode mode)
 {
-	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local"};
+	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local", "gue"};
 
 	return mode < SLUICE_MODE_MAX ? names[mode] : "?";
 }

@@ -29,7 +29,7 @@ uint32_t overhead_mss(uint32_t bytes, enum sluice_family inner)
 
 const char *overhead_mode_name(enum sluice_mode mode)
 {
-	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local"};
+	static const char *const names[SLUICE_MODE_MAX] = {"none", "l2", "ipip", "local", "gue"};
 
 	return mode < SLUICE_MODE_MAX ? names[mode] : "?";
 }

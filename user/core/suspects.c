@@ -293,7 +293,7 @@ static void judge_pool(struct suspects *suspects, const struct model_pool *pool,
 		*suspect = find(suspects, pool->members[m].id);
 		suspects->sums[m] = (struct passive_sums){0};
 		/* Packets to members are ours only where they are encapsulated. */
-		if (pool->mode == SLUICE_MODE_IPIP)
+		if (SLUICE_MODE_IS_TUNNEL(pool->mode))
 			count_errors(suspects, &pool->members[m], suspect);
 		if (!*suspect)
 			continue;

@@ -23,7 +23,7 @@ void passive_take(struct daemon *daemon, const struct model_service *service,
 	if (service->proto == IPPROTO_TCP)
 		suspects_take(daemon->suspects, member->id, index, stats);
 	/* Packets to members are ours only where they are encapsulated. */
-	if (pool->mode == SLUICE_MODE_IPIP &&
+	if (SLUICE_MODE_IS_TUNNEL(pool->mode) &&
 	    suspects_wants_host(daemon->suspects, &member->addr) &&
 	    daemon->port.ops->host_stats(daemon->port.dp, &member->addr, &host) == 0)
 		suspects_take_host(daemon->suspects, &member->addr, &host);

@@ -90,7 +90,7 @@ static void unlink_member(struct dp_bpf *dp, uint32_t index)
 
 void dp_hosts_update(struct dp_bpf *dp, uint32_t index, uint64_t word)
 {
-	bool is_tunnel = SLUICE_MEMBER_MODE(word) == SLUICE_MODE_IPIP;
+	bool is_tunnel = SLUICE_MODE_IS_TUNNEL(SLUICE_MEMBER_MODE(word));
 
 	if (is_tunnel && !is_linked(dp, index))
 		link_member(dp, index);
