@@ -110,6 +110,16 @@ tap_fails "no such ban without a daemon" 3 "does not ban 203.0.113.99" \
 	edge_ctl_offline ban lift per-client 203.0.113.99
 tap_fails "whose hint is about this instance" 3 "sluicectl --instance $LAB_PREFIX ban list" \
 	edge_ctl_offline ban lift per-client 203.0.113.99
+# As a daemon does that begins or ends, and does not listen: it would write its own bans.
+lab_start claimant lb flock --no-fork "/sys/fs/bpf/sluice/$LAB_PREFIX" sleep 60
+is_claimed() {
+	! flock --nonblock "/sys/fs/bpf/sluice/$LAB_PREFIX" true
+}
+wait_for 5 is_claimed
+tap_fails "not while somebody else has the instance" 6 "runs instance $LAB_PREFIX" \
+	edge_ctl_offline ban lift per-client $BANNED
+lab_stop claimant KILL
+tap_match "which has changed nothing" "$(edge_ctl_offline ban list)" "$BANNED/32"
 tap_match "lifted without a daemon" "$(edge_ctl_offline ban lift per-client $BANNED)" "1 ban lifted"
 tap_run "it opens at once" opens $BANNED
 e2e_start
@@ -157,7 +167,7 @@ tap_fails "with too much to say" 2 "at most 127 bytes" \
 	edge_ctl ban add per-network $BANNED --reason "$(printf 'x%.0s' {1..128})"
 tap_fails "no address" 2 "ADDRESS" edge_ctl ban add per-network alice
 tap_fails "not banned" 3 "does not ban" edge_ctl ban lift per-network $BANNED
-tap_fails "in the maps, while a daemon runs" 6 "lives, but does not listen" \
+tap_fails "in the maps, while a daemon runs" 6 "runs instance $LAB_PREFIX" \
 	edge_ctl_offline ban lift --all
 tap_fails "lift nothing" 2 "SOURCE is missing" edge_ctl ban lift per-network
 tap_fails "lift one and all" 2 "either SOURCE or --all" edge_ctl ban lift per-network $BANNED --all

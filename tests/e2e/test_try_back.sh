@@ -128,10 +128,14 @@ edge_ctl undo > /dev/null
 back "and it does not come back"
 
 # ---- killed during a trial
+edge_ctl ban add per-network 198.51.102.7 --for 1h > /dev/null
 tap_run "try again" edge_ctl try "$NEW" --for 60s --force
 edge_ctl member weight web 10.99.0.21 34 > /dev/null
 sleep 0.5
 lab_stop sluiced KILL
+tap_match "a ban that waits in the file alone can be lifted" \
+	"$(edge_ctl_offline ban lift per-network 198.51.102.7)" "1 ban lifted"
+tap_fails "once" 3 "does not ban" edge_ctl_offline ban lift per-network 198.51.102.7
 e2e_start
 back "what was before the trial is back"
 

@@ -193,11 +193,17 @@ static void test_failed_write_keeps_the_old(void **state)
 
 /* ---- the file of bans ---------------------------------------------------------------------- */
 
+static json_t *ban(const char *limit, const char *source, json_int_t until_s)
+{
+	return json_pack("{s:s, s:s, s:I}", "limit", limit, "source", source, "until_s", until_s);
+}
+
 static void write_bans(const char *first, const char *second)
 {
-	json_t *json = json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[{s:s}]}", "bans", "limit", first,
-				 "source", "192.0.2.1/32", "limit", second, "source",
-				 "192.0.2.2/32", "attacks", "limit", first);
+	json_t *json = json_pack(
+		"{s:[o, o], s:[o], s:[{s:s}]}", "bans", ban(first, "192.0.2.1/32", 1700000001),
+		ban(second, "192.0.2.2/32", 1700000002), "waiting",
+		ban("waiting", "192.0.2.3/32", 1700000003), "attacks", "limit", first);
 	size_t length;
 	AUTO_FREE char *text = seal_close(json, &length);
 
@@ -205,10 +211,20 @@ static void write_bans(const char *first, const char *second)
 	json_decref(json);
 }
 
-static bool is_limit(void *arg, const char *limit, const struct prefix *source)
+struct asked {
+	const char *limit;
+	int64_t until_s; /* of the last one that was taken out */
+};
+
+static bool is_limit(void *arg, const char *limit, const struct prefix *source, int64_t until_s)
 {
+	struct asked *asked = arg;
+
 	assert_int_equal(source->length, 32);
-	return !strcmp(limit, arg);
+	if (strcmp(limit, asked->limit))
+		return false;
+	asked->until_s = until_s;
+	return true;
 }
 
 static void assert_bans(size_t count, const char *limit)
@@ -230,23 +246,32 @@ static void assert_bans(size_t count, const char *limit)
 	json_decref(content);
 }
 
+/* Returns when the last one that was taken out ends; 0: none was. */
+static int64_t remove_bans(const char *limit)
+{
+	struct asked asked = {limit, 0};
+
+	assert_int_equal(ban_file_remove(directory, is_limit, &asked), 0);
+	return asked.until_s;
+}
+
 static void test_remove_bans(void **state)
 {
-	char a[] = "a", b[] = "b", none[] = "none";
-
 	(void)state;
-	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
-	write_bans(a, b);
-	assert_int_equal(ban_file_remove(directory, is_limit, none), 0);
-	assert_bans(2, a);
-	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
-	assert_bans(1, b);
-	write_bans(a, a);
-	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	assert_int_equal(remove_bans("a"), 0);
+	write_bans("a", "b");
+	assert_int_equal(remove_bans("none"), 0);
+	assert_bans(2, "a");
+	assert_int_equal(remove_bans("a"), 1700000001);
+	assert_bans(1, "b");
+	write_bans("a", "a");
+	assert_int_equal(remove_bans("a"), 1700000002);
 	assert_bans(0, NULL);
+	assert_int_equal(remove_bans("waiting"), 1700000003);
+	assert_int_equal(remove_bans("waiting"), 0);
 	/* A damaged one is left to the daemon, which keeps it aside. */
 	assert_int_equal(store_write(directory, BAN_FILE, 0600, "bad\n", 4), 0);
-	assert_int_equal(ban_file_remove(directory, is_limit, a), 0);
+	assert_int_equal(remove_bans("a"), 0);
 	assert_holds(BAN_FILE, "bad\n");
 }
 

@@ -124,6 +124,28 @@ int offline_check_dead(const struct cli *cli, const struct dp_node *node)
 	return CLI_CONFLICT;
 }
 
+int offline_claim(const struct cli *cli, int *ret_claim)
+{
+	struct err e = {0};
+
+	*ret_claim = -1;
+	/* Why there is nothing to do offline_open() says better. */
+	if (geteuid() != 0 || offline_has_pins(cli->instance) <= 0)
+		return CLI_OK;
+	*ret_claim = claim_take(cli->instance, &e);
+	if (*ret_claim >= 0)
+		return CLI_OK;
+	cli_error("%s", e.text);
+	if (*ret_claim == -EBUSY) {
+		cli_hint("it is starting or ending: again in a moment; or its socket is elsewhere: "
+			 "--socket PATH names it");
+		return CLI_CONFLICT;
+	}
+	if (e.hint[0] != '\0')
+		cli_hint("%s", e.hint);
+	return e.code == ERR_FORBIDDEN ? CLI_FORBIDDEN : CLI_FALSE;
+}
+
 void offline_user(char *buffer, size_t size)
 {
 	const char *sudo = getenv("SUDO_USER"); /* we are root: whoever set it may lie anyway */

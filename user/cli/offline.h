@@ -24,6 +24,10 @@ int offline_open(const struct cli *cli, struct dp_pinned **ret_pinned, struct dp
 bool offline_is_daemon_alive(const struct dp_node *node, uint64_t now_s);
 /* For what it would undo: CLI_OK when none does, or CLI_CONFLICT after saying so. */
 int offline_check_dead(const struct cli *cli, const struct dp_node *node);
+/* Keeps daemons from running the instance until claim_end(*ret_claim), for what is more than a word of the
+ * maps. CLI_OK, with *ret_claim -1 where nothing is pinned or we are not root, which offline_open() says; or an
+ * exit code after saying why not, and *ret_claim is no claim. */
+int offline_claim(const struct cli *cli, int *ret_claim);
 /* Are there pins of the instance? 1, 0, or negative errno when we may not know. */
 int offline_has_pins(const char *instance);
 /* The interfaces of this network namespace that run a pinned program of the instance: a JSON list as

@@ -4,10 +4,12 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/offline.h"
 #include "cli/render.h"
+#include "dataplane/claim.h"
 #include "dataplane/pinned.h"
 #include "state/ban_file.h"
 
@@ -81,13 +83,12 @@ struct lifting {
 	const char *limit, *source; /* NULL: all */
 	struct prefix prefix;	    /* of source */
 	bool is_address;	    /* source has no length: whatever covers it */
-	unsigned int lifted;
+	/* What is said about each ban that is lifted: a ban of both places is one. */
+	json_t *in_maps, *in_file;
 };
 
-static bool is_wanted(void *arg, const char *limit, const struct prefix *source)
+static bool is_wanted(const struct lifting *lifting, const char *limit, const struct prefix *source)
 {
-	const struct lifting *lifting = arg;
-
 	if (lifting->limit != NULL && strcmp(lifting->limit, limit) != 0)
 		return false;
 	if (lifting->source == NULL)
@@ -96,17 +97,35 @@ static bool is_wanted(void *arg, const char *limit, const struct prefix *source)
 				   : prefix_compare(source, &lifting->prefix) == 0;
 }
 
+static void add_lifted(json_t *lifted, const char *limit, const struct prefix *source)
+{
+	char text[PREFIX_TEXT_MAX], what[160];
+
+	snprintf(what, sizeof(what), "limit %s: ban of %s lifted", limit,
+		 prefix_format(source, text));
+	json_object_set_new(lifted, what, json_true());
+}
+
 static bool lift_ban(void *arg, const struct dp_ban *ban)
 {
-	struct lifting *lifting = arg;
-	char limit[64], source[PREFIX_TEXT_MAX];
+	const struct lifting *lifting = arg;
+	char limit[64];
 
 	name_limit(lifting->pinned, ban->limit, limit);
 	if (!is_wanted(lifting, limit, &ban->source))
 		return false;
-	offline_audit(lifting->cli, "limit %s: ban of %s lifted", limit,
-		      prefix_format(&ban->source, source));
-	lifting->lifted++;
+	add_lifted(lifting->in_maps, limit, &ban->source);
+	return true;
+}
+
+static bool forget_ban(void *arg, const char *limit, const struct prefix *source, int64_t until_s)
+{
+	const struct lifting *lifting = arg;
+
+	if (!is_wanted(lifting, limit, source))
+		return false;
+	if (until_s > (int64_t)clock_wall_s()) /* what is over is no ban any more */
+		add_lifted(lifting->in_file, limit, source);
 	return true;
 }
 
@@ -123,39 +142,67 @@ static int check_source(struct lifting *lifting)
 	return CLI_USAGE;
 }
 
-/* Where the daemon would find them again. */
+/* Where the daemon would find them again: those of the maps, and those that wait, which are nowhere else. */
 static int forget_kept(struct lifting *lifting)
 {
 	char directory[PATH_MAX];
 	int r = dp_pinned_state_directory(lifting->pinned, directory, sizeof(directory));
 
 	if (r == 0)
-		r = ban_file_remove(directory, is_wanted, lifting);
+		r = ban_file_remove(directory, forget_ban, lifting);
 	if (r == 0)
 		return CLI_OK;
+	json_object_clear(lifting->in_file);
 	cli_error("lifted in the pinned maps, but not in the state directory: %s",
 		  r == -ENOENT ? "it is not known" : strerror(-r));
-	cli_hint("after a reboot or a cold start lift it again");
+	cli_hint("when sluiced runs again, lift it again");
 	return CLI_FALSE;
 }
 
-static int finish_lift(struct lifting *lifting)
+static int report(const struct lifting *lifting, const json_t *lifted, int r)
 {
 	const struct cli *cli = lifting->cli;
+	size_t count = json_object_size(lifted);
 
-	if (lifting->source != NULL && lifting->lifted == 0) {
-		cli_error("limit %s does not ban %s in the pinned maps", lifting->limit,
-			  lifting->source);
+	if (lifting->source != NULL && count == 0) {
+		if (r != CLI_OK)
+			return r;
+		cli_error("limit %s does not ban %s, neither in the pinned maps nor in the state "
+			  "directory",
+			  lifting->limit, lifting->source);
 		cli_hint("sluicectl ban list shows who is banned");
 		return CLI_NOT_FOUND;
 	}
 	if (cli->is_json)
-		fprintf(cli->view.out, "{\"lifted\":%u}\n", lifting->lifted);
+		fprintf(cli->view.out, "{\"lifted\":%zu}\n", count);
 	else
 		fprintf(cli->view.out,
-			"%u ban%s lifted; sluiced is not running: done in the pinned maps\n",
-			lifting->lifted, lifting->lifted == 1 ? "" : "s");
-	return forget_kept(lifting);
+			"%zu ban%s lifted; sluiced is not running: done in the pinned maps\n",
+			count, count == 1 ? "" : "s");
+	return r;
+}
+
+static int lift(struct lifting *lifting, uint64_t now_ns)
+{
+	json_t *lifted = lifting->in_maps = json_object();
+	struct err e = {0};
+	const char *what;
+	json_t *value;
+	int r;
+
+	lifting->in_file = json_object();
+	if (dp_pinned_bans(lifting->pinned, now_ns, lift_ban, lifting, &e) != 0) {
+		r = explain(&e);
+	} else {
+		r = forget_kept(lifting);
+		json_object_update(lifted, lifting->in_file);
+		r = report(lifting, lifted, r);
+	}
+	json_object_foreach (lifted, what, value)
+		offline_audit(lifting->cli, "%s", what);
+	json_decref(lifting->in_file);
+	json_decref(lifted);
+	return r;
 }
 
 int offline_ban_lift(const struct cli *cli, const char *limit, const char *source)
@@ -163,23 +210,20 @@ int offline_ban_lift(const struct cli *cli, const char *limit, const char *sourc
 	struct lifting lifting = {.cli = cli, .limit = limit, .source = source};
 	struct dp_pinned *pinned;
 	struct dp_node node;
-	struct err e = {0};
-	int r = check_source(&lifting);
+	int claim, r = check_source(&lifting);
 
-	if (r == CLI_OK)
-		r = offline_open(cli, &pinned, &node);
 	if (r != CLI_OK)
 		return r;
-	lifting.pinned = pinned;
-	r = offline_check_dead(cli, &node);
-	if (r != CLI_OK) {
-		dp_pinned_close(pinned);
+	/* A daemon that starts or ends meanwhile would write its own bans over these. */
+	r = offline_claim(cli, &claim);
+	if (r != CLI_OK)
 		return r;
+	r = offline_open(cli, &pinned, &node);
+	if (r == CLI_OK) {
+		lifting.pinned = pinned;
+		r = lift(&lifting, node.now_ns);
+		dp_pinned_close(pinned);
 	}
-	if (dp_pinned_bans(pinned, node.now_ns, lift_ban, &lifting, &e) != 0)
-		r = explain(&e);
-	else
-		r = finish_lift(&lifting);
-	dp_pinned_close(pinned);
+	claim_end(claim, cli->instance);
 	return r;
 }

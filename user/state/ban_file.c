@@ -12,10 +12,11 @@ static bool is_wanted(const json_t *ban, ban_file_fn fn, void *arg)
 {
 	const char *limit = json_string_value(json_object_get(ban, "limit"));
 	const char *text = json_string_value(json_object_get(ban, "source"));
+	json_int_t until_s = json_integer_value(json_object_get(ban, "until_s"));
 	struct prefix source;
 
 	return limit && text && !prefix_parse(text, strlen(text), &source, NULL) &&
-	       fn(arg, limit, &source);
+	       fn(arg, limit, &source, until_s);
 }
 
 /* Whether there was one. */
