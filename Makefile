@@ -113,7 +113,8 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(TEST_HELPERS) $(ARCHIVES)
 
 $(OUT)/tests/unit/test_sim $(OUT)/tests/unit/test_fleet: $(SIM_OBJECTS)
 # Names, with what a restart keeps of them.
-$(OUT)/tests/unit/test_names $(OUT)/tests/unit/test_names_kept: $(OUT)/obj/user/daemon/kept_names.o
+$(OUT)/tests/unit/test_names $(OUT)/tests/unit/test_names_kept \
+	$(OUT)/tests/unit/test_names_room: $(OUT)/obj/user/daemon/kept_names.o
 
 $(OUT)/tests/sim: $(OUT)/obj/tests/sim/main.o
 $(OUT)/tests/sim_fleet: $(OUT)/obj/tests/sim/fleet_main.o

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Host names among members: what a name is, what answers make of it, and of a configuration. */
-#include "unit/circuit_world.h"
+#include "unit/names_world.h"
 
 #include <stdio.h>
 
-#include "core/names.h"
 #include "core/overlay.h"
-#include "daemon/daemon.h"
-#include "daemon/kept.h"
 
 static void what_a_name_is(void **state)
 {
@@ -75,22 +72,6 @@ static void what_a_name_is(void **state)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* "1 2 3": 10.0.0.1 and so on. */
-static struct check_addresses answer(const char *numbers)
-{
-	struct check_addresses answer = {0};
-	char text[ADDR_TEXT_MAX], *end;
-	long n;
-
-	for (; *numbers; numbers = end) {
-		n = strtol(numbers, &end, 10);
-		snprintf(text, sizeof(text), "10.0.0.%ld", n);
-		assert_int_equal(addr_parse(text, &answer.list[answer.count++]), 0);
-	}
-	answer.count = addr_sort(answer.list, answer.count);
-	return answer;
-}
-
 /* "1 -2": 10.0.0.2 is terminating. */
 static const char *shown(const struct name *name)
 {
@@ -103,13 +84,6 @@ static const char *shown(const struct name *name)
 					 name->list[i].is_gone ? "-" : "",
 					 name->list[i].addr.b[15]);
 	return text;
-}
-
-static bool take(struct name *name, const char *numbers)
-{
-	const struct check_addresses list = answer(numbers);
-
-	return name_take(name, &list);
 }
 
 static void what_answers_make_of_it(void **state)
@@ -163,54 +137,6 @@ static void what_goes_is_bounded(void **state)
 }
 
 /* ---- configurations -------------------------------------------------------------------------- */
-
-static struct config *parse(const char *rest)
-{
-	AUTO_FREE char *text = util_printf("%s%s", HEAD, rest);
-	struct errs errors = {0};
-	struct config *config;
-
-	if (config_parse(text, strlen(text), &config, &errors))
-		fail_msg("%s", errors.list[0].text);
-	return config;
-}
-
-/* "0:1 0:-2 1:3": in which pool, and whether it is terminating. */
-static const char *members(const struct config *config, size_t s)
-{
-	static char text[2000];
-	size_t used = 0, p, m;
-
-	text[0] = '\0';
-	for (p = 0; p < config->services[s].pool_count; p++)
-		for (m = 0; m < config->services[s].pools[p].member_count; m++) {
-			const struct member_config *member =
-				&config->services[s].pools[p].members[m];
-
-			used += (size_t)snprintf(
-				text + used, sizeof(text) - used, "%s%zu:%s%u", used ? " " : "", p,
-				member->discovery == DISCOVERY_TERMINATING ? "-" : "",
-				member->addr.b[15]);
-		}
-	return text;
-}
-
-struct noted {
-	size_t count, troubles, kept;
-	char last[400];
-};
-
-static void note(void *arg, const struct name_left_out *found)
-{
-	struct noted *left_out = arg;
-	char text[ADDR_TEXT_MAX];
-
-	left_out->count++;
-	left_out->troubles += found->is_trouble;
-	left_out->kept += found->is_kept;
-	snprintf(left_out->last, sizeof(left_out->last), "%s/%s %s %s: %s", found->service->name,
-		 found->pool->name, found->name, addr_format(found->addr, text), found->why);
-}
 
 static void what_members_follow(void **state)
 {
@@ -288,39 +214,6 @@ static bool has_event(const struct world *w, enum event_type type, const char *t
 	return false;
 }
 
-static void expand_noting(struct world *w, struct names *names, struct config *config,
-			  struct noted *left_out)
-{
-	struct change change = {.type = CHANGE_NAMES, .config = config, .is_forced = true};
-
-	names_expand(names, config, w->model, TICK_NS, note, left_out);
-	world_apply(w, &change);
-	world_resolve_all(w);
-}
-
-static void expand(struct world *w, struct names *names, struct config *config)
-{
-	struct noted left_out = {0};
-
-	expand_noting(w, names, config, &left_out);
-}
-
-/* Of a daemon that has these names. */
-static void restart(struct names *names)
-{
-	struct daemon *daemon = util_alloc(sizeof(*daemon));
-	struct err e = {0};
-	json_t *kept;
-
-	daemon->names.table = *names;
-	kept = kept_save_names(daemon);
-	names_done(&daemon->names.table);
-	assert_int_equal(kept_load_names(daemon, kept, &e), 0);
-	*names = daemon->names.table;
-	json_decref(kept);
-	free(daemon);
-}
-
 static void what_the_model_makes_of_it(void **state)
 {
 	struct config *config = parse("    check: none\n    members: [10.0.0.1, a.example]\n");
@@ -363,13 +256,6 @@ static void what_the_model_makes_of_it(void **state)
 	names_done(&names);
 	config_free(config);
 }
-
-#define DENY                                                                                       \
-	"management: {prefixes: [198.51.100.1]}\n"                                                 \
-	"lists:\n  blocked: {action: deny, prefixes: [10.0.0.99, 10.0.0.98]}\n"
-#define POOLS                                                                                      \
-	"    check: none\n    pools:\n      a: {members: [a.example, b.example]}\n"                \
-	"      b: {members: [10.0.0.9]}\n"
 
 /* What the model refuses is left out alone, and said; the name keeps what it had. */
 static void what_the_model_refuses(void **state)
@@ -497,28 +383,6 @@ static void two_of_many(void **state)
 	config_free(config);
 }
 
-/* No more than there is room for; those that there are go first. */
-static void what_has_no_room(void **state)
-{
-	struct config *config = parse(POOLS "capacity: {members: 16}\n");
-	struct world *w = world_new(1);
-	struct noted left_out = {0};
-	struct names names = {0};
-
-	(void)state;
-	take(names_add(&names, "b.example"), "1 2 3");
-	expand(w, &names, config);
-	take(names_add(&names, "a.example"), "21 22 23 24 25 26 27 28 29 30 31 32 33");
-	expand_noting(w, &names, config, &left_out);
-	assert_string_equal(members(config, 0), "0:21 0:22 0:23 0:24 0:25 0:26 0:27 0:28 0:29 0:30 "
-						"0:31 0:1 0:2 0:3 1:9");
-	assert_int_equal(left_out.troubles, 2);
-	assert_non_null(strstr(left_out.last, "the maps hold 16"));
-	world_free(w);
-	names_done(&names);
-	config_free(config);
-}
-
 /* A configuration that is wrong by itself is not mended by taking names away. */
 static void what_is_no_names_fault(void **state)
 {
@@ -554,7 +418,6 @@ int main(void)
 		cmocka_unit_test(what_an_empty_model_refuses),
 		cmocka_unit_test(what_a_command_added),
 		cmocka_unit_test(two_of_many),
-		cmocka_unit_test(what_has_no_room),
 		cmocka_unit_test(what_is_no_names_fault),
 	};
 

@@ -21,6 +21,8 @@ static void what_is_kept(void **state)
 		{",'ago':[1,2147483648]", {0}},
 		{",'ago':['1',1]", {0}},
 		{",'ago':7", {0}},
+		{",'refused':['10.0.0.2']", {1, 1, 2}},
+		{",'refused':7", {0}},
 	};
 	struct daemon *daemon = util_alloc(sizeof(*daemon));
 	const struct name *name;

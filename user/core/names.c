@@ -158,6 +158,22 @@ void name_add_gone(struct name *name, const struct sluice_addr *addr, uint32_t a
 	forget_oldest(name);
 }
 
+void name_keep(struct name *name)
+{
+	size_t i;
+
+	for (i = 0; i < name->count; i++)
+		name->list[i].is_kept = true;
+}
+
+void name_refuse(struct name *name, const struct sluice_addr *addr)
+{
+	struct name_address *there = find(name, addr);
+
+	if (there)
+		there->is_refused = true;
+}
+
 void name_drop(struct name *name, const struct sluice_addr *addr)
 {
 	struct name_address *there = find(name, addr);

@@ -20,6 +20,7 @@ struct name_address {
 	bool is_gone;	 /* was there once: terminating */
 	uint32_t answer; /* number of the last answer that had it */
 	bool is_refused; /* the model did so somewhere, the last time it was asked */
+	bool is_kept;	 /* name_keep() */
 };
 
 struct name {
@@ -57,6 +58,10 @@ bool name_is_known(const struct name *name);
 bool name_take(struct name *name, const struct check_addresses *answer);
 /* One that terminates already, as it was kept: number of the last answer that had it. */
 void name_add_gone(struct name *name, const struct sluice_addr *addr, uint32_t answer);
+/* Those that it has now were kept over a restart, and were members before it unless the model refused them. */
+void name_keep(struct name *name);
+/* As it was kept: the model refused this one. */
+void name_refuse(struct name *name, const struct sluice_addr *addr);
 /* One that is terminating is no more. */
 void name_drop(struct name *name, const struct sluice_addr *addr);
 

@@ -37,6 +37,8 @@ struct expansion {
 	struct config *config;
 	struct sluice_addr *services; /* their addresses, sorted */
 	const struct model *model;
+	struct sluice_addr *members; /* of the model, sorted; some more than once */
+	size_t member_count;
 	uint32_t tick_ns;
 	names_left_out_fn left_out; /* NULL: nobody is told */
 	void *arg;
@@ -50,6 +52,7 @@ struct expansion {
 	size_t s, p;
 	struct service_config *service;
 	struct pool_config *pool;
+	struct model_service *old; /* of that name in the model, NULL: none */
 };
 
 static int compare(const void *a, const void *b)
@@ -244,14 +247,55 @@ static bool is_taken(struct expansion *x, struct err *ret_why)
 	return !r;
 }
 
+static void sort_members(struct expansion *x)
+{
+	size_t s, p, m, capacity = 0;
+
+	for (s = 0; x->model && s < model_service_count(x->model); s++) {
+		const struct model_service *service = model_service_at(x->model, s);
+
+		for (p = 0; p < service->pool_count; p++)
+			for (m = 0; m < service->pools[p].member_count; m++) {
+				x->members = util_grow(x->members, &capacity, x->member_count + 1,
+						       sizeof(*x->members));
+				x->members[x->member_count++] = service->pools[p].members[m].addr;
+			}
+	}
+	if (x->member_count)
+		qsort(x->members, x->member_count, sizeof(*x->members), compare);
+}
+
+/* Somewhere: a pool or a service may have another name now. */
+static bool is_in_model(const struct expansion *x, const struct sluice_addr *addr)
+{
+	return x->member_count &&
+	       bsearch(addr, x->members, x->member_count, sizeof(*x->members), compare);
+}
+
 static bool has_already(const struct expansion *x, const struct sluice_addr *addr)
 {
-	struct model_service *service;
 	struct model_pool *pool;
 
-	service = x->model ? model_find_service(x->model, x->service->name) : NULL;
-	pool = service ? model_find_pool(service, x->pool->name) : NULL;
+	if (!x->old || !is_in_model(x, addr))
+		return false;
+	pool = model_find_pool(x->old, x->pool->name);
 	return pool && model_find_member(pool, addr);
+}
+
+/* Who comes first has a place when there are not enough for all. */
+enum rank {
+	RANK_SERVED, /* was a member so far; at a start, before it */
+	RANK_NEW,
+	RANK_REFUSED, /* the last time */
+};
+
+static enum rank rank_of(const struct expansion *x, const struct name_address *address)
+{
+	bool has_served = x->model ? is_in_model(x, &address->addr) : address->is_kept;
+
+	if (address->is_refused)
+		return RANK_REFUSED;
+	return has_served ? RANK_SERVED : RANK_NEW;
 }
 
 static bool is_written(const struct service_config *service, const struct sluice_addr *addr)
@@ -276,36 +320,43 @@ static void add_candidate(struct expansion *x, struct name_address *address)
 	x->order[x->count++] = candidate;
 }
 
-static void add_candidates(struct expansion *x, const struct name *name, bool was_refused)
+static void add_candidates(struct expansion *x, const struct name *name, enum rank rank)
 {
 	size_t i;
 
 	for (i = 0; i < name->count; i++) {
 		struct name_address *address = &name->list[i];
 
-		if (address->is_refused == was_refused && !why_not(x, &address->addr) &&
+		if (rank_of(x, address) == rank && !why_not(x, &address->addr) &&
 		    !is_written(x->service, &address->addr) && !has_already(x, &address->addr) &&
 		    !find_candidate(x, &address->addr))
 			add_candidate(x, address);
 	}
 }
 
+static void add_served(struct expansion *x, uint32_t position, const struct name *name)
+{
+	(void)position;
+	add_candidates(x, name, RANK_SERVED);
+}
+
 static void add_new(struct expansion *x, uint32_t position, const struct name *name)
 {
 	(void)position;
-	add_candidates(x, name, false);
+	add_candidates(x, name, RANK_NEW);
 }
 
 static void add_refused(struct expansion *x, uint32_t position, const struct name *name)
 {
 	(void)position;
-	add_candidates(x, name, true);
+	add_candidates(x, name, RANK_REFUSED);
 }
 
 static void each_service(struct expansion *x, name_fn fn)
 {
 	for (x->s = 0; x->s < x->config->service_count; x->s++) {
 		x->service = &x->config->services[x->s];
+		x->old = x->model ? model_find_service(x->model, x->service->name) : NULL;
 		each_name(x, fn);
 	}
 }
@@ -366,6 +417,8 @@ static void find_refused(struct expansion *x, const struct err *why)
 	struct err others;
 	size_t fresh, i;
 
+	sort_members(x);
+	each_service(x, add_served);
 	each_service(x, add_new);
 	fresh = x->count;
 	each_service(x, add_refused);
@@ -413,5 +466,6 @@ void names_expand(struct names *names, struct config *config, const struct model
 	for (i = 0; i < x.count; i++)
 		free(x.order[i]);
 	free(x.order);
+	free(x.members);
 	free(x.services);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Answers of names as JSON: {"names":[{"name","addresses":[],"terminating":[],"ago":[]}]}. The last
- * says how many answers before that of the addresses each terminating one was in one; without it: 1. */
+/* Answers of names as JSON: {"names":[{"name","addresses":[],"terminating":[],"ago":[],"refused":[]}]}. "ago"
+ * says how many answers before that of the addresses each terminating one was in one; without it: 1.
+ * "refused" are those of both that there was no room for, or that could be no members for another reason;
+ * without it: none. */
 #include "base/addr.h"
 #include "base/util.h"
 #include "daemon/daemon.h"
@@ -15,6 +17,7 @@ json_t *kept_save_names(struct daemon *daemon)
 
 	HASH_ITER (hh, daemon->names.table.list, name, tmp) {
 		json_t *ready = json_array(), *gone = json_array(), *ago = json_array();
+		json_t *refused = json_array();
 
 		for (i = 0; i < name->count; i++) {
 			const struct name_address *there = &name->list[i];
@@ -24,10 +27,13 @@ json_t *kept_save_names(struct daemon *daemon)
 			if (there->is_gone)
 				json_array_append_new(ago,
 						      json_integer(name->answers - there->answer));
+			if (there->is_refused)
+				json_array_append_new(refused,
+						      json_string(addr_format(&there->addr, text)));
 		}
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "name", name->text,
-						      "addresses", ready, "terminating", gone,
-						      "ago", ago));
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name",
+						      name->text, "addresses", ready, "terminating",
+						      gone, "ago", ago, "refused", refused));
 	}
 	return json_pack("{s:o}", "names", list);
 }
@@ -91,6 +97,12 @@ static void add_gone(void *arg, size_t i, const struct sluice_addr *addr)
 	name_add_gone(going->name, addr, going->name->answers + 1 - (uint32_t)ago);
 }
 
+static void add_refused(void *arg, size_t i, const struct sluice_addr *addr)
+{
+	(void)i;
+	name_refuse(arg, addr);
+}
+
 int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e)
 {
 	const json_t *list = json_object_get(content, "names"), *json;
@@ -105,7 +117,9 @@ int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e)
 
 		if (!text || host_name_problem(text, &hint) ||
 		    !read_addresses(json, "addresses", add_ready, &ready) ||
-		    !read_addresses(json, "terminating", NULL, NULL) || !ago) {
+		    !read_addresses(json, "terminating", NULL, NULL) || !ago ||
+		    (json_object_get(json, "refused") &&
+		     !read_addresses(json, "refused", NULL, NULL))) {
 			r = err_set(e, ERR_INVALID, "names", "names[%zu] makes no sense", i);
 			continue;
 		}
@@ -114,6 +128,8 @@ int kept_load_names(struct daemon *daemon, const json_t *content, struct err *e)
 		going.name->answers += ago; /* those are over */
 		read_addresses(json, "terminating", add_gone, &going);
 		name_take(going.name, &ready);
+		name_keep(going.name);
+		read_addresses(json, "refused", add_refused, going.name);
 	}
 	return r;
 }

@@ -182,6 +182,9 @@ static void take_left_out(struct daemon *daemon)
 	struct daemon_names *names = &daemon->names;
 
 	left_out_tell(daemon, &names->left_out, &names->fresh);
+	/* Who was refused is kept, so that it does not go first after a start. */
+	if (!left_out_equal(&names->left_out, &names->fresh))
+		state_mark(daemon->state, STATE_NAMES);
 	left_out_done(&names->left_out);
 	names->left_out = names->fresh;
 	names->fresh = (struct left_out){0};
