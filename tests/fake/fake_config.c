@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sluice/gue.h>
+
 #include "base/addr.h"
 #include "base/util.h"
 
@@ -84,6 +86,8 @@ struct pool_config *fake_config_pool(struct service_config *service, const char 
 	util_copy(pool->name, sizeof(pool->name), name);
 	pool->share = share;
 	pool->mode = service->mode;
+	if (pool->mode == SLUICE_MODE_GUE)
+		pool->gue_port = SLUICE_GUE_PORT;
 	pool->check.type = check;
 	return pool;
 }
@@ -211,7 +215,7 @@ static void random_members(struct service_config *service, unsigned int number, 
 	for (m = 0; m < 12; m++) {
 		if (pick(seed, 3) == 0)
 			continue;
-		if (service->mode == SLUICE_MODE_IPIP && m % 4 == 3)
+		if (SLUICE_MODE_IS_TUNNEL(service->mode) && m % 4 == 3)
 			snprintf(text, sizeof(text), "2001:db8::%x:%x", number + 1, m + 20 * p);
 		else
 			snprintf(text, sizeof(text), "10.%u.%u.%u", number, p, m + 1);
@@ -222,7 +226,7 @@ static void random_members(struct service_config *service, unsigned int number, 
 
 struct config *fake_config_random(unsigned int *seed)
 {
-	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_IPIP,
+	static const enum sluice_mode modes[] = {SLUICE_MODE_L2, SLUICE_MODE_IPIP, SLUICE_MODE_GUE,
 						 SLUICE_MODE_LOCAL};
 	struct config *config = fake_config_new();
 	unsigned int i, p, l;
@@ -249,6 +253,8 @@ struct config *fake_config_random(unsigned int *seed)
 		for (p = 0; p < 1 + (i == 1); p++) {
 			fake_config_pool(service, p ? "candidate" : "default", p ? 20 : 100,
 					 i % 2 ? CHECK_TCP : CHECK_NONE);
+			if (service->pools[p].gue_port && *seed >> 5 & 1)
+				service->pools[p].gue_port++;
 			random_members(service, i, p, seed);
 		}
 	}

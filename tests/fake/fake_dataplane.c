@@ -147,6 +147,8 @@ static void word_changes(struct fake_dataplane *fake, uint32_t index, uint64_t w
 
 	if (now && !fake->nexthops[now].flags)
 		fake_breach(fake, "member %u names next hop %u, which is not set", index, now);
+	if (SLUICE_MEMBER_MODE(word) == SLUICE_MODE_GUE && !fake->members[index].gue_port_be)
+		fake_breach(fake, "member %u goes by UDP to port 0", index);
 	fake->members[index].word = word;
 	if (old && old != now && !is_nexthop_named(fake, old))
 		fake->nexthop_unused_ms[old] = fake->now_ms;
@@ -381,6 +383,7 @@ static const struct dataplane_ops fake_ops = {
 	.member_set_word = fake_member_set_word,
 	.member_set_ceiling = fake_member_set_ceiling,
 	.member_set_pool = fake_member_set_pool,
+	.member_set_gue_port = fake_member_set_gue_port,
 	.nexthop_set = fake_nexthop_set,
 	.nexthop_clear = fake_nexthop_clear,
 	.slots_write = fake_slots_write,

@@ -36,6 +36,7 @@ int fake_ceiling_set(void *dp, uint32_t index, uint64_t rate, uint32_t k);
 int fake_ceiling_stats(void *dp, uint32_t index, struct sluice_ceiling_stats *ret_stats);
 int fake_member_set_ceiling(void *dp, uint32_t index, uint32_t ceiling);
 int fake_member_set_pool(void *dp, uint32_t index, uint8_t pool);
+int fake_member_set_gue_port(void *dp, uint32_t index, uint16_t port);
 int fake_measure_start(void *dp, const struct sluice_measure_filter *filter, uint64_t for_ms);
 int fake_measure_stop(void *dp);
 int fake_measure_read(void *dp, dp_measured_fn fn, void *arg, uint64_t *ret_missed);

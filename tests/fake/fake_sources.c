@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is known of sources, in memory: lists, bans, ceilings, refusals, measurements. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,19 @@ int fake_member_set_pool(void *dp, uint32_t index, uint8_t pool)
 	if (index == SLUICE_MEMBER_NONE || index >= fake->capacity.members)
 		return -EINVAL;
 	fake->members[index].pool = pool;
+	return 0;
+}
+
+int fake_member_set_gue_port(void *dp, uint32_t index, uint16_t port)
+{
+	struct fake_dataplane *fake = dp;
+	int ret = fake_writing(fake);
+
+	if (ret)
+		return ret;
+	if (index == SLUICE_MEMBER_NONE || index >= fake->capacity.members)
+		return -EINVAL;
+	fake->members[index].gue_port_be = htons(port);
 	return 0;
 }
 

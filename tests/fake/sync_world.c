@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "fake/sync_world.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -233,6 +234,8 @@ static void assert_member_entry(struct world *w, const struct model_service *ser
 	assert_int_equal(entry->port_be, __builtin_bswap16(member->port));
 	assert_int_equal(entry->family, addr_family(&member->addr));
 	assert_int_equal(SLUICE_MEMBER_MODE(entry->word), pool->mode);
+	if (pool->mode == SLUICE_MODE_GUE)
+		assert_int_equal(entry->gue_port_be, htons(pool->gue_port));
 	assert_int_equal(!!(entry->word & SLUICE_MEMBER_F_DEAD), member->is_dead);
 	if (member->nexthop_state != NEXTHOP_RESOLVED)
 		return;

@@ -27,7 +27,8 @@ static void check_service(const struct service_config *service)
 		const struct pool_config *pool = &service->pools[i];
 
 		must(util_name_is_valid(pool->name));
-		must(pool->mode == SLUICE_MODE_L2 || pool->mode == SLUICE_MODE_IPIP);
+		must(pool->mode == SLUICE_MODE_L2 || SLUICE_MODE_IS_TUNNEL(pool->mode));
+		must((pool->mode == SLUICE_MODE_GUE) == (pool->gue_port != 0));
 		must(pool->check.timeout_ms <= pool->check.interval_ms);
 		for (size_t j = 0; j < pool->member_count; j++) {
 			must(addr_is_routable_unicast(&pool->members[j].addr));

@@ -251,6 +251,50 @@ static void test_pools_inherit(void **state)
 	config_free(config);
 }
 
+static void test_gue_ports(void **state)
+{
+	struct config *config = fake_config_parsed(
+		HEAD "services:\n"
+		     "  plain: {listen: tcp 192.0.2.1:80, mode: gue, members: ['2001:db8::1', "
+		     "10.0.0.1]}\n"
+		     "  own: {listen: tcp 192.0.2.2:80, mode: gue, gue_port: 65535, members: "
+		     "[10.0.0.1]}\n"
+		     "  mixed:\n"
+		     "    listen: tcp 192.0.2.3:80\n"
+		     "    gue_port: 1\n"
+		     "    mode: ipip\n"
+		     "    pools:\n"
+		     "      a: {members: []}\n"
+		     "      b: {mode: gue, members: []}\n"
+		     "      c: {gue_port: 7000, mode: gue, members: []}\n"
+		     "  other:\n"
+		     "    listen: tcp 192.0.2.4:80\n"
+		     "    mode: gue\n"
+		     "    pools: {a: {members: []}, b: {mode: l2, members: []}}\n");
+	static const struct {
+		size_t service, pool;
+		enum sluice_mode mode;
+		uint16_t port;
+	} rows[] = {
+		{0, 0, SLUICE_MODE_GUE, 6080}, {1, 0, SLUICE_MODE_GUE, 65535},
+		{2, 0, SLUICE_MODE_IPIP, 0},   {2, 1, SLUICE_MODE_GUE, 1},
+		{2, 2, SLUICE_MODE_GUE, 7000}, {3, 0, SLUICE_MODE_GUE, 6080},
+		{3, 1, SLUICE_MODE_L2, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct pool_config *pool =
+			&config->services[rows[i].service].pools[rows[i].pool];
+
+		assert_int_equal(pool->mode, rows[i].mode);
+		assert_int_equal(pool->gue_port, rows[i].port);
+	}
+	/* Probes take the way of the traffic. */
+	assert_int_equal(config->services[0].pools[0].check.via, CHECK_VIA_PATH);
+	config_free(config);
+}
+
 static void test_local_and_limits(void **state)
 {
 	struct config *config = fake_config_parsed(
@@ -465,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_service_with_members),
 		cmocka_unit_test(test_pools_inherit),
+		cmocka_unit_test(test_gue_ports),
 		cmocka_unit_test(test_local_and_limits),
 		cmocka_unit_test(test_affinity),
 		cmocka_unit_test(test_circuit),

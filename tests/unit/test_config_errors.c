@@ -219,6 +219,35 @@ static void test_services(void **state)
 	check_rows(ROWS, ARRAY_SIZE(ROWS));
 }
 
+/* A port of UDP where there is no UDP. */
+static void test_gue_ports(void **state)
+{
+#define GUE HEAD "services:\n  web:\n    listen: tcp 192.0.2.10:80\n    mode: gue\n"
+	static const struct row ROWS[] = {
+		{GUE "    gue_port: 65535\n    members: ['2001:db8::1']\n", "none\n"},
+		{GUE "    gue_port: 0\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{GUE "    gue_port: 65536\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{GUE "    gue_port: gue\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{GUE "    gue_port: -1\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{GUE "    gue_port: [1]\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{WEB "    gue_port: 6080\n    members: []\n", "7 invalid services.web.gue_port\n"},
+		{WEB "    gue_port: 1\n    pools: {a: {mode: gue, members: []}}\n", "none\n"},
+		{WEB "    gue_port: 1\n    pools: {a: {mode: ipip, members: []}}\n",
+		 "7 invalid services.web.gue_port\n"},
+		{WEB "    pools: {a: {gue_port: 1, members: []}}\n",
+		 "7 invalid services.web.pools.a.gue_port\n"},
+		{GUE "    pools: {a: {gue_port: 1, mode: l2, members: []}}\n",
+		 "7 invalid services.web.pools.a.gue_port\n"},
+		{GUE "    pools: {a: {gue_port: 70000, members: []}}\n",
+		 "7 invalid services.web.pools.a.gue_port\n"},
+		{HEAD "services:\n  n: {listen: tcp 203.0.113.5:443, mode: local, gue_port: 5}\n",
+		 "4 invalid services.n.gue_port\n"},
+	};
+
+	(void)state;
+	check_rows(ROWS, ARRAY_SIZE(ROWS));
+}
+
 static void test_members(void **state)
 {
 	static const struct row ROWS[] = {
@@ -417,6 +446,8 @@ static void test_hints(void **state)
 		 "hash_seed: 0x112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
 		 "character 2 is none"},
 		{FULL "    slots: 5000\n", "4096 and 8192"},
+		{FULL "    gue_port: 6080\n", "is for mode gue, which carries packets"},
+		{FULL "    gue_port: 6080\n", "write mode: gue, or remove the key"},
 		{NONE "metrics: {lisen: disabled}\n", "did you mean listen?"},
 		{NONE "metrics: {zzzzzz: disabled}\n", "known here: listen"},
 	};
@@ -447,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_gue_ports),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_flows),

@@ -25,7 +25,9 @@ static const char yaml[] =
 	"    mode: l2\n"
 	"    pools:\n"
 	"      near: {members: [10.0.0.1]}\n"
-	"      far: {mode: ipip, members: [10.0.0.2]}\n";
+	"      far: {mode: ipip, members: [10.0.0.2]}\n"
+	"  h: {listen: tcp 192.0.2.7:80, mode: gue, members: [10.0.0.1, \"2001:db8::1\"]}\n"
+	"  i: {listen: \"tcp [2001:db8:1::2]:80\", mode: gue, members: [10.0.0.1]}\n";
 
 static void headers_are_counted(void **state)
 {
@@ -34,6 +36,8 @@ static void headers_are_counted(void **state)
 	assert_int_equal(overhead_bytes(SLUICE_MODE_LOCAL, SLUICE_FAMILY_V4), 0);
 	assert_int_equal(overhead_bytes(SLUICE_MODE_IPIP, SLUICE_FAMILY_V4), 20);
 	assert_int_equal(overhead_bytes(SLUICE_MODE_IPIP, SLUICE_FAMILY_V6), 40);
+	assert_int_equal(overhead_bytes(SLUICE_MODE_GUE, SLUICE_FAMILY_V4), 28);
+	assert_int_equal(overhead_bytes(SLUICE_MODE_GUE, SLUICE_FAMILY_V6), 48);
 	assert_int_equal(overhead_mss(1500, SLUICE_FAMILY_V4), 1460);
 	assert_int_equal(overhead_mss(1480, SLUICE_FAMILY_V4), 1440);
 	assert_int_equal(overhead_mss(1480, SLUICE_FAMILY_V6), 1420);
@@ -60,6 +64,15 @@ static void uses_are_grouped(void **state)
 		 "(advmss 1420)"},
 		{"d", 3, 0, "d and 2 more: l2 adds nothing: clients may send what the MTU allows"},
 		{"f", 1, 0, "f: local adds nothing: clients may send what the MTU allows"},
+		{"h", 1, 28,
+		 "h: gue over IPv4 adds 28 bytes: with MTU 1500 clients may send 1472 "
+		 "(advmss 1432)"},
+		{"h", 1, 48,
+		 "h: gue over IPv6 adds 48 bytes: with MTU 1500 clients may send 1452 "
+		 "(advmss 1412)"},
+		{"i", 1, 28,
+		 "i: gue over IPv4 adds 28 bytes: with MTU 1500 clients may send 1472 "
+		 "(advmss 1412)"},
 	};
 	struct overhead_use uses[OVERHEAD_USES_MAX];
 	struct config *config = fake_config_parsed(yaml);

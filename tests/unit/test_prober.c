@@ -408,6 +408,7 @@ static void test_look_answers(void **state)
 	assert_int_equal(fake.aimed, 0);
 	assert_int_equal(look(SLUICE_MODE_IPIP), LOOK_NO_ADDRESS);
 	assert_true(addr_equal(&fake.addr, &own));
+	assert_int_equal(look(SLUICE_MODE_GUE), LOOK_NO_ADDRESS);
 	/* What another family's tunnel unpacks says nothing of this one's. */
 	service = parse("2001:db8::1");
 	assert_int_equal(look(SLUICE_MODE_IPIP), LOOK_ANSWERS);
@@ -494,6 +495,9 @@ static void test_words(void **state)
 	look_describe(LOOK_NO_DECAP, CHECK_TCP, SLUICE_MODE_IPIP, &service, text);
 	assert_string_equal(text, " (through the tunnel), but its own address answers: it does not "
 				  "unpack tunnels");
+	look_describe(LOOK_NO_DECAP, CHECK_TCP, SLUICE_MODE_GUE, &service, text);
+	assert_string_equal(text, " (through the tunnel), but its own address answers: it does not "
+				  "unpack GUE, or not at gue_port");
 	look_describe(LOOK_SILENT, CHECK_TCP, SLUICE_MODE_IPIP, &service, text);
 	assert_string_equal(text, " (through the tunnel), and its own address is silent, too");
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 
 #include "base/util.h"
@@ -74,6 +75,57 @@ static void test_gateway_is_no_neighbour(void **state)
 	world_free(w);
 }
 
+static uint16_t port_of(const struct world *w, size_t i)
+{
+	return ntohs(w->fake->members[sync_member_index(w->sync, member_at(w, i)->id)].gue_port_be);
+}
+
+/* Mode and port may change together, or alone; the fake sees to it that no packet goes to port 0. */
+static void test_gue(void **state)
+{
+	struct world *w = world_of_tunnels();
+	uint32_t index = sync_member_index(w->sync, member_at(w, 1)->id);
+	uint64_t events;
+
+	(void)state;
+	world_load_text(w, FILE_OF("gue"));
+	world_settle(w);
+	assert_way(w, 1, SLUICE_MODE_GUE, true);
+	assert_int_equal(port_of(w, 1), 6080);
+	events = event_log_last(w->log);
+	world_load_text(w, FILE_OF("gue\n    gue_port: 7000"));
+	assert_true(event_log_last(w->log) > events);
+	world_settle(w);
+	assert_way(w, 1, SLUICE_MODE_GUE, true);
+	assert_int_equal(port_of(w, 1), 7000);
+	world_load_text(w, FILE_OF("l2"));
+	world_settle(w);
+	assert_way(w, 1, SLUICE_MODE_L2, true);
+	world_load_text(w, FILE_OF("gue\n    gue_port: 7001"));
+	world_settle(w);
+	assert_int_equal(port_of(w, 1), 7001);
+	assert_int_equal(sync_member_index(w->sync, member_at(w, 1)->id), index);
+	world_free(w);
+}
+
+/* What cannot be written now is written later: the port, and only then the word. */
+static void test_gue_port_fails(void **state)
+{
+	struct world *w = world_of_tunnels();
+	struct errs errors = {0};
+
+	(void)state;
+	world_load_text(w, FILE_OF("gue"));
+	w->fake->fail_in = 1;
+	assert_int_not_equal(sync_run(w->sync, w->fake->now_ms, &errors), 0);
+	errs_done(&errors);
+	assert_way(w, 0, SLUICE_MODE_IPIP, true);
+	world_settle(w);
+	assert_way(w, 0, SLUICE_MODE_GUE, true);
+	assert_int_equal(port_of(w, 0), 6080);
+	world_free(w);
+}
+
 /* The maps do not say whose MAC it is. */
 static void test_adoption(void **state)
 {
@@ -95,11 +147,46 @@ static void test_adoption(void **state)
 	world_free(w);
 }
 
+/* After a restart the port is the file's, whatever the maps have: an older daemon left none. */
+static void test_gue_adoption(void **state)
+{
+	static const uint16_t left[] = {6080, 7000, 0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(left); i++) {
+		struct world *w = world_of_tunnels();
+		uint32_t index;
+		struct err e;
+
+		if (left[i]) {
+			world_load_text(w, FILE_OF("gue"));
+			world_settle(w);
+		}
+		index = sync_member_index(w->sync, member_at(w, 0)->id);
+		w->fake->members[index].gue_port_be = htons(left[i]);
+		sync_free(w->sync);
+		model_free(w->model);
+		w->model = model_new(w->log, TICK_NS);
+		w->sync = sync_new(w->model, &w->port, SEED, TICK_NS);
+		world_load_text(w, FILE_OF("gue"));
+		assert_int_equal(sync_adopt(w->sync, w->fake->now_ms, &e), 0);
+		world_settle(w);
+		assert_way(w, 0, SLUICE_MODE_GUE, true);
+		assert_int_equal(sync_member_index(w->sync, member_at(w, 0)->id), index);
+		assert_int_equal(port_of(w, 0), 6080);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateway_is_no_neighbour),
 		cmocka_unit_test(test_adoption),
+		cmocka_unit_test(test_gue),
+		cmocka_unit_test(test_gue_port_fails),
+		cmocka_unit_test(test_gue_adoption),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

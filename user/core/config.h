@@ -79,6 +79,7 @@ struct pool_config {
 	char name[NAME_MAX_LENGTH + 1]; /* "default" when the service lists members directly */
 	uint32_t share;			/* of the service, relative to the other pools; 100 */
 	enum sluice_mode mode;		/* the service's, or the pool's own */
+	uint16_t gue_port;		/* so is this; 0 in other modes than gue */
 	struct check_config check;	/* the first of checks */
 	struct check_set *checks;
 	struct rate max_new_per_member; /* the service's, or the pool's own */
@@ -112,6 +113,7 @@ struct service_config {
 	uint16_t port; /* host byte order, 0: all ports */
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	enum sluice_mode mode;
+	uint16_t gue_port;	     /* 6080; of pools that say nothing else */
 	bool has_pools;		     /* written as pools, not as members */
 	bool is_unknown_port_passed; /* must agree for all services on one address */
 	enum announce announce;	     /* so must this; the node's without one of its own */

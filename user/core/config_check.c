@@ -102,7 +102,7 @@ static void check_neighbours(struct config_reader *r, const struct service_confi
 					  "not",
 					  service->name,
 					  service->mode == SLUICE_MODE_LOCAL ? "local"
-									     : "l2 or ipip",
+									     : "l2, ipip or gue",
 					  first->name, address),
 			 "an address is either this host's own or balanced: use another address");
 	} else if (first->is_unknown_port_passed != service->is_unknown_port_passed) {
@@ -214,7 +214,7 @@ static void check_member(struct config_reader *r, const struct service_config *s
 					 "%s is not of the service's address family, which mode l2 "
 					 "needs",
 					 text),
-			"use an %s address of the member, or mode ipip",
+			"use an %s address of the member, or mode ipip or gue",
 			addr_family(&service->addr) == SLUICE_FAMILY_V4 ? "IPv4" : "IPv6");
 	if (previous)
 		err_hint(config_fail_line(r, member->line, ERR_DUPLICATE,

@@ -242,7 +242,7 @@ bool config_read_check(struct config_reader *r, yaml_node_t *mapping,
 
 void config_settle_via(struct check_config *check, enum sluice_mode mode)
 {
-	bool is_sent = mode == SLUICE_MODE_L2 || mode == SLUICE_MODE_IPIP;
+	bool is_sent = mode == SLUICE_MODE_L2 || SLUICE_MODE_IS_TUNNEL(mode);
 
 	if (check->via == CHECK_VIA_DEFAULT)
 		check->via = is_sent && check_type_has_path(check->type) ? CHECK_VIA_PATH

@@ -195,6 +195,21 @@ static void read_members(struct config_reader *r, const struct service_config *s
 	config_leave(r, mark);
 }
 
+#define NOT_GUE "is for mode gue, which carries packets to the members in UDP"
+
+static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *name,
+		       const char *what, const char *hint)
+{
+	yaml_node_t *key = NULL;
+	size_t mark;
+
+	if (!config_find(r, value, name, &key))
+		return;
+	mark = config_enter(r, name);
+	err_hint(config_fail(r, key, ERR_INVALID, "%s", what), "%s", hint);
+	config_leave(r, mark);
+}
+
 struct pool_context {
 	struct service_config *service;
 	struct check_config check; /* the service's */
@@ -207,6 +222,7 @@ static struct pool_config *add_pool(struct pool_context *context, const char *na
 	config_schema_defaults(CONFIG_SECTION_POOL, pool);
 	util_copy(pool->name, sizeof(pool->name), name);
 	pool->mode = context->service->mode;
+	pool->gue_port = context->service->gue_port;
 	pool->max_new_per_member = context->service->max_new_per_member;
 	pool->circuit = context->service->circuit;
 	pool->line = line;
@@ -222,6 +238,16 @@ static void set_check(struct pool_config *pool, const struct check_config *check
 	check_set_add(pool->checks, &pool->check);
 }
 
+/* Where no packets go through UDP, a port is a mistake about the mode. */
+static void settle_gue_port(struct config_reader *r, yaml_node_t *value, struct pool_config *pool)
+{
+	if (pool->mode == SLUICE_MODE_GUE)
+		return;
+	pool->gue_port = 0;
+	if (value)
+		refuse_key(r, value, "gue_port", NOT_GUE, "write mode: gue, or remove the key");
+}
+
 static void read_pool(struct config_reader *r, const char *name, yaml_node_t *key,
 		      yaml_node_t *value, void *user)
 {
@@ -231,6 +257,7 @@ static void read_pool(struct config_reader *r, const char *name, yaml_node_t *ke
 
 	if (!config_read_section(r, CONFIG_SECTION_POOL, value, key, pool))
 		return;
+	settle_gue_port(r, value, pool);
 	config_check_ceiling(r, value, "max_new_per_member", &pool->max_new_per_member);
 	if (!config_read_check(r, value, &check))
 		check = config_copy_check(&context->check);
@@ -271,7 +298,7 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 			err_hint(config_fail(r, keys[i], ERR_INVALID,
 					     "a service in mode local has no %s", KEYS[i]),
 				 "its packets go to this host's own stack: remove the key, or use "
-				 "mode l2 or ipip");
+				 "mode l2, ipip or gue");
 		config_leave(r, mark);
 	}
 	if (service->mode == SLUICE_MODE_LOCAL)
@@ -291,22 +318,10 @@ static void read_targets(struct config_reader *r, yaml_node_t *key, yaml_node_t 
 
 		service->pools = util_alloc_array(1, sizeof(*service->pools));
 		pool = add_pool(context, "default", service->line);
+		settle_gue_port(r, NULL, pool);
 		set_check(pool, &check);
 		read_members(r, service, value, pool);
 	}
-}
-
-static void refuse_key(struct config_reader *r, yaml_node_t *value, const char *name,
-		       const char *what, const char *hint)
-{
-	yaml_node_t *key = NULL;
-	size_t mark;
-
-	if (!config_find(r, value, name, &key))
-		return;
-	mark = config_enter(r, name);
-	err_hint(config_fail(r, key, ERR_INVALID, "%s", what), "%s", hint);
-	config_leave(r, mark);
 }
 
 /* The node's choice holds for services without one; of a local address the stack answers ARP. */
@@ -442,6 +457,20 @@ static void check_unknown_port(struct config_reader *r, yaml_node_t *value,
 	config_leave(r, mark);
 }
 
+/* The service's is for its pools, of which one at least must be able to use it. */
+static void check_gue_port(struct config_reader *r, yaml_node_t *value,
+			   const struct service_config *service)
+{
+	size_t i;
+
+	if (service->mode == SLUICE_MODE_GUE || service->mode == SLUICE_MODE_NONE)
+		return;
+	for (i = 0; i < service->pool_count; i++)
+		if (service->pools[i].mode == SLUICE_MODE_GUE)
+			return;
+	refuse_key(r, value, "gue_port", NOT_GUE, "write mode: gue, or remove the key");
+}
+
 void config_read_service(struct config_reader *r, const char *name, yaml_node_t *key,
 			 yaml_node_t *value, void *user)
 {
@@ -465,6 +494,7 @@ void config_read_service(struct config_reader *r, const char *name, yaml_node_t 
 			     config_find(r, value, "pools", NULL) ? NULL : &context.check);
 	read_targets(r, key, value, &context);
 	free((void *)context.check.spec);
+	check_gue_port(r, value, service);
 	check_fallback(r, value, service);
 	read_affinity(r, value, service);
 }

@@ -93,6 +93,8 @@ struct dataplane_ops {
 	int (*member_set_word)(void *dp, uint32_t index, uint64_t word);       /* 0 frees */
 	int (*member_set_ceiling)(void *dp, uint32_t index, uint32_t ceiling); /* and no more */
 	int (*member_set_pool)(void *dp, uint32_t index, uint8_t pool);	       /* the same */
+	/* For packets from now on, if the word says mode gue. */
+	int (*member_set_gue_port)(void *dp, uint32_t index, uint16_t port);
 	int (*nexthop_set)(void *dp, uint32_t index, const struct sluice_nexthop *nexthop);
 	int (*nexthop_clear)(void *dp, uint32_t index);
 	/* A whole table, into a region that no service names. */

@@ -99,7 +99,7 @@ static void check_member(struct apply *apply, const struct located *at,
 	    addr_family(&member->addr) != addr_family(&at->service->addr)) {
 		e = member_error(apply, ERR_INVALID, at,
 				 "mode l2 needs a member of the service's address family");
-		err_hint(e, "use mode ipip, which carries either family in either");
+		err_hint(e, "use mode ipip or gue, which carry either family in either");
 	}
 	if (!addr_is_routable_unicast(&member->addr))
 		member_error(apply, ERR_INVALID, at, "not an address a packet can be sent to");
@@ -114,11 +114,14 @@ static void check_pool_names(struct apply *apply, const struct model_service *se
 	size_t p, q;
 
 	for (p = 0; p < service->pool_count; p++) {
-		enum sluice_mode mode = service->pools[p].mode;
+		const struct model_pool *pool = &service->pools[p];
 
-		if (mode != SLUICE_MODE_L2 && mode != SLUICE_MODE_IPIP)
+		if (pool->mode != SLUICE_MODE_L2 && !SLUICE_MODE_IS_TUNNEL(pool->mode))
 			service_error(apply, ERR_INVALID, service, "pools",
-				      "a pool's mode is l2 or ipip");
+				      "a pool's mode is l2, ipip or gue");
+		if ((pool->mode == SLUICE_MODE_GUE) != (pool->gue_port != 0))
+			service_error(apply, ERR_INVALID, service, "pools",
+				      "a pool has a gue_port in mode gue, and only there");
 		for (q = 0; q < p; q++) {
 			if (strcmp(service->pools[p].name, service->pools[q].name) == 0)
 				service_error(apply, ERR_DUPLICATE, service, "pools",

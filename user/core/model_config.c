@@ -33,6 +33,20 @@ static uint32_t service_id_new(struct apply *apply, const struct model_state *fr
 	return id;
 }
 
+/* Do packets go to the members of some pool otherwise? */
+static bool is_way_changed(const struct model_service *old, const struct service_config *config)
+{
+	size_t p, q;
+
+	for (p = 0; p < config->pool_count; p++)
+		for (q = 0; q < old->pool_count; q++)
+			if (strcmp(config->pools[p].name, old->pools[q].name) == 0 &&
+			    (config->pools[p].mode != old->pools[q].mode ||
+			     config->pools[p].gue_port != old->pools[q].gue_port))
+				return true;
+	return old->mode != config->mode;
+}
+
 static void service_merge(struct apply *apply, struct model_state *fresh,
 			  const struct service_config *config)
 {
@@ -71,7 +85,7 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 	model_config_allow(apply, fresh, config, &service);
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
-	if (old && (old->mode != service.mode || old->slots != service.slots ||
+	if (old && (is_way_changed(old, config) || old->slots != service.slots ||
 		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
 		    old->announce != service.announce ||
 		    old->is_withdrawn_when_down != service.is_withdrawn_when_down ||

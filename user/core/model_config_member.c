@@ -344,6 +344,7 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 		util_copy(pool->name, sizeof(pool->name), file->name);
 		pool->share = pool->share_file = file->share;
 		pool->mode = file->mode;
+		pool->gue_port = file->gue_port;
 		pool->check = file->check;
 		pool->checks = check_set_ref(file->checks);
 		pool->names = name_set_ref(file->names);

@@ -91,6 +91,7 @@ struct model_pool {
 	uint32_t share;	     /* in force */
 	uint32_t share_file; /* differs while a shift decides */
 	enum sluice_mode mode;
+	uint16_t gue_port;	   /* with mode gue, else 0 */
 	struct check_config check; /* the first of checks */
 	struct check_set *checks;
 	struct name_set *names;		/* NULL: none */

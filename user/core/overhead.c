@@ -9,6 +9,7 @@
 #define IPV4_BYTES 20
 #define IPV6_BYTES 40
 #define TCP_BYTES 20
+#define UDP_BYTES 8
 
 static uint32_t header_bytes(enum sluice_family family)
 {
@@ -17,7 +18,9 @@ static uint32_t header_bytes(enum sluice_family family)
 
 uint32_t overhead_bytes(enum sluice_mode mode, enum sluice_family outer)
 {
-	return mode == SLUICE_MODE_IPIP ? header_bytes(outer) : 0;
+	if (!SLUICE_MODE_IS_TUNNEL(mode))
+		return 0;
+	return header_bytes(outer) + (mode == SLUICE_MODE_GUE ? UDP_BYTES : 0);
 }
 
 uint32_t overhead_mss(uint32_t bytes, enum sluice_family inner)

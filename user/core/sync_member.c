@@ -152,7 +152,8 @@ static int member_create(struct sync *sync, struct sync_member *record, uint64_t
 				      .service = model->id,
 				      .port_be = htons(member->port),
 				      .family = (uint8_t)addr_family(&member->addr),
-				      .pool = (uint8_t)pool_position};
+				      .pool = (uint8_t)pool_position,
+				      .gue_port_be = htons(model->pools[pool_position].gue_port)};
 	int ret = sync_op(sync, member_stats_reset, record->index);
 
 	if (ret == 0)
@@ -175,6 +176,24 @@ static int follow_pool(struct sync *sync, struct sync_member *record, size_t poo
 	ret = sync_op(sync, member_set_pool, record->index, (uint8_t)pool_position);
 	if (ret == 0)
 		record->written.pool = (uint8_t)pool_position;
+	return ret;
+}
+
+/* The port before the word that says gue. With another mode the old one stays: until its word is there,
+ * packets go by it. */
+static int follow_way(struct sync *sync, struct sync_member *record, uint64_t word,
+		      uint16_t gue_port)
+{
+	int ret = 0;
+
+	if (gue_port && record->written.gue_port_be != htons(gue_port)) {
+		ret = sync_op(sync, member_set_gue_port, record->index, gue_port);
+		if (ret)
+			return ret;
+		record->written.gue_port_be = htons(gue_port);
+	}
+	if (word != record->written.word)
+		ret = sync_op(sync, member_set_word, record->index, word);
 	return ret;
 }
 
@@ -219,8 +238,8 @@ int sync_member_update(struct sync *sync, struct sync_service *service,
 			nexthop_put(sync, nexthop);
 			return err;
 		}
-	} else if (word != record->written.word) {
-		int err = sync_op(sync, member_set_word, record->index, word);
+	} else {
+		int err = follow_way(sync, record, word, pool->gue_port);
 
 		if (err) {
 			nexthop_put(sync, nexthop);

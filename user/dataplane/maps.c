@@ -199,6 +199,17 @@ static int member_set_pool(void *arg, uint32_t index, uint8_t pool)
 	return 0;
 }
 
+static int member_set_gue_port(void *arg, uint32_t index, uint16_t gue_port)
+{
+	struct dp_bpf *dp = arg;
+
+	if (index == SLUICE_MEMBER_NONE || index >= dp->maps.capacity.members)
+		return -EINVAL;
+	/* Before a word that says gue. */
+	__atomic_store_n(&dp->maps.members[index].gue_port_be, htons(gue_port), __ATOMIC_RELEASE);
+	return 0;
+}
+
 static int nexthop_set(void *arg, uint32_t index, const struct sluice_nexthop *nexthop)
 {
 	struct dp_bpf *dp = arg;
@@ -364,6 +375,7 @@ struct dataplane dp_bpf_port(struct dp_bpf *dp)
 		.member_set_word = member_set_word,
 		.member_set_ceiling = dp_member_set_ceiling,
 		.member_set_pool = member_set_pool,
+		.member_set_gue_port = member_set_gue_port,
 		.nexthop_set = nexthop_set,
 		.nexthop_clear = nexthop_clear,
 		.slots_write = dp_slots_write,

@@ -53,7 +53,7 @@ static void on_direct(void *arg, const struct check_answer *answer)
 {
 	struct look *look = arg;
 	const struct look_target *target = look->target;
-	bool is_told_apart = target->mode == SLUICE_MODE_IPIP &&
+	bool is_told_apart = SLUICE_MODE_IS_TUNNEL(target->mode) &&
 			     addr_family(&target->addr) == addr_family(&target->service);
 
 	if (answer->result == PROBE_UNDECIDED)
@@ -107,7 +107,11 @@ void look_describe(enum look_result result, enum check_type type, enum sluice_mo
 		      "address on its loopback?";
 		break;
 	case LOOK_NO_DECAP:
-		why = ", but its own address answers: it does not unpack tunnels";
+		/* To a port where nobody listens, too: the refusal is not the probe's. */
+		why = mode == SLUICE_MODE_GUE ? ", but its own address answers: it does not unpack "
+						"GUE, or not at gue_port"
+					      : ", but its own address answers: it does not unpack "
+						"tunnels";
 		break;
 	case LOOK_NO_ADDRESS:
 		snprintf(text, HEALTH_TEXT_MAX,

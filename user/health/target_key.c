@@ -14,13 +14,14 @@ struct target_key *target_key_make(const struct model_service *service,
 	uint32_t length = check->spec ? check->spec->length : 0;
 	struct target_key *key = util_alloc(sizeof(*key) + length);
 
-	_Static_assert(sizeof(struct target_key) == 2 * 16 + 10 * 4, "no gaps");
+	_Static_assert(sizeof(struct target_key) == 2 * 16 + 12 * 4, "no gaps");
 	key->addr = member->addr;
 	if (check->type != CHECK_ICMP)
 		key->port = check->port ? check->port : member->port;
 	if (check->via == CHECK_VIA_PATH) {
 		key->service = service->addr;
 		key->mode = (uint16_t)pool->mode;
+		key->gue_port = pool->gue_port;
 	}
 	key->type = check->type;
 	key->interval_ms = check->interval_ms;

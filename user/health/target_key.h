@@ -11,8 +11,8 @@
 struct target_key {
 	struct sluice_addr addr;
 	struct sluice_addr service; /* that is probed through the path; zero: the member itself */
-	uint16_t mode;		    /* with service */
-	uint16_t port;
+	uint16_t mode, gue_port;    /* with service */
+	uint16_t port, zero[3];
 	uint32_t type;
 	uint32_t interval_ms, timeout_ms, fast_ms, down_ms;
 	uint32_t fall, rise, jitter_percent;
