@@ -6,6 +6,14 @@
 TAP_COUNT=0
 TAP_FAILED=0
 
+# A command that does not exist has no output, which is what many a check hopes for. Wherever it was
+# called, the script ends before its plan.
+command_not_found_handle() {
+	echo "# no command $1: the test ends here" >&2
+	kill -TERM $$
+	return 127
+}
+
 tap_ok() {
 	TAP_COUNT=$((TAP_COUNT + 1))
 	echo "ok $TAP_COUNT - $1"
