@@ -127,8 +127,12 @@ tap_fails "neither over IPv6" 28 '' \
 	lab_in c1 curl -s -o /dev/null --max-time 2 "http://[$NEAR6]/"
 tap_is "no question was answered" "$(e2e_verdict neighbor_answered)" "$answered"
 lab_stop sluiced TERM
+# One more service, which nobody announced before, and whose member is not there.
+cp "$E2E_CONFIG" "$LAB_DIR/before.yaml"
+echo '  dead: {listen: "tcp 192.0.2.78:80", announce: route, mode: l2, check: none, members: [10.99.0.29]}' >> "$E2E_CONFIG"
 e2e_start
 tap_match "a restarted daemon keeps the role" "$(edge_ctl node show)" 'is standby'
+tap_run "a service has no member that answers" wait_for 10 edge_member_is dead 10.99.0.29 unreachable
 
 # Active again: the router is told without asking.
 lab_in rt ip neigh replace "$NEAR" lladdr 02:00:00:00:00:99 dev in nud stale
@@ -137,8 +141,10 @@ frames=$(edge_ctl metrics | sed -n 's/^sluice_gratuitous_frames_total //p')
 tap_match "node active" "$(edge_ctl node active)" 'active now: ARP and ND answered'
 tap_run "gratuitous ARP arrives at once" wait_for 1 neighbour_is $NEAR "$lb_mac"
 tap_run "so does the advertisement" wait_for 1 neighbour_is $NEAR6 "$lb_mac"
-tap_run "the routes are back" wait_for 10 routes_are "$all_routes"
+tap_run "the routes are back, without that of the dead service" wait_for 10 routes_are "$all_routes"
 tap_run "the service serves" get "$NEAR"
+cp "$LAB_DIR/before.yaml" "$E2E_CONFIG"
+tap_run "reload without the dead one" edge_ctl reload --force
 sleep 3
 tap_is "each address is told three times" \
 	"$(edge_ctl metrics | sed -n 's/^sluice_gratuitous_frames_total //p')" $((frames + 6))

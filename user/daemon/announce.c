@@ -387,6 +387,8 @@ void announce_run(struct announcer *announcer, struct dp_bpf *dp, const struct c
 	struct addresses arp = {0}, routed = {0}, all = {0};
 
 	follow_role(announcer, dp_bpf_is_active(dp) && !is_cut_off);
+	/* On standby the one before had nothing. Who is cut off may go on afterwards. */
+	announcer->is_heir &= dp_bpf_is_active(dp);
 	collect(model, ANNOUNCE_ARP, &arp);
 	follow_addresses(announcer, &arp);
 	if (announcer->is_active)

@@ -37,7 +37,7 @@ int announce_check(const struct announcer *announcer, const struct config *confi
 /* What was sent is sent again: an interface was attached. */
 void announce_again(struct announcer *announcer);
 /* The maps in force were another daemon's, and so is what it announced: members that fail now are no
- * reason to withdraw it. Before the first turn. */
+ * reason to withdraw it, unless this node is on standby. Before the first turn. */
 void announce_adopt(struct announcer *announcer);
 /* Once a turn while ready: sends what is due, installs and withdraws routes. is_attached: the program
  * runs on an interface; else there is nothing to attract traffic to. is_cut_off: nothing is announced
