@@ -98,6 +98,9 @@ check_row changes up "" "type: http, port: 9000, path: /file$LAB_DIR/state"
 sed "s,nonsense.pem,none.pem," "$E2E_CONFIG" > "$LAB_DIR/none.yaml"
 tap_fails "a file of certificates that is not there is refused" 1 \
 	'services.noca.check.ca: .*none.pem: No such file or directory .write the path of a file' edge_ctl check "$LAB_DIR/none.yaml"
+BUNDLE=$(curl-config --ca)
+lab_start opens lb python3 "$LAB_ROOT/tests/lib/count_opens.py" "$BUNDLE"
+wait_for 5 grep -q ready "$LAB_DIR/opens.log" || lab_die "no inotify on $BUNDLE"
 e2e_start
 
 checks_report
@@ -108,6 +111,22 @@ tap_match "and when the certificate ends" "$(edge_ctl member show tls 10.99.0.21
 tap_match "status tells of the one that ends soon" "$(edge_ctl status -v)" \
 	'10\.99\.0\.21.*certificate.*ends in [45] d'
 tap_match "so does an event" "$(edge_ctl events)" 'member_certificate.*soon/default/.*ends'
+
+# Reading a hundred certificates takes longer than all else of a probe: it is not done for each.
+results() { # SERVICE RESULT
+	edge_ctl metrics | awk -v s="lb_service=\"$1\"" -v r="result=\"$2\"" \
+		'index($1, "sluice_member_checks_total{") == 1 && index($1, s) && index($1, r) { print $2 }'
+}
+many_https() {
+	[ "$(results untrusted fail)" -ge 8 ] && [ "$(results unverified pass)" -ge 8 ]
+}
+tap_run "many probes by https" wait_for 20 many_https
+lab_stop opens
+if curl-config --checkfor 7.87.0 > /dev/null; then
+	tap_between "the system's certificates are read once, not for each" "$(tail -n 1 "$LAB_DIR/opens.log")" 1 4
+else
+	tap_skip "the system's certificates are read once, not for each" "libcurl keeps none before 7.87"
+fi
 
 pid=$(checks_worker)
 user=$(id -u sluice-check 2> /dev/null || echo 65534)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -13,6 +14,7 @@
 #include "check/worker.h"
 
 #define HEADERS_MAX 65536 /* bytes of an answer's headers */
+#define TRUST_S 60L	  /* for so long what the system trusts is not read again */
 
 struct http {
 	uv_loop_t *loop;
@@ -293,20 +295,41 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-static void set_tls(struct fetch *fetch)
+/* Where a system has a file of all and a folder of them, too, the library keeps nothing while it is to look
+ * into both. */
+static bool has_bundle(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	return info->cainfo && !access(info->cainfo, R_OK);
+}
+
+/* To read the certificates that the system trusts takes tens of milliseconds, and other probes wait: they
+ * are kept for a while. Who names a file has it read each time: there is one place to keep one in. */
+static void set_trust(struct fetch *fetch)
 {
 	const struct check_details *details = &fetch->job->request.details;
+	CURL *easy = fetch->easy;
 
+	if (details->is_unverified) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	} else if (details->ca[0]) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, details->ca);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	} else if (has_bundle()) {
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, details->ca[0] ? 0L : TRUST_S);
+#endif
+}
+
+static void set_tls(struct fetch *fetch)
+{
 	curl_easy_setopt(fetch->easy, CURLOPT_CERTINFO, 1L);
 	curl_easy_setopt(fetch->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (details->is_unverified) {
-		curl_easy_setopt(fetch->easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(fetch->easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (details->ca[0]) {
-		curl_easy_setopt(fetch->easy, CURLOPT_CAINFO, details->ca);
-		curl_easy_setopt(fetch->easy, CURLOPT_CAPATH, NULL);
-	}
+	set_trust(fetch);
 }
 
 static void set_request(struct fetch *fetch)
