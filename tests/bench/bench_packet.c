@@ -44,7 +44,9 @@
 #define V4_LIMITED_3 0xc0000207
 #define V4_SAMPLED 0xc0000208
 #define V4_WATCHED 0xc0000209
+#define V4_GUE 0xc000020a
 #define V6_IPIP 0x00030001
+#define V6_GUE 0x00030002
 
 /* As many sources as can be banned, none of which sends. */
 #define BANNED 0xc8000000 /* 200.0.0.0 and so on */
@@ -84,7 +86,7 @@ struct path {
 static const uint32_t flow_counts[] = {1, 1U << 10, 1U << 16, 1U << 20};
 
 #define FLOW_COUNTS (sizeof(flow_counts) / sizeof(flow_counts[0]))
-#define PATHS_MAX 20
+#define PATHS_MAX 24
 /* Of `flows`: two million entries, so that a million have room. */
 #define PACKET_FLOW_SETS (1U << 19)
 
@@ -259,6 +261,10 @@ static int fill(struct fixture *f, const struct bpf_object *object, const struct
 		 .family = SLUICE_FAMILY_V4, .limit = 1 | 2ULL << 16 | 3ULL << 32},
 		{fixture_v6(V6_IPIP), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
 		 .family = SLUICE_FAMILY_V6},
+		{fixture_v4(V4_GUE), WRAP_SERVICE_PORT, SLUICE_MODE_GUE,
+		 .family = SLUICE_FAMILY_V4},
+		{fixture_v6(V6_GUE), WRAP_SERVICE_PORT, SLUICE_MODE_GUE,
+		 .family = SLUICE_FAMILY_V6},
 		{fixture_v4(V4_MOVING), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
 		 .family = SLUICE_FAMILY_V4, .is_moving = true},
 		{fixture_v4(V4_SAMPLED), WRAP_SERVICE_PORT, SLUICE_MODE_IPIP,
@@ -325,6 +331,10 @@ static int measure_all(struct wrap_floor_bpf *floor, struct wrap_packet_bpf *our
 		{"ipip_v4", ours_fd, run, &f, frame_v4(V4_IPIP), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded},
 		{"ipip_v6", ours_fd, run, &f, frame_v6(V6_IPIP), 40, XDP_TX,
+		 .verdict = SLUICE_V_forwarded},
+		{"gue_v4", ours_fd, run, &f, frame_v4(V4_GUE), 28, XDP_TX,
+		 .verdict = SLUICE_V_forwarded},
+		{"gue_v6", ours_fd, run, &f, frame_v6(V6_GUE), 48, XDP_TX,
 		 .verdict = SLUICE_V_forwarded},
 		{"ipip_v4_limit", ours_fd, run, &f, frame_v4(V4_LIMITED), 20, XDP_TX,
 		 .verdict = SLUICE_V_forwarded, .is_limited = true},

@@ -239,6 +239,7 @@ static bool judge_packet(const struct report *r)
 {
 	double floor_1 = ns(r, "floor", REPORT_ONE), floor_m = ns(r, "floor", REPORT_MILLION);
 	double ipip_1 = ns(r, "ipip_v4", REPORT_ONE), ipip_m = ns(r, "ipip_v4", REPORT_MILLION);
+	double gue_1 = ns(r, "gue_v4", REPORT_ONE), gue_m = ns(r, "gue_v4", REPORT_MILLION);
 	double limit_1 = ns(r, "ipip_v4_limit", REPORT_ONE);
 	double limit_m = ns(r, "ipip_v4_limit", REPORT_MILLION);
 	double source_m = ns(r, "floor_source", REPORT_MILLION);
@@ -247,6 +248,8 @@ static bool judge_packet(const struct report *r)
 
 	is_met &= judge("forward, ipip, 1 flow: of the floor", ipip_1 / floor_1, true, 3, " x");
 	is_met &= judge("forward, ipip, 1 M flows: of 1 flow", ipip_m / ipip_1, true, 1.3, " x");
+	is_met &= judge("forward, gue, 1 flow: of the floor", gue_1 / floor_1, true, 3, " x");
+	is_met &= judge("forward, gue, 1 M flows: of 1 flow", gue_m / gue_1, true, 1.3, " x");
 	is_met &= judge("one limit more, 1 source: in floors", (limit_1 - ipip_1) / floor_1, true,
 			1, " x");
 	is_met &= judge("one limit more, 1 M sources: in floors", (limit_m - ipip_m) / floor_m,

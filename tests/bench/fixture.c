@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 
+#include <sluice/gue.h>
 #include <sluice/hash.h>
 #include <sluice/node_types.h>
 #include <sluice/source_types.h>
@@ -193,6 +194,7 @@ static void member_write(struct fixture *f, uint32_t index, uint32_t id,
 	m->service = id;
 	m->port_be = htons(s->port);
 	m->family = (uint8_t)s->family;
+	m->gue_port_be = htons(SLUICE_GUE_PORT);
 	m->word = SLUICE_MEMBER(1, s->mode, 0, FIXTURE_MTU) | s->watch;
 }
 

@@ -64,7 +64,7 @@ LIMITS = [{
 
 
 def pool():
-    return {"service": "web", "name": "default", "share": 100, "mode": "ipip",
+    return {"service": "web", "name": "default", "share": 100, "mode": "gue", "gue_port": 6080,
             "check": {"type": "tcp", "port": 0, "interval_ms": 2000, "timeout_ms": 1000,
                       "fast_ms": 500, "down_ms": 5000, "fall": 3, "rise": 2},
             "members": MEMBERS}

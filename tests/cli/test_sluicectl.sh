@@ -107,7 +107,8 @@ fi
 tap_match "service list" "$(ctl ok service list)" \
 	'^web +tcp 192\.0\.2\.10:443 +ipip +3/3 +12\.4 k/s +1\.29 M/s +3\.10 G/s +ok +9c41e07a$'
 tap_match "service show" "$(ctl ok service show web)" '^table +9c41e07a, 4,096 slots$'
-tap_match "pool list" "$(ctl ok pool list web)" '^default +100 +ipip +tcp +3$'
+tap_match "pool list" "$(ctl ok pool list web)" '^default +100 +gue +tcp +3$'
+tap_match "pool show: its port" "$(ctl ok pool show web -)" '^mode +gue to UDP port 6080$'
 tap_match "pool show" "$(ctl ok pool show web -)" '^check +tcp every 2 s \(500 ms in doubt'
 tap_match "member list" "$(ctl ok member list web)" '^10\.3\.0\.11:443 +50 '
 tap_is "member list --json: one list of all pools" \

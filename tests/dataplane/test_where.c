@@ -111,6 +111,31 @@ static void test_forwarded(void **state)
 	assert_true(owners > 0 && runners > 0);
 }
 
+/* The port is the member's, and no matter of other modes. */
+static void test_gue(void **state)
+{
+	struct dataplane port = dp_bpf_port(dp);
+	uint64_t word = SLUICE_MEMBER(9, SLUICE_MODE_IPIP, 0, 1400);
+	const char *text = "tcp 198.51.100.7:4711 > 192.0.2.10:80";
+	struct where_answer answer;
+
+	(void)state;
+	assert_int_equal(port.ops->member_set_gue_port(port.dp, 7, 7000), 0);
+	assert_int_equal(ask(text, 0, ifindex).gue_port, 0);
+	word = SLUICE_MEMBER(9, SLUICE_MODE_GUE, 0, 1400);
+	assert_int_equal(port.ops->member_set_word(port.dp, 7, word), 0);
+	answer = ask(text, 1372, ifindex);
+	assert_int_equal(answer.found.verdict, SLUICE_V_forwarded);
+	assert_int_equal(answer.bytes_sent, 1400);
+	assert_int_equal(answer.gue_port, 7000);
+	assert_int_equal(ask(text, 1373, ifindex).found.verdict, SLUICE_V_too_big);
+	word = SLUICE_MEMBER(9, SLUICE_MODE_IPIP, 0, 1400);
+	assert_int_equal(port.ops->member_set_word(port.dp, 7, word), 0);
+	assert_int_equal(port.ops->member_set_gue_port(port.dp, 0, 7000), -EINVAL);
+	assert_int_equal(port.ops->member_set_gue_port(port.dp, instance_capacity.members, 7000),
+			 -EINVAL);
+}
+
 static void test_other_verdicts(void **state)
 {
 	struct where_answer answer;
@@ -189,9 +214,8 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forwarded),
-		cmocka_unit_test(test_other_verdicts),
-		cmocka_unit_test(test_unknown_interface),
+		cmocka_unit_test(test_forwarded),      cmocka_unit_test(test_gue),
+		cmocka_unit_test(test_other_verdicts), cmocka_unit_test(test_unknown_interface),
 		cmocka_unit_test(test_tokens),
 	};
 

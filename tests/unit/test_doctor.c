@@ -258,6 +258,8 @@ static void services_are_judged(void **state)
 
 static void paths_are_judged(void **state)
 {
+	struct pool_config gue;
+
 	(void)state;
 	CASE("mtu", DOCTOR_NOTE, "tunnel",
 	     "ipip over IPv4 adds 20 bytes: the path to 10.0.0.2 carries 1500, so clients may send "
@@ -271,6 +273,14 @@ static void paths_are_judged(void **state)
 	     "hop takes it: ip link set dev eth1 mtu 1520",
 	     f->paths[SIX].mtu = 1500;
 	     ETH1->mtu = 1500);
+	CASE("mtu", DOCTOR_NOTE, "tunnel",
+	     "gue over IPv4 adds 28 bytes: the path to 10.0.0.2 carries 1500, so clients may send "
+	     "1472",
+	     "on the members: advmss 1432 on their default routes; or, if every hop takes it: "
+	     "ip route get 10.0.0.2",
+	     f->paths[TUNNEL2].mtu = 1500;
+	     gue = *f->paths[TUNNEL2].pool; gue.mode = SLUICE_MODE_GUE;
+	     f->paths[TUNNEL2].pool = &gue);
 	CASE("mtu", DOCTOR_WARNING, "six",
 	     "carries 1290 bytes, 1270 of them for the client's packet: IPv6",
 	     "ip link set dev eth1 mtu 1520", f->paths[SIX].mtu = 1290;

@@ -368,6 +368,17 @@ void render_pools(const struct view *view, const json_t *pools)
 	table_print(table, view);
 }
 
+const char *render_mode(const json_t *object, char *buffer, size_t size)
+{
+	const char *mode = field_text(object, "mode", "");
+
+	if (!json_is_integer(json_object_get(object, "gue_port")))
+		return mode;
+	snprintf(buffer, size, "%s to UDP port %u", mode,
+		 (unsigned int)field_count(object, "gue_port"));
+	return buffer;
+}
+
 static void render_left_out(const struct view *view, const json_t *list)
 {
 	const json_t *item;
@@ -381,9 +392,11 @@ static void render_left_out(const struct view *view, const json_t *list)
 
 void render_pool(const struct view *view, const json_t *pool)
 {
+	char mode[TEXT_MAX];
+
 	render_field(view, "pool", "%s/%s", field_text(pool, "service", "?"),
 		     field_text(pool, "name", "?"));
-	render_field(view, "mode", "%s", field_text(pool, "mode", ""));
+	render_field(view, "mode", "%s", render_mode(pool, mode, sizeof(mode)));
 	render_field(view, "share", "%.0f, relative to the other pools of the service",
 		     field_number(pool, "share", 0));
 	render_checks(view, pool);
@@ -446,7 +459,11 @@ void render_service(const struct view *view, const json_t *service)
 
 	render_field(view, "service", "%s", field_text(service, "name", "?"));
 	render_field(view, "listen", "%s", field_text(service, "listen", ""));
-	render_field(view, "mode", "%s", field_text(service, "mode", ""));
+	/* With pools of several modes those of pools are with them. */
+	render_field(view, "mode", "%s",
+		     json_array_size(pools) == 1
+			     ? render_mode(json_array_get(pools, 0), a, sizeof(a))
+			     : field_text(service, "mode", ""));
 	render_field(view, "state", "%s", state);
 	if (strcmp(panic, "none") != 0)
 		render_field(view, "panic", "%s", panic_text(panic));

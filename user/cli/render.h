@@ -12,6 +12,8 @@ void render_services(const struct view *view, const json_t *services);
 void render_service(const struct view *view, const json_t *service);
 void render_pools(const struct view *view, const json_t *pools);
 void render_pool(const struct view *view, const json_t *pool);
+/* "ipip", or "gue to UDP port 6080": of a pool, or of what a packet was sent as. In buffer, or object's. */
+const char *render_mode(const json_t *object, char *buffer, size_t size);
 void render_members(const struct view *view, const json_t *members);
 /* Of a service or a member, when it has one. */
 void render_ceiling(const struct view *view, const json_t *object);

@@ -93,7 +93,7 @@ static void render_way(const struct view *view, const json_t *where)
 	const json_t *member = json_object_get(where, "member");
 	const json_t *hop = json_object_get(where, "nexthop");
 	uint64_t sent = field_count(where, "bytes_sent");
-	char endpoint[ENDPOINT_TEXT_MAX], vlan[24] = "";
+	char endpoint[ENDPOINT_TEXT_MAX], vlan[24] = "", mode[TEXT_MAX];
 
 	if (json_is_object(member))
 		render_field(view, "member", "%s in pool %s, %s",
@@ -106,8 +106,8 @@ static void render_way(const struct view *view, const json_t *where)
 			     field_text(hop, "mac", "?"), field_text(hop, "device", "?"), vlan,
 			     (unsigned int)field_count(hop, "mtu"));
 	if (sent > 0)
-		render_field(view, "sent as", "%s, %u bytes", field_text(where, "mode", "?"),
-			     (unsigned int)sent);
+		render_field(view, "sent as", "%s, %u bytes",
+			     render_mode(where, mode, sizeof(mode)), (unsigned int)sent);
 }
 
 void render_where(const struct view *view, const json_t *where)

@@ -294,12 +294,13 @@ json_t *view_pool(const struct control_host *host, const struct model_service *s
 
 	for (m = 0; m < pool->member_count; m++)
 		json_array_append_new(members, view_member(host, service, pool, &pool->members[m]));
-	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "service",
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "service",
 			 service->name, "name", pool->name, "share", pool->share, "mode",
-			 view_mode_name(pool->mode), "is_fallback", pool->is_fallback, "is_idle",
-			 pool->is_idle, "check", view_check(&pool->check), "circuit",
-			 view_pool_circuit(pool), "left_out", view_left_out(host, service, pool),
-			 "members", members);
+			 view_mode_name(pool->mode), "gue_port",
+			 pool->gue_port ? json_integer(pool->gue_port) : json_null(), "is_fallback",
+			 pool->is_fallback, "is_idle", pool->is_idle, "check",
+			 view_check(&pool->check), "circuit", view_pool_circuit(pool), "left_out",
+			 view_left_out(host, service, pool), "members", members);
 }
 
 static json_t *view_limit_names(const struct control_host *host,

@@ -278,6 +278,8 @@ json_t *view_where(const struct where_view *view)
 		json_object_set_new(
 			object, "mode",
 			json_string(view_mode_name(SLUICE_MEMBER_MODE(view->answer->member_word))));
+	if (view->answer->gue_port)
+		json_object_set_new(object, "gue_port", json_integer(view->answer->gue_port));
 	if (view->answer->bytes_sent)
 		json_object_set_new(object, "bytes_sent", json_integer(view->answer->bytes_sent));
 	return object;

@@ -172,6 +172,14 @@ static void fix_tunnel(const struct doctor_context *context, struct finding *fin
 	addr_format(&path->service->addr, service);
 	if (!addr_equal(&path->source, &unknown))
 		addr_format(&path->source, source);
+	if (path->pool->mode == SLUICE_MODE_GUE) {
+		doctor_fix(
+			finding,
+			"on the members: advmss %u on their default routes; or, if every hop takes "
+			"it: %s",
+			mss, wider.fix);
+		return;
+	}
 	doctor_fix(finding,
 		   "on the members: sluice-backend setup %s %s --from %s --advmss %u; or, if every "
 		   "hop takes it: %s",

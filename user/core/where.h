@@ -26,9 +26,10 @@ struct where_packet {
 
 struct where_answer {
 	struct sluice_explain found;
-	uint32_t bytes_sent; /* of the IP packet as it would leave, outer header included */
+	uint32_t bytes_sent; /* of the IP packet as it would leave, outer headers included */
 	/* Of the member that was found, as the packet path read them; zero without one. */
 	uint64_t member_word;
+	uint16_t gue_port; /* 0 but with mode gue */
 	struct sluice_nexthop nexthop;
 	uint64_t slot_word;  /* of the slot, when one was read */
 	uint32_t table_slot; /* the slot, counted in its service's table */

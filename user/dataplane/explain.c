@@ -76,6 +76,8 @@ static void look_up(const struct dp_bpf *dp, struct where_answer *answer)
 	if (!found->member || found->member >= maps->capacity.members)
 		return;
 	answer->member_word = maps->members[found->member].word;
+	if (SLUICE_MEMBER_MODE(answer->member_word) == SLUICE_MODE_GUE)
+		answer->gue_port = ntohs(maps->members[found->member].gue_port_be);
 	hop = SLUICE_MEMBER_NEXTHOP(answer->member_word);
 	if (hop && hop < maps->capacity.nexthops)
 		answer->nexthop = maps->nexthops[hop];
