@@ -231,6 +231,33 @@ tap_is "an operator may not detach" "$(may operator POST /v1/detach)" 403
 tap_is "an admin may reload" "$(may adm POST /v1/config/reload)" 200
 answers "the weight is as it was" '^200 .*"weight": ?100' GET "$MEMBER"
 
+# A daemon that runs has no right to give its socket to any group any more.
+access() { # ROLES
+	sed -i '/^access:/d' "$E2E_CONFIG"
+	[ -z "$1" ] || echo "access: {$1}" >> "$E2E_CONFIG"
+}
+access "viewer: users"
+tap_fails "so one group is refused, with the fix" 1 'restart the daemon' edge_ctl reload
+tap_is "and all is as before" "$(may operator PUT "$MEMBER/weight" '{"weight":100}')" 200
+access ""
+tap_run "no group at all is possible" edge_ctl reload
+tap_is "nobody gets through again" "$(may users GET /v1/status)" 000
+access "viewer: users"
+lab_stop sluiced
+e2e_start
+tap_is "with the group from the start, a viewer may read" "$(may users GET /v1/status)" 200
+access ""
+sed -i 's/^interfaces: .*/interfaces: [eth0, none0]/' "$E2E_CONFIG"
+tap_fails "without the group, but a mistake" 1 'none0' edge_ctl reload
+tap_is "a viewer may read still" "$(may users GET /v1/status)" 200
+sed -i 's/^interfaces: .*/interfaces: [eth0]/' "$E2E_CONFIG"
+tap_run "without the group" edge_ctl reload
+tap_is "nobody gets through, though the socket is the group's" "$(may users GET /v1/status)" 000
+tap_run "but root" edge_ctl status
+access "viewer: users"
+tap_run "the group comes back" edge_ctl reload
+tap_is "its members may read" "$(may users GET /v1/status)" 200
+
 # Exit codes, and what a person reads.
 tap_fails "no such service" 3 'web' edge_ctl service show wep
 tap_fails "no such member, with a suggestion" 3 '10\.99\.0\.2[12]' edge_ctl member weight web 10.99.0.23 5

@@ -12,13 +12,25 @@
 
 #define BACKLOG 512 /* who comes while all connections are taken waits */
 
+/* Whoever has the daemon's own group may come in when no group is asked for. A group that the socket still has
+ * from before may not: it stays, for the daemon could not give it again, but without a right. */
+static mode_t mode_of(gid_t wanted, gid_t there, bool is_open)
+{
+	if (is_open)
+		return 0666;
+	return wanted == PEER_NO_GROUP && there != getegid() ? 0600 : 0660;
+}
+
 int socket_set_mode(const char *path, const struct peer_policy *policy, struct err *e)
 {
 	bool is_open;
 	gid_t group = peer_socket_group(policy, &is_open);
+	struct stat st;
 
-	if ((group != PEER_NO_GROUP && chown(path, (uid_t)-1, group)) ||
-	    chmod(path, is_open ? 0666 : 0660)) {
+	/* One that it has already needs no right. */
+	if (stat(path, &st) ||
+	    (group != PEER_NO_GROUP && group != st.st_gid && chown(path, (uid_t)-1, group)) ||
+	    chmod(path, mode_of(group, st.st_gid, is_open))) {
 		int r = -errno;
 
 		err_set(e, ERR_SYSTEM, "", "cannot give the control socket %s its group: %s", path,
