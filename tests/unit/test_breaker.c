@@ -321,6 +321,8 @@ static uint32_t pick(uint32_t n)
 	return (uint32_t)rand_r(&seed) % n;
 }
 
+static size_t decided; /* trials, by time */
+
 static void check_change(const struct breaker *before, const struct breaker *after,
 			 const struct breaker_input *in)
 {
@@ -342,11 +344,14 @@ static void check_change(const struct breaker *before, const struct breaker *aft
 		assert_true(after->attempts >= 1);
 	}
 	assert_true(after->attempts <= before->attempts + 1);
+	decided += before->state == BREAKER_HALF_OPEN && after->state != before->state &&
+		   in->event == BREAKER_TIME;
 }
 
 static void random_events(void **state)
 {
-	uint32_t run, step;
+	uint32_t run, step, probe_ms, longest_ms;
+	bool is_calm;
 
 	(void)state;
 	for (run = 1; run <= 300; run++) {
@@ -354,10 +359,18 @@ static void random_events(void **state)
 		uint64_t now_ms = NOW, half_open_ms = 0;
 
 		seed = run;
+		/* In half of them so little happens that trials come to their end; with probes that
+		 * are rarer than a trial is long, too. */
+		is_calm = run % 2;
+		probe_ms = pick(2) ? pick(90000) : 0;
+		longest_ms = MAX(circuit.trial_ms, probe_ms);
 		for (step = 0; step < 2000; step++) {
-			struct breaker_input in = {.event = pick(BREAKER_EVENT_MAX),
+			struct breaker_input in = {.event = is_calm && pick(40)
+								    ? BREAKER_TIME
+								    : pick(BREAKER_EVENT_MAX),
 						   .random = (uint32_t)rand_r(&seed) * 2,
-						   .flows = pick(12)};
+						   .flows = pick(12),
+						   .probe_ms = probe_ms};
 			struct breaker before = b;
 
 			now_ms += pick(2000);
@@ -375,7 +388,7 @@ static void random_events(void **state)
 				half_open_ms = now_ms;
 			/* Never stuck: a trial has an end. */
 			if (half_open_ms)
-				assert_true(now_ms - half_open_ms < circuit.trial_ms);
+				assert_true(now_ms - half_open_ms < longest_ms);
 			assert_false(breaker_is_due(&b, now_ms));
 		}
 		/* And when nothing but time goes by, out of it all as well. */
@@ -392,6 +405,7 @@ static void random_events(void **state)
 		}
 		assert_int_equal(b.state, BREAKER_CLOSED);
 	}
+	assert_true(decided > 500); /* it was worth it */
 }
 
 int main(void)
