@@ -62,4 +62,6 @@ for name in b2 b3 b4; do lab_in $name ip route add blackhole "$EDGE_LB/32"; done
 circuit_out web "black hole" 6500 10.99.0.22 10.99.0.23 10.99.0.24
 e2e_spread 1200 "without them" b1=1 b5=1 b6=1
 circuit_measured "3 black holes (6500 ms at most)"
+sleep 2 # each of those that live has said something since
+hold_none_broken_at "black hole: to those who serve" v4 b1 b5 b6
 tap_done

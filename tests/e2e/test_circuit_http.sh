@@ -65,4 +65,5 @@ three_serve() {
 }
 tap_run "three serve again" wait_for 60 three_serve
 e2e_spread 1200 "three again" b1=1 b2=1 b3=1
+hold_none_broken_at "in the end: to those who answered" v4 b1 b2 b3
 tap_done

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # All members are behind the balancer's gateways, IPv4 and IPv6, and its uplink fails: the far end of
 # its cable goes down, its own interface does, or the gateways fall silent while the carrier stays. It
-# withdraws within 3 s, ejects nobody, leaves its tables alone, and recovers by itself. One gateway of
-# two takes out its members, and no more.
+# withdraws within 3 s, ejects nobody, leaves its tables alone, breaks no connection, and recovers by
+# itself. One gateway of two takes out its members, and no more.
 set -uo pipefail
 . "$(dirname "$0")/../lib/e2e.sh"
+. "$(dirname "$0")/../lib/hold.sh"
 
 e2e_begin 0
 NEAR=10.99.0.100 # on the balancer's segment, found by ARP
@@ -25,6 +26,7 @@ for number in 1 2 3; do
 	lab_in "$name" ip route add default via 10.98.0.1
 	lab_in "$name" ip route add default via 2001:db8:98::1
 	edge_serve "$name"
+	lab_start "hold-$name" "$name" "$LAB_OUT/tests/lib/hold" serve "$name" "$EDGE_TUNNEL" "$HOLD_PORT"
 	lab_in "$name" ip address add "$NEAR" dev lo
 	lab_in "$name" "$LAB_OUT/bin/sluice-decap" attach eth0 --from "$EDGE_LB" --from "$EDGE_LB6" ||
 		lab_die "$name cannot unpack tunnels"
@@ -43,6 +45,7 @@ write_config() { # MEMBERS6
 		flows: {pre: 200ms}
 		services:
 		  tunnel: {listen: "tcp $EDGE_TUNNEL:80", mode: ipip, check: $E2E_CHECK, members: [10.98.0.21, 10.98.0.22, 10.98.0.23]}
+		  hold: {listen: "tcp $EDGE_TUNNEL:$HOLD_PORT", mode: ipip, check: ${E2E_CHECK%\}}, port: 80}, members: [10.98.0.21, 10.98.0.22, 10.98.0.23]}
 		  tunnel6: {listen: "tcp [$EDGE_TUNNEL6]:80", mode: ipip, check: $E2E_CHECK, members: [$1]}
 		  near: {listen: "tcp $NEAR:80", announce: arp, mode: ipip, check: $E2E_CHECK, members: [10.98.0.21, 10.98.0.22]}
 	END
@@ -99,6 +102,7 @@ outage() {
 	sleep 16 # failures are believed again
 	tap_is "$name: tables are as they were afterwards" "$(tables)" "$before"
 	tap_is "$name: nothing happened to any member" "$(edge_ctl --json events --since "$seq" | e2e_taken_out)" ""
+	hold_none_broken "$name" v4
 }
 
 far_end_down() {
@@ -126,12 +130,17 @@ write_config '"2001:db8:98::21", "2001:db8:98::22", "2001:db8:98::23"'
 e2e_start
 tap_run "it announces" wait_for 15 is_back
 tap_match "the metric says that nothing is wrong" "$(edge_ctl metrics)" '^sluice_local_fault 0$'
+tap_run "all serve" wait_for 20 all_up
+hold_keep v4 c1 -n 100 -i 300 -t 60 "$EDGE_TUNNEL"
+tap_run "100 connections are held" wait_for 15 hold_has_opened v4 100
 outage "far end down" "carrier lost" far_end_down far_end_up
 outage "own interface down" "carrier lost" own_end_down own_end_up
 outage "gateways silent" "(every check fails, and )?gateway (10.99.0.1|2001:db8:99::1) does not answer, nor does 1 more" port_astray port_right
 tap_match "a finding has a fix" "$(port_astray; wait_for 5 is_withdrawn; edge_ctl status; port_right)" 'ip neigh show to'
 tap_run "it is back" wait_for 10 is_back
 tap_run "all serve" wait_for 40 all_up
+
+lab_stop keep-v4 TERM
 
 # One gateway of two, which only falls silent: its members go, those behind the other one stay.
 six_serve() {
@@ -168,7 +177,7 @@ gateway_is() { # STATE
 	lab_in lb ip neigh show 10.99.0.1 dev eth0 | grep -q "$1"
 }
 lab_in lb sysctl -qw net.ipv4.neigh.eth0.ucast_solicit=1 # after one lost answer, as after three
-seq=$(last_event)
+seq=$(edge_ctl --json events | e2e_last_event)
 lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=8
 tap_run "answers of the only gateway are lost until the kernel gives it up" \
 	wait_for 10 gateway_is FAILED
@@ -176,7 +185,7 @@ lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=0
 tap_run "then they come again" wait_for 5 gateway_is REACHABLE
 tap_is "that cuts nobody off" "$(edge_ctl --json events --since "$seq" |
 	jq -rs '[.[] | (.events // [.])[] | select(.type == "local_fault") | .text] | join("; ")')" ""
-tap_is "nor takes a member out" "$(taken_out "$seq")" ""
+tap_is "nor takes a member out" "$(edge_ctl --json events --since "$seq" | e2e_taken_out)" ""
 lab_in lb sysctl -qw net.ipv4.neigh.eth0.ucast_solicit=3
 lab_in rt sysctl -qw net.ipv4.conf.in.arp_ignore=8
 tap_run "the only gateway is silent, though it still forwards: withdrawn in the end" wait_for 15 is_withdrawn

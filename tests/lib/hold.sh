@@ -70,6 +70,23 @@ hold_none_broken() {
 	fi
 }
 
+# hold_none_broken_at WHAT NAME SERVER...: of those that are held by them, which must be some.
+hold_none_broken_at() {
+	local what=$1 name=$2 now server held=0 broken
+	shift 2
+	now=$(hold_now "$name")
+	for server; do
+		held=$((held + $(jq ".servers.$server // 0" <<< "$now")))
+	done
+	broken=$(grep -cE "a connection to ($(IFS='|' && echo "$*")) is broken" "$LAB_DIR/keep-$name.log")
+	echo "# $what: $broken connections to $* broken, $held held"
+	if [ "$broken" -eq 0 ] && [ "$held" -gt 0 ]; then
+		tap_ok "$what: no connection is broken"
+	else
+		tap_not_ok "$what: no connection is broken" "$broken to $*, $held held"
+	fi
+}
+
 # Nothing waits, is announced, or moves.
 hold_is_settled() {
 	# Its exit status is about the members.
