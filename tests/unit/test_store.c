@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cap-ng.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -275,6 +276,50 @@ static void test_remove_bans(void **state)
 	assert_holds(BAN_FILE, "bad\n");
 }
 
+static void may_chown(bool is_allowed)
+{
+	capng_get_caps_process();
+	assert_int_equal(
+		capng_update(is_allowed ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, CAP_CHOWN), 0);
+	assert_int_equal(capng_apply(CAPNG_SELECT_CAPS), 0);
+}
+
+static uid_t owner(const char *name)
+{
+	AUTO_FREE char *path = util_printf("%s/%s", directory, name);
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_uid;
+}
+
+/* Of a daemon that is another user's: it must be able to read what root leaves it. */
+static void test_remove_bans_of_another_user(void **state)
+{
+	struct asked asked = {"a", 0};
+	char path[200];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root may give files away */
+	snprintf(path, sizeof(path), "%s/%s", directory, BAN_FILE);
+	write_bans("a", "b");
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	may_chown(false);
+	assert_int_equal(ban_file_remove(directory, is_limit, &asked), -EPERM);
+	assert_bans(2, "a");
+	assert_int_equal(owner(BAN_FILE), 65534);
+	/* A daemon that is root, and has given up its rights, writes its own. */
+	assert_int_equal(store_write(directory, BAN_FILE, 0600, "new\n", 4), 0);
+	assert_int_equal(owner(BAN_FILE), 0);
+	may_chown(true);
+	write_bans("a", "b");
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_int_equal(ban_file_remove(directory, is_limit, &asked), 0);
+	assert_bans(1, "b");
+	assert_int_equal(owner(BAN_FILE), 65534);
+}
+
 static void test_set_aside(void **state)
 {
 	char *text;
@@ -302,6 +347,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failed_write_keeps_the_old, make_directory,
 						remove_directory),
 		cmocka_unit_test_setup_teardown(test_remove_bans, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(test_remove_bans_of_another_user, make_directory,
+						remove_directory),
 		cmocka_unit_test_setup_teardown(test_set_aside, make_directory, remove_directory),
 	};
 

@@ -52,7 +52,7 @@ int ban_file_remove(const char *directory, ban_file_fn fn, void *arg)
 	if (is_changed) {
 		free(TAKE_PTR(text));
 		text = seal_close(content, &length);
-		r = store_write(directory, BAN_FILE, 0600, text, length);
+		r = store_write_others(directory, BAN_FILE, 0600, text, length);
 	}
 	json_decref(content);
 	return r;

@@ -58,18 +58,18 @@ static int sync_directory(const char *directory)
 	return fd < 0 || fsync(fd) ? -errno : 0;
 }
 
-/* Another user's daemon must be able to read what root wrote. */
-static void keep_owner(int fd, const char *path)
+/* Another user's daemon must be able to read what root wrote. 0 or negative errno. */
+static int keep_owner(int fd, const char *path)
 {
 	struct stat old;
 
-	if (!stat(path, &old) && (old.st_uid != geteuid() || old.st_gid != getegid()) &&
-	    fchown(fd, old.st_uid, old.st_gid))
-		return; /* only root may, and its own daemon needs not */
+	if (stat(path, &old) || (old.st_uid == geteuid() && old.st_gid == getegid()))
+		return 0;
+	return fchown(fd, old.st_uid, old.st_gid) ? -errno : 0;
 }
 
-int store_write(const char *directory, const char *name, mode_t mode, const char *text,
-		size_t length)
+static int replace(const char *directory, const char *name, mode_t mode, const char *text,
+		   size_t length, bool is_others)
 {
 	char path[PATH_SIZE], fresh[PATH_SIZE];
 	AUTO_CLOSE int fd = -1;
@@ -82,8 +82,9 @@ int store_write(const char *directory, const char *name, mode_t mode, const char
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return -errno;
-	keep_owner(fd, path);
-	r = write_all(fd, text, length);
+	r = keep_owner(fd, path);
+	if (!r || !is_others)
+		r = write_all(fd, text, length);
 	if (!r && rename(fresh, path))
 		r = -errno;
 	if (r) {
@@ -91,6 +92,18 @@ int store_write(const char *directory, const char *name, mode_t mode, const char
 		return r;
 	}
 	return sync_directory(directory);
+}
+
+int store_write(const char *directory, const char *name, mode_t mode, const char *text,
+		size_t length)
+{
+	return replace(directory, name, mode, text, length, false);
+}
+
+int store_write_others(const char *directory, const char *name, mode_t mode, const char *text,
+		       size_t length)
+{
+	return replace(directory, name, mode, text, length, true);
 }
 
 int store_read(const char *directory, const char *name, char **ret_text, size_t *ret_length)
