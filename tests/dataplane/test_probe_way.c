@@ -27,6 +27,7 @@
 #include "base/addr.h"
 #include "base/util.h"
 #include "dataplane/decap.h"
+#include "dataplane/gue_backend.h"
 #include "dataplane/instance.h"
 #include "dataplane/probe_path.h"
 #include "dataplane/space.h"
@@ -37,6 +38,7 @@
 #define BACKEND4 "10.9.0.2"
 #define BACKEND6 "2001:db8:9::2"
 #define PORT 8000
+#define GUE_PORT 6081 /* not the default */
 #define TARGET 3
 #define MEMBER 5
 #define NEXTHOP 2
@@ -100,6 +102,19 @@ static void start_server(void)
 	serve();
 }
 
+/* Somebody at the port of mode gue. */
+static pid_t start_gue(void)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child)
+		return child;
+	if (enter_peer() == 0)
+		gue_backend_run(GUE_PORT);
+	_exit(1);
+}
+
 /* The decapsulation program on the backend's end of the cable, on or off. */
 static void set_decap(bool is_on)
 {
@@ -134,7 +149,8 @@ static void set_member(enum sluice_mode mode, const char *backend, const char *s
 	struct sluice_addr member_addr = addr(backend), service_addr = addr(service);
 	struct sluice_member member = {.word = SLUICE_MEMBER(NEXTHOP, mode, 0, 1500),
 				       .addr = member_addr,
-				       .family = (uint8_t)addr_family(&member_addr)};
+				       .family = (uint8_t)addr_family(&member_addr),
+				       .gue_port_be = htons(GUE_PORT)};
 
 	assert_int_equal(port.ops->member_set_word(port.dp, MEMBER, 0), 0);
 	assert_int_equal(port.ops->member_set(port.dp, MEMBER, &member), 0);
@@ -247,6 +263,33 @@ static void test_without_decap(void **state)
 	set_decap(true);
 	expect(&ways[2], 0);
 	expect(&ways[5], 0);
+}
+
+/* Nothing on the way makes checksums for the sender here, as a plain card does not: the inner one must be
+ * whole, and the outer one may be missing. Where nobody takes the datagrams, what the backend says to
+ * them is no answer. */
+static void test_gue(void **state)
+{
+	static const struct way gue[] = {
+		{"IPv4 in GUE over IPv4", SLUICE_MODE_GUE, SERVICE4, BACKEND4},
+		{"IPv6 in GUE over IPv4", SLUICE_MODE_GUE, SERVICE6, BACKEND4},
+		{"IPv4 in GUE over IPv6", SLUICE_MODE_GUE, SERVICE4, BACKEND6},
+		{"IPv6 in GUE over IPv6", SLUICE_MODE_GUE, SERVICE6, BACKEND6},
+	};
+	pid_t backend;
+	size_t i;
+
+	(void)state;
+	space_run("ethtool -K slpk0 tx off");
+	expect(&gue[0], EAGAIN);
+	expect(&gue[3], EAGAIN);
+	backend = start_gue();
+	for (i = 0; i < ARRAY_SIZE(gue); i++)
+		expect(&gue[i], 0);
+	kill(backend, SIGKILL);
+	waitpid(backend, NULL, 0);
+	expect(&gue[1], EAGAIN);
+	space_run("ethtool -K slpk0 tx on");
 }
 
 static void test_no_nexthop(void **state)
@@ -400,10 +443,15 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_ways),	cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_without_address), cmocka_unit_test(test_without_decap),
-		cmocka_unit_test(test_no_nexthop),	cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_source_filter),	cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_all_ways),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_without_address),
+		cmocka_unit_test(test_without_decap),
+		cmocka_unit_test(test_gue),
+		cmocka_unit_test(test_no_nexthop),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_source_filter),
+		cmocka_unit_test(test_rights),
 	};
 	int failed;
 
