@@ -383,6 +383,24 @@ services:
   web: {listen: tcp 192.0.2.10:443, mode: ipop, check: tcp, members: [10.1.0.1]}
   dns: {listen: udp 192.0.2.53:53, mode: l2, members: [{address: 10.1.0.2, weight: 70000}]}
 EOF
+cat > "$TEMP/gue.yaml" << EOF
+version: 1
+interfaces: [eth0]
+services:
+  both: {listen: tcp 192.0.2.10:443, mode: gue, check: tcp, members: [10.1.0.1, "2001:db8::1"]}
+  old: {listen: tcp 192.0.2.11:443, mode: gue, check: tcp, members: [10.1.0.1]}
+  new: {listen: tcp 192.0.2.12:443, mode: gue, gue_port: 7000, check: tcp, members: ["2001:db8::1"]}
+  mixed:
+    listen: tcp 192.0.2.13:443
+    mode: ipip
+    check: tcp
+    pools: {a: {mode: gue, members: [10.1.0.1]}, b: {members: [10.1.0.2]}, c: {mode: l2, members: [10.1.0.3]}}
+EOF
+output=$("$CTL" check "$TEMP/gue.yaml")
+tap_match "check: what UDP costs" "$output" '^both .* gue +2  28 bytes, 48 to IPv6 members$'
+tap_match "check: to IPv4 members" "$output" '^old .* gue +1  28 bytes$'
+tap_match "check: to IPv6 members" "$output" '^new .* gue +1  48 bytes$'
+tap_match "check: the most that a pool costs" "$output" '^mixed .* mixed +3  28 bytes$'
 output=$("$CTL" check "$TEMP/good.yaml")
 tap_is "check: exit status" $? 0
 tap_match "check: summary" "$output" '^OK  .*/good.yaml: 2 services, 3 members, 1 limit$'

@@ -24,8 +24,9 @@
 #include "dataplane/doctor.h"
 #include "state/sources.h"
 
+/* Bytes in front of a packet to members of either family, the most that a pool adds. */
 struct cost {
-	bool has_v4, has_v6;
+	uint32_t bytes4, bytes6;
 	size_t members;
 };
 
@@ -40,20 +41,22 @@ static struct cost service_cost(const struct service_config *service)
 		for (size_t m = 0; m < pool->member_count; m++) {
 			enum sluice_family outer = addr_family(&pool->members[m].addr);
 
-			if (overhead_bytes(pool->mode, outer))
-				*(outer == SLUICE_FAMILY_V4 ? &cost.has_v4 : &cost.has_v6) = true;
+			uint32_t *bytes = outer == SLUICE_FAMILY_V4 ? &cost.bytes4 : &cost.bytes6;
+
+			*bytes = MAX(*bytes, overhead_bytes(pool->mode, outer));
 		}
 	}
 	return cost;
 }
 
-static const char *cost_text(const struct cost *cost)
+static void table_cost(struct table *table, const struct cost *cost)
 {
-	if (cost->has_v4 && cost->has_v6)
-		return "20 bytes, 40 to IPv6 members";
-	if (cost->has_v4)
-		return "20 bytes";
-	return cost->has_v6 ? "40 bytes" : "nothing";
+	if (cost->bytes4 && cost->bytes6)
+		table_textf(table, "%u bytes, %u to IPv6 members", cost->bytes4, cost->bytes6);
+	else if (cost->bytes4 || cost->bytes6)
+		table_textf(table, "%u bytes", cost->bytes4 + cost->bytes6);
+	else
+		table_text(table, "nothing");
 }
 
 static const char *mode_name(const struct service_config *service)
@@ -86,7 +89,7 @@ static void print_services(const struct view *view, const struct config *config)
 			    addr_format_endpoint(&service->addr, service->port, endpoint));
 		table_text(table, mode_name(service));
 		table_textf(table, "%zu", cost.members);
-		table_text(table, cost_text(&cost));
+		table_cost(table, &cost);
 	}
 	table_print(table, view);
 }
