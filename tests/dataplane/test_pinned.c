@@ -190,6 +190,34 @@ static void test_names(void **state)
 	instance_clean(INSTANCE);
 }
 
+/* A limit has its name as long as its entry lives, for a daemon that finds it may not take it for another. */
+static void test_names_of_limits(void **state)
+{
+	struct dp_bpf *dp = instance_open(INSTANCE);
+	struct dataplane port = dp_bpf_port(dp);
+	struct sluice_limit limit = {.word = SLUICE_LIMIT_F_USED};
+	struct dp_pinned *pinned;
+	struct dp_node node;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(port.ops->limit_set(port.dp, 7, &limit), 0);
+	set_name(dp, SLUICE_NAME_LIMIT, 7, 0, "lives");
+	set_name(dp, SLUICE_NAME_LIMIT, 8, 0, "gone");
+	dp_bpf_names_prune(dp, is_kept, NULL);
+	pinned = open_pinned(&node);
+	assert_true(dp_pinned_name(pinned, SLUICE_NAME_LIMIT, 7, 0, text));
+	assert_string_equal(text, "lives");
+	assert_false(dp_pinned_name(pinned, SLUICE_NAME_LIMIT, 8, 0, text));
+	limit.word = 0;
+	assert_int_equal(port.ops->limit_set(port.dp, 7, &limit), 0);
+	dp_bpf_names_prune(dp, is_kept, NULL);
+	assert_false(dp_pinned_name(pinned, SLUICE_NAME_LIMIT, 7, 0, text));
+	dp_pinned_close(pinned);
+	dp_bpf_close(dp);
+	instance_clean(INSTANCE);
+}
+
 /* A service of 4,096 slots: member 1 owns three quarters, member 2 the rest, each the other's
  * runner-up. */
 static void fill(struct dp_bpf *dp)
@@ -272,9 +300,9 @@ static void test_services(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_pinned), cmocka_unit_test(test_bypass),
-		cmocka_unit_test(test_trial),	       cmocka_unit_test(test_names),
-		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_nothing_pinned),	cmocka_unit_test(test_bypass),
+		cmocka_unit_test(test_trial),		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names_of_limits), cmocka_unit_test(test_services),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -161,6 +161,8 @@ int dp_bpf_node(const struct dp_bpf *dp, struct dp_node *ret_node);
 int dp_bpf_name_set(struct dp_bpf *dp, const struct sluice_name_key *key, const char *text);
 /* Where this daemon keeps its state, for dp_pinned_state_directory(). */
 int dp_bpf_state_directory_set(struct dp_bpf *dp, const char *path);
+/* Removes those that is_used() denies, but of no limit that is in the maps: a daemon that finds it there knows it
+ * by its name. */
 void dp_bpf_names_prune(struct dp_bpf *dp,
 			bool (*is_used)(void *arg, const struct sluice_name_key *key), void *arg);
 

@@ -48,6 +48,13 @@ bool dp_name_read(int names_fd, const struct sluice_name_key *key, char ret_text
 	return is_there;
 }
 
+/* One that the model has no more may have its entry longer, where what names it cannot be changed yet. */
+static bool is_live_limit(const struct dp_bpf *dp, const struct sluice_name_key *key)
+{
+	return key->kind == SLUICE_NAME_LIMIT && key->id < dp->maps.capacity.limits &&
+	       dp->maps.limits[key->id].word;
+}
+
 void dp_bpf_names_prune(struct dp_bpf *dp,
 			bool (*is_used)(void *arg, const struct sluice_name_key *), void *arg)
 {
@@ -58,7 +65,7 @@ void dp_bpf_names_prune(struct dp_bpf *dp,
 	while (has_key) {
 		/* The next one first: after a deletion the kernel would begin again. */
 		has_key = !bpf_map_get_next_key(fd, &key, &next);
-		if (!is_used(arg, &key))
+		if (!is_used(arg, &key) && !is_live_limit(dp, &key))
 			bpf_map_delete_elem(fd, &key);
 		key = next;
 	}
