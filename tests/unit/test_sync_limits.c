@@ -223,6 +223,30 @@ static void restart(struct world *w, struct config *config)
 	restart_unnamed(w, config);
 }
 
+/* One that the maps have still, and services may name, is nobody's number before it is cleared. */
+static void test_new_limit_after_a_restart(void **state)
+{
+	struct config *config = two_services();
+	struct world *w;
+	uint32_t gone;
+
+	(void)state;
+	fake_config_limit(config, "gone", 500, 24, SLUICE_LIMIT_ENFORCE)->scope =
+		LIMIT_SCOPE_SERVICES;
+	w = world_of(config);
+	gone = model_find_limit(w->model, "gone")->id;
+	restart(w, two_services());
+	config = two_services();
+	fake_config_limit(config, "fresh", 70, 24, SLUICE_LIMIT_SHADOW);
+	world_load(w, config);
+	assert_int_not_equal(w->fake->limits[gone].word, 0);
+	assert_true(model_find_limit(w->model, "fresh")->id > gone);
+	world_settle(w);
+	world_assert_as_model(w);
+	assert_int_equal(w->fake->limits[gone].word, 0);
+	world_free(w);
+}
+
 /* Without a change of the file: no region moves, nothing is cleared, nothing is lost. */
 static void check_restart(void (*restart_fn)(struct world *w, struct config *config))
 {
@@ -554,6 +578,7 @@ static void test_ceilings_restart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_new_limit_after_a_restart),
 		cmocka_unit_test(test_scope_services),
 		cmocka_unit_test(test_scope_everything),
 		cmocka_unit_test(test_order_with_failures),

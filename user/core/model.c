@@ -452,16 +452,20 @@ static void renumber(const struct model_state *state, uint32_t limits[SLUICE_SER
 	}
 }
 
-void model_renumber_limits(struct model *model, const uint32_t *ids)
+void model_renumber_limits(struct model *model, const uint32_t *ids, uint32_t last)
 {
 	struct model_state *state = &model->state;
 	size_t i;
 
+	state->last_limit_id = last;
+
 	for (i = 0; i < state->service_count; i++)
 		renumber(state, state->services[i].limits, ids);
 	renumber(state, state->host_limits, ids);
-	for (i = 0; i < state->limit_count; i++)
+	for (i = 0; i < state->limit_count; i++) {
 		state->limits[i].id = ids[i];
+		state->last_limit_id = MAX(state->last_limit_id, ids[i]);
+	}
 }
 
 size_t model_removed_count(const struct model *model)

@@ -111,6 +111,7 @@ void model_set_access_clean(struct model *model);
 void model_start_ramps(struct model *model);
 
 /* Adoption of pinned maps: gives services (limits) the ids that the maps already use; ids has one
- * for each position, all different. References follow. */
+ * for each position, all different. References follow. last: the highest id of a limit in the maps; new
+ * ones come after it, for what no limit has any more is not cleared yet. */
 void model_renumber_services(struct model *model, const uint32_t *ids);
-void model_renumber_limits(struct model *model, const uint32_t *ids);
+void model_renumber_limits(struct model *model, const uint32_t *ids, uint32_t last);

@@ -73,10 +73,15 @@ static int renumber_limits(struct adopt *adopt)
 	AUTO_FREE uint32_t *ids = util_alloc_array(model_limit_count(model) + 1, sizeof(*ids));
 	int ret = adopted_limit_ids(&adopt->found, model, adopt->sync->capacity.limits, ids,
 				    adopt->e);
+	uint32_t last = 0;
+	size_t i;
 
-	if (ret == 0)
-		model_renumber_limits(model, ids);
-	return ret;
+	if (ret)
+		return ret;
+	for (i = 0; i < adopt->found.limit_count; i++)
+		last = MAX(last, adopt->found.limits[i].index);
+	model_renumber_limits(model, ids, last);
+	return 0;
 }
 
 static void adopt_limits(struct adopt *adopt)
