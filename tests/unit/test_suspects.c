@@ -242,17 +242,16 @@ static void flood(void **state)
 	scene_free(s);
 }
 
-static void errors_of_a_host(void **state)
+static void check_errors_in(enum sluice_mode mode)
 {
 	struct scene *s = scene("    check: none\n" THREE EAGER);
 
-	(void)state;
 	seconds(s, 2, 0);
 	/* Of other members of that host, which it gets tunnel packets for. */
 	s->host.unreachable[SLUICE_UNREACHABLE_PROTOCOL]++;
 	seconds(s, 1, 0);
 	assert_false(is_suspect(s, 0));
-	web(s->w)->pools[0].mode = SLUICE_MODE_IPIP;
+	web(s->w)->pools[0].mode = mode;
 	s->host.unreachable[SLUICE_UNREACHABLE_PROTOCOL] += 2;
 	seconds(s, 1, 0);
 	assert_true(is_suspect(s, 0)); /* at once */
@@ -265,6 +264,13 @@ static void errors_of_a_host(void **state)
 	seconds(s, 1, 0);
 	assert_false(is_suspect(s, 0));
 	scene_free(s);
+}
+
+static void errors_of_a_host(void **state)
+{
+	(void)state;
+	check_errors_in(SLUICE_MODE_IPIP);
+	check_errors_in(SLUICE_MODE_GUE);
 }
 
 static void only_observed(void **state)
