@@ -11,19 +11,16 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "check/multi.h"
 #include "check/worker.h"
 
 #define HEADERS_MAX 65536 /* bytes of an answer's headers */
 #define TRUST_S 60L	  /* for so long what the system trusts is not read again */
-
-struct http {
-	uv_loop_t *loop;
-	CURLM *multi;
-	uv_timer_t timer;
-};
+#define LINGER_MS 60000
 
 struct fetch {
 	struct job *job;
+	uv_timer_t timer;
 	CURL *easy;
 	struct curl_slist *headers, *to;
 	size_t header_bytes, body_bytes;
@@ -225,6 +222,12 @@ static void judge_error(const struct fetch *fetch, CURLcode code, struct check_a
 	check_text_clean(answer->text, text);
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* The transfer is over already. */
 static void finish(struct fetch *fetch, CURLcode code)
 {
 	struct check_answer answer = {.cause = HEALTH_ANSWERED};
@@ -241,12 +244,44 @@ static void finish(struct fetch *fetch, CURLcode code)
 	} else {
 		judge_error(fetch, code, &answer);
 	}
-	curl_multi_remove_handle(job->worker->http->multi, fetch->easy);
-	curl_easy_cleanup(fetch->easy);
+	multi_give(job->worker->http, fetch->easy);
 	curl_slist_free_all(fetch->headers);
 	curl_slist_free_all(fetch->to);
-	free(fetch);
+	uv_close((uv_handle_t *)&fetch->timer, on_closed);
 	job_answer(job, &answer);
+}
+
+static struct fetch *fetch_of(CURL *easy)
+{
+	struct fetch *fetch = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&fetch);
+	return fetch;
+}
+
+static void on_done(CURL *easy, CURLcode code)
+{
+	finish(fetch_of(easy), code);
+}
+
+/* Until it is connected it waits to be writable only; its own times tell no sooner than after the handshake of
+ * TLS. */
+static void on_reads(CURL *easy)
+{
+	fetch_of(easy)->is_connected = true;
+}
+
+/* An answer that is there has come in time: it is we who are late. libcurl would look at the clock first. */
+static void on_timeout(uv_timer_t *timer)
+{
+	struct fetch *fetch = timer->data;
+	struct multi *multi = fetch->job->worker->http;
+
+	multi_look(multi);
+	if (uv_is_closing((uv_handle_t *)timer))
+		return;
+	multi_end(multi, fetch->easy);
+	finish(fetch, CURLE_OPERATION_TIMEDOUT);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -347,7 +382,8 @@ static void set_request(struct fetch *fetch)
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	/* Longer than on_timeout() lets it. */
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 2L * request->timeout_ms + LINGER_MS);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice-check/" SLUICE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
@@ -372,135 +408,27 @@ void http_begin(struct job *job)
 	struct fetch *fetch = util_alloc(sizeof(*fetch));
 
 	fetch->job = job;
-	fetch->easy = curl_easy_init();
+	fetch->easy = multi_take(job->worker->http);
 	if (!fetch->easy) {
 		free(fetch);
 		job_fail(job, PROBE_UNDECIDED, 0, "out of memory");
 		return;
 	}
 	set_request(fetch);
-	if (curl_multi_add_handle(job->worker->http->multi, fetch->easy))
+	uv_timer_init(&job->worker->loop, &fetch->timer);
+	fetch->timer.data = fetch;
+	if (multi_begin(job->worker->http, fetch->easy))
+		uv_timer_start(&fetch->timer, on_timeout, job->request.timeout_ms, 0);
+	else
 		finish(fetch, CURLE_FAILED_INIT);
 }
 
-/* ---- libcurl on this loop -------------------------------------------------------------------- */
-
-struct watch {
-	uv_poll_t poll;
-	struct http *http;
-	curl_socket_t socket;
-};
-
-static void take_done(struct http *http)
+struct multi *http_new(uv_loop_t *loop)
 {
-	CURLMsg *message;
-	int left;
+	static const struct multi_calls calls = {.done = on_done, .reads = on_reads};
+	struct multi *multi = multi_new(loop, &calls);
 
-	while ((message = curl_multi_info_read(http->multi, &left))) {
-		CURLcode code = message->data.result;
-		struct fetch *fetch = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
-		finish(fetch, code);
-	}
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-	struct watch *watch = poll->data;
-	struct http *http = watch->http;
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
-
-	if (events & UV_READABLE)
-		flags |= CURL_CSELECT_IN;
-	if (events & UV_WRITABLE)
-		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(http->multi, watch->socket, flags, &running);
-	take_done(http);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct http *http = timer->data;
-	int running;
-
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	take_done(http);
-}
-
-static int set_timer(CURLM *multi, long ms, void *arg)
-{
-	struct http *http = arg;
-
-	(void)multi;
-	if (ms < 0)
-		uv_timer_stop(&http->timer);
-	else
-		uv_timer_start(&http->timer, on_timer, (uint64_t)ms, 0);
-	return 0;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *known)
-{
-	struct http *http = arg;
-	struct watch *watch = known;
-	struct fetch *fetch = NULL;
-	int events = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&fetch);
-	/* Until it is connected it waits to be writable only; its own times tell no sooner than
-	 * after the handshake of TLS. */
-	if (fetch && what & CURL_POLL_IN && what != CURL_POLL_REMOVE)
-		fetch->is_connected = true;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch) {
-			uv_poll_stop(&watch->poll);
-			uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-			curl_multi_assign(http->multi, socket, NULL);
-		}
-		return 0;
-	}
-	if (!watch) {
-		watch = util_alloc(sizeof(*watch));
-		watch->http = http;
-		watch->socket = socket;
-		watch->poll.data = watch;
-		if (uv_poll_init(http->loop, &watch->poll, socket)) {
-			free(watch);
-			return -1;
-		}
-		curl_multi_assign(http->multi, socket, watch);
-	}
-	if (what & CURL_POLL_IN)
-		events |= UV_READABLE;
-	if (what & CURL_POLL_OUT)
-		events |= UV_WRITABLE;
-	uv_poll_start(&watch->poll, events, on_socket);
-	return 0;
-}
-
-struct http *http_new(uv_loop_t *loop)
-{
-	struct http *http = util_alloc(sizeof(*http));
-
-	http->loop = loop;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(http->multi = curl_multi_init())) {
+	if (!multi)
 		log_error("sluice-check", "libcurl does not work");
-		free(http);
-		return NULL;
-	}
-	uv_timer_init(loop, &http->timer);
-	http->timer.data = http;
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	return http;
+	return multi;
 }

@@ -7,8 +7,8 @@
 #include "base/util.h"
 #include "core/check_message.h"
 
-struct http;
 struct lookup;
+struct multi;
 
 /* Host names that are looked up, each by a thread of its own: see lookup.c. */
 struct lookups {
@@ -23,7 +23,7 @@ struct worker {
 	size_t running;
 	size_t programs; /* of exec that run */
 	struct lookups lookups;
-	struct http *http;
+	struct multi *http;
 };
 
 struct job {
@@ -53,4 +53,5 @@ void dns_begin(struct job *job);
 void exec_begin(struct job *job);
 void lookup_begin(struct job *job);
 
-struct http *http_new(uv_loop_t *loop);
+/* NULL: libcurl does not work, which is logged. */
+struct multi *http_new(uv_loop_t *loop);
