@@ -57,6 +57,10 @@ tap_run "an address of a deny list is left out" wait_for 15 is_left_out 10.99.0.
 tap_match "pool show says why" "$(edge_ctl pool show web a | tr -s ' \n' ' ')" \
 	'left out bad\.lab\.test has 10\.99\.0\.99: .*blocked'
 tap_match "status, too" "$(status)" 'web/a: bad\.lab\.test has 10\.99\.0\.99, which is left out'
+is_refused() { # ADDRESSES, as JSON
+	e2e_is_kept names ".names[] | select(.name == \"bad.lab.test\") | .refused == $1"
+}
+tap_run "the disk knows it" wait_for 5 is_refused '["10.99.0.99"]'
 tap_is "a metric counts it" "$(edge_ctl metrics | awk '$1 == "sluice_names_left_out" { print $2 }')" 1
 tap_is "which is degraded" "$(state_of)" degraded
 tap_is "an event tells it once" \
