@@ -155,6 +155,24 @@ static void cancelled(void **state)
 	assert_int_equal(w.answers, 1);
 }
 
+/* What the loop watches by takes nothing more: that says nothing of members. */
+static void no_place_in_the_loop(void **state)
+{
+	int backend = uv_backend_fd(&w.loop), kept = dup(backend);
+
+	(void)state;
+	tcp_free(w.tcp);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	assert_int_equal(dup2(w.listener, backend), backend);
+	w.tcp = tcp_new(&w.loop);
+	assert_int_equal(dup2(kept, backend), backend);
+	close(kept);
+	probe(0, &w.open, 60000);
+	run_until(1);
+	assert_int_equal(w.last.result, PROBE_UNDECIDED);
+	assert_string_equal(w.last.text, "Invalid argument");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +180,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody, begin, end),
 		cmocka_unit_test_setup_teardown(answers_that_are_read_late, begin, end),
 		cmocka_unit_test_setup_teardown(cancelled, begin, end),
+		cmocka_unit_test_setup_teardown(no_place_in_the_loop, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

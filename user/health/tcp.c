@@ -152,6 +152,7 @@ struct probe *tcp_probe(struct tcp *tcp, const struct way *way, uint32_t timeout
 struct tcp *tcp_new(uv_loop_t *loop)
 {
 	struct tcp *tcp = util_alloc(sizeof(*tcp));
+	int r;
 
 	tcp->alarms = alarms_new(loop, 0, on_alarm);
 	tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -159,7 +160,12 @@ struct tcp *tcp_new(uv_loop_t *loop)
 		tcp->epoll_fd = -errno;
 		return tcp;
 	}
-	uv_poll_init(loop, &tcp->poll, tcp->epoll_fd);
+	r = uv_poll_init(loop, &tcp->poll, tcp->epoll_fd);
+	if (r) { /* libuv's errors are negative errnos */
+		close(tcp->epoll_fd);
+		tcp->epoll_fd = r;
+		return tcp;
+	}
 	tcp->poll.data = tcp;
 	uv_poll_start(&tcp->poll, UV_READABLE, on_ready);
 	return tcp;
