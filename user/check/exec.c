@@ -12,7 +12,6 @@
 #include "base/addr.h"
 #include "check/worker.h"
 
-#define PROGRAMS_MAX 256       /* at once */
 #define OUTPUT_MAX (64U << 10) /* more is a mistake of the program */
 
 struct run {
@@ -217,8 +216,8 @@ void exec_begin(struct job *job)
 	struct run *run;
 	int ends[2], r;
 
-	if (job->worker->programs >= PROGRAMS_MAX) {
-		job_fail(job, PROBE_UNDECIDED, 0, "%d programs run already", PROGRAMS_MAX);
+	if (job->worker->programs >= CHECK_PROGRAMS_MAX) {
+		job_fail(job, PROBE_UNDECIDED, 0, "%d programs run already", CHECK_PROGRAMS_MAX);
 		return;
 	}
 	if (pipe2(ends, O_CLOEXEC)) {

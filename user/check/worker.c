@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define JOBS_MAX 4000
 #define TURN_MAX 64 /* requests taken before others' events are looked at */
 
 uint32_t job_us(const struct job *job)
@@ -60,8 +59,8 @@ void job_fail(struct job *job, enum probe_result result, enum health_cause cause
 
 static void begin(struct job *job)
 {
-	if (job->worker->running > JOBS_MAX) {
-		job_fail(job, PROBE_UNDECIDED, 0, "%d probes run already", JOBS_MAX);
+	if (job->worker->running > CHECK_JOBS_MAX) { /* with this one */
+		job_fail(job, PROBE_UNDECIDED, 0, "%d probes run already", CHECK_JOBS_MAX);
 		return;
 	}
 	switch (job->request.type) {

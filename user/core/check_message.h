@@ -21,7 +21,9 @@
 
 #define CHECK_MESSAGE_MAX (CHECK_SPEC_MAX + 128)
 #define CHECK_TEXT_MAX 96
-#define CHECK_ADDRESSES_MAX 64 /* of one host name */
+#define CHECK_JOBS_MAX 4000	/* of sluice-check at once */
+#define CHECK_PROGRAMS_MAX 1000 /* of exec, among them */
+#define CHECK_ADDRESSES_MAX 64	/* of one host name */
 
 /* How long the parts of a probe took, from its beginning; 0: it did not get there. */
 struct check_times {

@@ -18,7 +18,7 @@ struct check_report {
 struct check_totals {
 	/* By type, and PROBE_PASS or PROBE_FAIL; NULL: no probe has been made. */
 	const struct check_durations (*durations)[2];
-	size_t targets, running, waiting; /* waiting: until others of the same host have begun */
+	size_t targets, running, waiting; /* waiting: are due, but have not begun */
 	size_t failing;			  /* targets whose last probe failed */
 	uint64_t passed_ms;		  /* when a probe passed last, of any target; 0: none did */
 	uint64_t lag_us;		  /* worst of the last 10 to 20 s: how late probes began */

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/util.h"
 
+/* Room for a message about each probe that may run; the kernel doubles it, for what it needs besides. */
+#define ROOM_BYTES (CHECK_JOBS_MAX * 2048)
 #define GRACE_MS 1000 /* for an answer to get here after the probe's own timeout */
 #define HANG_MS 5000  /* so long without any answer, though some are due: it is ended */
 #define RETRY_MS 1000 /* to the next start; doubled each time, up to the longest */
@@ -300,6 +302,16 @@ static void on_control(uv_poll_t *poll, int status, int events)
 	give_up_all(life->apart, "sluice-check died");
 }
 
+/* After a standstill all probes may be due in one turn, or have ended. Without the right to more there is as
+ * much room as the kernel gives to anybody. */
+static void make_room(int fd)
+{
+	const int bytes = ROOM_BYTES;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 /* Both ends of a pair each; all are closed on exec but what is passed on by number. */
 static int make_pairs(int work[2], int control[2])
 {
@@ -307,6 +319,8 @@ static int make_pairs(int work[2], int control[2])
 
 	if (socketpair(AF_UNIX, type, 0, work))
 		return -errno;
+	make_room(work[0]);
+	make_room(work[1]);
 	if (!socketpair(AF_UNIX, type, 0, control))
 		return 0;
 	close(work[0]);

@@ -32,7 +32,7 @@ static void drop_target(struct health *health, struct target *target)
 	target->probe = NULL;
 	target_end_looking(target);
 	prober_give_index(health->prober, target->path.index, &target->check, clock_now_ms());
-	health->running -= target->is_running;
+	target_set_running(target, false);
 	health->waiting -= target->is_waiting;
 	hosts_leave(health->hosts, target->host, health_state_shortest_ms(&target->check));
 	alarm_clear(health->alarms, &target->alarm);

@@ -16,6 +16,11 @@
 #define LATENCY_REPORT_MS 10000
 #define LATENCY_WAIT_MS 1000
 #define LAG_WINDOW_MS 10000
+/* Of what sluice-check makes at once, targets that failed last, and may well hang again, get three
+ * quarters, so that others find a place. */
+#define DOUBTFUL_JOBS_MAX (3 * (CHECK_JOBS_MAX - CHECK_PROGRAMS_MAX) / 4)
+#define DOUBTFUL_PROGRAMS_MAX (3 * CHECK_PROGRAMS_MAX / 4)
+#define PLACE_AGAIN_US 100000
 
 void target_report(struct target *target)
 {
@@ -137,6 +142,28 @@ static bool say(struct target *target, const struct check_answer *answer)
 	return true;
 }
 
+/* The count that the target is in when it is doubtful; NULL: it needs no place in sluice-check. */
+static size_t *doubtful_of(const struct target *target)
+{
+	enum check_type type = target->check.type;
+
+	return check_type_is_apart(type) ? &target->health->doubtful[type == CHECK_EXEC] : NULL;
+}
+
+void target_set_running(struct target *target, bool is_running)
+{
+	size_t *doubtful = doubtful_of(target);
+
+	if (is_running == target->is_running)
+		return;
+	if (is_running)
+		target->was_failing = target->is_failing;
+	if (doubtful && target->was_failing)
+		*doubtful += is_running ? 1 : -1;
+	target->health->running += is_running ? 1 : -1;
+	target->is_running = is_running;
+}
+
 /* Probes and looks of this turn are over. */
 static void rest(struct target *target)
 {
@@ -144,8 +171,7 @@ static void rest(struct target *target)
 
 	/* Looks take time, which is no lag. */
 	target_schedule(target, now_us, MAX(target->due_us, now_us + 1000));
-	target->is_running = false;
-	target->health->running--;
+	target_set_running(target, false);
 }
 
 void target_end_looking(struct target *target)
@@ -255,8 +281,7 @@ static void probe(struct target *target)
 	uint64_t now_us = clock_now_ns() / 1000;
 
 	target->began_us = now_us;
-	target->is_running = true;
-	health->running++;
+	target_set_running(target, true);
 	note_lag(health, now_us > target->due_us ? now_us - target->due_us : 0);
 	/* While there is none left the next probe tries again. */
 	if (target_is_through(target) && !target->path.index)
@@ -269,18 +294,30 @@ static void probe(struct target *target)
 					      on_probed, target);
 }
 
-/* Which targets of the host are due together begin one after the other. */
+/* Has sluice-check no place for one more that may hang? */
+static bool is_crowded(const struct target *target)
+{
+	const size_t *doubtful = doubtful_of(target);
+	bool is_program = target->check.type == CHECK_EXEC;
+
+	return doubtful && target->is_failing &&
+	       *doubtful >= (is_program ? DOUBTFUL_PROGRAMS_MAX : DOUBTFUL_JOBS_MAX);
+}
+
+/* Which targets of a host are due together begin one after the other. */
 static bool must_wait(struct target *target)
 {
-	uint64_t now_us = clock_now_ns() / 1000, place_us = now_us;
+	uint64_t now_us = clock_now_ns() / 1000, from_us = now_us;
 
 	if (!target->is_waiting)
-		place_us = host_place_us(target->host, now_us);
+		from_us = host_place_us(target->host, now_us);
+	if (from_us == now_us && is_crowded(target))
+		from_us = now_us + PLACE_AGAIN_US;
 	target->health->waiting -= target->is_waiting;
-	target->is_waiting = place_us > now_us;
+	target->is_waiting = from_us > now_us;
 	target->health->waiting += target->is_waiting;
 	if (target->is_waiting)
-		alarm_set(target->health->alarms, &target->alarm, place_us);
+		alarm_set(target->health->alarms, &target->alarm, from_us);
 	return target->is_waiting;
 }
 

@@ -35,7 +35,8 @@ struct target {
 	bool is_news;		 /* a member joined, or is told of a latency */
 	bool is_failing;	 /* as its last probe had it */
 	bool is_running;	 /* a probe, or the look that follows */
-	bool is_waiting;	 /* for the host's other probes to begin */
+	bool was_failing;	 /* when that began */
+	bool is_waiting;	 /* is due: for the host's other probes to begin, or for a place */
 	size_t member_capacity;
 	char *text; /* may be NULL */
 	uint32_t latency_us;
@@ -58,6 +59,7 @@ struct health {
 	size_t path_count;			      /* and through the path */
 	size_t failing_count;			      /* targets whose last probe failed */
 	size_t running, waiting;		      /* targets that are so */
+	size_t doubtful[2];			      /* running, was failing: jobs, programs */
 	size_t looks;				      /* that go on */
 	uint64_t passed_ms;			      /* when one passed last */
 	uint64_t lag_us, lag_before_us, lag_since_ms; /* the worst, of this window and the last */
@@ -74,6 +76,8 @@ void target_schedule(struct target *target, uint64_t now_us, uint64_t due_us);
 /* Is it probed through the path? */
 bool target_is_through(const struct target *target);
 void target_set_failing(struct target *target, bool is_failing);
+/* A probe of it begins, or it is over with the look that follows, or cancelled. */
+void target_set_running(struct target *target, bool is_running);
 /* When its look is over, or cancelled. */
 void target_end_looking(struct target *target);
 /* The call of its alarm. */

@@ -40,10 +40,8 @@ void metrics_write_checks(struct metric_text *text, const struct metrics_source 
 		   (double)totals->targets);
 	metric_one(text, "sluice_check_running", METRIC_GAUGE, "Health probes under way.",
 		   (double)totals->running);
-	metric_one(
-		text, "sluice_check_waiting", METRIC_GAUGE,
-		"Health probes that begin after others of the same host that became due with them.",
-		(double)totals->waiting);
+	metric_one(text, "sluice_check_waiting", METRIC_GAUGE,
+		   "Health probes that are due, but have not begun.", (double)totals->waiting);
 	metric_one(text, "sluice_check_lag_seconds", METRIC_GAUGE,
 		   "How late probes began, at worst, in the last 10 to 20 seconds.",
 		   (double)totals->lag_us / 1e6);
