@@ -75,6 +75,25 @@ static void out_and_back(void **state)
 	world_free(w);
 }
 
+/* A slow start begins when the trial is over: it is out until then. */
+static void slow_after_a_trial(void **state)
+{
+	struct world *w = world(FOUR "    slow_start: 60s\n");
+
+	(void)state;
+	model_start_ramps(w->model);
+	second(w, member(w, 0), 1, 0);
+	fails(w, member(w, 0), HEALTH_ANSWERED);
+	seconds(w, member(w, 0), 6);
+	passes(w, member(w, 0));
+	seconds(w, member(w, 0), 29);
+	assert_shares(w, TRIAL, ALL, ALL, ALL);
+	seconds(w, member(w, 0), 1);
+	assert_int_equal(member(w, 0)->breaker.state, BREAKER_CLOSED);
+	assert_shares(w, ALL / 10, ALL, ALL, ALL);
+	world_free(w);
+}
+
 /* What failed in the second before the trial began says nothing of the trial. */
 static void old_failures(void **state)
 {
@@ -520,19 +539,13 @@ static void over_a_restart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(out_and_back),
-		cmocka_unit_test(old_failures),
-		cmocka_unit_test(by_ratio_up_to_the_cap),
-		cmocka_unit_test(last_one_stays),
-		cmocka_unit_test(three_of_four),
-		cmocka_unit_test(told_to_drop),
-		cmocka_unit_test(back_for_good),
-		cmocka_unit_test(seldom_probed),
-		cmocka_unit_test(looks_where_needed),
-		cmocka_unit_test(min_healthy),
-		cmocka_unit_test(fallback),
-		cmocka_unit_test(by_hand),
-		cmocka_unit_test(reloads),
+		cmocka_unit_test(out_and_back),	  cmocka_unit_test(slow_after_a_trial),
+		cmocka_unit_test(old_failures),	  cmocka_unit_test(by_ratio_up_to_the_cap),
+		cmocka_unit_test(last_one_stays), cmocka_unit_test(three_of_four),
+		cmocka_unit_test(told_to_drop),	  cmocka_unit_test(back_for_good),
+		cmocka_unit_test(seldom_probed),  cmocka_unit_test(looks_where_needed),
+		cmocka_unit_test(min_healthy),	  cmocka_unit_test(fallback),
+		cmocka_unit_test(by_hand),	  cmocka_unit_test(reloads),
 		cmocka_unit_test(over_a_restart),
 	};
 

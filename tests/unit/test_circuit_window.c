@@ -51,6 +51,25 @@ static void another_stream(void **state)
 	world_free(w);
 }
 
+/* So does the first one after a reload with a check of another type, however far its stream has come. */
+static void another_check(void **state)
+{
+	struct world *w = world(FOUR);
+
+	(void)state;
+	look_at(w, member(w, 1), 7, 0);
+	world_load_text(w, HEAD FOUR "    check: {type: http}\n");
+	world_resolve_all(w);
+	w->fake->now_ms += 1000;
+	look_at(w, member(w, 1), 9, 40);
+	assert_window(w, member(w, 1), 0, 0);
+	assert_int_equal(member(w, 1)->breaker.state, BREAKER_CLOSED);
+	w->fake->now_ms += 1000;
+	look_at(w, member(w, 1), 10, 41);
+	assert_window(w, member(w, 1), 1, 1);
+	world_free(w);
+}
+
 /* Nobody looks while nothing fails. What passed then is older than the window, and must not hide what
  * fails now. */
 static void nobody_looked(void **state)
@@ -96,6 +115,9 @@ static void the_cap_counts_who_carries(void **state)
 		assert_int_equal(share(member(w, m)), ALL);
 		assert_true(member(w, m)->is_suppressed);
 	}
+	/* Once, until something else happens to it, however often it is looked at. */
+	look(w, member(w, 1), 5, 20);
+	assert_int_equal(member(w, 1)->suppressed, 1);
 	/* Nor are they out. */
 	fails(w, member(w, 5), HEALTH_SILENT);
 	assert_int_equal(model_ratio_cap(&web(w)->pools[0], &out), 1);
@@ -107,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_stream),
+		cmocka_unit_test(another_check),
 		cmocka_unit_test(nobody_looked),
 		cmocka_unit_test(the_cap_counts_who_carries),
 	};

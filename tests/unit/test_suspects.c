@@ -458,6 +458,38 @@ static void trials(void **state)
 	assert_in_range(trial_takes(THREE, 5, 0, true), 29, 30);	/* only observed */
 }
 
+/* What is told of a member too late, or while it is suspect, does nothing for it. */
+static void out_of_place(void **state)
+{
+	struct world *w = world(THREE EAGER);
+	struct change change = {.type = CHANGE_MEMBER_PASSIVE, .member_id = member(w, 0)->id};
+
+	(void)state;
+	fails(w, member(w, 0), HEALTH_ANSWERED);
+	w->fake->now_ms += 6000;
+	passes(w, member(w, 0));
+	look(w, member(w, 0), 1, 0);
+	look(w, member(w, 0), 1, 0);
+	assert_int_equal(member(w, 0)->breaker.state, BREAKER_HALF_OPEN);
+	assert_true(member(w, 0)->breaker.has_passed);
+	change.passive.good_flows = BREAKER_GOOD_FLOWS;
+	change.passive.view.cause = PASSIVE_ICMP;
+	world_apply(w, &change);
+	assert_int_equal(member(w, 0)->breaker.state, BREAKER_HALF_OPEN);
+	change.passive.view.cause = PASSIVE_NOTHING;
+	world_apply(w, &change);
+	assert_int_equal(member(w, 0)->breaker.state, BREAKER_CLOSED);
+	/* A reload has ended it meanwhile. */
+	world_load_text(w, HEAD THREE "    circuit: {passive: disabled}\n");
+	change.member_id = member(w, 0)->id;
+	change.passive.view.cause = PASSIVE_BAD;
+	change.passive.is_watched_wholly = true;
+	world_apply(w, &change);
+	assert_int_equal(member(w, 0)->suspicion.cause, PASSIVE_NOTHING);
+	assert_false(member(w, 0)->is_watched_wholly);
+	world_free(w);
+}
+
 /* ---- what never happens -------------------------------------------------------------------- */
 
 static void random_counters(void **state)
@@ -518,6 +550,7 @@ int main(void)
 		cmocka_unit_test(not_of_udp),
 		cmocka_unit_test(forgets),
 		cmocka_unit_test(trials),
+		cmocka_unit_test(out_of_place),
 		cmocka_unit_test(random_counters),
 	};
 
