@@ -57,16 +57,18 @@ static void every_state_and_result(void **state)
 		{HEALTH_DOWN, 1, PROBE_FAIL, HEALTH_DOWN, 0},
 		{HEALTH_DOWN, 1, PROBE_UNDECIDED, HEALTH_DOWN, 1},
 	};
+	unsigned int seen[HEALTH_STATE_MAX][3][PROBE_RESULT_MAX] = {0};
 	size_t i;
 
 	(void)state;
-	/* Three streaks for unknown and up (below fall), two for down (below rise). */
+	/* Three streaks for unknown and up (below fall), two for down (below rise), each once. */
 	assert_int_equal(ARRAY_SIZE(rows), (3 + 3 + 2) * PROBE_RESULT_MAX);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct health_machine machine = {
 			.state = rows[i].state, .streak = rows[i].streak, .is_new = true};
 		bool is_changed = health_state_feed(&machine, &check, rows[i].result);
 
+		assert_int_equal(seen[rows[i].state][rows[i].streak][rows[i].result]++, 0);
 		if (machine.state != rows[i].next || machine.streak != rows[i].next_streak ||
 		    machine.is_new != is_changed || is_changed != (rows[i].state != rows[i].next))
 			fail_msg("row %zu: state %d streak %u", i, machine.state, machine.streak);
