@@ -142,25 +142,19 @@ static bool say(struct target *target, const struct check_answer *answer)
 	return true;
 }
 
-/* The count that the target is in when it is doubtful; NULL: it needs no place in sluice-check. */
-static size_t *doubtful_of(const struct target *target)
-{
-	enum check_type type = target->check.type;
-
-	return check_type_is_apart(type) ? &target->health->doubtful[type == CHECK_EXEC] : NULL;
-}
-
 void target_set_running(struct target *target, bool is_running)
 {
-	size_t *doubtful = doubtful_of(target);
+	struct health *health = target->health;
+	enum check_type type = target->check.type;
+	size_t change = is_running ? 1 : -1UL;
 
 	if (is_running == target->is_running)
 		return;
 	if (is_running)
 		target->was_failing = target->is_failing;
-	if (doubtful && target->was_failing)
-		*doubtful += is_running ? 1 : -1;
-	target->health->running += is_running ? 1 : -1;
+	if (check_type_is_apart(type) && target->was_failing)
+		health->doubtful[type == CHECK_EXEC] += change;
+	health->running += change;
 	target->is_running = is_running;
 }
 
@@ -297,11 +291,11 @@ static void probe(struct target *target)
 /* Has sluice-check no place for one more that may hang? */
 static bool is_crowded(const struct target *target)
 {
-	const size_t *doubtful = doubtful_of(target);
 	bool is_program = target->check.type == CHECK_EXEC;
 
-	return doubtful && target->is_failing &&
-	       *doubtful >= (is_program ? DOUBTFUL_PROGRAMS_MAX : DOUBTFUL_JOBS_MAX);
+	return check_type_is_apart(target->check.type) && target->is_failing &&
+	       target->health->doubtful[is_program] >=
+		       (is_program ? DOUBTFUL_PROGRAMS_MAX : DOUBTFUL_JOBS_MAX);
 }
 
 /* Which targets of a host are due together begin one after the other. */
