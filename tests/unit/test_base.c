@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,6 +37,22 @@ static void test_grow_zeroes_new_cells(void **state)
 	before = capacity;
 	assert_ptr_equal(util_grow(cells, &capacity, 1, sizeof(*cells)), cells);
 	assert_int_equal(capacity, before);
+}
+
+static void test_shrink(void **state)
+{
+	uint32_t *cells = NULL;
+	size_t capacity = 0;
+
+	(void)state;
+	cells = util_grow(cells, &capacity, 100000, sizeof(*cells));
+	cells[69999] = 7;
+	cells = util_shrink(cells, 70000, sizeof(*cells));
+	assert_int_equal(cells[69999], 7);
+	/* What is left is no more than the allocator rounds up to. */
+	assert_true(malloc_usable_size(cells) < 70000 * sizeof(*cells) + 8192);
+	assert_null(util_shrink(cells, 0, sizeof(*cells)));
+	assert_null(util_shrink(NULL, 0, sizeof(*cells)));
 }
 
 static void test_optional_text(void **state)
@@ -346,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grow_zeroes_new_cells),
+		cmocka_unit_test(test_shrink),
 		cmocka_unit_test(test_optional_text),
 		cmocka_unit_test(test_take_and_cleanup),
 		cmocka_unit_test(test_copy_truncates),

@@ -82,6 +82,15 @@ void *util_grow(void *p, size_t *capacity, size_t needed, size_t size)
 	return p;
 }
 
+void *util_shrink(void *p, size_t count, size_t size)
+{
+	void *smaller = count ? realloc(p, count * size) : NULL;
+
+	if (!count)
+		free(p);
+	return smaller || !count ? smaller : p;
+}
+
 char *util_strdup(const char *s)
 {
 	char *copy;

@@ -43,7 +43,9 @@ void util_fclose_p(FILE **f); /* accepts NULL */
 void *util_alloc(size_t bytes);
 void *util_alloc_array(size_t count, size_t size);
 void *util_grow(void *p, size_t *capacity, size_t needed, size_t size); /* new cells zeroed */
-char *util_strdup(const char *s);					/* NULL gives NULL */
+/* Gives back what was taken beyond so many cells; NULL for none. */
+void *util_shrink(void *p, size_t count, size_t size);
+char *util_strdup(const char *s); /* NULL gives NULL */
 char *util_printf(const char *fmt, ...) PRINTF(1, 2);
 /* A text that is mostly empty, NULL then, in what there are thousands of. text may be NULL. */
 void util_set_text(char **at, const char *text);

@@ -12,13 +12,16 @@ struct model_service;
 struct sync;
 struct sync_service;
 
-/* A slot that is not at rest, or not where it should be. */
+/* A slot that is not at rest, or not where it should be. When many members die there are millions: members
+ * are indices, of which there are 2^20 at most. */
 struct sync_slot {
-	uint32_t slot;	   /* in its table */
-	uint32_t target;   /* its owner, when it gets there */
-	uint32_t runner;   /* its runner-up then */
-	uint32_t since_ms; /* of its last step */
-};
+	uint32_t slot : 20;	/* in its table */
+	uint32_t target : 22;	/* its owner, when it gets there */
+	uint32_t runner : 22;	/* its runner-up then */
+	uint32_t since_ms : 32; /* of its last step */
+} __attribute__((packed, aligned(4)));
+
+_Static_assert(sizeof(struct sync_slot) == 12, "no gaps");
 
 /* What of a service's table is in motion, see sync_move.c. */
 struct sync_motion {

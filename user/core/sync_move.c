@@ -13,6 +13,8 @@
 #include "base/util.h"
 
 #define CHUNK 1024 /* slots read at a time */
+
+_Static_assert(SLUICE_SLOTS_LOG2_MAX <= 20, "slots of records");
 #define SWAPS_MAX 4
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -127,7 +129,7 @@ int sync_move_target(struct sync *sync, struct sync_service *service, const uint
 		return ret;
 	}
 	free(motion->slots);
-	motion->slots = slots;
+	motion->slots = util_shrink(slots, count, sizeof(*slots));
 	motion->count = count;
 	return sync_move_step(sync, service);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <string.h>
 
 #include <sluice/abi.h>
@@ -256,6 +257,10 @@ static int parse(int argc, char **argv, struct command *command)
 	return 0;
 }
 
+/* What is larger is given back as soon as it is freed. Without being told, the C library moves this limit up with
+ * what it sees freed, and keeps the records of a storm between others that stay. */
+#define MAPPED_BYTES 65536
+
 int main(int argc, char **argv)
 {
 	struct command command = {
@@ -280,6 +285,7 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	default:
+		mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 		return daemon_run(&command.daemon);
 	}
 }
