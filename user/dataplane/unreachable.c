@@ -2,7 +2,8 @@
 /*
  * The hosts behind tunnels, by address, for ICMP errors about packets to them: each is in the map while
  * a member has its address, and names one of these members. Members of one host form a ring, so that
- * another one is found when the one that is named goes.
+ * another one is found when the one that is named goes. To a host with members of several modes, or of
+ * mode gue at several ports, errors count that quote packets as the named one gets them.
  */
 #include <errno.h>
 #include <stdlib.h>
