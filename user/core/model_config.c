@@ -33,20 +33,6 @@ static uint32_t service_id_new(struct apply *apply, const struct model_state *fr
 	return id;
 }
 
-/* Do packets go to the members of some pool otherwise? */
-static bool is_way_changed(const struct model_service *old, const struct service_config *config)
-{
-	size_t p, q;
-
-	for (p = 0; p < config->pool_count; p++)
-		for (q = 0; q < old->pool_count; q++)
-			if (strcmp(config->pools[p].name, old->pools[q].name) == 0 &&
-			    (config->pools[p].mode != old->pools[q].mode ||
-			     config->pools[p].gue_port != old->pools[q].gue_port))
-				return true;
-	return old->mode != config->mode;
-}
-
 static void service_merge(struct apply *apply, struct model_state *fresh,
 			  const struct service_config *config)
 {
@@ -85,18 +71,11 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 	model_config_allow(apply, fresh, config, &service);
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
-	if (old && (is_way_changed(old, config) || old->slots != service.slots ||
-		    old->is_unknown_port_passed != service.is_unknown_port_passed ||
-		    old->announce != service.announce ||
-		    old->is_withdrawn_when_down != service.is_withdrawn_when_down ||
-		    old->affinity != service.affinity ||
-		    memcmp(old->limits, service.limits, sizeof(service.limits)) != 0 ||
-		    memcmp(old->allow, service.allow, sizeof(service.allow)) != 0))
-		model_event(apply, EVENT_service_changed, &service, NULL, NULL,
-			    "changed in the file");
 	model_config_pools(apply, fresh, config, from, &service);
-	if (old)
+	if (old) {
+		model_tell_differences(apply, old, &service);
 		model_shift_keep(apply, old, &service);
+	}
 	fresh->services = util_grow(fresh->services, &fresh->service_capacity,
 				    fresh->service_count + 1, sizeof(*fresh->services));
 	fresh->services[fresh->service_count++] = service;

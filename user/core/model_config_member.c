@@ -183,6 +183,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 		model_event(apply, EVENT_member_added, service, pool, &member,
 			    "moved from pool %s, as it was", old_pool->name);
 	member_follow(apply, service, pool, old, config, &member);
+	model_tell_member_differences(apply, service, old_pool, old, pool, &member);
 	if (model_check_of(old_pool, old)->type != model_check_of(pool, &member)->type)
 		health_init(&member, model_check_of(pool, &member));
 	if (!pool->circuit.is_enabled)

@@ -138,6 +138,14 @@ void model_config_pools(struct apply *apply, struct model_state *fresh,
 void model_tell_dropped(struct apply *apply, const struct model_service *service,
 			const struct model_pool *pool, const struct model_member *member);
 
+/* model_differ.c: events for what the file changes of services and members that stay. */
+void model_tell_differences(struct apply *apply, const struct model_service *old,
+			    const struct model_service *now);
+void model_tell_member_differences(struct apply *apply, const struct model_service *service,
+				   const struct model_pool *old_pool,
+				   const struct model_member *old, const struct model_pool *pool,
+				   const struct model_member *member);
+
 /* model_limit.c */
 void model_config_limits(struct apply *apply, struct model_state *fresh,
 			 const struct config *config);
