@@ -77,8 +77,8 @@ enum sluice_unreachable {
 };
 
 /*
- * `hosts`: by address, every one that a member has. Errors count when the quoted packet is a tunnel's
- * to this address, from the outer source that the member's next hop has; at most
+ * `hosts`: by address, every one that a member has. Errors count when the quoted packet is as its member's
+ * mode makes them (gue: the port, too), to this address, from the outer source that the member's next hop has; at most
  * SLUICE_UNREACHABLE_PER_S a second (of 2^30 ns) and host, whoever sends them.
  */
 #define SLUICE_UNREACHABLE_PER_S 100
