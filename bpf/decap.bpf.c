@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Backend side: takes the outer IP header off packets that a balancer tunnelled to this host, and
- * hands the inner packet to the stack. For hosts without tunnel devices. Only packets from the
+ * Backend side: takes the outer IP header, in mode gue the UDP header behind it too, off packets that a
+ * balancer tunnelled to this host, and hands the inner packet to the stack. For hosts without tunnel devices. Only packets from the
  * configured balancer prefixes are touched; VLAN tags stay.
  */
 #include <linux/bpf.h>
@@ -9,6 +9,7 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/udp.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
@@ -20,13 +21,17 @@
 #define VLAN_BYTES 4
 #define L2_BYTES_MAX (ETH_HLEN + VLAN_TAGS_MAX * VLAN_BYTES)
 #define IP_FRAGMENT_BITS 0x3fff /* more-fragments flag and offset */
+#define IP_OFFSET_BITS 0x1fff
 #define NOT_A_TUNNEL SLUICE_DECAP_MAX
-#define INNER_OFFSET_MASK 127 /* above 22 + 60; tells the verifier what it forgot on the stack */
+#define INNER_OFFSET_MASK                                                                          \
+	127 /* above 22 + 60 + 8; tells the verifier what it forgot on the stack */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Whether inner destinations are limited to the trie `targets`. */
 const volatile bool has_targets = false;
+/* UDP port of mode gue, 0: none. */
+const volatile __be16 gue_port_be = 0;
 
 struct prefix_trie {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -136,6 +141,34 @@ static __always_inline int parse_inner(void *data, void *end, struct tunnel *t, 
 	return t->result;
 }
 
+/* Whether UDP to our port begins at byte `at`. */
+static __always_inline bool is_gue_at(void *data, void *end, __u32 at)
+{
+	struct udphdr *udp = data + at;
+
+	return gue_port_be && (void *)(udp + 1) <= end && udp->dest == gue_port_be;
+}
+
+/* GUE's variant 1 (draft-ietf-intarea-gue-09, 4): the inner packet begins behind the UDP header, and its
+ * version tells its family. A checksum outside is not looked at: balancers send none (RFC 6935), and the
+ * inner packet has its own. room: bytes from the UDP header on. */
+static __always_inline int parse_gue(void *data, void *end, struct tunnel *t, __u32 room)
+{
+	struct udphdr *udp = data + t->inner;
+	__u8 *version = (__u8 *)(udp + 1);
+	__u32 length;
+
+	if ((void *)(version + 1) > end)
+		return SLUICE_DECAP_malformed;
+	length = bpf_ntohs(udp->len);
+	if (length < sizeof(*udp) || length > room || (*version >> 4 != 4 && *version >> 4 != 6))
+		return SLUICE_DECAP_malformed;
+	t->is_inner_v6 = *version >> 4 == 6;
+	t->result = t->is_inner_v6 ? SLUICE_DECAP_v6_in_gue : SLUICE_DECAP_v4_in_gue;
+	t->inner += sizeof(*udp);
+	return parse_inner(data, end, t, length - sizeof(*udp));
+}
+
 static __always_inline int parse_outer_v4(void *data, void *end, struct tunnel *t, __u32 bytes)
 {
 	struct iphdr *ip = data + t->outer;
@@ -143,19 +176,27 @@ static __always_inline int parse_outer_v4(void *data, void *end, struct tunnel *
 
 	if ((void *)(ip + 1) > end)
 		return NOT_A_TUNNEL;
-	if (ip->protocol != IPPROTO_IPIP && ip->protocol != IPPROTO_IPV6)
-		return NOT_A_TUNNEL;
 	header = ip->ihl * 4U;
+	if (ip->protocol == IPPROTO_UDP) {
+		/* Later fragments do not say of what. */
+		if (ip->frag_off & bpf_htons(IP_OFFSET_BITS) ||
+		    !is_gue_at(data, end, t->outer + header))
+			return NOT_A_TUNNEL;
+	} else if (ip->protocol != IPPROTO_IPIP && ip->protocol != IPPROTO_IPV6) {
+		return NOT_A_TUNNEL;
+	}
 	length = bpf_ntohs(ip->tot_len);
 	if (ip->version != 4 || ip->ihl < 5 || length < header || t->outer + length > bytes)
 		return SLUICE_DECAP_malformed;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_BITS))
 		return SLUICE_DECAP_fragment;
 	t->inner = t->outer + header;
-	t->is_inner_v6 = ip->protocol == IPPROTO_IPV6;
-	t->result = t->is_inner_v6 ? SLUICE_DECAP_v6_in_v4 : SLUICE_DECAP_v4_in_v4;
 	t->outer_ecn = ip->tos & 3;
 	prefix_v4(&t->source, ip->saddr);
+	if (ip->protocol == IPPROTO_UDP)
+		return parse_gue(data, end, t, length - header);
+	t->is_inner_v6 = ip->protocol == IPPROTO_IPV6;
+	t->result = t->is_inner_v6 ? SLUICE_DECAP_v6_in_v4 : SLUICE_DECAP_v4_in_v4;
 	return parse_inner(data, end, t, length - header);
 }
 
@@ -167,16 +208,22 @@ static __always_inline int parse_outer_v6(void *data, void *end, struct tunnel *
 
 	if ((void *)(ip6 + 1) > end)
 		return NOT_A_TUNNEL;
-	if (ip6->nexthdr != IPPROTO_IPIP && ip6->nexthdr != IPPROTO_IPV6)
+	if (ip6->nexthdr == IPPROTO_UDP) {
+		if (!is_gue_at(data, end, t->outer + sizeof(*ip6)))
+			return NOT_A_TUNNEL;
+	} else if (ip6->nexthdr != IPPROTO_IPIP && ip6->nexthdr != IPPROTO_IPV6) {
 		return NOT_A_TUNNEL;
+	}
 	length = bpf_ntohs(ip6->payload_len);
 	if (ip6->version != 6 || t->outer + sizeof(*ip6) + length > bytes)
 		return SLUICE_DECAP_malformed;
 	t->inner = t->outer + sizeof(*ip6);
-	t->is_inner_v6 = ip6->nexthdr == IPPROTO_IPV6;
-	t->result = t->is_inner_v6 ? SLUICE_DECAP_v6_in_v6 : SLUICE_DECAP_v4_in_v6;
 	t->outer_ecn = ipv6_ecn(ip6);
 	prefix_v6(&t->source, &ip6->saddr);
+	if (ip6->nexthdr == IPPROTO_UDP)
+		return parse_gue(data, end, t, length);
+	t->is_inner_v6 = ip6->nexthdr == IPPROTO_IPV6;
+	t->result = t->is_inner_v6 ? SLUICE_DECAP_v6_in_v6 : SLUICE_DECAP_v4_in_v6;
 	return parse_inner(data, end, t, length);
 }
 

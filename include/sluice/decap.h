@@ -10,6 +10,8 @@
 	X(v6_in_v4, "decapsulated: IPv6 from an IPv4 tunnel")                                      \
 	X(v4_in_v6, "decapsulated: IPv4 from an IPv6 tunnel")                                      \
 	X(v6_in_v6, "decapsulated: IPv6 from an IPv6 tunnel")                                      \
+	X(v4_in_gue, "decapsulated: IPv4 from UDP to the port of mode gue")                        \
+	X(v6_in_gue, "decapsulated: IPv6 from UDP to the port of mode gue")                        \
 	X(other_source, "passed: tunnel packet, but not from a --from prefix")                     \
 	X(other_target, "passed: tunnel packet whose inner destination is in no --to prefix")      \
 	X(fragment, "passed: fragment of a tunnel packet")                                         \

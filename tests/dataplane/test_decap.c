@@ -30,6 +30,8 @@
 
 #define FRAME_MAX 256
 #define PAYLOAD 12
+#define UDP_BYTES 8
+#define GUE_PORT 6080
 #define PASS 2 /* XDP_PASS */
 #define DROP 1
 
@@ -41,52 +43,81 @@ struct frame {
 /* One row: what is sent and what must come of it. */
 struct row {
 	const char *name;
-	bool is_outer_v6, is_inner_v6;
-	unsigned int vlans;
 	const char *source; /* outer */
-	uint8_t outer_ecn, inner_ecn;
-	uint8_t options;  /* bytes of outer IPv4 options */
-	uint16_t frag;	  /* host byte order */
-	int length_error; /* added to the inner length field */
-	int action;
+	bool is_outer_v6, is_inner_v6;
 	enum sluice_decap_result result;
-	int ecn; /* inner ECN afterwards; -1: not decapsulated */
+	unsigned int vlans;
+	uint8_t outer_ecn, inner_ecn;
+	uint8_t ecn;	   /* inner, when it was taken off */
+	uint8_t options;   /* bytes of outer IPv4 options */
+	uint16_t frag;	   /* host byte order */
+	int length_error;  /* added to the inner length field */
+	uint16_t gue_port; /* of a UDP header; 0: none */
+	uint16_t checksum; /* of it */
+	int udp_error;	   /* added to its length field */
 };
 
+#define FROM4 .source = "10.1.0.5"
+#define FROM6 .source = "fd00:1::5", .is_outer_v6 = true
+#define GUE4 FROM4, .gue_port = GUE_PORT
+#define GUE6 FROM6, .gue_port = GUE_PORT
+#define V4_IN(outer) .result = SLUICE_DECAP_v4_in_##outer
+#define V6_IN(outer) .result = SLUICE_DECAP_v6_in_##outer, .is_inner_v6 = true
+#define NOT(why) .result = SLUICE_DECAP_##why
+
 static const struct row rows[] = {
-	{"v4 in v4", false, false, 0, "10.1.0.5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v4_in_v4, 0},
-	{"v6 in v4", false, true, 0, "10.1.0.5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v6_in_v4, 0},
-	{"v4 in v6", true, false, 0, "fd00:1::5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v4_in_v6, 0},
-	{"v6 in v6", true, true, 0, "fd00:1::5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v6_in_v6, 0},
-	{"one tag", false, true, 1, "10.1.0.5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v6_in_v4, 0},
-	{"two tags", true, false, 2, "fd00:1::5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_v4_in_v6, 0},
-	{"options", false, false, 0, "10.1.0.5", 0, 0, 40, 0, 0, PASS, SLUICE_DECAP_v4_in_v4, 0},
-	{"stranger v4", false, false, 0, "10.2.0.5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_other_source,
-	 -1},
-	{"stranger v6", true, false, 0, "fd00:2::5", 0, 0, 0, 0, 0, PASS, SLUICE_DECAP_other_source,
-	 -1},
-	{"fragment", false, false, 0, "10.1.0.5", 0, 0, 0, 0x2000, 0, PASS, SLUICE_DECAP_fragment,
-	 -1},
-	{"later fragment", false, false, 0, "10.1.0.5", 0, 0, 0, 7, 0, PASS, SLUICE_DECAP_fragment,
-	 -1},
-	{"inner v4 longer than outer", false, false, 0, "10.1.0.5", 0, 0, 0, 0, 1, PASS,
-	 SLUICE_DECAP_malformed, -1},
-	{"inner v6 longer than outer", true, true, 0, "fd00:1::5", 0, 0, 0, 0, 1, PASS,
-	 SLUICE_DECAP_malformed, -1},
-	{"inner v4 shorter than its header", false, false, 0, "10.1.0.5", 0, 0, 0, 0, -13, PASS,
-	 SLUICE_DECAP_malformed, -1},
+	{"v4 in v4", FROM4, V4_IN(v4)},
+	{"v6 in v4", FROM4, V6_IN(v4)},
+	{"v4 in v6", FROM6, V4_IN(v6)},
+	{"v6 in v6", FROM6, V6_IN(v6)},
+	{"one tag", FROM4, V6_IN(v4), .vlans = 1},
+	{"two tags", FROM6, V4_IN(v6), .vlans = 2},
+	{"options", FROM4, V4_IN(v4), .options = 40},
+	{"stranger v4", .source = "10.2.0.5", NOT(other_source)},
+	{"stranger v6", .source = "fd00:2::5", .is_outer_v6 = true, NOT(other_source)},
+	{"fragment", FROM4, NOT(fragment), .frag = 0x2000},
+	{"later fragment", FROM4, NOT(fragment), .frag = 7},
+	{"inner v4 longer than outer", FROM4, NOT(malformed), .length_error = 1},
+	{"inner v6 longer than outer", FROM6, NOT(malformed), .is_inner_v6 = true,
+	 .length_error = 1},
+	{"inner v4 shorter than its header", FROM4, NOT(malformed), .length_error = -13},
 	/* RFC 6040, 4.2 */
-	{"congestion kept v4", false, false, 0, "10.1.0.5", 3, 2, 0, 0, 0, PASS,
-	 SLUICE_DECAP_v4_in_v4, 3},
-	{"congestion kept v6", true, true, 0, "fd00:1::5", 3, 1, 0, 0, 0, PASS,
-	 SLUICE_DECAP_v6_in_v6, 3},
-	{"congestion that cannot be kept", false, false, 0, "10.1.0.5", 3, 0, 0, 0, 0, DROP,
-	 SLUICE_DECAP_bad_ecn, -1},
-	{"ect(1) outside", false, false, 0, "10.1.0.5", 1, 2, 0, 0, 0, PASS, SLUICE_DECAP_v4_in_v4,
-	 1},
-	{"inner congestion stays", false, false, 0, "10.1.0.5", 2, 3, 0, 0, 0, PASS,
-	 SLUICE_DECAP_v4_in_v4, 3},
+	{"congestion kept v4", FROM4, V4_IN(v4), .outer_ecn = 3, .inner_ecn = 2, .ecn = 3},
+	{"congestion kept v6", FROM6, V6_IN(v6), .outer_ecn = 3, .inner_ecn = 1, .ecn = 3},
+	{"congestion that cannot be kept", FROM4, NOT(bad_ecn), .outer_ecn = 3},
+	{"ect(1) outside", FROM4, V4_IN(v4), .outer_ecn = 1, .inner_ecn = 2, .ecn = 1},
+	{"inner congestion stays", FROM4, V4_IN(v4), .outer_ecn = 2, .inner_ecn = 3, .ecn = 3},
+	/* Mode gue */
+	{"v4 in gue v4", GUE4, V4_IN(gue)},
+	{"v6 in gue v4", GUE4, V6_IN(gue)},
+	{"v4 in gue v6", GUE6, V4_IN(gue)},
+	{"v6 in gue v6", GUE6, V6_IN(gue)},
+	{"gue, one tag", GUE4, V4_IN(gue), .vlans = 1},
+	{"gue, two tags", GUE6, V6_IN(gue), .vlans = 2},
+	{"gue, options", GUE4, V6_IN(gue), .options = 40},
+	{"gue, with a checksum", GUE4, V4_IN(gue), .checksum = 0x1234},
+	{"gue, congestion kept", GUE6, V4_IN(gue), .outer_ecn = 3, .inner_ecn = 2, .ecn = 3},
+	{"gue, congestion that cannot be kept", GUE4, NOT(bad_ecn), .outer_ecn = 3},
+	{"gue, stranger", .source = "10.2.0.5", .gue_port = GUE_PORT, NOT(other_source)},
+	{"gue, fragment", GUE4, NOT(fragment), .frag = 0x2000},
+	{"gue, inner longer than outer", GUE4, NOT(malformed), .length_error = 1},
+	{"gue, UDP longer than the packet", GUE6, NOT(malformed), .udp_error = 1},
+	{"gue, UDP shorter than its header", GUE4, NOT(malformed), .udp_error = -40},
+	{"gue, UDP shorter than the inner packet", GUE4, NOT(malformed), .udp_error = -1},
 };
+
+/* Not ours: neither touched nor counted. */
+static const struct row others[] = {
+	{"tcp", FROM4},
+	{"udp, another port", FROM4, .gue_port = GUE_PORT + 1},
+	{"udp over IPv6, another port", FROM6, .gue_port = GUE_PORT + 1},
+	{"udp, a later fragment", GUE4, .frag = 7},
+};
+
+static bool is_taken_off(const struct row *row)
+{
+	return row->result <= SLUICE_DECAP_v6_in_gue;
+}
 
 static struct decap_bpf *skel;
 
@@ -171,11 +202,23 @@ static void push_inner(struct frame *frame, const struct row *row, uint8_t ecn)
 	push(frame, "twelve bytes", PAYLOAD);
 }
 
+static void push_udp(struct frame *frame, const struct row *row, int length)
+{
+	uint16_t udp[4] = {htons(50000), htons(row->gue_port),
+			   htons((uint16_t)(length + row->udp_error)), htons(row->checksum)};
+
+	push(frame, udp, sizeof(udp));
+}
+
 static void build(const struct row *row, struct frame *frame)
 {
 	int inner = PAYLOAD + (row->is_inner_v6 ? 40 : 20);
 	uint8_t proto = row->is_inner_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 
+	if (row->gue_port) {
+		proto = IPPROTO_UDP;
+		inner += UDP_BYTES;
+	}
 	frame->length = 0;
 	push_l2(frame, row->vlans, row->is_outer_v6);
 	if (row->is_outer_v6)
@@ -183,19 +226,21 @@ static void build(const struct row *row, struct frame *frame)
 	else
 		push_v4(frame, row->source, "10.1.0.99", proto, row->outer_ecn, row->options,
 			row->frag, inner);
+	if (row->gue_port)
+		push_udp(frame, row, inner);
 	push_inner(frame, row, row->inner_ecn);
 }
 
 /* What must come out: the same packet without the tunnel. */
 static void build_expected(const struct row *row, struct frame *frame)
 {
-	if (row->ecn < 0) {
+	if (!is_taken_off(row)) {
 		build(row, frame);
 		return;
 	}
 	frame->length = 0;
 	push_l2(frame, row->vlans, row->is_inner_v6);
-	push_inner(frame, row, (uint8_t)row->ecn);
+	push_inner(frame, row, row->ecn);
 }
 
 static int run(const struct frame *in, struct frame *out)
@@ -238,6 +283,7 @@ static void load(bool has_targets)
 	skel = decap_bpf__open();
 	assert_non_null(skel);
 	skel->rodata->has_targets = has_targets;
+	skel->rodata->gue_port_be = htons(GUE_PORT);
 	assert_int_equal(decap_bpf__load(skel), 0);
 	add_prefix(bpf_map__fd(skel->maps.decap_sources), "10.1.0.0", 96 + 24);
 	add_prefix(bpf_map__fd(skel->maps.decap_sources), "fd00:1::", 64);
@@ -263,7 +309,7 @@ static void test_rows(void **state)
 		build_expected(&rows[i], &expected);
 		before = counted(rows[i].result);
 		action = run(&in, &out);
-		if (action != rows[i].action)
+		if (action != (rows[i].result == SLUICE_DECAP_bad_ecn ? DROP : PASS))
 			fail_msg("%s: action %d", rows[i].name, action);
 		if (counted(rows[i].result) != before + 1)
 			fail_msg("%s: not counted as expected", rows[i].name);
@@ -285,7 +331,9 @@ static void test_cut_at_every_length(void **state)
 
 	(void)state;
 	load(false);
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!is_taken_off(&rows[i]))
+			continue;
 		build(&rows[i], &whole);
 		for (cut = whole, cut.length = ETH_HLEN; cut.length < whole.length; cut.length++) {
 			assert_int_equal(run(&cut, &out), PASS);
@@ -293,7 +341,7 @@ static void test_cut_at_every_length(void **state)
 			assert_memory_equal(out.bytes, cut.bytes, cut.length);
 		}
 	}
-	for (i = SLUICE_DECAP_v4_in_v4; i <= SLUICE_DECAP_v6_in_v6; i++)
+	for (i = SLUICE_DECAP_v4_in_v4; i <= SLUICE_DECAP_v6_in_gue; i++)
 		taken_off += counted((uint32_t)i);
 	assert_int_equal(taken_off, 0);
 	unload();
@@ -334,18 +382,43 @@ static void test_inner_version_must_match(void **state)
 
 static void test_others_are_not_counted(void **state)
 {
-	struct frame in = {}, out;
-	uint32_t i;
+	struct frame in, out;
+	uint32_t result;
+	size_t i;
 
 	(void)state;
 	load(false);
-	push_l2(&in, 0, false);
-	push_v4(&in, "10.1.0.5", "10.1.0.99", IPPROTO_TCP, 0, 0, 0, PAYLOAD);
-	push(&in, "twelve bytes", PAYLOAD);
-	assert_int_equal(run(&in, &out), PASS);
-	assert_memory_equal(out.bytes, in.bytes, in.length);
-	for (i = 0; i < SLUICE_DECAP_MAX; i++)
-		assert_int_equal(counted(i), 0);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		build(&others[i], &in);
+		if (!others[i].gue_port)
+			in.bytes[ETH_HLEN + 9] = IPPROTO_TCP;
+		assert_int_equal(run(&in, &out), PASS);
+		assert_int_equal(out.length, in.length);
+		assert_memory_equal(out.bytes, in.bytes, in.length);
+		for (result = 0; result < SLUICE_DECAP_MAX; result++)
+			if (counted(result))
+				fail_msg("%s: counted as result %u", others[i].name, result);
+	}
+	unload();
+}
+
+/* GUE's variant 0, and anything else that is no IP packet. */
+static void test_gue_of_another_kind(void **state)
+{
+	static const struct row row = {"", GUE4, V4_IN(gue)};
+	static const uint8_t first[] = {0x00, 0x04, 0x55, 0x74, 0x80, 0xff};
+	struct frame in, out;
+	size_t i;
+
+	(void)state;
+	load(false);
+	for (i = 0; i < ARRAY_SIZE(first); i++) {
+		build(&row, &in);
+		in.bytes[ETH_HLEN + 20 + UDP_BYTES] = first[i];
+		assert_int_equal(run(&in, &out), PASS);
+		assert_memory_equal(out.bytes, in.bytes, in.length);
+		assert_int_equal(counted(SLUICE_DECAP_malformed), i + 1);
+	}
 	unload();
 }
 
@@ -476,6 +549,7 @@ int main(void)
 		cmocka_unit_test(test_targets_restrict),
 		cmocka_unit_test(test_inner_version_must_match),
 		cmocka_unit_test(test_others_are_not_counted),
+		cmocka_unit_test(test_gue_of_another_kind),
 		cmocka_unit_test(test_loader),
 		cmocka_unit_test(test_stack_gets_inner_packet),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "dataplane/decap.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,7 @@ static int load(const struct decap_options *options, int stats_fd, struct decap_
 		return err_set(e, ERR_SYSTEM, "", "cannot open the built-in object: %s",
 			       strerror(errno));
 	skel->rodata->has_targets = options->to_count > 0;
+	skel->rodata->gue_port_be = htons(options->gue_port);
 	kernel_messages_start();
 	ret = stats_fd >= 0 ? bpf_map__reuse_fd(skel->maps.decap_stats, stats_fd) : 0;
 	if (!ret)

@@ -25,6 +25,7 @@ struct decap_options {
 	size_t from_count;
 	const struct decap_prefix *to; /* inner destinations; none: any */
 	size_t to_count;
+	uint16_t gue_port; /* host byte order; 0: no packets of mode gue */
 	bool is_generic;
 };
 

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <sluice/gue.h>
+
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/util.h"
@@ -21,6 +23,7 @@ struct arguments {
 	size_t from_count;
 	struct decap_prefix to[SLUICE_DECAP_PREFIXES_MAX];
 	size_t to_count;
+	uint16_t gue_port;
 	bool is_generic;
 	bool is_json;
 };
@@ -39,17 +42,19 @@ static const char *const result_helps[] = {
 
 static void usage(FILE *f)
 {
-	fputs("sluice-decap: take tunnel headers (IPIP, IP6IP6, 4in6, 6in4) off on a backend, in "
-	      "XDP\n"
+	fputs("sluice-decap: take tunnel headers (IPIP, IP6IP6, 4in6, 6in4, GUE) off on a backend, "
+	      "in XDP\n"
 	      "\n"
 	      "  sluice-decap attach INTERFACE --from PREFIX [--from PREFIX ...]\n"
-	      "                                [--to PREFIX ...] [--generic]\n"
+	      "                                [--to PREFIX ...] [--gue-port PORT]\n"
+	      "                                [--generic]\n"
 	      "  sluice-decap detach INTERFACE\n"
 	      "  sluice-decap show INTERFACE [--json]\n"
 	      "\n"
 	      "  --from PREFIX   balancer addresses whose tunnels are accepted, as 10.0.0.0/24 or\n"
 	      "                  2001:db8::1; packets from anybody else are passed untouched\n"
 	      "  --to PREFIX     accept only these inner destinations (the service addresses)\n"
+	      "  --gue-port PORT UDP port of mode gue: 6080 without, 0 for none\n"
 	      "  --generic       where the driver cannot run XDP; slower\n"
 	      "  --json          machine-readable output\n"
 	      "  --help, --version\n"
@@ -127,6 +132,17 @@ static int add_prefix(const char *text, struct decap_prefix *prefixes, size_t *c
 	return 0;
 }
 
+static int parse_port(const char *text, uint16_t *ret_port, struct err *e)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || port > UINT16_MAX)
+		return err_set(e, ERR_INVALID, "", "--gue-port %s: must be 0 to 65535", text);
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
 static int run_attach(const struct arguments *args)
 {
 	struct decap_options options = {
@@ -135,6 +151,7 @@ static int run_attach(const struct arguments *args)
 		.from_count = args->from_count,
 		.to = args->to,
 		.to_count = args->to_count,
+		.gue_port = args->gue_port,
 		.is_generic = args->is_generic,
 	};
 	struct err e = {};
@@ -235,7 +252,7 @@ static const struct {
 	int (*run)(const struct arguments *args);
 	const char *options; /* of parse_arguments(), that it takes */
 } commands[] = {
-	{"attach", run_attach, "ftg"},
+	{"attach", run_attach, "ftgu"},
 	{"detach", run_detach, ""},
 	{"show", run_show, "j"},
 };
@@ -243,11 +260,9 @@ static const struct {
 static int parse_arguments(int argc, char **argv, const char *allowed, struct arguments *args)
 {
 	static const struct option options[] = {
-		{"from", required_argument, NULL, 'f'},
-		{"to", required_argument, NULL, 't'},
-		{"generic", no_argument, NULL, 'g'},
-		{"json", no_argument, NULL, 'j'},
-		{},
+		{"from", required_argument, NULL, 'f'},	    {"to", required_argument, NULL, 't'},
+		{"gue-port", required_argument, NULL, 'u'}, {"generic", no_argument, NULL, 'g'},
+		{"json", no_argument, NULL, 'j'},	    {},
 	};
 	struct err e = {};
 	int option, ret = 0;
@@ -261,6 +276,8 @@ static int parse_arguments(int argc, char **argv, const char *allowed, struct ar
 			ret = add_prefix(optarg, args->from, &args->from_count, &e);
 		else if (option == 't')
 			ret = add_prefix(optarg, args->to, &args->to_count, &e);
+		else if (option == 'u')
+			ret = parse_port(optarg, &args->gue_port, &e);
 		else if (option == 'g')
 			args->is_generic = true;
 		else
@@ -295,6 +312,7 @@ int main(int argc, char **argv)
 		puts("sluice-decap " SLUICE_VERSION);
 		return EXIT_OK;
 	}
+	args->gue_port = SLUICE_GUE_PORT;
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;
