@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Reads what the other benchmarks wrote, prints it as tables, and compares it with the targets.
- * Targets are ratios within one run, but for the time that slot tables, access
- * lists and a start take, and its memory. Missing them is reported, and an error with --strict.
+ * Targets are ratios within one run, but for the time that slot tables, access lists and a start take, its
+ * memory, and the share of a CPU that checks take. Missing them is reported, and an error with --strict.
  */
 #include <limits.h>
 #include <math.h>
