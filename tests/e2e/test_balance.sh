@@ -38,17 +38,34 @@ balance() {
 }
 
 balance "l2, IPv4" "http://$EDGE_WEB/" b1=100 b2=100 b3=50
-balance "tunnel, IPv4 in IPv4" "http://$EDGE_TUNNEL/" b1=1 b2=1
-balance "tunnel, IPv4 in IPv6" "http://$EDGE_TUNNEL:8080/" b1=1 b2=1
 balance "l2, IPv6" "http://[$EDGE_WEB6]/" b1=1 b2=1
-balance "tunnel, IPv6 in IPv6" "http://[$EDGE_TUNNEL6]/" b1=1 b2=1
-balance "tunnel, IPv6 in IPv4" "http://[$EDGE_TUNNEL6]:8080/" b1=1 b2=1
+balance_tunnels() { # MODE
+	balance "$1, IPv4 in IPv4" "http://$EDGE_TUNNEL/" b1=1 b2=1
+	balance "$1, IPv4 in IPv6" "http://$EDGE_TUNNEL:8080/" b1=1 b2=1
+	balance "$1, IPv6 in IPv6" "http://[$EDGE_TUNNEL6]/" b1=1 b2=1
+	balance "$1, IPv6 in IPv4" "http://[$EDGE_TUNNEL6]:8080/" b1=1 b2=1
+	e2e_served "$1, UDP: 100 datagrams are answered" "$(edge_load c2 --udp --count 100 "$EDGE_TUNNEL:53")"
+}
+balance_tunnels ipip
 
 load=$(edge_load c2 --udp --count 600 --source 203.0.113.128/25 "$EDGE_DNS:53")
 e2e_served "UDP: 600 datagrams are answered" "$load"
 e2e_shares "UDP: shares follow the weights" "$load" b1=1 b2=1
-load=$(edge_load c2 --udp --count 100 "$EDGE_TUNNEL:53")
-e2e_served "UDP through a tunnel: 100 datagrams are answered" "$load"
+
+# The same in UDP, which sluice-decap takes off, too.
+taken_off() { # RESULT
+	lab_in b1 "$LAB_OUT/bin/sluice-decap" show eth0 --json | jq ".counters.$1.packets"
+}
+before_gue=$(taken_off v4_in_v4)
+sed -i 's/mode: ipip/mode: gue/' "$E2E_CONFIG"
+tap_run "tunnels in mode gue, by a reload" edge_ctl reload
+tap_run "all members serve in mode gue" wait_for 10 e2e_all_serving
+balance_tunnels gue
+tap_run "b1 took IPv4 and IPv6 out of UDP" test "$(taken_off v4_in_gue)" -gt 1000 -a "$(taken_off v6_in_gue)" -gt 1000
+tap_between "and hardly anything out of IP alone" $(($(taken_off v4_in_v4) - before_gue)) 0 20
+sed -i 's/mode: gue/mode: ipip/' "$E2E_CONFIG"
+tap_run "and back" edge_ctl reload
+tap_run "all members serve again" wait_for 10 e2e_all_serving
 
 load=$(edge_load c2 --keep --workers 4 --count 4000 "http://$EDGE_WEB/")
 e2e_served "4,000 requests on four kept connections arrive" "$load"

@@ -36,6 +36,8 @@ configure() { # LINES...
 		  ipip-tls: {listen: "tcp $EDGE_TUNNEL:443", mode: ipip, check: {type: https, path: /status/200, verify: disabled, $QUICK}, $E2E_NO_TRIAL, $V4}
 		  ipip-own: {listen: "tcp $EDGE_TUNNEL:81", mode: ipip, check: {port: 80, via: member, $QUICK}, $E2E_NO_TRIAL, $V4}
 		  ipip-v6: {listen: "tcp [$EDGE_TUNNEL6]:80", mode: ipip, check: {$QUICK}, $E2E_NO_TRIAL, $V6}
+		  gue: {listen: "tcp $EDGE_TUNNEL:83", mode: gue, check: {type: http, port: 80, $QUICK}, $E2E_NO_TRIAL, $V4}
+		  gue-v6: {listen: "tcp [$EDGE_TUNNEL6]:83", mode: gue, check: {port: 80, $QUICK}, $E2E_NO_TRIAL, $V6}
 		  mixed: {listen: "tcp $EDGE_TUNNEL:8080", mode: ipip, check: {$QUICK}, $E2E_NO_TRIAL, $V6}
 		  udp: {listen: "udp $EDGE_DNS:53", mode: l2, check: {type: udp, send: x, $QUICK}, $E2E_NO_TRIAL, $V4}
 		  slow: {listen: "tcp $EDGE_TUNNEL:82", mode: ipip, check: {port: 80}, $E2E_NO_TRIAL, $V4}
@@ -116,7 +118,9 @@ tap_run "everywhere" wait_for 10 e2e_all_serving
 breaks lab_in b3 ip address del "$EDGE_TUNNEL/32" dev lo
 goes_out "no loopback address, ipip" 8 ipip 10.99.0.23 \
 	"^connect timeout \(through the tunnel\), but its own address answers: is $EDGE_TUNNEL on its loopback\?"
-stays "no loopback address, ipip" ipip-own ipip-v6 l2
+goes_out "no loopback address, gue" 8 gue 10.99.0.23 \
+	"^connect timeout \(through the tunnel\), but its own address answers: is $EDGE_TUNNEL on its loopback\?"
+stays "no loopback address, ipip" ipip-own ipip-v6 gue-v6 l2
 goes_out "no loopback address, at default settings" 10 slow 10.99.0.23 "is $EDGE_TUNNEL on its loopback"
 lab_in b3 ip address add "$EDGE_TUNNEL/32" dev lo
 # Why who stays out is silent is asked every 20 s alone: what breaks next shall find nobody out.
@@ -127,6 +131,8 @@ breaks lab_in b3 "$LAB_OUT/bin/sluice-decap" detach eth0
 goes_out "no decapsulation" 8 ipip 10.99.0.23 \
 	'^connect timeout \(through the tunnel\), but its own address answers: it does not unpack tunnels$'
 goes_out "no decapsulation, IPv6" 8 ipip-v6 2001:db8:99::23 'it does not unpack tunnels'
+goes_out "no decapsulation, gue" 8 gue 10.99.0.23 'it does not unpack GUE, or not at gue_port$'
+goes_out "no decapsulation, gue, IPv6" 8 gue-v6 2001:db8:99::23 'it does not unpack GUE, or not at gue_port$'
 goes_out "no decapsulation, https" 8 ipip-tls 10.99.0.23 'it does not unpack tunnels'
 goes_out "no decapsulation, families mixed" 8 mixed 2001:db8:99::23 'does it unpack, and have'
 stays "no decapsulation" l2 l2-v6 ipip-own
