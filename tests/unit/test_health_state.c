@@ -125,6 +125,10 @@ static void suspicion_makes_it_fast(void **state)
 	/* Never slower than without. */
 	slow.fast_ms = 9000;
 	assert_int_equal(health_state_delay_ms(&machine, &slow, middle), 2000);
+	machine.is_suspect = false;
+	machine.streak = 1;
+	assert_int_equal(health_state_delay_ms(&machine, &slow, middle), 2000);
+	machine.streak = 0;
 	/* One that is down is out already. */
 	machine.state = HEALTH_DOWN;
 	assert_int_equal(health_state_delay_ms(&machine, &check, middle), 5000);

@@ -73,7 +73,6 @@ static void answer(struct run *run, int64_t status, int signal)
 		answer.result = PROBE_UNDECIDED;
 		snprintf(text, sizeof(text), "the program printed more than %u bytes", OUTPUT_MAX);
 	} else if (run->is_late) {
-		answer.cause = HEALTH_SILENT;
 		snprintf(text, sizeof(text), "the program did not end within %u ms",
 			 job->request.timeout_ms);
 	} else if (signal) {

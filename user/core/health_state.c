@@ -61,7 +61,7 @@ uint32_t health_state_delay_ms(const struct health_machine *machine,
 	uint64_t spread;
 
 	if (machine->state == HEALTH_UNKNOWN || machine->streak)
-		base = check->fast_ms;
+		base = health_state_fast_ms(check);
 	else if (machine->state == HEALTH_DOWN)
 		base = check->down_ms;
 	else if (machine->is_suspect)
