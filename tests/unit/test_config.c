@@ -387,7 +387,7 @@ static void test_circuit(void **state)
 		     "    pools:\n"
 		     "      main: {members: [192.0.2.21, 192.0.2.22]}\n"
 		     "      next: {members: [192.0.2.23], circuit: {mode: disabled, open: 3s}}\n"
-		     "      sorry: {members: [192.0.2.24]}\n");
+		     "      sorry: {share: 0, members: [192.0.2.24]}\n");
 	const struct circuit_config *circuit = &config->services[0].pools[0].circuit;
 	const struct service_config *service = &config->services[1];
 
@@ -407,6 +407,7 @@ static void test_circuit(void **state)
 	assert_int_equal(service->min_healthy, 2);
 	assert_true(service->is_panic_dropped);
 	assert_string_equal(service->fallback, "sorry");
+	assert_int_not_equal(service->pools[2].share, 0);
 	circuit = &service->pools[0].circuit;
 	assert_true(circuit->is_enabled);
 	assert_int_equal(circuit->open_ms, 2000);

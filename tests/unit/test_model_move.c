@@ -247,11 +247,42 @@ static void over_a_restart(void **state)
 	world_free(w);
 }
 
+/* One that a command added is not in the file, whose new circuits and checks hold for it as well. */
+static void added_member_follows_its_pool(void **state)
+{
+	static const char *const AFTER[] = {
+		"    circuit: {mode: disabled}\n" FIVE,
+		"    check: none\n" FIVE,
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(AFTER); i++) {
+		AUTO_FREE char *text = util_printf("%s%s", HEAD, AFTER[i]);
+		struct world *w = world(FIVE);
+		struct change add = on(CHANGE_MEMBER_ADD, 9);
+
+		world_apply(w, &add);
+		world_resolve_all(w);
+		fails(w, at(w, 9), HEALTH_ANSWERED);
+		passes(w, at(w, 9));
+		assert_int_not_equal(at(w, 9)->breaker.state, BREAKER_CLOSED);
+		assert_in_range(share(at(w, 9)), 0, ALL / 2);
+		world_load_text(w, text);
+		assert_int_equal(at(w, 9)->breaker.state, BREAKER_CLOSED);
+		assert_int_equal(share(at(w, 9)), ALL);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_pools),	     cmocka_unit_test(to_another_port),
-		cmocka_unit_test(moved_by_commands), cmocka_unit_test(gone),
+		cmocka_unit_test(added_member_follows_its_pool),
+		cmocka_unit_test(to_pools),
+		cmocka_unit_test(to_another_port),
+		cmocka_unit_test(moved_by_commands),
+		cmocka_unit_test(gone),
 		cmocka_unit_test(over_a_restart),
 	};
 

@@ -379,7 +379,7 @@ static void fail_fallback(struct config_reader *r, yaml_node_t *key,
 
 /* Who serves when too few do. */
 static void check_fallback(struct config_reader *r, yaml_node_t *value,
-			   const struct service_config *service)
+			   struct service_config *service)
 {
 	yaml_node_t *key = NULL;
 	size_t mark, members = 0;
@@ -396,10 +396,15 @@ static void check_fallback(struct config_reader *r, yaml_node_t *value,
 				 "it would be the fallback of nothing: remove the key");
 	}
 	config_leave(r, mark);
-	for (size_t i = 0; i < service->pool_count; i++)
-		if (strcmp(service->pools[i].name, service->fallback) != 0)
-			members += service->pools[i].names ? CONFIG_MEMBERS_MAX
-							   : service->pools[i].member_count;
+	for (size_t i = 0; i < service->pool_count; i++) {
+		struct pool_config *pool = &service->pools[i];
+
+		if (strcmp(pool->name, service->fallback) == 0)
+			pool->share =
+				MAX(pool->share, 1); /* alone when it serves, whatever it is */
+		else
+			members += pool->names ? CONFIG_MEMBERS_MAX : pool->member_count;
+	}
 	if (!config_find(r, value, "min_healthy", &key) || service->min_healthy <= MAX(members, 1))
 		return;
 	mark = config_enter(r, "min_healthy");

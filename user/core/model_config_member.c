@@ -161,6 +161,18 @@ static void member_follow(struct apply *apply, const struct model_service *servi
 			    member->weight);
 }
 
+/* What the pool is now, for one that was in old_pool: what is not looked at any more ends. */
+static void follow_pool(const struct model_pool *old_pool, const struct model_member *old,
+			const struct model_pool *pool, struct model_member *member)
+{
+	if (model_check_of(old_pool, old)->type != model_check_of(pool, member)->type)
+		health_init(member, model_check_of(pool, member));
+	if (!pool->circuit.is_enabled)
+		model_circuit_forget(member);
+	if (pool->circuit.passive == PASSIVE_MODE_DISABLED)
+		member->suspicion = (struct passive_view){0};
+}
+
 /* from: its service as it was, NULL: new; of the same id unless it listens elsewhere now. */
 static void member_merge(struct apply *apply, const struct model_service *service,
 			 struct model_pool *pool, const struct model_service *from,
@@ -184,12 +196,7 @@ static void member_merge(struct apply *apply, const struct model_service *servic
 			    "moved from pool %s, as it was", old_pool->name);
 	member_follow(apply, service, pool, old, config, &member);
 	model_tell_member_differences(apply, service, old_pool, old, pool, &member);
-	if (model_check_of(old_pool, old)->type != model_check_of(pool, &member)->type)
-		health_init(&member, model_check_of(pool, &member));
-	if (!pool->circuit.is_enabled)
-		model_circuit_forget(&member);
-	if (pool->circuit.passive == PASSIVE_MODE_DISABLED)
-		member.suspicion = (struct passive_view){0};
+	follow_pool(old_pool, old, pool, &member);
 	model_pool_add(pool, &member);
 }
 
@@ -266,6 +273,7 @@ static void members_leave(struct apply *apply, const struct model_service *servi
 			kept->max_new = pool->max_new_per_member;
 			if (from->id != service->id)
 				begin_anew(apply, service, pool, kept);
+			follow_pool(old_pool, old, pool, kept);
 			continue;
 		}
 		tell_left(apply, service, pool, old, config,
