@@ -209,16 +209,49 @@ static void from_first_to_last(void **state)
 
 static void gates(void **state)
 {
-	const struct shift_gate rows[] = {
-		{100, 2, 0, false}, {80, 5, 1, false}, {79, 5, 1, false},
-		{0, 0, 0, false},   {100, 2, 0, true}, {79, 5, 1, true},
+	static const struct {
+		struct shift_gate gate;
+		bool passes, waits;
+	} rows[] = {
+		{{.admitted_percent = 100, .hoped_percent = 100, .members = 2}, true, false},
+		{{.admitted_percent = 80, .hoped_percent = 80, .members = 5}, true, false},
+		{{.admitted_percent = 79, .hoped_percent = 79, .members = 5}, false, false},
+		{{.members = 0}, false, false},
+		{{.admitted_percent = 100, .hoped_percent = 100, .is_alone = true}, true, false},
+		{{.admitted_percent = 79, .hoped_percent = 79, .is_alone = true}, false, false},
+		{{.admitted_percent = 79, .hoped_percent = 80, .unknown = 1}, false, true},
+		{{.admitted_percent = 0, .hoped_percent = 100, .unknown = 2}, false, true},
+		{{.admitted_percent = 0, .hoped_percent = 79, .unknown = 1}, false, false},
 	};
-	static const bool passes[] = {true, true, false, false, true, false};
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(shift_gate_passes(&rows[i]), passes[i]);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(shift_gate_passes(&rows[i].gate), rows[i].passes);
+		assert_int_equal(shift_gate_waits(&rows[i].gate), rows[i].waits);
+	}
+}
+
+/* Of whom nobody knows anything, nothing is believed: neither a step nor a failure. */
+static void a_gate_that_waits(void **state)
+{
+	const struct shift_input in = {
+		.event = SHIFT_TIME,
+		.now_ms = NOW,
+		.gate = {.admitted_percent = 50, .hoped_percent = 100, .members = 2, .unknown = 1}};
+	enum situation s;
+
+	(void)state;
+	for (s = 0; s < SITUATION_MAX; s++) {
+		struct shift before = situation(s), shift = before;
+		bool was_due = shift_is_due(&shift, NOW);
+
+		assert_int_equal(shift_feed(&shift, &in), was_due);
+		assert_int_equal(shift.state, before.state);
+		assert_int_equal(shift.percent, before.percent);
+		assert_int_equal(shift.failures, before.failures);
+		assert_false(was_due && shift_is_due(&shift, NOW + SHIFT_GATE_MS - 1));
+	}
 }
 
 /* Nobody serves where it would go back to: it stays, and goes back when somebody does. */
@@ -336,6 +369,7 @@ int main(void)
 		cmocka_unit_test(every_state_and_event),
 		cmocka_unit_test(from_first_to_last),
 		cmocka_unit_test(gates),
+		cmocka_unit_test(a_gate_that_waits),
 		cmocka_unit_test(nowhere_to_go),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(random_events),

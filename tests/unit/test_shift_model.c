@@ -1,57 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A shift in the model: shares, gates by members, reloads; and on the tables, where five per cent are
  * among the next twenty-five. */
-#include "unit/circuit_world.h"
+#include "unit/shift_world.h"
 
 #include <errno.h>
 
 #include "core/slots.h"
-
-#define TWO                                                                                        \
-	"    check: tcp\n"                                                                         \
-	"    pools:\n"                                                                             \
-	"      stable: {share: 100, members: [10.0.0.1, 10.0.0.2]}\n"                              \
-	"      next: {share: %s, members: [10.0.0.3, 10.0.0.4]}\n"
-
-static struct world *two(const char *share)
-{
-	AUTO_FREE char *text = util_printf(TWO, share);
-	struct world *w = world(text);
-	size_t p, m;
-
-	for (p = 0; p < 2; p++)
-		for (m = 0; m < 2; m++)
-			passes(w, in_pool(w, p, m));
-	return w;
-}
-
-static int shift(struct world *w, enum shift_action action, const char *to, uint32_t percent)
-{
-	struct shift plan = {.plan = {.steps = {5, 25, 100}, .step_count = 3, .hold_s = 10},
-			     .percent = percent};
-	const struct change change = {.type = CHANGE_SHIFT,
-				      .owner = OWNER_API,
-				      .service = "web",
-				      .pool = to,
-				      .shift = &plan,
-				      .shift_action = action};
-	struct errs errors = {0};
-	int r = model_apply(w->model, &change, 1, w->fake->now_ms, &errors);
-
-	errs_done(&errors);
-	return r;
-}
-
-static void pass(struct world *w, uint64_t ms)
-{
-	struct change change = {.type = CHANGE_SHIFT_TIME, .member_id = member(w, 0)->id};
-	uint64_t step;
-
-	for (step = 0; step < ms; step += 1000) {
-		w->fake->now_ms += 1000;
-		world_apply(w, &change);
-	}
-}
 
 /* Per cent of new connections that the pool should get. */
 static uint32_t part(const struct world *w, size_t p)
@@ -287,6 +241,7 @@ static void one_at_a_time(void **state)
 				"      later: {share: 0, members: [10.0.0.5, 10.0.0.6]}\n");
 
 	(void)state;
+	all_pass(w);
 	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
 	pass(w, 12000);
 	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), -EEXIST);
@@ -412,33 +367,6 @@ static void restored_in_peace(void **state)
 	world_free(w);
 }
 
-/* Who is in maintenance, or has no weight, is no part of what its gate asks for. */
-static void gate_counts_who_should_serve(void **state)
-{
-	struct change change = {.type = CHANGE_MEMBER_ADMIN,
-				.owner = OWNER_API,
-				.service = "web",
-				.pool = "next",
-				.admin = ADMIN_MAINT};
-	struct world *w = two("0");
-
-	(void)state;
-	change.addr = in_pool(w, 1, 0)->addr;
-	world_apply(w, &change);
-	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
-	pass(w, 12000);
-	assert_int_equal(web(w)->shift.percent, 25);
-	/* One that drains is: nobody planned for less. */
-	change.admin = ADMIN_DRAIN;
-	world_apply(w, &change);
-	pass(w, 4000);
-	assert_int_equal(web(w)->shift.state, SHIFT_ROLLED_BACK);
-	change.type = CHANGE_MEMBER_WEIGHT;
-	world_apply(w, &change);
-	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
-	world_free(w);
-}
-
 /* What people and files say of a shift is counted; what time does is not. */
 static void orders(void **state)
 {
@@ -522,7 +450,6 @@ int main(void)
 		cmocka_unit_test(reloads),
 		cmocka_unit_test(restored),
 		cmocka_unit_test(restored_in_peace),
-		cmocka_unit_test(gate_counts_who_should_serve),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(clients_stay_shifted),
 		cmocka_unit_test(of_slow_starts),

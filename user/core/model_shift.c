@@ -101,34 +101,62 @@ static bool is_alone(const struct model_service *service, const struct model_poo
 	return true;
 }
 
+/* Nobody who is taken out on purpose says how well the others are. */
+static bool is_in_gate(const struct model_member *member)
+{
+	return member->weight && member->admin == ADMIN_READY &&
+	       member->discovery == DISCOVERY_READY && member->override != OVERRIDE_EJECTED;
+}
+
 static void look(const struct model_service *service, const struct model_pool *pool,
 		 struct shift_gate *ret_gate)
 {
-	uint64_t weights = 0, sum = 0;
+	uint64_t weights = 0, sum = 0, unknown = 0;
 	size_t m;
 
 	*ret_gate = (struct shift_gate){.is_alone = is_alone(service, pool)};
 	for (m = 0; m < pool->member_count; m++) {
 		const struct model_member *member = &pool->members[m];
 
-		if (member->admin == ADMIN_MAINT || !member->weight)
+		if (!is_in_gate(member))
 			continue;
 		ret_gate->members++;
 		ret_gate->failing += member->health == HEALTH_DOWN;
 		weights += member->weight;
 		sum += member->weight * admitted(member);
+		if (member->health != HEALTH_UNKNOWN || member->override == OVERRIDE_FORCED)
+			continue;
+		ret_gate->unknown++;
+		unknown += member->weight * admitted(member);
 	}
-	if (weights)
-		ret_gate->admitted_percent = (uint32_t)(sum * 100 / (weights * SHARE_ONE));
+	if (!weights)
+		return;
+	ret_gate->hoped_percent = (uint32_t)(sum * 100 / (weights * SHARE_ONE));
+	ret_gate->admitted_percent = (uint32_t)((sum - unknown) * 100 / (weights * SHARE_ONE));
 }
 
 static void say_gate(const struct shift_gate *gate, char *text, size_t size)
 {
+	if (shift_gate_waits(gate)) {
+		snprintf(text, size, "%" PRIu32 " of %" PRIu32 " members are not checked yet",
+			 gate->unknown, gate->members);
+		return;
+	}
 	snprintf(text, size,
 		 "it admits %" PRIu32 " %% of its weight (%u %% wanted), %" PRIu32 " of %" PRIu32
 		 " members fail their check%s",
 		 gate->admitted_percent, SHIFT_ADMITTED_PERCENT, gate->failing, gate->members,
 		 gate->is_alone ? "; in the other pools nobody serves" : "");
+}
+
+#define WAITS "waits: "
+
+static void say_wait(const struct shift_gate *gate, char *text, size_t size)
+{
+	char why[64];
+
+	say_gate(gate, why, sizeof(why));
+	snprintf(text, size, WAITS "%s", why);
 }
 
 enum gate_news { GATE_NO_NEWS, GATE_FAILED, GATE_PASSES_AGAIN };
@@ -184,7 +212,9 @@ static bool feed(struct apply *apply, struct model_service *service, struct shif
 	else if (news == GATE_PASSES_AGAIN)
 		util_copy(service->shift_text, sizeof(service->shift_text),
 			  "its gate failed, and passes again: resume, or abort");
-	else if (input->event != SHIFT_TIME)
+	else if (input->event == SHIFT_TIME && shift_gate_waits(&input->gate))
+		say_wait(&input->gate, service->shift_text, sizeof(service->shift_text));
+	else if (input->event != SHIFT_TIME || !strncmp(service->shift_text, WAITS, strlen(WAITS)))
 		service->shift_text[0] = '\0';
 	tell(apply, service, &before, news);
 	if (shift->percent != before.percent || !shift_is_on(&before)) {
@@ -290,7 +320,9 @@ static void start(struct apply *apply, struct model_service *service, const stru
 		say_gate(&gate, text, sizeof(text));
 		err_hint(errs_add(apply->errors, ERR_CONFLICT, "/to",
 				  "pool %s is not well enough to begin with: %s", to, text),
-			 "mend it first: sluicectl member list %s", service->name);
+			 shift_gate_waits(&gate) ? "wait for their checks: sluicectl member list %s"
+						 : "mend it first: sluicectl member list %s",
+			 service->name);
 		return;
 	}
 	util_copy(service->shift_to, sizeof(service->shift_to), to);

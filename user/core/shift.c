@@ -17,6 +17,11 @@ bool shift_gate_passes(const struct shift_gate *gate)
 	return gate->admitted_percent >= SHIFT_ADMITTED_PERCENT;
 }
 
+bool shift_gate_waits(const struct shift_gate *gate)
+{
+	return !shift_gate_passes(gate) && gate->hoped_percent >= SHIFT_ADMITTED_PERCENT;
+}
+
 const char *shift_plan_problem(const struct shift_plan *plan)
 {
 	uint32_t i;
@@ -100,6 +105,8 @@ static bool pass_time(struct shift *shift, const struct shift_input *input)
 	if (!shift_is_due(shift, input->now_ms))
 		return false;
 	shift->gate_ms = input->now_ms + SHIFT_GATE_MS;
+	if (shift_gate_waits(&input->gate))
+		return true;
 	if (!shift_gate_passes(&input->gate)) {
 		fail(shift, &input->gate);
 		return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A shift: one pool of a service gets more and more of it, step by step. Each step holds for a while,
- * and goes on only if the pool is well: its gate, which is asked every few seconds. Two failed gates
- * in a row take everything back at once, unless nobody serves where that would go: then it pauses.
+ * and goes on only if the pool is well: its gate, which is asked every few seconds. While that hangs on
+ * members whom no check has judged yet, it waits. Two failed gates in a row take everything back at once,
+ * unless nobody serves where that would go: then it pauses.
  * Pure; the caller has the clock, and makes shares of it.
  */
 #pragma once
@@ -59,8 +60,10 @@ struct shift {
 
 /* How the pool is. */
 struct shift_gate {
-	uint32_t admitted_percent; /* of its weight has a share */
+	uint32_t admitted_percent; /* of its weight has a share, and has passed its check */
+	uint32_t hoped_percent;	   /* the same, and what no check has judged yet */
 	uint32_t members, failing; /* failing: their check says so */
+	uint32_t unknown;	   /* no check has judged them yet */
 	bool is_alone;		   /* nobody serves in the pools that it takes from */
 };
 
@@ -73,6 +76,8 @@ struct shift_input {
 
 const char *shift_state_name(enum shift_state state);
 bool shift_gate_passes(const struct shift_gate *gate);
+/* It does not pass, and may do so when all are judged. */
+bool shift_gate_waits(const struct shift_gate *gate);
 /* What is wrong with a plan, NULL: nothing. */
 const char *shift_plan_problem(const struct shift_plan *plan);
 /* "1,5,10" into a plan's steps. False: not a list of numbers. */
