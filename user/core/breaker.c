@@ -166,12 +166,13 @@ static void feed_open(struct breaker *breaker, const struct circuit_config *circ
 		try_half_open(breaker, circuit, input->now_ms);
 }
 
-/* Without any evidence it waits for a probe; when none came either it goes back to where it came from,
- * for as long as before. */
+/* Flows alone do not do: whoever sends packets can make them look good. Without a probe that passed it
+ * waits for one; when none does (they are undecided) it goes back to where it came from, for as long as
+ * before. */
 static void decide(struct breaker *breaker, const struct circuit_config *circuit,
 		   const struct breaker_input *input)
 {
-	if (breaker->has_passed || breaker->good_flows)
+	if (breaker->has_passed)
 		recover(breaker, input->now_ms);
 	else if (input->now_ms < breaker->since_ms + input->probe_ms)
 		breaker->until_ms = breaker->since_ms + input->probe_ms;
@@ -179,7 +180,7 @@ static void decide(struct breaker *breaker, const struct circuit_config *circuit
 		trip_for(breaker, circuit, input);
 }
 
-/* Flows alone do not do: whoever sends packets can make them look good. */
+/* With a probe that passed, enough good flows spare it the rest of the trial. */
 static void recover_early(struct breaker *breaker, const struct circuit_config *circuit,
 			  uint64_t now_ms)
 {

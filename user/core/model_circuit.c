@@ -194,5 +194,5 @@ void model_change_circuit(struct apply *apply, struct model_service *service,
 			     member->health_text ? member->health_text : "a probe failed");
 		judge_ratio(apply, service, pool, member);
 	}
-	feed(apply, service, pool, member, BREAKER_TIME, "nothing was seen of it on trial");
+	feed(apply, service, pool, member, BREAKER_TIME, "no probe passed on trial");
 }
