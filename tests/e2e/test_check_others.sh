@@ -101,6 +101,14 @@ chmod a-x "$BIN/good"
 tap_run "a program that can no longer be run is no failure" wait_for 5 checks_text_says exec \
 	'check not possible from here: .*permission denied'
 tap_run "its member stays" checks_health_is exec up
+why() { # PATTERN
+	grep -qE "$1" <<< "$(edge_ctl --json status | jq -r '.why[]')"
+}
+tap_run "but status says that nobody checks it" wait_for 5 why \
+	'^exec: 1 of 1 members not checked for [0-9]+ s: .*permission denied'
+tap_run "as it does of others" why '^exec-crash: 1 of 1 members not checked for [0-9]+ s: .*signal 11'
+tap_fails "of a service that looks well" 1 '' why '^ping: '
+tap_match "an event said so" "$(edge_ctl events)" 'member_diagnosis.*exec/default/10.99.0.21:[0-9]+.*not possible'
 echo "# another text" >> "$E2E_CONFIG"
 tap_fails "a reload names what cannot be run" 1 \
 	'services.exec.check.command.*bin/good is not executable' edge_ctl reload

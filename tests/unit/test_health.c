@@ -20,6 +20,11 @@ static struct report {
 	char text[HEALTH_TEXT_MAX];
 } last; /* the last one */
 
+static struct {
+	size_t count;
+	char text[HEALTH_TEXT_MAX];
+} diagnosis; /* the last one */
+
 static struct scene {
 	uv_loop_t loop;
 	uv_timer_t guard, tick;
@@ -50,6 +55,14 @@ static void on_report(void *arg, uint64_t id, enum health_state state, enum heal
 	util_copy(last.text, sizeof(last.text), text);
 	s.reports++;
 	world_apply(s.w, &change);
+}
+
+static void on_diagnosis(void *arg, uint64_t id, const char *text)
+{
+	(void)arg;
+	assert_int_not_equal(id, s.dead_id);
+	util_copy(diagnosis.text, sizeof(diagnosis.text), text);
+	diagnosis.count++;
 }
 
 static bool can_leave(void *arg, uint64_t id, char problem[HEALTH_TEXT_MAX])
@@ -130,12 +143,14 @@ static void load(const char *times, const char *members)
 
 static int set_up(void **state)
 {
-	static const struct health_listener listener = {.report = on_report};
+	static const struct health_listener listener = {.report = on_report,
+							.diagnosis = on_diagnosis};
 	static const struct health_path path = {.can_leave = can_leave};
 
 	(void)state;
 	memset(&s, 0, sizeof(s));
 	memset(&last, 0, sizeof(last));
+	memset(&diagnosis, 0, sizeof(diagnosis));
 	port = 0;
 	s.w = world_new(1);
 	uv_loop_init(&s.loop);
@@ -247,8 +262,14 @@ static void fault_of_this_host(void **state)
 	assert_int_equal(last.state, HEALTH_UNKNOWN);
 	assert_string_equal(last.text, "check not possible from here: eth0 has no carrier");
 	assert_int_equal(totals().failing, 0);
+	assert_int_equal(totals().unchecked, 1);
+	assert_int_equal(diagnosis.count, 1);
+	assert_string_equal(diagnosis.text, last.text);
 	assert_int_equal(listen(fd, 100), 0);
 	wait_for_results(PROBE_PASS, 1);
+	assert_int_equal(totals().unchecked, 0);
+	assert_int_equal(diagnosis.count, 2);
+	assert_string_equal(diagnosis.text, "its check is possible again");
 	assert_int_equal(last.state, HEALTH_UP);
 	s.is_cable_out = false;
 	close(fd);
@@ -258,6 +279,7 @@ static void fault_of_this_host(void **state)
 	wait_for_results(PROBE_UNDECIDED, results(PROBE_UNDECIDED) + 5);
 	assert_int_equal(member(s.w, 0)->health, HEALTH_UP);
 	assert_int_equal(totals().failing, 1); /* as it was */
+	assert_int_equal(totals().unchecked, 1);
 	s.is_cable_out = false;
 	wait_for_results(PROBE_FAIL, 3); /* where it stood before */
 	assert_int_equal(member(s.w, 0)->health, HEALTH_DOWN);

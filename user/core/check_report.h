@@ -12,7 +12,12 @@ struct check_report {
 	struct check_times times; /* of the last pass */
 	int64_t expires_s;	  /* the certificate's end, wall clock; 0: none was seen */
 	bool is_expiry_near;	  /* or over */
+	uint32_t undecided;	  /* so many probes in a row, up to now */
+	uint64_t undecided_ms;	  /* when the first of them was over, if there are any */
 };
+
+/* So many undecided probes in a row are no accident: nobody knows how the member is. */
+#define CHECK_UNDECIDED_MAX 3
 
 /* Of all of them. */
 struct check_totals {
@@ -20,6 +25,7 @@ struct check_totals {
 	const struct check_durations (*durations)[2];
 	size_t targets, running, waiting; /* waiting: are due, but have not begun */
 	size_t failing;			  /* targets whose last probe failed */
+	size_t unchecked;		  /* targets with CHECK_UNDECIDED_MAX undecided ones */
 	uint64_t passed_ms;		  /* when a probe passed last, of any target; 0: none did */
 	uint64_t lag_us;		  /* worst of the last 10 to 20 s: how late probes began */
 	struct {

@@ -11,6 +11,7 @@
 #include "core/check_spec.h"
 
 #define CERTIFICATES_SHOWN 4
+#define UNCHECKED_SHOWN 4 /* services */
 
 /* "ends in 5 d", "ended 3 h ago". */
 static const char *end_text(int64_t expires_s, char *text, size_t size)
@@ -139,6 +140,76 @@ static size_t find_apart(const struct daemon *daemon, struct control_finding *li
 	return 1;
 }
 
+/* The members of a service that cannot be checked, and the one for which that is so for longest. */
+struct unchecked {
+	size_t count, of;
+	uint64_t since_ms;
+	const char *text;
+};
+
+static void count_unchecked(const struct daemon *daemon, const struct model_service *service,
+			    bool is_apart_told, bool is_path_told, struct unchecked *ret_found)
+{
+	struct unchecked found = {0};
+	struct check_report report;
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count; m++) {
+			const struct model_member *member = &pool->members[m];
+			const struct check_config *check = model_check_of(pool, member);
+
+			if (check->type == CHECK_NONE)
+				continue;
+			found.of++;
+			if ((is_apart_told && check_type_is_apart(check->type)) ||
+			    (is_path_told && check->via == CHECK_VIA_PATH))
+				continue;
+			health_member_report(daemon->health, service, pool, member, &report);
+			if (report.undecided < CHECK_UNDECIDED_MAX)
+				continue;
+			if (!found.count++ || report.undecided_ms < found.since_ms) {
+				found.since_ms = report.undecided_ms;
+				found.text = util_text(member->health_text);
+			}
+		}
+	}
+	*ret_found = found;
+}
+
+/* Nobody knows how they are, whatever their state says. is_path_told: why probes cannot take the path is
+ * among the findings. */
+static size_t find_unchecked(const struct daemon *daemon, bool is_path_told,
+			     struct control_finding *list, size_t max)
+{
+	struct check_totals totals;
+	size_t count = 0, s;
+
+	health_totals(daemon->health, &totals);
+	if (!totals.unchecked || daemon->cut_off.why)
+		return 0;
+	for (s = 0; s < model_service_count(daemon->model) && count < max; s++) {
+		const struct model_service *service = model_service_at(daemon->model, s);
+		struct unchecked found;
+
+		count_unchecked(daemon, service, totals.apart.is_wanted && !totals.apart.is_up,
+				is_path_told, &found);
+		if (!found.count)
+			continue;
+		list[count].severity = CONTROL_DEGRADED;
+		snprintf(list[count].text, sizeof(list[count].text),
+			 "%s: %zu of %zu members not checked for %" PRIu64 " s: %s", service->name,
+			 found.count, found.of, (clock_now_ms() - found.since_ms) / 1000,
+			 found.text);
+		snprintf(list[count].fix, sizeof(list[count].fix), "sluicectl member list %s",
+			 service->name);
+		count++;
+	}
+	return count;
+}
+
 size_t checks_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
 {
 	size_t count;
@@ -146,6 +217,8 @@ size_t checks_findings(const struct daemon *daemon, struct control_finding *list
 	if (!daemon->health)
 		return 0;
 	count = probing_findings(daemon, list, max);
+	count += find_unchecked(daemon, count > 0, list + count,
+				MIN(max - count, (size_t)UNCHECKED_SHOWN));
 	count += find_apart(daemon, list + count, max - count);
 	return count + find_certificates(daemon, list + count,
 					 MIN(max - count, (size_t)CERTIFICATES_SHOWN));

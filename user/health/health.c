@@ -26,6 +26,7 @@ static void drop_target(struct health *health, struct target *target)
 {
 	HASH_DEL(health->targets, target);
 	target_set_failing(target, false);
+	target_note_undecided(target, false);
 	health->apart_count -= check_type_is_apart(target->check.type);
 	health->path_count -= target_is_through(target);
 	probe_cancel(target->probe);
@@ -241,6 +242,7 @@ void health_totals(const struct health *health, struct check_totals *ret_totals)
 		.running = health->running,
 		.waiting = health->waiting,
 		.failing = health->failing_count,
+		.unchecked = health->unchecked_count,
 		.passed_ms = health->passed_ms,
 		.lag_us = MAX(health->lag_us, health->lag_before_us),
 	};

@@ -27,8 +27,9 @@ typedef void (*health_report_fn)(void *arg, uint64_t member_id, enum health_stat
  * each. Under the same conditions. */
 typedef void (*health_certificate_fn)(void *arg, uint64_t member_id, int64_t expires_s);
 
-/* It is known why the member, which is down, is silent through the path, or that has changed: told
- * with what the last report said of it. Under the same conditions. */
+/* It is known why the member, which is down, is silent through the path, or that has changed; or several
+ * probes in a row could not be made, or one could again. Told with what the last report said of it. Under
+ * the same conditions. */
 typedef void (*health_diagnosis_fn)(void *arg, uint64_t member_id, const char *text);
 
 struct health_listener {

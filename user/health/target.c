@@ -111,6 +111,30 @@ void target_set_failing(struct target *target, bool is_failing)
 	target->is_failing = is_failing;
 }
 
+bool target_note_undecided(struct target *target, bool is_undecided)
+{
+	struct check_report *report = &target->report;
+	bool was = report->undecided >= CHECK_UNDECIDED_MAX, is;
+
+	if (!is_undecided)
+		report->undecided = 0;
+	else if (!report->undecided++)
+		report->undecided_ms = clock_now_ms();
+	is = report->undecided >= CHECK_UNDECIDED_MAX;
+	target->health->unchecked_count += is;
+	target->health->unchecked_count -= was;
+	return is != was;
+}
+
+static void tell_diagnosis(const struct target *target, const char *text)
+{
+	const struct health_listener *listener = &target->health->listener;
+	size_t i;
+
+	for (i = 0; i < target->path.member_count; i++)
+		listener->diagnosis(listener->arg, target->path.members[i], text);
+}
+
 static void take(struct target *target, const struct check_answer *answer)
 {
 	target->report.results[answer->result]++;
@@ -177,18 +201,15 @@ void target_end_looking(struct target *target)
 static void on_looked(void *arg, enum look_result result)
 {
 	struct target *target = arg;
-	const struct health_listener *listener = &target->health->listener;
 	bool is_news = result != target->look && result != LOOK_NONE;
-	size_t i;
 
 	target->probe = NULL;
 	target->look = result;
 	if (say(target, &target->looking->failure))
 		target_report(target);
 	target_end_looking(target);
-	for (i = 0; is_news && i < target->path.member_count; i++)
-		listener->diagnosis(listener->arg, target->path.members[i],
-				    util_text(target->text));
+	if (is_news)
+		tell_diagnosis(target, util_text(target->text));
 	rest(target);
 }
 
@@ -227,7 +248,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	struct check_answer undecided = {.result = PROBE_UNDECIDED};
 	uint64_t now_us = clock_now_ns() / 1000;
 	char problem[HEALTH_TEXT_MAX];
-	bool is_news;
+	bool is_news, is_blind_news;
 
 	target->probe = NULL;
 	if (answer->result == PROBE_FAIL &&
@@ -237,6 +258,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	}
 	note_duration(target, answer, now_us);
 	take(target, answer);
+	is_blind_news = target_note_undecided(target, answer->result == PROBE_UNDECIDED);
 	is_news = health_state_feed(&target->machine, &target->check, answer->result);
 	is_news |= say(target, answer);
 	if (!is_news && answer->result == PROBE_PASS &&
@@ -250,6 +272,10 @@ static void on_probed(void *arg, const struct check_answer *answer)
 					      dice_next(&target->health->dice));
 	if (is_news)
 		target_report(target);
+	if (is_blind_news)
+		tell_diagnosis(target, answer->result == PROBE_UNDECIDED
+					       ? util_text(target->text)
+					       : "its check is possible again");
 	if (!begin_look(target, answer))
 		rest(target);
 }

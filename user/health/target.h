@@ -58,6 +58,7 @@ struct health {
 	size_t apart_count;			      /* targets that are probed by sluice-check */
 	size_t path_count;			      /* and through the path */
 	size_t failing_count;			      /* targets whose last probe failed */
+	size_t unchecked_count;			      /* with CHECK_UNDECIDED_MAX undecided ones */
 	size_t running, waiting;		      /* targets that are so */
 	size_t doubtful[2];			      /* running, was failing: jobs, programs */
 	size_t looks;				      /* that go on */
@@ -76,6 +77,9 @@ void target_schedule(struct target *target, uint64_t now_us, uint64_t due_us);
 /* Is it probed through the path? */
 bool target_is_through(const struct target *target);
 void target_set_failing(struct target *target, bool is_failing);
+/* One more of its probes was undecided, or it is over with that. True: it begins, or ends, not to be
+ * checked at all. */
+bool target_note_undecided(struct target *target, bool is_undecided);
 /* A probe of it begins, or it is over with the look that follows, or cancelled. */
 void target_set_running(struct target *target, bool is_running);
 /* When its look is over, or cancelled. */
