@@ -275,9 +275,36 @@ static void added_member_follows_its_pool(void **state)
 	}
 }
 
+/* A check of another kind has said nothing yet of who is out. */
+static void another_check(void **state)
+{
+	AUTO_FREE char *http = util_printf("%s    check: http\n%s", HEAD, FIVE);
+	AUTO_FREE char *none = util_printf("%s    check: none\n%s", HEAD, FIVE);
+	struct world *w = world(FIVE);
+
+	(void)state;
+	passes(w, at(w, 1));
+	fails(w, at(w, 2), HEALTH_SILENT);
+	fails(w, at(w, 3), HEALTH_ANSWERED);
+	passes(w, at(w, 3)); /* its pause is not over */
+	world_load_text(w, http);
+	assert_int_equal(at(w, 1)->health, HEALTH_UNKNOWN);
+	assert_int_equal(share(at(w, 1)), ALL);
+	assert_int_equal(at(w, 2)->health, HEALTH_DOWN);
+	assert_true(at(w, 2)->is_dead);
+	assert_int_equal(share(at(w, 2)), 0);
+	assert_int_equal(at(w, 3)->breaker.state, BREAKER_OPEN);
+	assert_int_equal(share(at(w, 3)), 0);
+	world_load_text(w, none);
+	assert_int_equal(share(at(w, 2)), ALL);
+	assert_int_equal(share(at(w, 3)), ALL);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_check),
 		cmocka_unit_test(added_member_follows_its_pool),
 		cmocka_unit_test(to_pools),
 		cmocka_unit_test(to_another_port),

@@ -165,8 +165,13 @@ static void member_follow(struct apply *apply, const struct model_service *servi
 static void follow_pool(const struct model_pool *old_pool, const struct model_member *old,
 			const struct model_pool *pool, struct model_member *member)
 {
-	if (model_check_of(old_pool, old)->type != model_check_of(pool, member)->type)
-		health_init(member, model_check_of(pool, member));
+	const struct check_config *check = model_check_of(pool, member);
+	bool is_out = old->health == HEALTH_DOWN || old->breaker.state != BREAKER_CLOSED;
+
+	/* Who is out stays so until the new check says otherwise. */
+	if (model_check_of(old_pool, old)->type != check->type &&
+	    (check->type == CHECK_NONE || !is_out))
+		health_init(member, check);
 	if (!pool->circuit.is_enabled)
 		model_circuit_forget(member);
 	if (pool->circuit.passive == PASSIVE_MODE_DISABLED)
