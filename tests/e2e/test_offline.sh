@@ -39,6 +39,8 @@ member() { # SERVICE ADDRESS FIELD, from the maps
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
 tap_fails "another port" 1 'port 81: members of web have its port, 80' edge_ctl member maint web 10.99.0.22:81
+tap_match "no check is told as none" "$(edge_ctl member list spare)" '10.99.0.21:8080 .* none '
+tap_match "and not as passed" "$(edge_ctl member show spare 10.99.0.21 --pool main)" 'health +not checked'
 tap_run "one is in maintenance" edge_ctl member maint web6 2001:db8:99::22
 tap_run "another one drains" edge_ctl member drain web6 2001:db8:99::23
 sleep 1.2

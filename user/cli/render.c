@@ -104,9 +104,12 @@ static void add_check(struct table *table, const json_t *member)
 {
 	const char *health = field_text(member, "health", "");
 	const char *text = field_text(member, "health_text", "");
+	const json_t *check = json_object_get(member, "check");
 	char number[TEXT_MAX];
 
-	if (strcmp(health, "up") == 0 && text[0] == '\0')
+	if (strcmp(field_text(check, "type", ""), "none") == 0)
+		table_text(table, "none");
+	else if (strcmp(health, "up") == 0 && text[0] == '\0')
 		table_textf(table, "ok %s",
 			    text_latency(field_count(member, "latency_us"), number));
 	else

@@ -18,6 +18,10 @@ static void render_health(const struct view *view, const json_t *member)
 	char ago[TEXT_MAX] = "";
 	char took[TEXT_MAX];
 
+	if (strcmp(field_text(json_object_get(member, "check"), "type", ""), "none") == 0) {
+		render_field(view, "health", "not checked");
+		return;
+	}
 	if (since > 0 && since <= view->now_s)
 		text_duration(view->now_s - since, ago);
 	render_field(view, "health", "%s%s%s%s%s%s%s", field_text(member, "health", "unknown"),
