@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the gate of a shift asks for: which members it is about, and what it believes of them. */
+/* What the gate of a shift asks for: which members it is about, and what it believes of them; and what is
+ * told when a file ends a shift. */
 #include "unit/shift_world.h"
 
 /* Who is out on purpose, or has no weight, is no part of what its gate asks for; somebody must be. */
@@ -90,12 +91,55 @@ static void gate_waits_for_checks(void **state)
 	world_free(w);
 }
 
+static bool is_told(const struct world *w, const char *text)
+{
+	const struct event *event;
+	uint64_t seq = 0;
+	bool is_gap;
+
+	for (; (event = event_log_next(w->log, seq, &is_gap)); seq = event->seq)
+		if (event->type == EVENT_shift && strcmp(event->text, text) == 0)
+			return true;
+	return false;
+}
+
+static void a_file_ends_it_aloud(void **state)
+{
+	static const struct {
+		const char *file, *why;
+	} rows[] = {
+		{HEAD "    pools:\n      stable: {members: [10.0.0.1, 10.0.0.2]}\n",
+		 "the file has other pools now"},
+		{"version: 1\ninterfaces: [eth0]\nservices:\n  web:\n    listen: tcp "
+		 "192.0.2.10:81\n"
+		 "    mode: l2\n    pools:\n"
+		 "      stable: {share: 100, members: [10.0.0.1, 10.0.0.2]}\n"
+		 "      next: {share: 0, members: [10.0.0.3, 10.0.0.4]}\n",
+		 "the service listens elsewhere now"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *text =
+			util_printf("the shift to next ended at 5 %%: %s", rows[i].why);
+		struct world *w = two("0");
+
+		assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+		world_load_text(w, rows[i].file);
+		assert_int_equal(web(w)->shift.state, SHIFT_NONE);
+		assert_true(is_told(w, text));
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gate_counts_who_should_serve),
 		cmocka_unit_test(gate_leaves_out_who_leaves),
 		cmocka_unit_test(gate_waits_for_checks),
+		cmocka_unit_test(a_file_ends_it_aloud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,10 +72,10 @@ static void service_merge(struct apply *apply, struct model_state *fresh,
 	if (apply->state->has_config && !old)
 		model_event(apply, EVENT_service_added, &service, NULL, NULL, "added");
 	model_config_pools(apply, fresh, config, from, &service);
-	if (old) {
+	if (old)
 		model_tell_differences(apply, old, &service);
-		model_shift_keep(apply, old, &service);
-	}
+	if (from)
+		model_shift_keep(apply, from, &service);
 	fresh->services = util_grow(fresh->services, &fresh->service_capacity,
 				    fresh->service_count + 1, sizeof(*fresh->services));
 	fresh->services[fresh->service_count++] = service;

@@ -237,7 +237,8 @@ static void end(struct apply *apply, struct model_service *service, const char *
 	if (!shift_is_on(&service->shift))
 		return;
 	model_event(apply, EVENT_shift, service, pool_named(service, service->shift_to), NULL,
-		    "ended: %s", why);
+		    "the shift to %s ended at %" PRIu32 " %%: %s", service->shift_to,
+		    service->shift.percent, why);
 	service->shift_orders++;
 	service->shift = (struct shift){0};
 	service->shift_to[0] = service->shift_text[0] = '\0';
@@ -404,6 +405,10 @@ void model_shift_keep(struct apply *apply, const struct model_service *old,
 	service->shift = old->shift;
 	util_copy(service->shift_to, sizeof(service->shift_to), old->shift_to);
 	util_copy(service->shift_text, sizeof(service->shift_text), old->shift_text);
+	if (old->id != service->id) {
+		end(apply, service, "the service listens elsewhere now");
+		return;
+	}
 	for (p = 0; p < service->pool_count; p++) {
 		const struct model_pool *before = pool_named(old, service->pools[p].name);
 
