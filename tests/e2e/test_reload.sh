@@ -56,6 +56,7 @@ same_words() {
 	wanted=$("$LAB_OUT/bin/sluiced" --check "$E2E_CONFIG" 2>&1 | mistakes)
 	tap_is "$1: --check names $2" "$(grep -c . <<< "$wanted")" "$2"
 	tap_is "$1: sluicectl check says the same" "$(edge_ctl check "$E2E_CONFIG" 2>&1 | mistakes)" "$wanted"
+	tap_is "$1: and without FILE, for it asks the daemon" "$(edge_ctl check 2>&1 | mistakes)" "$wanted"
 	lines=$(wc -l < "$LAB_DIR/sluiced.log")
 	tap_is "$1: sluicectl reload says the same" "$(edge_ctl reload 2>&1 | mistakes)" "$wanted"
 	tap_is "$1: the log says the same" "$(tail -n "+$((lines + 1))" "$LAB_DIR/sluiced.log" | mistakes)" \
@@ -80,6 +81,9 @@ refused "two of three members gone" 'force' 6
 config "$ALL" | sed 's/mode: l2,/& affinity: source,/' > "$E2E_CONFIG"
 refused "another affinity" 'nearly all flows of service web.*' 6
 refused "another affinity: said how to keep the old one, or how to insist" 'affinity: hash.*--force' 6
+tap_match "and what to type next shows what is refused" "$(edge_ctl --json status | jq -r .next)" \
+	'sluicectl .*diff$'
+tap_match "as it does" "$(edge_ctl diff)" 'nearly all flows of service web'
 config "10.99.0.21" > "$E2E_CONFIG"
 tap_match "and named with file and place" "$(edge_ctl reload 2>&1 | mistakes)" \
 	"^$E2E_CONFIG(:[0-9]+)?: services"
@@ -107,6 +111,8 @@ tap_is "all of them were served" "$(jq -c .errors <<< "$load")" '{}'
 config "$ALL, {address: 10.99.0.24, weight: 10}" > "$E2E_CONFIG"
 tap_run "a good file is taken" edge_ctl reload
 tap_is "the revision goes up" "$(revision)" $((before + 1))
+tap_is "a trial without FILE reads the daemon's own" "$(edge_ctl try)" \
+	"$E2E_CONFIG is what runs already: nothing to try"
 tap_is "with the new member" "$(edge_ctl --json service show web | jq .members_total)" 4
 config "$ALL" > "$E2E_CONFIG"
 tap_run "and taken back" edge_ctl reload

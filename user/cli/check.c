@@ -13,6 +13,8 @@
 #include "base/program.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/field.h"
 #include "cli/render.h"
 #include "cli/run.h"
 #include "cli/table.h"
@@ -283,6 +285,18 @@ static void print_errors(const struct cli *cli, const char *file, const struct e
 	json_decref(list);
 }
 
+char *check_file(const struct cli *cli)
+{
+	AUTO_ANSWER struct answer answer = {0};
+	const char *path = "";
+
+	if (cli_arg(cli, 0) != NULL)
+		return util_strdup(cli_arg(cli, 0));
+	if (client_request(cli, "GET", "/v1/version", NULL, &answer) == CLIENT_ANSWERED)
+		path = field_text(answer.document, "config_path", "");
+	return util_strdup(path[0] != '\0' ? path : CLI_CONFIG_FILE);
+}
+
 int check_load(const struct cli *cli, const char *file, struct sources *ret_sources,
 	       struct config **ret_config)
 {
@@ -322,7 +336,7 @@ int check_load(const struct cli *cli, const char *file, struct sources *ret_sour
 
 int run_check(struct cli *cli)
 {
-	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
+	AUTO_FREE char *file = check_file(cli);
 	struct sources sources = {0};
 	struct config *config = NULL;
 	int r = check_load(cli, file, &sources, &config);

@@ -518,9 +518,9 @@ const struct command commands[] = {
 	 {ARG_FILE},
 	 0,
 	 "check a configuration file; needs no daemon",
-	 "FILE is /etc/sluice/sluice.yaml unless given, - what comes in. Every mistake is printed "
-	 "at "
-	 "once, with its line; exit status 1 when there is one.",
+	 "Without FILE it is the one that the running sluiced reads, else "
+	 "/etc/sluice/sluice.yaml; - is what comes in. Every mistake is printed at once, with its "
+	 "line; exit status 1 when there is one.",
 	 run_check},
 	{"doctor",
 	 {ARG_INTERFACES, ARG_REPEAT},
@@ -566,9 +566,8 @@ const struct command commands[] = {
 	 {ARG_FILE},
 	 OPTION(FOR) | OPTION(WAIT) | OPTION(FORCE),
 	 "balance with a file, on trial: ends by itself unless you confirm",
-	 "FILE is /etc/sluice/sluice.yaml unless given, - what comes in; 60 s unless given. "
-	 "Without a running "
-	 "daemon starts one, as root, that detaches; with one, the configuration before it comes "
+	 "FILE is as with check; 60 s unless given. Without a running daemon starts one, as root, "
+	 "that detaches; with one, the configuration before it comes "
 	 "back. The end comes even when the daemon is killed: then everything is passed to this "
 	 "host.",
 	 run_try},

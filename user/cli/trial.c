@@ -210,15 +210,17 @@ static int try_reload(const struct cli *cli, const char *file, const struct sour
 
 int run_try(struct cli *cli)
 {
-	const char *file = cli_arg(cli, 0) != NULL ? cli_arg(cli, 0) : CLI_CONFIG_FILE;
+	AUTO_FREE char *file = NULL;
 	struct config *config = NULL;
 	struct sources sources = {0};
 	bool is_dead = false;
 	uint64_t seconds;
 	int r = trial_duration("--for", cli_option(cli, OPTION_FOR), &seconds);
 
-	if (r == CLI_OK)
-		r = check_load(cli, file, &sources, &config);
+	if (r != CLI_OK)
+		return r;
+	file = check_file(cli);
+	r = check_load(cli, file, &sources, &config);
 	if (r != CLI_OK)
 		return r;
 	cli_use_instance(cli, config->instance);

@@ -330,7 +330,7 @@ void diagnose(const struct control_host *host, const struct control_node *node,
 		diagnose_service(host, diagnosis, model_service_at(host->model, s));
 	diagnose_limits(host, diagnosis);
 	if (node->last_refusal[0]) {
-		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl check",
+		blame(diagnosis, SEVERITY_DEGRADED, "sluicectl diff",
 		      "the last reload was refused, the configuration before it is running");
 		add_why(diagnosis, "reload refused: %s", node->last_refusal);
 	}

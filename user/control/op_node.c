@@ -4,18 +4,33 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/audit.h"
 #include "control/reply.h"
 
 #include <sluice/abi.h>
 
+/* For those who read it themselves, whatever their working directory; "" when ours is gone. */
+static char *absolute_path(const char *path)
+{
+	AUTO_FREE char *directory = NULL;
+
+	if (path[0] == '/')
+		return util_strdup(path);
+	directory = getcwd(NULL, 0);
+	return directory ? util_printf("%s/%s", directory, path) : util_strdup("");
+}
+
 int op_version(const struct request *request, struct reply *reply, struct errs *errors)
 {
-	(void)request;
+	AUTO_FREE char *path = absolute_path(request->host->config_path);
+
 	(void)errors;
 	reply->json = json_pack("{s:s, s:s, s:i}", "version", SLUICE_VERSION, "api", "v1", "abi",
 				SLUICE_ABI);
+	/* What is no UTF-8 has no words in JSON. */
+	json_object_set_new(reply->json, "config_path", json_string(path));
 	return 0;
 }
 
