@@ -57,6 +57,31 @@ static void of_failures(void **state)
 	world_free(w);
 }
 
+/* It was refused first; what it fails with now is another thing. */
+static void of_the_last_failure(void **state)
+{
+	struct world *w = world("    members: [10.0.0.1, 10.0.0.2]\n");
+	struct model_member *m = member(w, 0);
+
+	(void)state;
+	fails(w, m, HEALTH_ANSWERED);
+	fails(w, m, HEALTH_SILENT);
+	passes(w, m);
+	assert_words(w, m, "nothing after timeout; its check passes");
+	w->fake->now_ms += 60000;
+	look(w, m, 1, 0);
+	assert_words(w, m, "on trial: 2 % after timeout; ");
+	world_free(w);
+	w = world("    members: [10.0.0.1, 10.0.0.2]\n");
+	m = member(w, 0);
+	fails(w, m, HEALTH_SILENT);
+	fails(w, member(w, 1), HEALTH_SILENT);
+	fails(w, m, HEALTH_ANSWERED);
+	fails(w, member(w, 1), HEALTH_ANSWERED);
+	assert_words(w, m, "panic: all of its weight in spite of refused, ");
+	world_free(w);
+}
+
 static void of_people(void **state)
 {
 	struct world *w = world("    members: [10.0.0.1, {address: 10.0.0.2, admin: maint},\n"
@@ -107,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_failures),
+		cmocka_unit_test(of_the_last_failure),
 		cmocka_unit_test(of_people),
 		cmocka_unit_test(of_pools),
 	};

@@ -342,6 +342,9 @@ void model_change_health(struct apply *apply, struct model_service *service,
 	const char *text = change->text ? change->text : "";
 
 	util_set_text(&member->health_text, text);
+	/* What it failed with last is what its trial is about. */
+	if (change->health == HEALTH_DOWN && *text && member->breaker.state != BREAKER_CLOSED)
+		util_set_text(&member->circuit_text, text);
 	if (change->latency_us)
 		member->latency_us = change->latency_us;
 	if (member->health == change->health &&

@@ -72,7 +72,7 @@ struct model_member {
 	bool is_dead;
 	struct ramp ramp; /* slow start */
 	struct breaker breaker;
-	char *circuit_text;		       /* why it was out last */
+	char *circuit_text;		       /* what it failed with last, when it was out */
 	uint32_t trial_percent;		       /* of its pool's circuit */
 	uint64_t sampled_ms;		       /* when its probes were counted last; 0: not yet */
 	uint64_t probes_passed, probes_failed; /* as they were then */

@@ -45,9 +45,11 @@ static const char *cause(const struct words *words)
 {
 	const struct model_member *member = words->member;
 
+	if (member->health == HEALTH_DOWN && member->health_text)
+		return member->health_text;
 	if (member->circuit_text)
 		return member->circuit_text;
-	return member->health_text ? member->health_text : "its check failed";
+	return "its check failed";
 }
 
 static void say_override(struct words *words, const char *what, const char *share)
