@@ -84,15 +84,15 @@ static void answer(struct ask *ask, const struct check_answer *answer)
 	fn(arg, answer);
 }
 
-static void give_up(struct ask *ask, const char *why)
+static void give_up(struct ask *ask, const char *why, bool is_lost)
 {
-	struct check_answer undecided = {.result = PROBE_UNDECIDED};
+	struct check_answer undecided = {.result = PROBE_UNDECIDED, .is_lost = is_lost};
 
 	util_copy(undecided.text, sizeof(undecided.text), why);
 	answer(ask, &undecided);
 }
 
-/* Asks that are begun meanwhile stay. */
+/* At the end of a process. Asks that are begun meanwhile stay. */
 static void give_up_all(struct apart *apart, const char *why)
 {
 	uint64_t last = apart->next_id;
@@ -100,7 +100,7 @@ static void give_up_all(struct apart *apart, const char *why)
 
 	HASH_ITER (hh, apart->asks, ask, tmp)
 		if (ask->id <= last)
-			give_up(ask, why);
+			give_up(ask, why, true);
 }
 
 static void say_problem(struct apart *apart, const char *text)
@@ -133,7 +133,7 @@ static void on_ask_timer(uv_timer_t *timer)
 	uint64_t now_ms = clock_now_ms();
 
 	if (ask->failure) {
-		give_up(ask, ask->failure);
+		give_up(ask, ask->failure, false);
 		return;
 	}
 	apart->totals.apart.unanswered++;
@@ -142,7 +142,7 @@ static void on_ask_timer(uv_timer_t *timer)
 		apart->heard_ms = now_ms;
 		end_worker(apart);
 	}
-	give_up(ask, "sluice-check does not answer");
+	give_up(ask, "sluice-check does not answer", false);
 }
 
 static void refuse(struct apart *apart)

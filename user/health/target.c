@@ -16,6 +16,9 @@
 #define LATENCY_REPORT_MS 10000
 #define LATENCY_WAIT_MS 1000
 #define LAG_WINDOW_MS 10000
+#define LOST_BY_CHANCE 3 /* so many times in a row are none */
+#define LOST_MAX 20
+#define LOST_PAUSE_MS 300000 /* the longest pause for that, but for the interval */
 /* Of what sluice-check makes at once, targets that failed last, and may well hang again, get three
  * quarters, so that others find a place. */
 #define DOUBTFUL_JOBS_MAX (3 * (CHECK_JOBS_MAX - CHECK_PROGRAMS_MAX) / 4)
@@ -242,6 +245,24 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 	return true;
 }
 
+/* One whose probes end sluice-check, as by what its server answers, must not take those of all others with
+ * it: the more often that was so, the longer it waits. Who was there by chance is judged soon. */
+static void hold_back(struct target *target, const struct check_answer *answer, uint64_t now_us)
+{
+	uint64_t pause_ms = target->check.interval_ms;
+
+	if (answer->result != PROBE_UNDECIDED)
+		target->lost = 0;
+	if (!answer->is_lost)
+		return;
+	target->lost = MIN(target->lost + 1, LOST_MAX);
+	if (target->lost < LOST_BY_CHANCE)
+		return;
+	pause_ms =
+		MIN(pause_ms << (target->lost - LOST_BY_CHANCE + 1), MAX(LOST_PAUSE_MS, pause_ms));
+	target->due_us = MAX(target->due_us, now_us + pause_ms * 1000);
+}
+
 static void on_probed(void *arg, const struct check_answer *answer)
 {
 	struct target *target = arg;
@@ -270,6 +291,7 @@ static void on_probed(void *arg, const struct check_answer *answer)
 	target->due_us = health_state_next_us(&target->machine, &target->check, answer->result,
 					      target->due_us, now_us,
 					      dice_next(&target->health->dice));
+	hold_back(target, answer, now_us);
 	if (is_news)
 		target_report(target);
 	if (is_blind_news)

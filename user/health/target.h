@@ -36,6 +36,7 @@ struct target {
 	bool is_failing;	 /* as its last probe had it */
 	bool is_running;	 /* a probe, or the look that follows */
 	bool was_failing;	 /* when that began */
+	uint8_t lost;		 /* probes in a row during which their process died */
 	bool is_waiting;	 /* is due: for the host's other probes to begin, or for a place */
 	size_t member_capacity;
 	char *text; /* may be NULL */
