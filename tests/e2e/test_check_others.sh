@@ -23,6 +23,10 @@ lab_in b2 nft add table inet x
 lab_in b2 nft add chain inet x input '{ type filter hook input priority 0; }'
 lab_in b2 nft add rule inet x input icmp type echo-request drop
 lab_in b2 nft add rule inet x input udp dport 9000 drop
+lab_in b2 nft add rule inet x input tcp dport 9002 reject with icmpx type admin-prohibited
+lab_in b2 nft add rule inet x input udp dport 9002 reject with icmpx type admin-prohibited
+lab_in b2 nft add rule inet x input tcp dport 9003 reject with icmpv6 type no-route
+lab_in b2 sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 # many rows ask at once
 
 program good <<- 'END'
 	#!/bin/sh
@@ -84,6 +88,19 @@ check_row exec-hang down "the program did not end within 400 ms" "type: exec, co
 check_row exec-loud unknown "check not possible from here: the program printed more than" "type: exec, command: [$BIN/loud]"
 check_row exec-crash unknown "check not possible from here: the program was ended by signal 11" "type: exec, command: [$BIN/crash]"
 check_row exec-colours down 'exit status 1: bad  ?.31mnews' "type: exec, command: [$BIN/colours]"
+# In one host an answer arrives within the call that connects, and is lost: the next SYN, after a second, has
+# another.
+USUAL_TIMES=$TIMES TIMES="interval: 2s, timeout: 1500ms, fast: 1600ms, down: 2s, fall: 2, rise: 1"
+PROHIBITED="rejected by a firewall: administratively prohibited"
+check_row rejected down "$PROHIBITED" "type: tcp, port: 9002" 2001:db8:99::22
+check_row rejected4 down "host unreachable" "type: tcp, port: 9002" 10.99.0.22
+check_row rejected-http down "$PROHIBITED" "type: http, via: member, port: 9002" 2001:db8:99::22
+check_row rejected-https down "$PROHIBITED" "type: https, via: member, port: 9002" 2001:db8:99::22
+check_row rejected-udp down "$PROHIBITED" "type: udp, via: member, port: 9002, send: x" 2001:db8:99::22
+check_row rejected-dns down "$PROHIBITED" "type: dns, via: member, port: 9002, name: x.example" 2001:db8:99::22
+check_row no-route down "network unreachable, says a router" "type: tcp, port: 9003" 2001:db8:99::22
+check_row no-route-http down "network unreachable, says a router" "type: http, via: member, port: 9003" 2001:db8:99::22
+TIMES=$USUAL_TIMES
 e2e_start
 checks_report
 

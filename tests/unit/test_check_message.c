@@ -283,6 +283,39 @@ static void test_errnos(void **state)
 	assert_int_equal(check_errno_cause(ETIMEDOUT), HEALTH_SILENT);
 	assert_int_equal(check_errno_result(EMFILE, &text), PROBE_UNDECIDED);
 	assert_int_equal(check_errno_result(ENETUNREACH, &text), PROBE_UNDECIDED);
+	assert_int_equal(check_errno_result(EACCES, &text), PROBE_UNDECIDED);
+}
+
+/* What this host's own call would mean nothing with is a failure when the network says it. */
+static void test_told_errnos(void **state)
+{
+	static const struct {
+		int error;
+		enum probe_result result;
+		enum health_cause cause;
+		const char *text;
+	} rows[] = {
+		{0, PROBE_PASS, HEALTH_ANSWERED, ""},
+		{ECONNREFUSED, PROBE_FAIL, HEALTH_ANSWERED, "connection refused"},
+		{EACCES, PROBE_FAIL, HEALTH_ANSWERED,
+		 "rejected by a firewall: administratively prohibited"},
+		{ENETUNREACH, PROBE_FAIL, HEALTH_SILENT, "network unreachable, says a router"},
+		{EHOSTDOWN, PROBE_FAIL, HEALTH_SILENT, "host unknown, says a router"},
+		{ENONET, PROBE_FAIL, HEALTH_SILENT, "host isolated, says a router"},
+		{EHOSTUNREACH, PROBE_FAIL, HEALTH_SILENT, "host unreachable"},
+		{ETIMEDOUT, PROBE_FAIL, HEALTH_SILENT, "connect timeout"},
+		{EPERM, PROBE_UNDECIDED, HEALTH_ANSWERED, "Operation not permitted"},
+		{ENOBUFS, PROBE_UNDECIDED, HEALTH_ANSWERED, "No buffer space available"},
+	};
+	const char *text;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(check_told_result(rows[i].error, &text), rows[i].result);
+		assert_int_equal(check_errno_cause(rows[i].error), rows[i].cause);
+		assert_string_equal(text, rows[i].text);
+	}
 }
 
 int main(void)
@@ -292,7 +325,7 @@ int main(void)
 		cmocka_unit_test(test_requests),	cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_hostile_answers), cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_addresses),	cmocka_unit_test(test_hostile_addresses),
-		cmocka_unit_test(test_errnos),
+		cmocka_unit_test(test_errnos),		cmocka_unit_test(test_told_errnos),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -125,6 +125,19 @@ static void nobody(void **state)
 	assert_int_not_equal(w.last.result, PROBE_PASS);
 }
 
+/* No TCP connection goes to a broadcast address: this host does not even ask. */
+static void not_asked(void **state)
+{
+	struct way way = {.port = 80};
+
+	(void)state;
+	addr_parse("255.255.255.255", &way.addr);
+	probe(0, &way, 60000);
+	run_until(1);
+	assert_int_equal(w.last.result, PROBE_UNDECIDED);
+	assert_string_equal(w.last.text, "Network is unreachable");
+}
+
 /* The loop was busy until after the timeout: what came in meanwhile counts. */
 static void answers_that_are_read_late(void **state)
 {
@@ -178,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(open_and_closed, begin, end),
 		cmocka_unit_test_setup_teardown(nobody, begin, end),
+		cmocka_unit_test_setup_teardown(not_asked, begin, end),
 		cmocka_unit_test_setup_teardown(answers_that_are_read_late, begin, end),
 		cmocka_unit_test_setup_teardown(cancelled, begin, end),
 		cmocka_unit_test_setup_teardown(no_place_in_the_loop, begin, end),

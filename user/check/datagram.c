@@ -33,12 +33,14 @@ static void finish(struct datagram *datagram, struct check_answer *answer)
 	job_answer(job, answer);
 }
 
-static void finish_error(struct datagram *datagram, int error)
+/* is_told: after it was sent. */
+static void finish_error(struct datagram *datagram, int error, bool is_told)
 {
 	struct check_answer answer = {.cause = check_errno_cause(error)};
 	const char *text;
 
-	answer.result = check_errno_result(error, &text);
+	answer.result = is_told ? check_told_result(error, &text)
+				: check_errno_result(error, &text);
 	/* Of a datagram that is what a port without a listener says. */
 	util_copy(answer.text, sizeof(answer.text),
 		  error == ECONNREFUSED ? "port unreachable" : text);
@@ -69,7 +71,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
-				finish_error(datagram, errno);
+				finish_error(datagram, errno, true);
 			return;
 		}
 		if (datagram->judge(datagram, data, (size_t)n, &answer)) {
@@ -121,7 +123,7 @@ void datagram_begin(struct job *job, const uint8_t *data, size_t length, datagra
 	datagram->poll.data = datagram->timer.data = datagram;
 	datagram->handles = 2;
 	if (send(fd, datagram->sent, datagram->sent_length, MSG_DONTWAIT) < 0) {
-		finish_error(datagram, errno);
+		finish_error(datagram, errno, false);
 		return;
 	}
 	uv_poll_start(&datagram->poll, UV_READABLE, on_readable);

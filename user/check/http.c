@@ -24,7 +24,7 @@ struct fetch {
 	CURL *easy;
 	struct curl_slist *headers, *to;
 	size_t header_bytes, body_bytes;
-	bool is_connected, is_header_long, is_body_cut, is_found;
+	bool is_asked, is_connected, is_header_long, is_body_cut, is_found;
 	char tail[2 * sizeof(((struct check_details *)0)->body)]; /* what a match may begin in */
 	size_t tail_length;
 	char error[CURL_ERROR_SIZE];
@@ -189,7 +189,8 @@ static bool judge_connect(const struct fetch *fetch, struct check_answer *answer
 	curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
 	if (!error)
 		return false;
-	answer->result = check_errno_result((int)error, &text);
+	answer->result = fetch->is_asked ? check_told_result((int)error, &text)
+					 : check_errno_result((int)error, &text);
 	answer->cause = check_errno_cause((int)error);
 	util_copy(answer->text, sizeof(answer->text), text);
 	return true;
@@ -262,6 +263,12 @@ static struct fetch *fetch_of(CURL *easy)
 static void on_done(CURL *easy, CURLcode code)
 {
 	finish(fetch_of(easy), code);
+}
+
+/* What was wrong with asking at all is said before anything is waited for. */
+static void on_writes(CURL *easy)
+{
+	fetch_of(easy)->is_asked = true;
 }
 
 /* Until it is connected it waits to be writable only; its own times tell no sooner than after the handshake of
@@ -425,7 +432,8 @@ void http_begin(struct job *job)
 
 struct multi *http_new(uv_loop_t *loop)
 {
-	static const struct multi_calls calls = {.done = on_done, .reads = on_reads};
+	static const struct multi_calls calls = {
+		.done = on_done, .writes = on_writes, .reads = on_reads};
 	struct multi *multi = multi_new(loop, &calls);
 
 	if (!multi)

@@ -113,8 +113,10 @@ static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, v
 		event.events |= EPOLLIN;
 		multi->calls.reads(easy);
 	}
-	if (what & CURL_POLL_OUT)
+	if (what & CURL_POLL_OUT) {
 		event.events |= EPOLLOUT;
+		multi->calls.writes(easy);
+	}
 	if (epoll_ctl(multi->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event))
 		return -1;
 	if (!known)

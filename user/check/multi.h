@@ -12,6 +12,8 @@ struct multi;
 struct multi_calls {
 	/* It is over; the handle has left the transfers. */
 	void (*done)(CURL *easy, CURLcode code);
+	/* It waits to be writable, so it has asked for its connection. */
+	void (*writes)(CURL *easy);
 	/* It waits for what its peer sends. */
 	void (*reads)(CURL *easy);
 };

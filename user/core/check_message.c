@@ -178,14 +178,44 @@ enum probe_result check_errno_result(int error, const char **ret_text)
 		*ret_text = "protocol unreachable";
 		return PROBE_FAIL;
 	default:
-		/* EMFILE, ENOBUFS, ENETDOWN, ENETUNREACH, EADDRNOTAVAIL, EPERM, ...: this host
-		 * could not even ask. */
+		/* EMFILE, ENOBUFS, ENETDOWN, ENETUNREACH, EACCES, EADDRNOTAVAIL, EPERM, ...: this
+		 * host could not even ask. */
 		*ret_text = strerror(error);
 		return PROBE_UNDECIDED;
 	}
 }
 
+/* What ICMP errors become: icmp_err_convert[] of Linux, and tab_unreach[] of its IPv6. */
+enum probe_result check_told_result(int error, const char **ret_text)
+{
+	switch (error) {
+	case EACCES:
+		*ret_text = "rejected by a firewall: administratively prohibited";
+		return PROBE_FAIL;
+	case ENETUNREACH:
+		*ret_text = "network unreachable, says a router";
+		return PROBE_FAIL;
+	case EHOSTDOWN:
+		*ret_text = "host unknown, says a router";
+		return PROBE_FAIL;
+	case ENONET:
+		*ret_text = "host isolated, says a router";
+		return PROBE_FAIL;
+	default:
+		return check_errno_result(error, ret_text);
+	}
+}
+
 enum health_cause check_errno_cause(int error)
 {
-	return error == ETIMEDOUT || error == EHOSTUNREACH ? HEALTH_SILENT : HEALTH_ANSWERED;
+	switch (error) {
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENONET:
+		return HEALTH_SILENT;
+	default: /* Also EACCES: a firewall that rejects new connections may well keep those there are. */
+		return HEALTH_ANSWERED;
+	}
 }

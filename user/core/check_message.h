@@ -69,7 +69,11 @@ size_t check_answer_write(uint8_t message[CHECK_MESSAGE_MAX], const struct check
 /* False unless every field is what an honest process could say. */
 bool check_answer_read(const uint8_t *message, size_t length, struct check_answer *ret_answer);
 
-/* What an errno of a probe's socket says about the member: a failure of its own, or of this host. */
+/* What the errno of a call that asks (socket, bind, connect, send) says: a failure of the member, or of this
+ * host. */
 enum probe_result check_errno_result(int error, const char **ret_text);
+/* The same of an errno that the socket told after it had asked: who rejects, or has no route, is then
+ * somebody else. */
+enum probe_result check_told_result(int error, const char **ret_text);
 /* Of a failure: did anything come back from the member? */
 enum health_cause check_errno_cause(int error);

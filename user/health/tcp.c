@@ -55,6 +55,7 @@ static void cancel(struct probe *probe)
 	release((struct dial *)probe);
 }
 
+/* error is of the start if there is one, else what came of it. */
 static void answer(struct dial *dial, int error)
 {
 	uint32_t us = (uint32_t)MAX((clock_now_ns() - dial->start_ns) / 1000, 1);
@@ -63,7 +64,8 @@ static void answer(struct dial *dial, int error)
 	void *arg = dial->arg;
 	const char *text;
 
-	answer.result = check_errno_result(error, &text);
+	answer.result = dial->error ? check_errno_result(error, &text)
+				    : check_told_result(error, &text);
 	util_copy(answer.text, sizeof(answer.text), text);
 	if (answer.result == PROBE_PASS)
 		answer.times.connect_us = answer.times.total_us = us;
