@@ -347,6 +347,22 @@ static void a_way_without_words_is_pending(void **state)
 	assert_has(text, "unreachable: its next hop is not");
 }
 
+/* Out by its check, and yet it gets all of its weight. */
+static void panic_is_a_state(void **state)
+{
+	AUTO_FREE char *text =
+		rendered(document("{'state':'fault','services':[" SERVICE(
+					  "web", "tcp 192.0.2.1:443", "down", "0",
+					  MEMBER("10.0.0.1", "'state':'ejected','health':'down',"
+							     "'now_percent':100")) "],%s,%s}",
+				  node, limits),
+			 true, false);
+
+	(void)state;
+	assert_has(text, "100%");
+	assert_has(text, "panic, ejected");
+}
+
 /* Fields of a newer or older daemon may be missing: no crash, no invention. */
 static void missing_fields_are_dashes(void **state)
 {
@@ -374,6 +390,7 @@ int main(void)
 		cmocka_unit_test(announcing_is_shown),
 		cmocka_unit_test(extremes_fit),
 		cmocka_unit_test(missing_fields_are_dashes),
+		cmocka_unit_test(panic_is_a_state),
 		cmocka_unit_test(a_way_without_words_is_pending),
 	};
 

@@ -177,7 +177,10 @@ static void state_text(const struct view *view, const json_t *member, char *buff
 	const char *admin = field_text(member, "admin", "");
 	const char *why = field_text(nexthop, "text", "");
 	char number[TEXT_MAX], left[TEXT_MAX];
-	size_t used = (size_t)snprintf(buffer, size, "%s", state);
+	/* Too few others serve: see circuit in sluice.yaml(5). */
+	bool is_readmitted = strcmp(state, "ejected") == 0 &&
+			     field_number(member, "now_percent", 0) > 0;
+	size_t used = (size_t)snprintf(buffer, size, "%s%s", is_readmitted ? "panic, " : "", state);
 
 	if (json_is_object(override))
 		used += override_text(override, state, buffer + used, size - used);
