@@ -151,6 +151,60 @@ static void explain_panic(struct diagnosis *diagnosis, const struct model_servic
 		add_why(diagnosis, "%s: %s", service->name, texts[service->panic]);
 }
 
+/* However small a share is, beside none it is everything. */
+static void explain_trials(struct diagnosis *diagnosis, const struct model_service *service,
+			   const struct view_tally *tally)
+{
+	if (tally->trial && !tally->serving && service->panic != PANIC_READMIT)
+		add_why(diagnosis,
+			"%s: nobody but members on trial serves: they get all new connections",
+			service->name);
+}
+
+/* Who has no weight is not asked after while others serve. */
+static void explain_weights(struct diagnosis *diagnosis, const struct model_service *service)
+{
+	size_t p, m, count = 0;
+
+	for (p = 0; p < service->pool_count; p++)
+		for (m = 0; m < service->pools[p].member_count; m++)
+			count += member_state_of(&service->pools[p].members[m]) == MEMBER_NO_WEIGHT;
+	if (count)
+		add_why(diagnosis,
+			"%s: %zu member%s weight 0: sluicectl member weight %s MEMBER 100",
+			service->name, count, count == 1 ? " has" : "s have", service->name);
+}
+
+static bool has_serving(const struct model_pool *pool)
+{
+	size_t m;
+
+	for (m = 0; m < pool->member_count; m++)
+		if (member_state_serves(member_state_of(&pool->members[m])))
+			return true;
+	return false;
+}
+
+/* A shift that is over gave all to a pool that serves no more, and who had it before could. */
+static bool is_shifted_away(const struct model_service *service)
+{
+	bool could_serve = false;
+	size_t p;
+
+	if (service->shift.state != SHIFT_DONE || service->shift.percent != 100)
+		return false;
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		if (!has_serving(pool))
+			continue;
+		if (strcmp(pool->name, service->shift_to) == 0)
+			return false;
+		could_serve |= !pool->is_fallback;
+	}
+	return could_serve;
+}
+
 static void diagnose_service(const struct control_host *host, struct diagnosis *diagnosis,
 			     const struct model_service *service)
 {
@@ -164,6 +218,11 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 	if (!strcmp(state, "ok") && !tally.suspect)
 		return;
 	snprintf(next, sizeof(next), "sluicectl member list %s", service->name);
+	if (is_shifted_away(service)) {
+		snprintf(next, sizeof(next), "sluicectl shift %s abort", service->name);
+		add_why(diagnosis, "%s: all of it was shifted to %s: %s takes it back",
+			service->name, service->shift_to, next);
+	}
 	if (!strcmp(state, "down"))
 		blame(diagnosis, SEVERITY_FAULT, next, "%s: none of %zu members serving",
 		      service->name, tally.total);
@@ -172,6 +231,9 @@ static void diagnose_service(const struct control_host *host, struct diagnosis *
 		      "%s: %zu of %zu members serving, %u %% of configured weight", service->name,
 		      tally.serving, tally.total, tally.weight_percent);
 	explain_panic(diagnosis, service);
+	explain_trials(diagnosis, service, &tally);
+	if (!strcmp(state, "down"))
+		explain_weights(diagnosis, service);
 	for (p = 0; p < service->pool_count; p++)
 		for (m = 0; m < service->pools[p].member_count; m++)
 			explain_member(host, diagnosis, service, &service->pools[p],
