@@ -93,7 +93,7 @@ check_row exec-colours down 'exit status 1: bad  ?.31mnews' "type: exec, command
 USUAL_TIMES=$TIMES TIMES="interval: 2s, timeout: 1500ms, fast: 1600ms, down: 2s, fall: 2, rise: 1"
 PROHIBITED="rejected by a firewall: administratively prohibited"
 check_row rejected down "$PROHIBITED" "type: tcp, port: 9002" 2001:db8:99::22
-check_row rejected4 down "host unreachable" "type: tcp, port: 9002" 10.99.0.22
+check_row rejected4 down "$PROHIBITED" "type: tcp, port: 9002" 10.99.0.22
 check_row rejected-http down "$PROHIBITED" "type: http, via: member, port: 9002" 2001:db8:99::22
 check_row rejected-https down "$PROHIBITED" "type: https, via: member, port: 9002" 2001:db8:99::22
 check_row rejected-udp down "$PROHIBITED" "type: udp, via: member, port: 9002, send: x" 2001:db8:99::22

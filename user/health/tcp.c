@@ -2,11 +2,17 @@
 #include "health/tcp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -73,6 +79,35 @@ static void answer(struct dial *dial, int error)
 	fn(arg, &answer);
 }
 
+static bool is_prohibited(const struct sock_extended_err *error)
+{
+	return error->ee_origin == SO_EE_ORIGIN_ICMP && error->ee_type == ICMP_DEST_UNREACH &&
+	       (error->ee_code == ICMP_NET_ANO || error->ee_code == ICMP_HOST_ANO ||
+		error->ee_code == ICMP_PKT_FILTERED);
+}
+
+/* "Prohibited" (RFC 1812, 5.2.7.1) is an errno of its own over IPv6 only. Over IPv4 the ICMP error itself
+ * tells it from an unreachable host, where the kernel keeps that of a connection (Linux 5.11). */
+static int name_prohibited(int fd, int error)
+{
+	_Alignas(struct cmsghdr) uint8_t control[256];
+	struct msghdr message = {.msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *part;
+	struct sock_extended_err told;
+
+	if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		return error;
+	for (part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+		if (part->cmsg_level != IPPROTO_IP || part->cmsg_type != IP_RECVERR ||
+		    part->cmsg_len < CMSG_LEN(sizeof(told)))
+			continue;
+		memcpy(&told, CMSG_DATA(part), sizeof(told));
+		if (is_prohibited(&told))
+			return EACCES;
+	}
+	return error;
+}
+
 static void on_connected(struct dial *dial)
 {
 	socklen_t length = sizeof(int);
@@ -80,6 +115,8 @@ static void on_connected(struct dial *dial)
 
 	if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &error, &length))
 		error = errno;
+	if (error == EHOSTUNREACH || error == ENETUNREACH)
+		error = name_prohibited(dial->fd, error);
 	answer(dial, error);
 }
 
@@ -118,6 +155,7 @@ static int begin(struct dial *dial, const struct way *way)
 {
 	/* Close with a reset: a connection per probe and member must not pile up in TIME_WAIT. */
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	static const int on = 1;
 	struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.ptr = dial};
 	struct sockaddr_storage sa;
 	socklen_t length = addr_to_sockaddr(&way->addr, way->port, &sa);
@@ -128,6 +166,9 @@ static int begin(struct dial *dial, const struct way *way)
 	if (dial->fd < 0)
 		return -dial->fd;
 	if (setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
+		return errno;
+	if (sa.ss_family == AF_INET &&
+	    setsockopt(dial->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)))
 		return errno;
 	if (connect(dial->fd, (struct sockaddr *)&sa, length) && errno != EINPROGRESS)
 		return errno;
