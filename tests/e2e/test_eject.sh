@@ -86,4 +86,22 @@ tap_match "a restore has no time" "$(edge_api PUT $MEMBER/override -d '{"overrid
 	'^422 .*leave for_s out|^400 .*leave for_s out'
 tap_match "an unknown word" "$(edge_api PUT $MEMBER/override -d '{"override":"gone"}')" '^4[0-9][0-9] '
 tap_is "nothing changed" "$(edge_member web 10.99.0.21 override)" null
+
+# Whoever takes out the last one is warned, and gets it.
+NOBODY="sluicectl: warning: web: nobody is left; new connections are dropped"
+warned() { # COMMAND MEMBER POOL [MORE]: what comes beside the answer
+	edge_ctl member "$1" web "$2" "${@:4}" --pool "$3" 2>&1 > /dev/null
+}
+tap_is "one of two: no warning" "$(warned eject 10.99.0.21 main)" ""
+tap_is "none for who has a fallback" "$(warned drain 10.99.0.22 main)" ""
+tap_is "the last, ejected: a warning" "$(warned eject 10.99.0.23 sorry)" "$NOBODY"
+tap_is "once" "$(warned eject 10.99.0.23 sorry --reason again)" ""
+tap_is "back: none" "$(warned restore 10.99.0.23 sorry)" ""
+tap_is "drained" "$(warned drain 10.99.0.23 sorry)" "$NOBODY"
+warned ready 10.99.0.23 sorry > /dev/null
+tap_is "without weight" "$(warned weight 10.99.0.23 sorry 0)" "$NOBODY"
+warned weight 10.99.0.23 sorry 100 > /dev/null
+tap_is "in maintenance" "$(warned maint 10.99.0.23 sorry)" "$NOBODY"
+warned ready 10.99.0.23 sorry > /dev/null
+tap_run "it is no error" edge_ctl member eject web 10.99.0.23 --pool sorry
 tap_done

@@ -18,7 +18,23 @@ struct subject {
 	char pool[NAME_MAX_LENGTH + 1];
 	char endpoint[ENDPOINT_TEXT_MAX];
 	struct sluice_addr addr;
+	bool had_anybody; /* its service, before the change */
 };
+
+/* Does a member of the service get new connections? */
+static bool has_anybody(const struct model_service *service)
+{
+	size_t p, m;
+
+	for (p = 0; p < service->pool_count; p++) {
+		const struct model_pool *pool = &service->pools[p];
+
+		for (m = 0; m < pool->member_count && weights_pool_share(pool); m++)
+			if (pool->members[m].weight && weights_member_share(&pool->members[m]))
+				return true;
+	}
+	return false;
+}
 
 static void name_subject(struct subject *subject, const struct model_service *service,
 			 const struct model_pool *pool, const struct sluice_addr *addr)
@@ -27,6 +43,7 @@ static void name_subject(struct subject *subject, const struct model_service *se
 	util_copy(subject->pool, sizeof(subject->pool), pool->name);
 	addr_format_endpoint(addr, service->port, subject->endpoint);
 	subject->addr = *addr;
+	subject->had_anybody = has_anybody(service);
 }
 
 /* what: the change but for who and where. */
@@ -50,11 +67,31 @@ static void name_in_audit(const struct request *request, const struct subject *s
 	audit_name_member(request, subject->pool, subject->endpoint);
 }
 
-/* Steals the warning, which may be NULL. */
-static void set_warning(json_t *answer, json_t *warning)
+/* Steals the warning, which may be NULL; behind what the answer warns of already. */
+static void add_warning(json_t *answer, json_t *warning)
 {
+	const char *before = json_string_value(json_object_get(answer, "warning"));
+
+	if (before && warning) {
+		json_t *both = json_sprintf("%s; %s", before, json_string_value(warning));
+
+		json_decref(warning);
+		warning = both;
+	}
 	if (warning)
 		json_object_set_new(answer, "warning", warning);
+}
+
+/* The change is done; was that member the last of its service? */
+static void warn_of_nobody(const struct request *request, const struct subject *subject,
+			   json_t *answer)
+{
+	const struct model_service *service =
+		model_find_service(request->host->model, subject->service);
+
+	if (service && subject->had_anybody && !has_anybody(service))
+		add_warning(answer, json_sprintf("%s: nobody is left; new connections are dropped",
+						 service->name));
 }
 
 int op_member_list(const struct request *request, struct reply *reply, struct errs *errors)
@@ -87,6 +124,17 @@ int op_member_show(const struct request *request, struct reply *reply, struct er
 	json_object_set_new(reply->json, "history",
 			    view_history(request->host, service, pool, member));
 	return 0;
+}
+
+/* The member as the change left it. */
+static int show_changed(const struct request *request, const struct subject *subject,
+			struct reply *reply, struct errs *errors)
+{
+	int r = op_member_show(request, reply, errors);
+
+	if (!r)
+		warn_of_nobody(request, subject, reply->json);
+	return r;
 }
 
 static int set_weight(const struct request *request, const struct subject *subject, uint32_t old,
@@ -129,7 +177,7 @@ int op_member_put(const struct request *request, struct reply *reply, struct err
 		if (!r)
 			audit_say(request, "none -> added, weight %u", weight);
 	}
-	return r ? r : op_member_show(request, reply, errors);
+	return r ? r : show_changed(request, &subject, reply, errors);
 }
 
 int op_member_delete(const struct request *request, struct reply *reply, struct errs *errors)
@@ -154,7 +202,7 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 	answer = json_pack("{s:b, s:o}", "changed", 1, "flows",
 			   view_member_flows(request->host, member));
 	if (!is_dead)
-		set_warning(answer, view_cut_warning(&flows));
+		add_warning(answer, view_cut_warning(&flows));
 	r = apply(request, &subject, &change, errors);
 	if (r) {
 		json_decref(answer);
@@ -163,6 +211,7 @@ int op_member_delete(const struct request *request, struct reply *reply, struct 
 	name_in_audit(request, &subject);
 	audit_say(request, "weight %u -> removed, %u known flow%s", weight, flows.entries,
 		  flows.entries == 1 ? "" : "s");
+	warn_of_nobody(request, &subject, answer);
 	reply->json = answer;
 	return 0;
 }
@@ -181,7 +230,7 @@ int op_member_weight(const struct request *request, struct reply *reply, struct 
 	name_subject(&subject, service, pool, &member->addr);
 	r = set_weight(request, &subject, member->weight, (uint32_t)json_integer_value(field),
 		       errors);
-	return r ? r : op_member_show(request, reply, errors);
+	return r ? r : show_changed(request, &subject, reply, errors);
 }
 
 /* Seconds until the deadline, 0: none was asked for. -1 and an error where there can be none. */
@@ -257,11 +306,11 @@ int op_member_admin(const struct request *request, struct reply *reply, struct e
 	warning = deadline_warning(request, member, for_s);
 	r = set_admin(request, &subject, member, &change, errors);
 	if (!r)
-		r = op_member_show(request, reply, errors);
+		r = show_changed(request, &subject, reply, errors);
 	if (r)
 		json_decref(warning);
 	else
-		set_warning(reply->json, warning);
+		add_warning(reply->json, warning);
 	return r;
 }
 
@@ -303,7 +352,7 @@ int op_member_discovery(const struct request *request, struct reply *reply, stru
 	if (r)
 		return r;
 	name_in_audit(request, &subject);
-	return op_member_show(request, reply, errors);
+	return show_changed(request, &subject, reply, errors);
 }
 
 static enum override_state read_override(const struct request *request)
@@ -363,5 +412,5 @@ int op_member_override(const struct request *request, struct reply *reply, struc
 	if (r)
 		return r;
 	name_in_audit(request, &subject);
-	return op_member_show(request, reply, errors);
+	return show_changed(request, &subject, reply, errors);
 }
