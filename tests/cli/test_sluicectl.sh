@@ -195,6 +195,13 @@ tap_is "member eject" "$(ctl ok member eject web 10.1.0.11 --reason "bad disk" -
 	"web/default 10.1.0.11:443: ejected by alice: nothing"
 tap_is "member eject: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/override {"override":"ejected","reason":"bad disk","for_s":7200}'
+tap_fails "shift: a short hold" 2 '^sluicectl: --hold 1s: a step holds for 5 s to 24 h$' \
+	ctl ok shift web --to next --hold 1s
+tap_fails "shift: a long one" 2 '^sluicectl: --hold 2d: a step' ctl ok shift web --to next --hold 2d
+tap_fails "shift: 17 steps" 2 '^sluicectl: --steps: .* is not per cent, rising, with commas, 16 at most: 1,5' \
+	ctl ok shift web --to next --steps 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
+ctl ok shift web --to next --steps 5,100 --hold 24h > /dev/null 2>&1
+tap_match "shift: a good plan is asked for" "$(last_request ok)" 'PUT /v1/services/web/shift .*"steps":"5,100","hold_s":86400'
 ctl ok member discovery web 10.1.0.11 not-ready > /dev/null
 tap_is "member discovery: the request" "$(last_request ok)" \
 	'PUT /v1/services/web/pools/-/members/10.1.0.11/discovery {"discovery":"not-ready"}'

@@ -118,9 +118,10 @@ static const char *steps_problem(const char *text)
 {
 	struct shift_plan plan = {.hold_s = SHIFT_HOLD_DEFAULT_S};
 
+	_Static_assert(SHIFT_STEPS_MAX == 16, "the text says so");
 	return shift_parse_steps(text, &plan) && shift_plan_problem(&plan) == NULL
 		       ? NULL
-		       : "per cent, rising, with commas: " SHIFT_STEPS_DEFAULT;
+		       : "per cent, rising, with commas, 16 at most: " SHIFT_STEPS_DEFAULT;
 }
 
 static const char *const shift_words[] = {"show", "pause", "resume", "abort", "end", NULL};

@@ -9,6 +9,7 @@
 #include "cli/render.h"
 #include "cli/run.h"
 #include "cli/text.h"
+#include "core/shift.h"
 
 void render_shift(const struct view *view, const json_t *document)
 {
@@ -54,10 +55,17 @@ static json_t *make_body(struct cli *cli, int *ret)
 		return action == NULL || strcmp(action, "show") == 0
 			       ? NULL
 			       : json_pack("{s:s}", "action", action);
+	if (hold != NULL && text_parse_duration(hold, &seconds) == 0 &&
+	    (seconds < SHIFT_HOLD_MIN_S || seconds > SHIFT_HOLD_MAX_S)) {
+		cli_error("--hold %s: a step holds for %u s to %u h", hold, SHIFT_HOLD_MIN_S,
+			  SHIFT_HOLD_MAX_S / 3600);
+		*ret = CLI_USAGE;
+		return NULL;
+	}
 	body = json_pack("{s:s, s:s}", "action", "start", "to", to);
 	if (steps != NULL)
 		json_object_set_new(body, "steps", json_string(steps));
-	if (hold != NULL && text_parse_duration(hold, &seconds) == 0)
+	if (hold != NULL)
 		json_object_set_new(body, "hold_s", json_integer((json_int_t)seconds));
 	return body;
 }

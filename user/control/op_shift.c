@@ -64,7 +64,8 @@ static int read_plan(const struct request *request, enum shift_action action, st
 	if (shift_parse_steps(steps ? steps : SHIFT_STEPS_DEFAULT, &shift->plan))
 		return 0;
 	err_hint(errs_add(errors, ERR_INVALID, "/steps", "%.60s is no list of steps", steps),
-		 "per cent with commas, at most %u: %s", SHIFT_STEPS_MAX, SHIFT_STEPS_DEFAULT);
+		 "per cent, rising, with commas, %u at most: %s", SHIFT_STEPS_MAX,
+		 SHIFT_STEPS_DEFAULT);
 	return -1;
 }
 
