@@ -82,6 +82,32 @@ static void of_the_last_failure(void **state)
 	world_free(w);
 }
 
+/* A probe that passed, or could not be made, is no failure. */
+static void of_failures_alone(void **state)
+{
+	static const char *const texts[] = {"answers again, 1 of 2",
+					    "check not possible from here: no carrier"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct world *w = world("    members: [10.0.0.1, 10.0.0.2]\n");
+		struct model_member *m = member(w, 0);
+		struct change change = {.type = CHANGE_MEMBER_HEALTH,
+					.member_id = m->id,
+					.health = HEALTH_DOWN,
+					.health_cause = HEALTH_ANSWERED,
+					.text = texts[i]};
+
+		fails(w, m, HEALTH_ANSWERED);
+		world_apply(w, &change);
+		assert_words(w, m, "nothing after refused; on trial when its check passes");
+		passes(w, m);
+		assert_words(w, m, "nothing after refused; its check passes");
+		world_free(w);
+	}
+}
+
 static void of_people(void **state)
 {
 	struct world *w = world("    members: [10.0.0.1, {address: 10.0.0.2, admin: maint},\n"
@@ -131,9 +157,8 @@ static void of_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_failures),
-		cmocka_unit_test(of_the_last_failure),
-		cmocka_unit_test(of_people),
+		cmocka_unit_test(of_failures),	     cmocka_unit_test(of_the_last_failure),
+		cmocka_unit_test(of_failures_alone), cmocka_unit_test(of_people),
 		cmocka_unit_test(of_pools),
 	};
 

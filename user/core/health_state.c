@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "core/health_state.h"
 
+#include <string.h>
+
 #include "base/util.h"
 
 const char *probe_result_name(enum probe_result result)
@@ -97,4 +99,10 @@ uint64_t health_state_next_us(const struct health_machine *machine,
 	if (from_us + delay_us + check->interval_ms * 1000ULL < now_us)
 		return now_us + 1000 + health_state_first_delay_ms(check, random) * 1000ULL;
 	return MAX(from_us + delay_us, now_us + 1000);
+}
+
+bool health_text_is_failure(const char *text)
+{
+	return *text && strncmp(text, HEALTH_TEXT_AGAIN, strlen(HEALTH_TEXT_AGAIN)) != 0 &&
+	       strncmp(text, HEALTH_TEXT_IMPOSSIBLE, strlen(HEALTH_TEXT_IMPOSSIBLE)) != 0;
 }

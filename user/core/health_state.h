@@ -59,3 +59,8 @@ uint32_t health_state_first_delay_ms(const struct check_config *check, uint32_t 
 uint64_t health_state_next_us(const struct health_machine *machine,
 			      const struct check_config *check, enum probe_result result,
 			      uint64_t due_us, uint64_t now_us, uint32_t random);
+
+/* How the words of a member begin that say something else than why it failed. */
+#define HEALTH_TEXT_AGAIN "answers again"
+#define HEALTH_TEXT_IMPOSSIBLE "check not possible from here"
+bool health_text_is_failure(const char *text);

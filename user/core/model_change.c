@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "core/health_state.h"
 
 const char *model_admin_name(enum admin_state admin)
 {
@@ -343,7 +344,8 @@ void model_change_health(struct apply *apply, struct model_service *service,
 
 	util_set_text(&member->health_text, text);
 	/* What it failed with last is what its trial is about. */
-	if (change->health == HEALTH_DOWN && *text && member->breaker.state != BREAKER_CLOSED)
+	if (change->health == HEALTH_DOWN && health_text_is_failure(text) &&
+	    member->breaker.state != BREAKER_CLOSED)
 		util_set_text(&member->circuit_text, text);
 	if (change->latency_us)
 		member->latency_us = change->latency_us;

@@ -45,7 +45,7 @@ static const char *cause(const struct words *words)
 {
 	const struct model_member *member = words->member;
 
-	if (member->health == HEALTH_DOWN && member->health_text)
+	if (member->health == HEALTH_DOWN && health_text_is_failure(util_text(member->health_text)))
 		return member->health_text;
 	if (member->circuit_text)
 		return member->circuit_text;
@@ -80,7 +80,7 @@ static void say_down(struct words *words)
 	say(words, "ejected");
 	say_for(words, member->health_since_s);
 	say(words, ": nothing after %s; ",
-	    member->health_text ? member->health_text : "a failure before a restart");
+	    member->health_text ? cause(words) : "a failure before a restart");
 	if (member->breaker.state == BREAKER_CLOSED)
 		say(words, "back when its check passes");
 	else if (wait_s)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "core/dice.h"
+#include "core/health_state.h"
 
 #define LOOK_AGAIN_MS 20000
 #define LOOKS_MAX 512 /* at once: who finds no place asks after its next failure */
@@ -81,9 +82,9 @@ static void describe(struct target *target, const struct check_answer *answer,
 		look_describe(target->look, target->check.type, target->key->mode,
 			      &target->key->service, way);
 	if (answer->result == PROBE_UNDECIDED)
-		snprintf(words, sizeof(words), "check not possible from here: %s", answer->text);
+		snprintf(words, sizeof(words), HEALTH_TEXT_IMPOSSIBLE ": %s", answer->text);
 	else if (machine->state == HEALTH_DOWN && answer->result == PROBE_PASS)
-		snprintf(words, sizeof(words), "answers again, %u of %u", machine->streak,
+		snprintf(words, sizeof(words), HEALTH_TEXT_AGAIN ", %u of %u", machine->streak,
 			 target->check.rise);
 	else if (answer->result == PROBE_FAIL && machine->state != HEALTH_DOWN)
 		snprintf(words, sizeof(words), "%s%s, %u of %u", answer->text, way, machine->streak,
