@@ -90,7 +90,7 @@ tap_is "nothing changed" "$(edge_member web 10.99.0.21 override)" null
 # Whoever takes out the last one is warned, and gets it.
 NOBODY="sluicectl: warning: web: nobody is left; new connections are dropped"
 warned() { # COMMAND MEMBER POOL [MORE]: what comes beside the answer
-	edge_ctl member "$1" web "$2" "${@:4}" --pool "$3" 2>&1 > /dev/null
+	edge_ctl member "$1" web "$2" "${@:4}" --pool "$3" 3>&1 1> /dev/null 2>&3
 }
 tap_is "one of two: no warning" "$(warned eject 10.99.0.21 main)" ""
 tap_is "none for who has a fallback" "$(warned drain 10.99.0.22 main)" ""

@@ -69,6 +69,7 @@ tap_is "no shift" "$(edge_ctl shift web)" "web: no shift"
 tap_fails "no such pool" 3 'did you mean next' edge_ctl shift web --to nxt
 tap_fails "a bad plan" 2 'per cent, rising' edge_ctl shift web --to next --steps 5,1
 tap_fails "nothing to pause" 6 'has no shift' edge_ctl shift web pause
+tap_run "all are checked" wait_for 10 e2e_is_checked web
 tap_match "a shift begins" "$(edge_ctl shift web --to next --steps 20,60,100 --hold 1h)" \
 	'^web: shift to next running at 20 %, 60 % in'
 spread "20 %" "[80,20]"
@@ -89,6 +90,7 @@ spread "aborted" "[100,0]"
 tap_match "end" "$(edge_ctl shift web end)" '^web: no shift$'
 
 # Held connections through all steps, by themselves, and over a crash.
+tap_run "hold: all are checked" wait_for 10 e2e_is_checked hold
 tap_match "hold: begins" "$(edge_ctl shift hold --to next --steps 10,50,100 --hold 8s)" 'running at 10 %'
 tap_run "second step" wait_for 20 shift_is hold running 50
 tap_run "it is on the disk" wait_for 5 e2e_is_kept shifts '.shifts[] | select(.service == "hold") | .percent == 50'
@@ -105,7 +107,7 @@ tap_is "new ones go to the other pool" "$(parts hold)" "[0,100]"
 tap_match "events" "$(edge_ctl events)" ' shift .*done: it has 100 % of the service'
 
 # A pool that fails gives everything back.
-edge_ctl shift web --to next --steps 50,100 --hold 1h > /dev/null
+tap_run "begins" wait_for 10 edge_ctl shift web --to next --steps 50,100 --hold 1h
 spread "50 %" "[50,50]"
 edge_server_stop b3
 tap_run "a member of it fails: rolled back" wait_for 15 shift_is web rolled_back 0

@@ -23,6 +23,9 @@ config 50 > "$NEW" # with another share: a shift of other ends
 sed 's/pre: 200ms/pre: 300ms/' "$E2E_CONFIG" > "$LAB_DIR/alike.yaml" # ends none
 e2e_start
 tap_run "all members serve" wait_for 10 e2e_all_serving
+for service in web other; do
+	tap_run "$service: all are checked" wait_for 10 e2e_is_checked $service
+done
 
 shifts() { # web and other
 	local service
@@ -62,6 +65,7 @@ tap_run "nobody confirms: back" wait_for 8 shifts_are "$BEFORE"
 
 # ---- killed
 tap_run "on trial again" edge_ctl try "$NEW" --for 60s --force
+tap_run "all of web are checked" wait_for 10 e2e_is_checked web
 edge_ctl shift web --to next --steps 50,100 --hold 1h > /dev/null
 sleep 1.5 # until the disk would have it
 lab_stop sluiced KILL
@@ -84,7 +88,7 @@ tap_run "a last trial" edge_ctl try "$LAB_DIR/alike.yaml" --for 60s
 change_web() {
 	edge_ctl shift web --to next --steps 50,100 --hold 1h
 }
-tap_run "a shift" change_web
+tap_run "a shift" wait_for 10 change_web
 tap_run "confirm" edge_ctl confirm
 tap_run "it is on the disk" wait_for 5 e2e_is_kept shifts '.shifts[] | select(.service == "web") | .percent == 50'
 lab_stop sluiced KILL

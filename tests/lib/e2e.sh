@@ -41,6 +41,11 @@ e2e_all_serving() {
 	edge_ctl --json status | jq -e '[.services[] | .members_serving + .members_idle == .members_total] | all'
 }
 
+# e2e_is_checked SERVICE: each of its members has a verdict of its check, as a shift wants.
+e2e_is_checked() {
+	edge_ctl --json service show "$1" | jq -e '[.pools[].members[].health != "unknown"] | all'
+}
+
 # e2e_settle: what was changed is in force for new connections.
 e2e_settle() {
 	wait_for 10 edge_is_settled || tap_not_ok "slots get their new owners" "$(edge_ctl stats)"
