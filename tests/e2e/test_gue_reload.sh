@@ -15,7 +15,7 @@ e2e_begin 2
 hold_serve b1 b2
 for backend in b1 b2; do
 	tap_run "$backend: sluice-decap attaches, for mode ipip" lab_in $backend \
-		"$LAB_OUT/bin/sluice-decap" attach eth0 --from "$EDGE_LB"
+		"$LAB_OUT/bin/sluice-decap" attach eth0 --from "$EDGE_LB" --gue-port 0
 done
 take() { # BACKEND PORT...
 	lab_start "gue-$1" "$1" python3 tests/lib/gue_backend.py "${@:2}"
