@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Backend side: takes the outer IP header, in mode gue the UDP header behind it too, off packets that a
- * balancer tunnelled to this host, and hands the inner packet to the stack. For hosts without tunnel devices. Only packets from the
- * configured balancer prefixes are touched; VLAN tags stay.
+ * Backend side: takes the outer IP header, in mode gue the UDP header behind it too, off packets
+ * that a balancer tunnelled to this host, and hands the inner packet to the stack. For hosts without
+ * tunnel devices. Only packets from the configured balancer prefixes are touched; VLAN tags stay.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -149,9 +149,9 @@ static __always_inline bool is_gue_at(void *data, void *end, __u32 at)
 	return gue_port_be && (void *)(udp + 1) <= end && udp->dest == gue_port_be;
 }
 
-/* GUE's variant 1 (draft-ietf-intarea-gue-09, 4): the inner packet begins behind the UDP header, and its
- * version tells its family. A checksum outside is not looked at: balancers send none (RFC 6935), and the
- * inner packet has its own. room: bytes from the UDP header on. */
+/* GUE's variant 1 (draft-ietf-intarea-gue-09, 4): the inner packet begins behind the UDP header,
+ * and its version tells its family. A checksum outside is not looked at: balancers send none (RFC
+ * 6935), and the inner packet has its own. room: bytes from the UDP header on. */
 static __always_inline int parse_gue(void *data, void *end, struct tunnel *t, __u32 room)
 {
 	struct udphdr *udp = data + t->inner;
