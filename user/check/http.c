@@ -212,6 +212,7 @@ static void judge_error(const struct fetch *fetch, CURLcode code, struct check_a
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_ABORTED_BY_CALLBACK: /* its socket could not be watched */
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_FAILED_INIT:
 	case CURLE_URL_MALFORMAT:
@@ -252,6 +253,7 @@ static void finish(struct fetch *fetch, CURLcode code)
 	job_answer(job, &answer);
 }
 
+/* NULL: a handle of libcurl's own, as newer ones have to end TLS after a transfer. */
 static struct fetch *fetch_of(CURL *easy)
 {
 	struct fetch *fetch = NULL;
@@ -268,14 +270,20 @@ static void on_done(CURL *easy, CURLcode code)
 /* What was wrong with asking at all is said before anything is waited for. */
 static void on_writes(CURL *easy)
 {
-	fetch_of(easy)->is_asked = true;
+	struct fetch *fetch = fetch_of(easy);
+
+	if (fetch)
+		fetch->is_asked = true;
 }
 
 /* Until it is connected it waits to be writable only; its own times tell no sooner than after the handshake of
  * TLS. */
 static void on_reads(CURL *easy)
 {
-	fetch_of(easy)->is_connected = true;
+	struct fetch *fetch = fetch_of(easy);
+
+	if (fetch)
+		fetch->is_connected = true;
 }
 
 /* An answer that is there has come in time: it is we who are late. libcurl would look at the clock first. */
