@@ -212,7 +212,8 @@ static bool feed(struct apply *apply, struct model_service *service, struct shif
 	else if (news == GATE_PASSES_AGAIN)
 		util_copy(service->shift_text, sizeof(service->shift_text),
 			  "its gate failed, and passes again: resume, or abort");
-	else if (input->event == SHIFT_TIME && shift_gate_waits(&input->gate))
+	else if (input->event == SHIFT_TIME && shift->failures < SHIFT_GATE_FAILURES &&
+		 shift_gate_waits(&input->gate))
 		say_wait(&input->gate, service->shift_text, sizeof(service->shift_text));
 	else if (input->event != SHIFT_TIME || !strncmp(service->shift_text, WAITS, strlen(WAITS)))
 		service->shift_text[0] = '\0';
