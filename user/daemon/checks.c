@@ -217,7 +217,7 @@ size_t checks_findings(const struct daemon *daemon, struct control_finding *list
 	if (!daemon->health)
 		return 0;
 	count = probing_findings(daemon, list, max);
-	count += find_unchecked(daemon, count > 0, list + count,
+	count += find_unchecked(daemon, probing_is_blind(daemon), list + count,
 				MIN(max - count, (size_t)UNCHECKED_SHOWN));
 	count += find_apart(daemon, list + count, max - count);
 	return count + find_certificates(daemon, list + count,

@@ -314,6 +314,11 @@ void probing_tick(struct daemon *daemon)
 	tell(daemon);
 }
 
+bool probing_is_blind(const struct daemon *daemon)
+{
+	return find_problem(&daemon->probing) != NULL;
+}
+
 size_t probing_findings(const struct daemon *daemon, struct control_finding *list, size_t max)
 {
 	const struct probing *probing = &daemon->probing;

@@ -37,6 +37,8 @@ struct health_path probing_health_path(struct daemon *daemon);
 void probing_follow(struct daemon *daemon);
 /* Once a second. */
 void probing_tick(struct daemon *daemon);
+/* Can no probe take the path? The findings say why. */
+bool probing_is_blind(const struct daemon *daemon);
 size_t probing_findings(const struct daemon *daemon, struct control_finding *list, size_t max);
 /* What is on the host stays. */
 void probing_done(struct daemon *daemon);
