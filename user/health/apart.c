@@ -100,7 +100,7 @@ static void give_up_all(struct apart *apart, const char *why)
 
 	HASH_ITER (hh, apart->asks, ask, tmp)
 		if (ask->id <= last)
-			give_up(ask, why, true);
+			give_up(ask, why, !ask->failure);
 }
 
 static void say_problem(struct apart *apart, const char *text)
@@ -142,7 +142,7 @@ static void on_ask_timer(uv_timer_t *timer)
 		apart->heard_ms = now_ms;
 		end_worker(apart);
 	}
-	give_up(ask, "sluice-check does not answer", false);
+	give_up(ask, "sluice-check does not answer", true);
 }
 
 static void refuse(struct apart *apart)

@@ -230,7 +230,7 @@ void health_suspect(struct health *health, const struct model_service *service,
 		 health_state_delay_ms(&target->machine, &target->check, dice_next(&health->dice)) *
 			 1000ULL;
 	/* The next probe is no later than if it had been so before. */
-	if (alarm_is_set(&target->alarm) && target->due_us > due_us)
+	if (alarm_is_set(&target->alarm) && target->due_us > due_us && !target_is_held_back(target))
 		target_schedule(target, now_us, due_us);
 }
 

@@ -246,6 +246,11 @@ static bool begin_look(struct target *target, const struct check_answer *answer)
 	return true;
 }
 
+bool target_is_held_back(const struct target *target)
+{
+	return target->lost >= LOST_BY_CHANCE;
+}
+
 /* One whose probes end sluice-check, as by what its server answers, must not take those of all others with
  * it: the more often that was so, the longer it waits, by chance up to all of a pause that doubles. So who
  * was there by chance is soon probed without it. */
@@ -258,7 +263,7 @@ static void hold_back(struct target *target, const struct check_answer *answer, 
 	if (!answer->is_lost)
 		return;
 	target->lost = MIN(target->lost + 1, LOST_MAX);
-	if (target->lost < LOST_BY_CHANCE)
+	if (!target_is_held_back(target))
 		return;
 	pause_ms =
 		MIN(pause_ms << (target->lost - LOST_BY_CHANCE + 1), MAX(LOST_PAUSE_MS, pause_ms));

@@ -77,6 +77,8 @@ void target_report(struct target *target);
 void target_schedule(struct target *target, uint64_t now_us, uint64_t due_us);
 /* Is it probed through the path? */
 bool target_is_through(const struct target *target);
+/* Does it wait because its probes end sluice-check? Nothing makes that shorter. */
+bool target_is_held_back(const struct target *target);
 void target_set_failing(struct target *target, bool is_failing);
 /* One more of its probes was undecided, or it is over with that. True: it begins, or ends, not to be
  * checked at all. */
