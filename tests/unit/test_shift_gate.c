@@ -91,6 +91,26 @@ static void gate_waits_for_checks(void **state)
 	world_free(w);
 }
 
+/* What paused it is told until it goes on, whatever its gate waits for meanwhile. */
+static void a_pause_keeps_its_reason(void **state)
+{
+	struct world *w = two("0, circuit: {mode: disabled}");
+	size_t m;
+
+	(void)state;
+	assert_int_equal(shift(w, SHIFT_ACTION_START, "next", 0), 0);
+	for (m = 0; m < 2; m++)
+		fails(w, in_pool(w, 0, m), HEALTH_SILENT);
+	fails(w, in_pool(w, 1, 0), HEALTH_SILENT);
+	pass(w, 6000);
+	assert_int_equal(web(w)->shift.state, SHIFT_PAUSED);
+	assert_non_null(strstr(web(w)->shift_text, "50 % of its weight"));
+	world_set_health(w, in_pool(w, 1, 0), HEALTH_UNKNOWN);
+	pass(w, 6000);
+	assert_non_null(strstr(web(w)->shift_text, "50 % of its weight"));
+	world_free(w);
+}
+
 static bool is_told(const struct world *w, const char *text)
 {
 	const struct event *event;
@@ -139,6 +159,7 @@ int main(void)
 		cmocka_unit_test(gate_counts_who_should_serve),
 		cmocka_unit_test(gate_leaves_out_who_leaves),
 		cmocka_unit_test(gate_waits_for_checks),
+		cmocka_unit_test(a_pause_keeps_its_reason),
 		cmocka_unit_test(a_file_ends_it_aloud),
 	};
 
