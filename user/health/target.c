@@ -252,7 +252,7 @@ bool target_is_held_back(const struct target *target)
 }
 
 /* One whose probes end sluice-check, as by what its server answers, must not take those of all others with
- * it: the more often that was so, the longer it waits, by chance up to all of a pause that doubles. So who
+ * it: the more often that was so, the longer it waits, by chance half to all of a pause that doubles. So who
  * was there by chance is soon probed without it. */
 static void hold_back(struct target *target, const struct check_answer *answer, uint64_t now_us)
 {
@@ -267,7 +267,7 @@ static void hold_back(struct target *target, const struct check_answer *answer, 
 		return;
 	pause_ms =
 		MIN(pause_ms << (target->lost - LOST_BY_CHANCE + 1), MAX(LOST_PAUSE_MS, pause_ms));
-	pause_ms = pause_ms * dice_next(&target->health->dice) >> 32;
+	pause_ms = pause_ms / 2 + (pause_ms / 2 * dice_next(&target->health->dice) >> 32);
 	target->due_us = MAX(target->due_us, now_us + pause_ms * 1000);
 }
 
