@@ -89,10 +89,33 @@ static void test_rows(void **state)
 	uv_loop_close(&loop);
 }
 
+/* Nothing else is asked meanwhile, so no ask waits for long: it hangs all the same. */
+static void test_hang_found_by_rare_asks(void **state)
+{
+	static const struct row hang = {.command = {"/bin/sh", "-c", "kill -STOP $PPID"}};
+	AUTO_FREE char *program = realpath("build/bin/sluice-check", NULL);
+	struct prober *prober;
+	uv_loop_t loop;
+	int asked;
+
+	(void)state;
+	uv_loop_init(&loop);
+	prober = prober_new(&loop, program, NULL);
+	probe(prober, &loop, &hang);
+	for (asked = 0; asked < 12 && answer.result != PROBE_PASS; asked++)
+		probe(prober, &loop, &rows[0]);
+	assert_int_equal(answer.result, PROBE_PASS);
+	prober_free(prober);
+	uv_walk(&loop, on_walk, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_hang_found_by_rare_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

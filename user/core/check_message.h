@@ -40,7 +40,7 @@ struct check_answer {
 	uint64_t id;
 	enum probe_result result;
 	enum health_cause cause;   /* of a failure */
-	bool is_lost;		   /* undecided: its process died or hung, of this probe or another */
+	bool is_lost;		   /* undecided, for its process died: of this probe, or another */
 	char text[CHECK_TEXT_MAX]; /* why not, "" for a pass */
 	struct check_times times;
 	int64_t expires_s; /* the member's certificate, wall clock; 0: none was seen */

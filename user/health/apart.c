@@ -52,6 +52,8 @@ struct apart {
 	uint32_t retry_ms;
 	bool is_asked, is_resting; /* since the last start; until somebody asks */
 	uint64_t started_ms, heard_ms, problem_ms;
+	uint64_t
+		silent_ms; /* when an ask got no answer for the first time since one did; 0: none */
 	uint64_t next_id;
 	struct ask *asks;
 	struct check_totals totals; /* its part */
@@ -137,12 +139,16 @@ static void on_ask_timer(uv_timer_t *timer)
 		return;
 	}
 	apart->totals.apart.unanswered++;
-	if (now_ms - apart->heard_ms > HANG_MS) {
+	if (!apart->silent_ms)
+		apart->silent_ms = now_ms;
+	/* Asks may be rare, and never two at once. */
+	if (now_ms - apart->heard_ms > HANG_MS || now_ms - apart->silent_ms > HANG_MS) {
 		say_problem(apart, "sluice-check does not answer: it is started again");
 		apart->heard_ms = now_ms;
+		apart->silent_ms = 0;
 		end_worker(apart);
 	}
-	give_up(ask, "sluice-check does not answer", true);
+	give_up(ask, "sluice-check does not answer", false);
 }
 
 static void refuse(struct apart *apart)
@@ -173,6 +179,7 @@ static void take(struct apart *apart, const uint8_t *message, size_t length)
 		return;
 	}
 	apart->heard_ms = clock_now_ms();
+	apart->silent_ms = 0;
 	if (ask) /* else it was given up */
 		answer(ask, &in);
 }
